@@ -1,0 +1,203 @@
+"""The decision: may this presentation open this point now? The same function runs at the node and explains at the centre.
+
+Order of the checks (the first that fails gives the reason; everything unknown is denied):
+
+1.  Several cards in the field, a card that has no fixed number, or one that answered as a copy does: denied.
+2.  The hotlist: the card, under either of its keys, is on it for this issue. Always applies, whatever the clock or mode.
+3.  The door is locked down or blocked.
+4.  The card is not known here: denied (as "ignored for a while" when the wrong-try rule is in force).
+5.  It is an older issue than the one known here.
+6.  Rights of this card were taken away and the access stream here is older than that.
+7.  It proves less than the point's minimum tier.
+8.  Validity: from inclusive, until exclusive; on an untrusted clock by the floor and the door's clock policy.
+9.  No access level of the card has this point.
+10. None of the schedules of those levels holds; on an untrusted clock by the door's clock policy.
+11. Granted.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+from protocol.ids import Tier, credential_key, is_random_uid, uid_key
+from protocol.reasons import Reason, is_granted
+from protocol.records import CardFlag, CardRow, ClockPolicy, Mode, Revisions
+from protocol.schedule import ALWAYS
+from protocol.view import AccessPoint, View
+
+HOME_WINDOW_GRACE_MS: Final = 72 * 3_600_000
+"""How long after start a home door ignores time windows on an untrusted clock (reliability.md section 3)."""
+HOME_FLOOR_AGE_MAX_MS: Final = 7 * 24 * 3_600_000
+"""... if the floor was at most this old when the node started; how old is judged by the last trusted time kept."""
+
+
+_NO_REVISIONS: Final = Revisions()
+
+
+class Trust(IntEnum):
+    """How far the time is to be believed (reliability.md section 3)."""
+
+    NONE = 0
+    FLOOR_ONLY = 1
+    HOLDOVER = 2
+    TRUSTED = 3
+
+
+class Instant(msgspec.Struct, frozen=True):
+    """The time, as far as a node knows it.
+
+    ``utc_ms``: best estimate. ``floor_ms``: a time that has certainly passed (build, newest verified bundle, last
+    trusted time on disk); 0 when unknown. ``untrusted_for_ms``: since when, in boot time, the clock has been without
+    trust; 0 while it is trusted. ``floor_is_recent``: the floor was less than a week old at start, as far as can be told.
+    """
+
+    utc_ms: int
+    trust: Trust = Trust.TRUSTED
+    floor_ms: int = 0
+    untrusted_for_ms: int = 0
+    floor_is_recent: bool = False
+
+    @property
+    def trusted(self) -> bool:
+        """True when time limits can be judged."""
+        return self.trust >= Trust.HOLDOVER
+
+
+class Presentation(msgspec.Struct, frozen=True):
+    """What the reader found. ``credential_id`` only after it has been verified with the card's key."""
+
+    uid: bytes
+    credential_id: bytes = b""
+    issue_no: int = 0
+    tier: Tier = Tier.UID_ONLY
+    several: bool = False
+    clone_suspected: bool = False
+
+    def keys(self) -> tuple[bytes, ...]:
+        """Keys to look up, the most telling first."""
+        keys: tuple[bytes, ...] = ()
+        if self.credential_id:
+            keys = (credential_key(self.credential_id),)
+        if self.uid and not is_random_uid(self.uid):
+            keys = (*keys, uid_key(self.uid))
+        return keys
+
+
+class PointState(msgspec.Struct, frozen=True):
+    """What the point remembers and a decision depends on. ``mode`` is the one in force (row, schedule or by hand)."""
+
+    mode: Mode = Mode.NORMAL
+    unknown_ignored: bool = False
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What came out, with what it was taken by: enough to explain it later (B6)."""
+
+    reason: Reason
+    key: bytes = b""
+    holder: int = 0
+    release_ms: int = 0
+    schedule: int = 0
+    revisions: Revisions = _NO_REVISIONS
+
+    @property
+    def granted(self) -> bool:
+        """True when the point is to be released."""
+        return is_granted(self.reason)
+
+
+def decide(shown: Presentation, view: View, point: AccessPoint, state: PointState, now: Instant) -> Decision:
+    """Decide one presentation; pure, and total: every input gives a decision. See the module for the order."""
+    revisions = view.revisions
+    if shown.several:
+        return Decision(Reason.SEVERAL_CARDS, revisions=revisions)
+    keys = shown.keys()
+    if not keys:
+        return Decision(Reason.RANDOM_UID, revisions=revisions)
+    if shown.clone_suspected:
+        return Decision(Reason.CLONE_SUSPECTED, keys[0], revisions=revisions)
+    for key in keys:
+        restriction = view.restriction(key)
+        if restriction is not None and _issue_no(shown, view.card(key)) <= restriction.issue_no_max:
+            return Decision(restriction.reason, key, revisions=revisions)
+    if state.mode >= Mode.BLOCKED:
+        reason = Reason.DOOR_BLOCKED if state.mode is Mode.BLOCKED else Reason.LOCKED_DOWN
+        return Decision(reason, keys[0], revisions=revisions)
+    card, key = None, keys[0]
+    for candidate in keys:
+        card = view.card(candidate)
+        if card is not None:
+            key = candidate
+            break
+    if card is None:
+        reason = Reason.WRONG_TRIES if state.unknown_ignored else Reason.UNKNOWN_CARD
+        return Decision(reason, key, revisions=revisions)
+    reason, schedule = _judge(shown, card, key, view, point, now)
+    if reason is Reason.GRANTED or reason is Reason.GRANTED_TIME_NOT_CHECKED:
+        release_ms = point.extended_release_ms if card.flags & CardFlag.EXTENDED_OPEN else point.release_ms
+        return Decision(reason, key, card.holder, release_ms, schedule, revisions)
+    return Decision(reason, key, card.holder, 0, schedule, revisions)
+
+
+def _issue_no(shown: Presentation, card: CardRow | None) -> int:
+    """The issue that a hotlist row is compared with: what the card says, else what the access row says, else the first."""
+    if shown.credential_id:
+        return shown.issue_no
+    return card.issue_no if card is not None else 0
+
+
+def _judge(
+    shown: Presentation, card: CardRow, key: bytes, view: View, point: AccessPoint, now: Instant
+) -> tuple[Reason, int]:
+    if shown.credential_id and shown.issue_no < card.issue_no:
+        return Reason.SUPERSEDED_ISSUE, 0
+    if view.rights_changing(key):
+        return Reason.RIGHTS_CHANGING, 0
+    if shown.tier < point.tier_min:
+        return Reason.TIER_TOO_LOW, 0
+    checked = True
+    if card.valid_from_s or card.valid_until_s:
+        validity, checked = _validity(card, point, now)
+        if validity is not None:
+            return validity, 0
+    schedules = view.schedules_at(card.levels, point.point)
+    if not schedules:
+        return Reason.NO_ACCESS_HERE, 0
+    granted = Reason.GRANTED if checked else Reason.GRANTED_TIME_NOT_CHECKED
+    for schedule in schedules:
+        if schedule == ALWAYS:
+            return granted, schedule
+    if not now.trusted:
+        if point.clock_policy is ClockPolicy.HOME and _home_grace(now):
+            return Reason.GRANTED_TIME_NOT_CHECKED, schedules[0]
+        return Reason.TIME_UNKNOWN, schedules[0]
+    for schedule in schedules:
+        if view.holds(schedule, now.utc_ms):
+            return granted, schedule
+    return Reason.OUTSIDE_SCHEDULE, schedules[0]
+
+
+def _validity(card: CardRow, point: AccessPoint, now: Instant) -> tuple[Reason | None, bool]:
+    """(reason to deny or None, whether the time could be checked)."""
+    if now.trusted:
+        second = now.utc_ms // 1_000
+        if second < card.valid_from_s:
+            return Reason.NOT_YET_VALID, True
+        if card.valid_until_s and second >= card.valid_until_s:
+            return Reason.EXPIRED, True
+        return None, True
+    floor = now.floor_ms // 1_000
+    if card.valid_until_s and floor >= card.valid_until_s:
+        return Reason.EXPIRED, True
+    if floor >= card.valid_from_s and not card.valid_until_s:
+        return None, True
+    if point.clock_policy is ClockPolicy.HOME:
+        return None, False
+    return Reason.TIME_UNKNOWN, False
+
+
+def _home_grace(now: Instant) -> bool:
+    return now.floor_is_recent and now.untrusted_for_ms < HOME_WINDOW_GRACE_MS

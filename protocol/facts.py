@@ -1,0 +1,300 @@
+"""Facts that a node records and sends up: what happened, in order, once, provable (B1, I1-I4).
+
+A fact is numbered ``seq`` = 1, 2, ... within its (node, node_epoch) and chained:
+``hash_i = BLAKE2b-128(hash_{i-1} + canonical_i)``, with ``hash_0`` sixteen zero bytes. ``canonical`` is the msgpack array
+``[1, seq, kind, boot, boottime_ms, wall_ms, clock, body, commitment]``.
+
+The personal part (the card key) stands outside: the chain holds only its commitment, a keyed hash with a salt that
+differs for every fact. So the personal part can be dropped when its time is over and the chain still verifies (I15).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from hashlib import blake2b
+from typing import Final, TypeAlias
+
+import msgspec
+
+from protocol.decide import Trust
+from protocol.errors import LimitError, MalformedError
+from protocol.ids import HASH_LENGTH, Tier
+from protocol.limits import FACT_BYTES_MAX
+from protocol.reasons import Reason
+from protocol.records import Mode, Revisions
+
+CANONICAL_VERSION: Final = 1
+CHAIN_START: Final = bytes(HASH_LENGTH)
+SALT_LENGTH: Final = 16
+
+
+class Outcome(IntEnum):
+    """What became of an intent. An intent without an outcome after a restart is UNKNOWN, never "opened"."""
+
+    RELEASED = 1
+    LATE_COMMIT = 2
+    """The record was committed only after the door's storage policy had answered; the door was not driven by it."""
+    ENTERED = 3
+    NOT_ENTERED = 4
+    UNKNOWN = 5
+    RELEASED_FROM_MEMORY = 6
+
+
+class DoorEvent(IntEnum):
+    """What the contact, the lock and the rule of a door did."""
+
+    OPENED = 1
+    CLOSED = 2
+    UNLOCKED = 3
+    LOCKED = 4
+    MODE_CHANGED = 5
+
+
+class Alarm(IntEnum):
+    """What can be wrong. Raised and cleared by facts; severity and text are the centre's."""
+
+    FORCED_OPEN = 1
+    HELD_OPEN_SOON = 2
+    HELD_OPEN = 3
+    WRONG_TRIES = 4
+    READER_FAULT = 5
+    TAMPER = 6
+    FIRE = 7
+    STORAGE_UNUSABLE = 8
+    STORAGE_LOW = 9
+    CLOCK_UNTRUSTED = 10
+    CLOCK_JUMPED = 11
+    CLONE_SUSPECTED = 12
+    TEMPERATURE = 13
+    DEAD_CARD_USED = 14
+
+
+class CommandResult(IntEnum):
+    """What became of a command of the centre."""
+
+    DONE = 1
+    TOO_OLD = 2
+    UNKNOWN_NONCE = 3
+    USED_NONCE = 4
+    WRONG_DOOR = 5
+    REFUSED_BY_MODE = 6
+    BAD_SIGNATURE = 7
+    STORAGE_UNUSABLE = 8
+
+
+class AccessFact(msgspec.Struct, frozen=True, array_like=True):
+    """A presentation and its decision: the intent that is committed before the door is released (I8).
+
+    ``mode``, ``unknown_ignored`` and ``floor_s`` are the state that the decision used; ``revisions`` the View it used.
+    """
+
+    point: int
+    reason: Reason
+    revisions: Revisions
+    tier: Tier = Tier.UID_ONLY
+    issue_no: int = 0
+    schedule: int = 0
+    release_ms: int = 0
+    mode: Mode = Mode.NORMAL
+    unknown_ignored: bool = False
+    floor_s: int = 0
+
+
+class OutcomeFact(msgspec.Struct, frozen=True, array_like=True):
+    """What followed the intent with that seq, in the same node_epoch."""
+
+    intent_seq: int
+    outcome: Outcome
+
+
+class ExitFact(msgspec.Struct, frozen=True, array_like=True):
+    """The exit button of a door was pressed (REX)."""
+
+    door: int
+    release_ms: int
+
+
+class DoorFact(msgspec.Struct, frozen=True, array_like=True):
+    """The door itself: contact, lock, rule. ``mode`` is the one in force afterwards."""
+
+    door: int
+    event: DoorEvent
+    mode: Mode = Mode.NORMAL
+
+
+class AlarmFact(msgspec.Struct, frozen=True, array_like=True):
+    """An alarm was raised or cleared. ``where``: the door, the point, or 0 for the whole node. ``detail``: a short code."""
+
+    alarm: Alarm
+    raised: bool
+    where: int = 0
+    detail: str = ""
+
+
+class CommandFact(msgspec.Struct, frozen=True, array_like=True):
+    """A command of the centre (remote open, mode, test) and its result. For a remote open it is the intent."""
+
+    command_id: int
+    door: int
+    result: CommandResult
+    release_ms: int = 0
+
+
+class ClockFact(msgspec.Struct, frozen=True, array_like=True):
+    """The clock was set or jumped: an anchor for the correction of earlier facts of this boot (I12).
+
+    ``utc_ms`` at ``boottime_ms``; ``before_ms`` what the wall clock said then; ``error_ms`` the bound of the error.
+    """
+
+    source: str
+    utc_ms: int
+    boottime_ms: int
+    before_ms: int
+    error_ms: int
+
+
+class BootFact(msgspec.Struct, frozen=True, array_like=True):
+    """The node program started. ``boot_id`` is the kernel's; ``unclean`` when the last run did not end by itself."""
+
+    boot_id: str
+    release: str
+    floor_ms: int
+    unclean: bool
+
+
+class ConfigFact(msgspec.Struct, frozen=True, array_like=True):
+    """From here on decisions use this configuration (durably stored)."""
+
+    revisions: Revisions
+
+
+class MemoryGrantsFact(msgspec.Struct, frozen=True, array_like=True):
+    """How often a door was opened from memory while storage was unusable, counted in RAM (I8)."""
+
+    door: int
+    count: int
+
+
+Body: TypeAlias = (
+    AccessFact
+    | OutcomeFact
+    | ExitFact
+    | DoorFact
+    | AlarmFact
+    | CommandFact
+    | ClockFact
+    | BootFact
+    | ConfigFact
+    | MemoryGrantsFact
+)
+
+
+class FactKind(IntEnum):
+    """Kinds on the wire. An unknown kind is stored opaque and acknowledged."""
+
+    ACCESS = 1
+    OUTCOME = 2
+    EXIT = 3
+    DOOR = 4
+    ALARM = 5
+    COMMAND = 6
+    CLOCK = 7
+    BOOT = 8
+    CONFIG = 9
+    MEMORY_GRANTS = 10
+
+
+BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
+    FactKind.ACCESS: AccessFact,
+    FactKind.OUTCOME: OutcomeFact,
+    FactKind.EXIT: ExitFact,
+    FactKind.DOOR: DoorFact,
+    FactKind.ALARM: AlarmFact,
+    FactKind.COMMAND: CommandFact,
+    FactKind.CLOCK: ClockFact,
+    FactKind.BOOT: BootFact,
+    FactKind.CONFIG: ConfigFact,
+    FactKind.MEMORY_GRANTS: MemoryGrantsFact,
+}
+KIND_OF: Final[dict[type[Body], FactKind]] = {body_type: kind for kind, body_type in BODY_TYPE.items()}
+
+URGENT: Final = frozenset({FactKind.ALARM, FactKind.COMMAND, FactKind.MEMORY_GRANTS})
+"""Kinds that are sent before the others' schedule even on a slow route; order within the sequence stays."""
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(body_type) for kind, body_type in BODY_TYPE.items()}
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True):
+    """One recorded fact.
+
+    ``boot`` counts starts of the node program in this node_epoch; ``boottime_ms`` is the kernel's monotonic time since
+    power-up; ``wall_ms`` what the wall clock said, never corrected here; ``clock`` how far it was to be trusted.
+    ``personal`` is the card key or empty.
+    """
+
+    seq: int
+    kind: int
+    boot: int
+    boottime_ms: int
+    wall_ms: int
+    clock: Trust
+    body: bytes
+    personal: bytes = b""
+
+    def canonical(self, commitment: bytes) -> bytes:
+        """The bytes that the chain covers."""
+        return _ENCODER.encode(
+            (
+                CANONICAL_VERSION,
+                self.seq,
+                self.kind,
+                self.boot,
+                self.boottime_ms,
+                self.wall_ms,
+                int(self.clock),
+                self.body,
+                commitment,
+            )
+        )
+
+
+def encode_body(body: Body) -> tuple[FactKind, bytes]:
+    """Kind and bytes of a fact body.
+
+    :raises LimitError: when it is longer than ``FACT_BYTES_MAX``.
+    """
+    kind, encoded = KIND_OF[type(body)], _ENCODER.encode(body)
+    if len(encoded) > FACT_BYTES_MAX:
+        raise LimitError(f"a fact of {len(encoded)} bytes")
+    return kind, encoded
+
+
+def decode_body(fact: Fact) -> Body | None:
+    """The body of a fact, or None when this side does not know its kind (it is kept opaque).
+
+    :raises MalformedError: the bytes are not a body of their kind.
+    """
+    try:
+        kind = FactKind(fact.kind)
+    except ValueError:
+        return None
+    try:
+        return _DECODERS[kind].decode(fact.body)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise MalformedError(f"fact {fact.seq} of kind {kind.name}: {error}") from None
+
+
+def commitment(salt: bytes, seq: int, personal: bytes) -> bytes:
+    """What stands in the chain for the personal part: empty for none, else a hash keyed by the epoch's salt and the seq.
+
+    ``salt``: sixteen random bytes that the node makes at enrolment and gives to the centre.
+    """
+    if not personal:
+        return b""
+    return blake2b(personal, digest_size=HASH_LENGTH, key=salt, salt=seq.to_bytes(16, "big")).digest()
+
+
+def chain_hash(previous: bytes, canonical: bytes) -> bytes:
+    """The chain hash after a fact."""
+    return blake2b(previous + canonical, digest_size=HASH_LENGTH).digest()

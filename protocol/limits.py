@@ -1,0 +1,38 @@
+"""Every limit of the wire and of the rows, in one place. Lengths in bytes unless the name says otherwise."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSIONS: Final = frozenset({1})
+"""Versions this build speaks: N and, once there is one, N-1."""
+
+ENVELOPE_MAX: Final = 4 * 1024 * 1024
+"""One signed envelope, body included."""
+SNAPSHOT_PART_MAX: Final = 2 * 1024 * 1024
+"""Unpacked bytes of one part of a snapshot; larger snapshots come in several parts."""
+INFLATED_MAX: Final = 16 * 1024 * 1024
+"""What one compressed body may unpack to."""
+
+FACTS_PER_BATCH_MAX: Final = 500
+FACT_BYTES_MAX: Final = 2_000
+"""Canonical bytes of one fact."""
+CHANGES_PER_DELTA_MAX: Final = 5_000
+"""A longer delta is sent as a snapshot instead."""
+ROW_BYTES_MAX: Final = 4_000
+
+TEXT_MAX_CHARS: Final = 200
+LEVELS_PER_CARD_MAX: Final = 64
+ENTRIES_PER_LEVEL_MAX: Final = 2_000
+PERIODS_PER_SCHEDULE_MAX: Final = 100
+SPECIAL_DAYS_MAX: Final = 2_000
+POINTS_PER_NODE_MAX: Final = 16
+
+UID_LENGTHS: Final = frozenset({4, 7, 10})
+CREDENTIAL_ID_LENGTH: Final = 8
+
+REMOTE_OPEN_MAX_AGE_MS: Final = 10_000
+"""A signed remote-open command is void this long after the node issued its nonce (reliability.md section 4)."""
+CLOCK_ROUND_TRIP_MAX_MS: Final = 2_000
+"""A time reply that took longer than this is not used to set the clock (reliability.md section 3)."""

@@ -1,0 +1,113 @@
+"""The closed list of reasons: why a decision came out as it did. Codes go on the wire and never change meaning.
+
+``text`` is the English message id; the operator's language comes from ``protocol/locale``. A code is never reused.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+
+class Reason(IntEnum):
+    """Reason codes. 1-19 granted; 20 and above denied."""
+
+    GRANTED = 1
+    GRANTED_TIME_NOT_CHECKED = 2
+    GRANTED_FROM_MEMORY = 3
+    GRANTED_FREE_PASSAGE = 4
+    EXIT_BUTTON = 10
+    REMOTE_OPEN = 11
+    SCHEDULED_UNLOCK = 12
+    FIRE_RELEASE = 13
+
+    UNKNOWN_CARD = 20
+    NOT_CONFIGURED = 21
+    CARD_LOST = 22
+    CARD_STOLEN = 23
+    CARD_DAMAGED = 24
+    CARD_SUSPENDED = 25
+    CARD_REPLACED = 26
+    CARD_RETURNED = 27
+    CARD_CANCELLED = 28
+    RIGHTS_CHANGING = 29
+    SUPERSEDED_ISSUE = 30
+    NOT_YET_VALID = 31
+    EXPIRED = 32
+    NO_ACCESS_HERE = 33
+    OUTSIDE_SCHEDULE = 34
+    TIME_UNKNOWN = 35
+    TIER_TOO_LOW = 36
+    CLONE_SUSPECTED = 37
+    SEVERAL_CARDS = 38
+    RANDOM_UID = 39
+    DOOR_BLOCKED = 40
+    LOCKED_DOWN = 41
+    STORAGE_UNUSABLE = 42
+    READER_FAULT = 43
+    WRONG_TRIES = 44
+    CARD_UNREADABLE = 45
+
+
+GRANTED_MAX: Final = 19
+
+TEXT: Final[dict[Reason, str]] = {
+    Reason.GRANTED: "Granted",
+    Reason.GRANTED_TIME_NOT_CHECKED: "Granted; the time could not be checked",
+    Reason.GRANTED_FROM_MEMORY: "Granted from memory; storage was unusable",
+    Reason.GRANTED_FREE_PASSAGE: "Free passage",
+    Reason.EXIT_BUTTON: "Exit button",
+    Reason.REMOTE_OPEN: "Opened by an operator",
+    Reason.SCHEDULED_UNLOCK: "Unlocked by schedule",
+    Reason.FIRE_RELEASE: "Fire input",
+    Reason.UNKNOWN_CARD: "Unknown card",
+    Reason.NOT_CONFIGURED: "This reader is not set up",
+    Reason.CARD_LOST: "Card reported lost",
+    Reason.CARD_STOLEN: "Card reported stolen",
+    Reason.CARD_DAMAGED: "Card reported damaged",
+    Reason.CARD_SUSPENDED: "Card suspended",
+    Reason.CARD_REPLACED: "Card replaced by a new one",
+    Reason.CARD_RETURNED: "Card returned",
+    Reason.CARD_CANCELLED: "Card cancelled",
+    Reason.RIGHTS_CHANGING: "Rights of this card are being changed",
+    Reason.SUPERSEDED_ISSUE: "An older issue of this card",
+    Reason.NOT_YET_VALID: "Card not yet valid",
+    Reason.EXPIRED: "Card expired",
+    Reason.NO_ACCESS_HERE: "No access at this door",
+    Reason.OUTSIDE_SCHEDULE: "Outside the permitted hours",
+    Reason.TIME_UNKNOWN: "The time is unknown here and this door needs it",
+    Reason.TIER_TOO_LOW: "This door needs a safer card",
+    Reason.CLONE_SUSPECTED: "Copied card suspected",
+    Reason.SEVERAL_CARDS: "Several cards at the reader",
+    Reason.RANDOM_UID: "This card has no fixed number",
+    Reason.DOOR_BLOCKED: "Door blocked",
+    Reason.LOCKED_DOWN: "Locked down",
+    Reason.STORAGE_UNUSABLE: "Storage unusable",
+    Reason.READER_FAULT: "Reader fault",
+    Reason.WRONG_TRIES: "Too many wrong tries; ignored for a while",
+    Reason.CARD_UNREADABLE: "Card could not be read",
+}
+assert TEXT.keys() == set(Reason)
+
+DISABLING: Final = frozenset(
+    {
+        Reason.CARD_LOST,
+        Reason.CARD_STOLEN,
+        Reason.CARD_DAMAGED,
+        Reason.CARD_SUSPENDED,
+        Reason.CARD_REPLACED,
+        Reason.CARD_RETURNED,
+        Reason.CARD_CANCELLED,
+    }
+)
+"""Reasons that a hotlist row may carry."""
+
+DEAD_CARD: Final = frozenset(
+    {Reason.CARD_LOST, Reason.CARD_STOLEN, Reason.CARD_REPLACED, Reason.CARD_CANCELLED}
+)
+"""A presentation refused for one of these raises "lost card used" at the centre (B7)."""
+
+
+def is_granted(reason: Reason) -> bool:
+    """True when the code stands for a release."""
+    return reason <= GRANTED_MAX

@@ -1,0 +1,351 @@
+"""Rows that the centre sends down: what a node must know to decide alone. No row carries a person's name (I15).
+
+On the wire a row is ``(kind, key, body)``: ``body`` is the msgpack array of the fields below, and empty when the row is
+deleted. Rows are values; a changed row replaces the whole row of the same kind and key. Fields are only ever appended,
+with a default, so that an older node reads what it knows.
+
+Times are whole seconds since 1970-01-01 UTC; ``valid_from`` is inclusive, ``valid_until`` exclusive; 0 means "none".
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from hashlib import blake2b
+from typing import Final, TypeAlias
+
+import msgspec
+
+from protocol.errors import LimitError, MalformedError, UnknownRecordError
+from protocol.ids import HASH_LENGTH, CardKey, Stream, Tier
+from protocol.limits import (
+    ENTRIES_PER_LEVEL_MAX,
+    LEVELS_PER_CARD_MAX,
+    PERIODS_PER_SCHEDULE_MAX,
+    ROW_BYTES_MAX,
+    TEXT_MAX_CHARS,
+)
+from protocol.reasons import DISABLING, Reason
+
+
+class CardFlag(IntFlag):
+    """What the card's class gives its holder at every door."""
+
+    NONE = 0
+    EXTENDED_OPEN = 1
+    """The door stays released for the extended time (wheelchair, trolley)."""
+
+
+class Mode(IntEnum):
+    """Door mode. Nothing here ever disables the exit button."""
+
+    NORMAL = 0
+    UNLOCKED = 1
+    LOCKED = 2
+    """Cards with a right still open; the unlock schedule does not."""
+    BLOCKED = 3
+    """No card opens; the exit button does."""
+    LOCKED_DOWN = 4
+    """As blocked, raised by an operator for a whole area; remote opening is refused too."""
+
+
+class StoragePolicy(IntEnum):
+    """What a door does while storage is unusable (I8)."""
+
+    DENY = 0
+    GRANT_FROM_MEMORY = 1
+
+
+class ClockPolicy(IntEnum):
+    """What a door does while the time is not trusted (reliability.md section 3)."""
+
+    SECURE = 0
+    HOME = 1
+
+
+class RestrictionRow(msgspec.Struct, frozen=True, array_like=True):
+    """A dead card: it opens nothing at any point of the site, whatever the access stream says (I7).
+
+    ``issue_no_max``: the restriction holds for issues up to and including this one.
+    """
+
+    reason: Reason
+    issue_no_max: int
+    since_s: int
+
+
+class StaleRightsRow(msgspec.Struct, frozen=True, array_like=True):
+    """Rights of this card shrank: its access row is void until the node holds this revision of the access stream."""
+
+    access_revision: int
+
+
+class CardRow(msgspec.Struct, frozen=True, array_like=True):
+    """What one card may do. ``holder`` is a number without meaning outside the centre (for anti-passback)."""
+
+    holder: int
+    valid_from_s: int
+    valid_until_s: int
+    issue_no: int
+    levels: tuple[int, ...]
+    flags: CardFlag = CardFlag.NONE
+
+
+class LevelRow(msgspec.Struct, frozen=True, array_like=True):
+    """An access level: points, each with the schedule in which it opens. ``entries``: (point, schedule) pairs."""
+
+    entries: tuple[tuple[int, int], ...]
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, array_like=True):
+    """Times of the week in the site's zone; see ``protocol.schedule`` for the meaning of a period.
+
+    ``periods``: (days, start_minute, end_minute); ``days`` has bit 0 for Monday .. bit 6 for Sunday and
+    bit 7 + n for special days of group n + 1.
+    """
+
+    periods: tuple[tuple[int, int, int], ...]
+
+
+class SpecialDayRow(msgspec.Struct, frozen=True, array_like=True):
+    """A date (the key is its proleptic ordinal) that is not an ordinary weekday: group 1..8."""
+
+    group: int
+
+
+class PointRow(msgspec.Struct, frozen=True, array_like=True):
+    """One reader of this node: which door it serves and what card it asks for."""
+
+    label: str
+    reader: int
+    door: int
+    leaving: bool = False
+    tier_min: Tier = Tier.UID_ONLY
+
+
+class DoorRow(msgspec.Struct, frozen=True, array_like=True):
+    """One door of this node. Durations in milliseconds."""
+
+    label: str
+    mode: Mode = Mode.NORMAL
+    unlock_schedule: int = 0
+    release_ms: int = 5_000
+    extended_release_ms: int = 15_000
+    held_open_ms: int = 30_000
+    pre_alarm_ms: int = 10_000
+    storage_policy: StoragePolicy = StoragePolicy.DENY
+    clock_policy: ClockPolicy = ClockPolicy.SECURE
+    contact_fitted: bool = True
+
+
+class SiteRow(msgspec.Struct, frozen=True, array_like=True):
+    """The estate this node stands in. ``zone`` is an IANA name."""
+
+    zone: str
+    label: str
+
+
+Row: TypeAlias = (
+    RestrictionRow
+    | StaleRightsRow
+    | CardRow
+    | LevelRow
+    | ScheduleRow
+    | SpecialDayRow
+    | PointRow
+    | DoorRow
+    | SiteRow
+)
+
+
+class Kind(IntEnum):
+    """Row kinds on the wire. 1-63 must be understood; a node may pass over kinds from 64 on."""
+
+    RESTRICTION = 1
+    STALE_RIGHTS = 2
+    CARD = 10
+    LEVEL = 11
+    SCHEDULE = 12
+    SPECIAL_DAY = 13
+    POINT = 14
+    DOOR = 15
+    SITE = 16
+
+
+OPTIONAL_KIND_MIN: Final = 64
+
+ROW_TYPE: Final[dict[Kind, type[Row]]] = {
+    Kind.RESTRICTION: RestrictionRow,
+    Kind.STALE_RIGHTS: StaleRightsRow,
+    Kind.CARD: CardRow,
+    Kind.LEVEL: LevelRow,
+    Kind.SCHEDULE: ScheduleRow,
+    Kind.SPECIAL_DAY: SpecialDayRow,
+    Kind.POINT: PointRow,
+    Kind.DOOR: DoorRow,
+    Kind.SITE: SiteRow,
+}
+KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
+
+STREAM_OF: Final[dict[Kind, Stream]] = {
+    Kind.RESTRICTION: Stream.RESTRICTIONS,
+    Kind.STALE_RIGHTS: Stream.RESTRICTIONS,
+    Kind.CARD: Stream.ACCESS,
+    Kind.LEVEL: Stream.ACCESS,
+    Kind.SCHEDULE: Stream.ACCESS,
+    Kind.SPECIAL_DAY: Stream.ACCESS,
+    Kind.POINT: Stream.ACCESS,
+    Kind.DOOR: Stream.ACCESS,
+    Kind.SITE: Stream.ACCESS,
+}
+
+_CARD_KEYED: Final = frozenset({Kind.RESTRICTION, Kind.STALE_RIGHTS, Kind.CARD})
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(row_type) for kind, row_type in ROW_TYPE.items()}
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """One row as it travels and as it is stored: put when ``body`` is not empty, else deleted."""
+
+    kind: int
+    key: bytes
+    body: bytes
+
+    @property
+    def deleted(self) -> bool:
+        """True when the row is taken away."""
+        return not self.body
+
+
+def number_key(number: int) -> bytes:
+    """The key of a row that is known by a number: four bytes, big-endian, so that bytes sort as numbers do."""
+    return number.to_bytes(4, "big")
+
+
+def put(key: CardKey | int, row: Row) -> Change:
+    """The change that sets ``row`` under ``key`` (a card key, or a number for every other kind).
+
+    :raises LimitError: when the row is longer than ``ROW_BYTES_MAX``.
+    """
+    kind = KIND_OF[type(row)]
+    body = _ENCODER.encode(row)
+    if len(body) > ROW_BYTES_MAX:
+        raise LimitError(f"a row of kind {kind.name} has {len(body)} bytes, more than {ROW_BYTES_MAX}")
+    return Change(kind, _key_bytes(kind, key), body)
+
+
+def delete(kind: Kind, key: CardKey | int) -> Change:
+    """The change that takes the row of this kind and key away."""
+    return Change(kind, _key_bytes(kind, key), b"")
+
+
+def _key_bytes(kind: Kind, key: CardKey | int) -> bytes:
+    if kind in _CARD_KEYED:
+        assert isinstance(key, bytes), "this kind is known by a card key"
+        return key
+    assert isinstance(key, int), "this kind is known by a number"
+    return number_key(key)
+
+
+def decode_row(change: Change) -> Row:
+    """The row of a put change, checked.
+
+    :raises UnknownRecordError: a kind that must be understood is not.
+    :raises MalformedError: the body is not a row of its kind.
+    :raises LimitError: a count or a text is over its limit.
+    """
+    try:
+        kind = Kind(change.kind)
+    except ValueError:
+        raise UnknownRecordError(f"row kind {change.kind} is not known here") from None
+    try:
+        row = _DECODERS[kind].decode(change.body)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise MalformedError(f"a row of kind {kind.name}: {error}") from None
+    check_row(kind, change.key, row)
+    return row
+
+
+def check_row(kind: Kind, key: bytes, row: Row) -> None:
+    """Raise when a row of the right shape has an impossible content (limits, key form, reason)."""
+    if kind in _CARD_KEYED:
+        if not ((key[:1] == b"U" and len(key) in (5, 8, 11)) or (key[:1] == b"C" and len(key) == 9)):
+            raise MalformedError("a card key is U + UID or C + credential id")
+    elif len(key) != 4:
+        raise MalformedError(f"the key of kind {kind.name} has four bytes")
+    match row:
+        case RestrictionRow() if row.reason not in DISABLING:
+            raise MalformedError(f"{row.reason!r} is no reason for a restriction")
+        case CardRow() if len(row.levels) > LEVELS_PER_CARD_MAX:
+            raise LimitError(f"a card with {len(row.levels)} access levels")
+        case CardRow() if not (
+            0 <= row.holder < 2**32
+            and 0 <= row.valid_from_s < 2**32
+            and 0 <= row.valid_until_s < 2**32
+            and 0 <= row.issue_no < 2**16
+            and 0 <= row.flags < 2**8
+        ):
+            raise MalformedError("a number of a card row is out of range")
+        case LevelRow() if len(row.entries) > ENTRIES_PER_LEVEL_MAX:
+            raise LimitError(f"an access level with {len(row.entries)} entries")
+        case ScheduleRow() if len(row.periods) > PERIODS_PER_SCHEDULE_MAX:
+            raise LimitError(f"a schedule with {len(row.periods)} periods")
+        case PointRow() | DoorRow() | SiteRow() if len(row.label) > TEXT_MAX_CHARS:
+            raise LimitError("a label is too long")
+        case _:
+            pass
+
+
+_DIGEST_MODULUS: Final = 1 << (8 * HASH_LENGTH)
+
+
+class Digest:
+    """Digest of a set of rows that can be kept up to date row by row: the sum of the row hashes, modulo 2**128.
+
+    Both ends keep one per stream; unequal digests at equal revisions mean that the rows differ (design.md section 4).
+    It finds divergence between honest ends; authenticity comes from the signature.
+    """
+
+    __slots__ = ("_sum",)
+
+    def __init__(self, value: bytes = bytes(HASH_LENGTH)) -> None:
+        self._sum = int.from_bytes(value, "big")
+
+    def add(self, kind: int, key: bytes, body: bytes) -> None:
+        """Count a row in."""
+        self._sum = (self._sum + row_hash(kind, key, body)) % _DIGEST_MODULUS
+
+    def remove(self, kind: int, key: bytes, body: bytes) -> None:
+        """Count a row out that was counted in before with the same body."""
+        self._sum = (self._sum - row_hash(kind, key, body)) % _DIGEST_MODULUS
+
+    @property
+    def value(self) -> bytes:
+        """Sixteen bytes; all zero for no rows."""
+        return self._sum.to_bytes(HASH_LENGTH, "big")
+
+
+def row_hash(kind: int, key: bytes, body: bytes) -> int:
+    """BLAKE2b-128 of one row as a number: length-prefixed, so that no two rows share their bytes."""
+    state = blake2b(bytes((kind, len(key))), digest_size=HASH_LENGTH)
+    state.update(key)
+    state.update(body)
+    return int.from_bytes(state.digest(), "big")
+
+
+class Revisions(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Which configuration a View is: the centre's epoch and the revision of each stream. Every fact records it."""
+
+    config_epoch: int = 0
+    restrictions: int = 0
+    access: int = 0
+    balances: int = 0
+
+    def of(self, stream: Stream) -> int:
+        """The revision of one stream."""
+        return (self.restrictions, self.access, self.balances)[stream - 1]
+
+    def with_(self, stream: Stream, revision: int) -> Revisions:
+        """The same triple with one stream at another revision."""
+        streams = [self.restrictions, self.access, self.balances]
+        streams[stream - 1] = revision
+        return Revisions(self.config_epoch, *streams)

@@ -1,0 +1,342 @@
+"""The View: everything a node decides by, as one immutable value that is swapped whole (design.md section 3).
+
+A View is a packed base of cards (sorted fingerprints and fixed-width rows: about 40 bytes a card) plus a small overlay
+of cards changed since; the other rows are few and kept as they are. ``apply`` makes the next View and never touches
+this one, so that every decision uses rows of one recorded set of revisions (I6).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from struct import Struct
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from protocol.errors import UnknownRecordError
+from protocol.ids import CardKey, Stream, Tier
+from protocol.records import (
+    OPTIONAL_KIND_MIN,
+    CardFlag,
+    CardRow,
+    Change,
+    ClockPolicy,
+    DoorRow,
+    Kind,
+    LevelRow,
+    Mode,
+    PointRow,
+    RestrictionRow,
+    Revisions,
+    Row,
+    ScheduleRow,
+    SiteRow,
+    SpecialDayRow,
+    StaleRightsRow,
+    decode_row,
+)
+from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
+
+_ROW: Final = Struct("<12pIIIIHB")  # key (length-prefixed), holder, from, until, level set, issue, flags
+_NONE: Final[tuple[int, ...]] = ()
+_NO_REVISIONS: Final = Revisions()
+OVERLAY_MAX: Final = 4_096
+"""Changed cards kept beside the packed base before ``compacted`` is worth its time."""
+
+
+def _fingerprint(key: bytes) -> int:
+    return int.from_bytes(key[-8:], "big")
+
+
+class PackedCards:
+    """Many card rows in little memory, looked up by bisection. Immutable."""
+
+    __slots__ = ("_level_sets", "_prints", "_rows")
+
+    def __init__(self, cards: Iterable[tuple[CardKey, CardRow]] = ()) -> None:
+        """Pack the cards; keys must be unique."""
+        index: dict[tuple[int, ...], int] = {}
+        packed: list[tuple[int, bytes]] = []
+        pack = _ROW.pack
+        for key, row in cards:
+            number = index.setdefault(row.levels, len(index))
+            packed.append(
+                (
+                    _fingerprint(key),
+                    pack(
+                        key, row.holder, row.valid_from_s, row.valid_until_s, number, row.issue_no, row.flags
+                    ),
+                )
+            )
+        packed.sort()
+        self._prints = array("Q", [fingerprint for fingerprint, _ in packed])
+        self._rows = b"".join([row for _, row in packed])
+        self._level_sets = tuple(index)
+
+    def __len__(self) -> int:
+        return len(self._prints)
+
+    def get(self, key: bytes) -> CardRow | None:
+        """The row of this card, or None."""
+        fingerprint = _fingerprint(key)
+        prints = self._prints
+        at = bisect_left(prints, fingerprint)
+        while at < len(prints) and prints[at] == fingerprint:
+            found, holder, start, end, levels, issue, flags = _ROW.unpack_from(self._rows, at * _ROW.size)
+            if found == key:
+                return CardRow(holder, start, end, issue, self._level_sets[levels], CardFlag(flags))
+            at += 1
+        return None
+
+    def items(self) -> Iterator[tuple[CardKey, CardRow]]:
+        """Every card, in the order of the fingerprints."""
+        for key, holder, start, end, levels, issue, flags in _ROW.iter_unpack(self._rows):
+            yield (
+                CardKey(key),
+                CardRow(holder, start, end, issue, self._level_sets[levels], CardFlag(flags)),
+            )
+
+
+class AccessPoint(msgspec.Struct, frozen=True):
+    """A reader with the door it serves, as ``decide`` wants it."""
+
+    point: int
+    door: int
+    leaving: bool
+    tier_min: Tier
+    release_ms: int
+    extended_release_ms: int
+    clock_policy: ClockPolicy
+    mode: Mode
+
+
+class _Site:
+    """What follows from the rows known by a number: zone and special days, schedules, grants, points. Built once, shared."""
+
+    __slots__ = ("access_points", "calendar", "grants", "rows", "schedules")
+
+    def __init__(self, rows: Mapping[tuple[Kind, int], Row]) -> None:
+        self.rows = rows
+        site = rows.get((Kind.SITE, 0))
+        special: dict[int, int] = {}
+        doors: dict[int, DoorRow] = {}
+        points: dict[int, PointRow] = {}
+        self.schedules: dict[int, Schedule] = {}
+        self.grants: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.access_points: dict[int, AccessPoint] = {}
+        for (_, number), row in rows.items():
+            match row:
+                case SpecialDayRow():
+                    special[number] = row.group
+                case ScheduleRow():
+                    self.schedules[number] = Schedule(row)
+                case LevelRow():
+                    for point, schedule in row.entries:
+                        self.grants[number, point] = (*self.grants.get((number, point), _NONE), schedule)
+                case DoorRow():
+                    doors[number] = row
+                case PointRow():
+                    points[number] = row
+                case _:
+                    pass
+        self.calendar = Calendar(zone_of(site.zone if isinstance(site, SiteRow) else "UTC"), special)
+        for number, point_row in points.items():
+            door = doors.get(point_row.door)
+            if door is not None:
+                self.access_points[number] = AccessPoint(
+                    number,
+                    point_row.door,
+                    point_row.leaving,
+                    point_row.tier_min,
+                    door.release_ms,
+                    door.extended_release_ms,
+                    door.clock_policy,
+                    door.mode,
+                )
+
+
+_NO_ROWS: Final[Mapping[bytes, CardRow | None]] = MappingProxyType({})
+_NO_RESTRICTIONS: Final[Mapping[bytes, RestrictionRow]] = MappingProxyType({})
+_NO_STALE: Final[Mapping[bytes, int]] = MappingProxyType({})
+_NO_CARDS: Final = PackedCards()
+_NO_SITE: Final = _Site({})
+
+
+class View:
+    """One consistent configuration. ``View()`` is empty and denies everything; ``apply`` makes the next one."""
+
+    __slots__ = ("_base", "_overlay", "_restrictions", "_site", "_stale", "revisions")
+
+    def __init__(
+        self,
+        revisions: Revisions = _NO_REVISIONS,
+        *,
+        base: PackedCards = _NO_CARDS,
+        overlay: Mapping[bytes, CardRow | None] = _NO_ROWS,
+        restrictions: Mapping[bytes, RestrictionRow] = _NO_RESTRICTIONS,
+        stale: Mapping[bytes, int] = _NO_STALE,
+        site: _Site = _NO_SITE,
+    ) -> None:
+        """Take over parts that are never changed afterwards."""
+        self.revisions = revisions
+        self._base = base
+        self._overlay = overlay
+        self._restrictions = restrictions
+        self._stale = stale
+        self._site = site
+
+    @property
+    def calendar(self) -> Calendar:
+        """The site's zone and special days."""
+        return self._site.calendar
+
+    @property
+    def access_points(self) -> Mapping[int, AccessPoint]:
+        """Every reader of this node that has a door, by point number."""
+        return self._site.access_points
+
+    # -- what decide asks ---------------------------------------------------------------------------------------
+
+    def card(self, key: bytes) -> CardRow | None:
+        """The access row of a card, or None when it is not known at this node."""
+        try:
+            return self._overlay[key]
+        except KeyError:
+            return self._base.get(key)
+
+    def restriction(self, key: bytes) -> RestrictionRow | None:
+        """The hotlist row of a card, or None."""
+        return self._restrictions.get(key)
+
+    def rights_changing(self, key: bytes) -> bool:
+        """True while a right of this card was taken away but the access stream here is older than that."""
+        return self._stale.get(key, 0) > self.revisions.access
+
+    def schedules_at(self, levels: tuple[int, ...], point: int) -> tuple[int, ...]:
+        """Numbers of the schedules by which these access levels open this point; empty for no right here."""
+        grants = self._site.grants
+        if len(levels) == 1:
+            return grants.get((levels[0], point), _NONE)
+        return tuple(schedule for level in levels for schedule in grants.get((level, point), _NONE))
+
+    def holds(self, schedule: int, utc_ms: int) -> bool:
+        """True when the schedule holds at the instant; a schedule that is not here never does."""
+        if schedule == ALWAYS:
+            return True
+        site = self._site
+        found = site.schedules.get(schedule)
+        return found is not None and found.holds(utc_ms, site.calendar)
+
+    # -- what the rest of the node asks -------------------------------------------------------------------------
+
+    def row(self, kind: Kind, number: int) -> Row | None:
+        """A row known by a number (point, door, schedule, level, site, special day), or None."""
+        return self._site.rows.get((kind, number))
+
+    def doors(self) -> dict[int, DoorRow]:
+        """Every door of this node by number."""
+        return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, DoorRow)}
+
+    def points(self) -> dict[int, PointRow]:
+        """Every reader of this node by point number."""
+        return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, PointRow)}
+
+    def restricted(self) -> Mapping[bytes, RestrictionRow]:
+        """The whole hotlist."""
+        return MappingProxyType(dict(self._restrictions))
+
+    def card_count(self) -> int:
+        """How many cards this View knows."""
+        count = len(self._base)
+        for key, row in self._overlay.items():
+            count += (row is not None) - (self._base.get(key) is not None)
+        return count
+
+    @property
+    def overlay_count(self) -> int:
+        """Cards kept beside the packed base."""
+        return len(self._overlay)
+
+    # -- making the next View -----------------------------------------------------------------------------------
+
+    def apply(self, changes: Iterable[Change], revisions: Revisions) -> View:
+        """The View after these changes. This one stays as it is.
+
+        :raises UnknownRecordError: a kind that must be understood is not; no change is applied.
+        :raises ProtocolError: a row is malformed, over a limit, or an impossible schedule.
+        """
+        return self._with(changes, revisions, replace=None)
+
+    def replaced(self, stream: Stream, changes: Iterable[Change], revisions: Revisions) -> View:
+        """The View in which one stream consists of exactly these rows (a snapshot); the others stay."""
+        return self._with(changes, revisions, replace=stream)
+
+    def _with(self, changes: Iterable[Change], revisions: Revisions, replace: Stream | None) -> View:
+        restrictions: dict[bytes, RestrictionRow] | None = {} if replace is Stream.RESTRICTIONS else None
+        stale: dict[bytes, int] | None = {} if replace is Stream.RESTRICTIONS else None
+        cards: dict[bytes, CardRow | None] = {}
+        others: dict[tuple[Kind, int], Row] | None = {} if replace is Stream.ACCESS else None
+        for change in changes:
+            if change.kind >= OPTIONAL_KIND_MIN:
+                continue
+            row = None if change.deleted else decode_row(change)
+            try:
+                kind = Kind(change.kind)
+            except ValueError:
+                raise UnknownRecordError(f"row kind {change.kind} is not known here") from None
+            if kind is Kind.CARD:
+                assert row is None or isinstance(row, CardRow)
+                cards[change.key] = row
+            elif kind is Kind.RESTRICTION:
+                if restrictions is None:
+                    restrictions = dict(self._restrictions)
+                if row is None:
+                    restrictions.pop(change.key, None)
+                else:
+                    assert isinstance(row, RestrictionRow)
+                    restrictions[change.key] = row
+            elif kind is Kind.STALE_RIGHTS:
+                if stale is None:
+                    stale = dict(self._stale)
+                if row is None:
+                    stale.pop(change.key, None)
+                else:
+                    assert isinstance(row, StaleRightsRow)
+                    stale[change.key] = row.access_revision
+            else:
+                if others is None:
+                    others = dict(self._site.rows)
+                number = int.from_bytes(change.key, "big")
+                if row is None:
+                    others.pop((kind, number), None)
+                else:
+                    others[kind, number] = row
+        if replace is Stream.ACCESS:
+            base = PackedCards((CardKey(key), row) for key, row in cards.items() if row is not None)
+            overlay: Mapping[bytes, CardRow | None] = {}
+        else:
+            base = self._base
+            overlay = {**self._overlay, **cards} if cards else self._overlay
+        return View(
+            revisions,
+            base=base,
+            overlay=overlay,
+            restrictions=self._restrictions if restrictions is None else restrictions,
+            stale=self._stale if stale is None else stale,
+            site=self._site if others is None else _Site(others),
+        )
+
+    def compacted(self) -> View:
+        """The same View with its overlay packed into the base: for the background, when ``overlay_count`` is large."""
+        merged = {key: row for key, row in self._base.items() if key not in self._overlay}
+        merged.update({CardKey(key): row for key, row in self._overlay.items() if row is not None})
+        return View(
+            self.revisions,
+            base=PackedCards(merged.items()),
+            restrictions=self._restrictions,
+            stale=self._stale,
+            site=self._site,
+        )
