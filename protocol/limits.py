@@ -20,6 +20,17 @@ FACT_BYTES_MAX: Final = 2_000
 """Canonical bytes of one fact."""
 CHANGES_PER_DELTA_MAX: Final = 5_000
 """A longer delta is sent as a snapshot instead."""
+CHANGES_PER_PART_MAX: Final = 20_000
+"""Rows in one part of a snapshot."""
+PARTS_MAX: Final = 1_000
+"""Parts of one snapshot."""
+KINDS_MAX: Final = 256
+"""Row kinds that a message may list."""
+NODE_NAME_MAX: Final = 64
+FRAMES_PER_PACKET_MAX: Final = 64
+"""Frames in one HTTP body or WebSocket message."""
+PACKET_MAX: Final = 8 * 1024 * 1024
+"""One HTTP body or WebSocket message."""
 ROW_BYTES_MAX: Final = 4_000
 
 TEXT_MAX_CHARS: Final = 200
