@@ -44,5 +44,13 @@ class UnknownRecordError(ProtocolError):
     """A required record kind is not known here: the old View stays (design.md section 4)."""
 
 
+class UnknownMessageError(ProtocolError):
+    """A message kind is not known here; the sender is told, the session stays."""
+
+
+class StateError(ProtocolError):
+    """A message that has no place in the present state of the conversation."""
+
+
 class ScheduleError(ProtocolError):
     """A schedule row is impossible: an unknown zone, a period outside the day, too many periods."""

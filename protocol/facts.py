@@ -259,6 +259,20 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """A fact with its place in the chain. ``commitment`` outlives ``fact.personal``; ``hash`` is the chain hash after it."""
+
+    fact: Fact
+    commitment: bytes
+    hash: bytes
+
+
+def chained(previous: bytes, fact: Fact, salt: bytes) -> Entry:
+    """The entry of a new fact after the chain hash ``previous``, with the salt of its node_epoch."""
+    promise = commitment(salt, fact.seq, fact.personal)
+    return Entry(fact, promise, chain_hash(previous, fact.canonical(promise)))
+
+
 def encode_body(body: Body) -> tuple[FactKind, bytes]:
     """Kind and bytes of a fact body.
 

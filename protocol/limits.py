@@ -14,10 +14,16 @@ SNAPSHOT_PART_MAX: Final = 2 * 1024 * 1024
 """Unpacked bytes of one part of a snapshot; larger snapshots come in several parts."""
 INFLATED_MAX: Final = 16 * 1024 * 1024
 """What one compressed body may unpack to."""
+BODY_MAX: Final = 16 * 1024
+"""A message that carries neither rows nor facts."""
 
 FACTS_PER_BATCH_MAX: Final = 500
+BATCH_BYTES_MAX: Final = 256 * 1024
+"""Bodies and personal parts of one batch, roughly; a batch ends at the fact that passes it."""
 FACT_BYTES_MAX: Final = 2_000
 """Canonical bytes of one fact."""
+PERSONAL_MAX: Final = 16
+"""The personal part of one fact: a card key."""
 CHANGES_PER_DELTA_MAX: Final = 5_000
 """A longer delta is sent as a snapshot instead."""
 CHANGES_PER_PART_MAX: Final = 20_000

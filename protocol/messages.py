@@ -182,7 +182,7 @@ class Welcome(_Message, frozen=True, tag=MessageKind.WELCOME.value):
 
     ``received_through``/``received_head``: the last fact of this node_epoch that the centre holds, and its chain hash.
     ``audit_seq``/``audit_head``: head of the centre's audit chain; a node keeps the newest, so that truncation shows (I14).
-    ``hotlist_wanted``: the centre was restored and asks what its nodes know.
+    ``hotlist_wanted``: the centre was restored and asks what its nodes know. ``digests``: at ``heads``, empty if not known.
     """
 
     session: SessionId
@@ -200,6 +200,7 @@ class Welcome(_Message, frozen=True, tag=MessageKind.WELCOME.value):
     audit_seq: U63 = 0
     audit_head: Annotated[bytes, Meta(max_length=32)] = b""
     hotlist_wanted: bool = False
+    digests: Annotated[tuple[HashOrNone, ...], Meta(max_length=len(Stream))] = ()
 
 
 class Refused(_Message, frozen=True, tag=MessageKind.REFUSED.value):
