@@ -109,6 +109,11 @@ def open_signed(frame: bytes, key: Ed25519PublicKey) -> tuple[Header, Message]:
     return header, codec.decode(header.kind, frame[body_at:body_end])
 
 
+def frame_hash(frame: bytes) -> bytes:
+    """Sixteen bytes that name a frame in a refusal of it."""
+    return blake2b(frame, digest_size=16).digest()
+
+
 def body_of(frame: bytes) -> bytes:
     """The body of a signed frame that was verified before."""
     _, body_at, body_end = _parse_signed(frame)

@@ -33,6 +33,9 @@ PARTS_MAX: Final = 1_000
 KINDS_MAX: Final = 256
 """Row kinds that a message may list."""
 NODE_NAME_MAX: Final = 64
+NONCE_LENGTH: Final = 16
+COMMANDS_WAITING_MAX: Final = 32
+"""Commands waiting for a nonce of one node, and nonces kept for them."""
 FRAMES_PER_PACKET_MAX: Final = 64
 """Frames in one HTTP body or WebSocket message."""
 PACKET_MAX: Final = 8 * 1024 * 1024

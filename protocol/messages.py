@@ -204,7 +204,10 @@ class Welcome(_Message, frozen=True, tag=MessageKind.WELCOME.value):
 
 
 class Refused(_Message, frozen=True, tag=MessageKind.REFUSED.value):
-    """The request named by ``about`` (its kind) and ``echo`` (its nonce, or empty) is not done."""
+    """The request named by ``about`` (its kind) and ``echo`` is not done.
+
+    ``echo``: the session id for a session frame, ``envelope.frame_hash`` for a signed one, empty when it had no header.
+    """
 
     code: RefusalCode
     about: U32 = 0

@@ -10,9 +10,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
 from struct import Struct
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol, Self
 
 import msgspec
 
@@ -47,8 +48,25 @@ OVERLAY_MAX: Final = 4_096
 """Changed cards kept beside the packed base before ``compacted`` is worth its time."""
 
 
+_UID_KEY: Final = 1 << 63
+
+
 def _fingerprint(key: bytes) -> int:
-    return int.from_bytes(key[-8:], "big")
+    """What cards are sorted by: 63 bits from the front of the number, in the order that the keys have as bytes."""
+    number = int.from_bytes(key[1:9].ljust(8, b"\0"), "big") >> 1
+    return number | _UID_KEY if key[:1] == b"U" else number
+
+
+class Cards(Protocol):
+    """Card rows by key, never changed: packed in memory, or still on disk while a node starts."""
+
+    def __len__(self) -> int: ...
+
+    def get(self, key: bytes) -> CardRow | None:
+        """The row of this card, or None."""
+
+    def items(self) -> Iterator[tuple[CardKey, CardRow]]:
+        """Every card, in the order of the keys as bytes."""
 
 
 class PackedCards:
@@ -73,8 +91,27 @@ class PackedCards:
             )
         packed.sort()
         self._prints = array("Q", [fingerprint for fingerprint, _ in packed])
-        self._rows = b"".join([row for _, row in packed])
+        self._rows: bytes | bytearray = b"".join([row for _, row in packed])
         self._level_sets = tuple(index)
+
+    @classmethod
+    def of_sorted(cls, cards: Iterable[tuple[CardKey, CardRow]]) -> Self:
+        """Pack cards that come in the order of their keys as bytes, with hardly more memory than the result takes."""
+        index: dict[tuple[int, ...], int] = {}
+        prints, rows, last = array("Q"), bytearray(), 0
+        pack = _ROW.pack
+        for key, row in cards:
+            fingerprint = _fingerprint(key)
+            assert fingerprint >= last, "the cards come in the order of their keys"
+            last = fingerprint
+            prints.append(fingerprint)
+            number = index.setdefault(row.levels, len(index))
+            rows += pack(
+                key, row.holder, row.valid_from_s, row.valid_until_s, number, row.issue_no, row.flags
+            )
+        packed = cls()
+        packed._prints, packed._rows, packed._level_sets = prints, rows, tuple(index)
+        return packed
 
     def __len__(self) -> int:
         return len(self._prints)
@@ -92,7 +129,7 @@ class PackedCards:
         return None
 
     def items(self) -> Iterator[tuple[CardKey, CardRow]]:
-        """Every card, in the order of the fingerprints."""
+        """Every card, in the order of the keys as bytes."""
         for key, holder, start, end, levels, issue, flags in _ROW.iter_unpack(self._rows):
             yield (
                 CardKey(key),
@@ -174,7 +211,7 @@ class View:
         self,
         revisions: Revisions = _NO_REVISIONS,
         *,
-        base: PackedCards = _NO_CARDS,
+        base: Cards = _NO_CARDS,
         overlay: Mapping[bytes, CardRow | None] = _NO_ROWS,
         restrictions: Mapping[bytes, RestrictionRow] = _NO_RESTRICTIONS,
         stale: Mapping[bytes, int] = _NO_STALE,
@@ -315,7 +352,7 @@ class View:
                 else:
                     others[kind, number] = row
         if replace is Stream.ACCESS:
-            base = PackedCards((CardKey(key), row) for key, row in cards.items() if row is not None)
+            base: Cards = PackedCards((CardKey(key), row) for key, row in cards.items() if row is not None)
             overlay: Mapping[bytes, CardRow | None] = {}
         else:
             base = self._base
@@ -329,14 +366,18 @@ class View:
             site=self._site if others is None else _Site(others),
         )
 
+    def rebased(self, cards: Cards) -> View:
+        """The same View with these cards and no others, for whoever keeps the rows and reads them in order."""
+        return View(
+            self.revisions, base=cards, restrictions=self._restrictions, stale=self._stale, site=self._site
+        )
+
     def compacted(self) -> View:
         """The same View with its overlay packed into the base: for the background, when ``overlay_count`` is large."""
-        merged = {key: row for key, row in self._base.items() if key not in self._overlay}
-        merged.update({CardKey(key): row for key, row in self._overlay.items() if row is not None})
-        return View(
-            self.revisions,
-            base=PackedCards(merged.items()),
-            restrictions=self._restrictions,
-            stale=self._stale,
-            site=self._site,
+        overlay = self._overlay
+        kept = ((key, row) for key, row in self._base.items() if key not in overlay)
+        fresh = sorted((_fingerprint(key), CardKey(key)) for key, row in overlay.items() if row is not None)
+        changed = ((key, row) for _, key in fresh if (row := overlay[key]) is not None)
+        return self.rebased(
+            PackedCards.of_sorted(merge(kept, changed, key=lambda card: _fingerprint(card[0])))
         )

@@ -192,7 +192,7 @@ class NodeDownlink:
         """What a restart would find."""
         self.counts: Counter[str] = Counter()
         """Refused messages by the name of the error."""
-        self._known_kinds = known_kinds
+        self.known_kinds = known_kinds
         self._jitter = jitter
         self._epoch = revisions.config_epoch  # the one that is being collected, when higher than memory's
         self._lanes = {stream: _Lane(stream, revisions.of(stream)) for stream in Stream}
@@ -264,7 +264,7 @@ class NodeDownlink:
         ):
             raise ReplayError(f"{lane.stream.name}: revision {message.revision} after {lane.held}")
         unknown = sorted(
-            {change.kind for change in message.changes if change.kind < OPTIONAL_KIND_MIN} - self._known_kinds
+            {change.kind for change in message.changes if change.kind < OPTIONAL_KIND_MIN} - self.known_kinds
         )
         if unknown:
             self._cannot(lane, message.revision, tuple(unknown))

@@ -7,8 +7,9 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from protocol import columns
+from protocol.errors import StateError
 from protocol.facts import Entry
-from protocol.messages import BackedUp, FactAck, FactBatch, RefusalCode
+from protocol.messages import BackedUp, FactAck, FactBatch
 
 
 class FactStore(Protocol):
@@ -35,9 +36,8 @@ class Forked(msgspec.Struct, frozen=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """Effect: facts of a closed node_epoch or a revoked node: keep them apart, they are evidence and count nowhere."""
+    """Effect: facts of a closed node_epoch or a revoked node: commit them apart (they count nowhere), then ``stored``."""
 
-    node_epoch: int
     entries: tuple[Entry, ...]
 
 
@@ -48,20 +48,29 @@ class CentreUplink:
     """One per session of a node. ``receive`` may be called again before ``stored``: commits are answered in order."""
 
     def __init__(
-        self, store: FactStore, node_epoch: int, salt: bytes, received_through: int, head: bytes
+        self,
+        store: FactStore,
+        node_epoch: int,
+        salt: bytes,
+        received_through: int,
+        head: bytes,
+        *,
+        quarantine: bool = False,
     ) -> None:
         """
         :param salt: of this node_epoch, given at enrolment.
         :param received_through: the last committed fact of this node_epoch, ``head`` its chain hash (zeros for 0).
+        :param quarantine: the node_epoch is closed or the node revoked: everything new goes to ``Quarantined``.
         """
         self._store = store
         self._node_epoch = node_epoch
         self._salt = salt
+        self._quarantine = quarantine
         self._taken, self._taken_head = received_through, head  # given to Store
         self.received_through, self.head = received_through, head
         """The last committed fact and its chain hash."""
-        self.refusal: RefusalCode | None = None
-        """Why no more facts are taken: a fork, or a closed node_epoch."""
+        self.forked = False
+        """Two facts under one number were seen: no more facts are taken until the node is enrolled anew."""
         self._ack = False
         self._backed_up: BackedUp | None = None
         self._backed_up_through = 0
@@ -71,11 +80,10 @@ class CentreUplink:
 
         :raises ProtocolError: malformed, over a limit, or its own chain is broken; nothing of it was taken.
         """
-        entries = columns.unpack(batch, self._salt)
         if batch.node_epoch != self._node_epoch:
-            self.refusal = RefusalCode.OLD_EPOCH
-            return [Quarantined(batch.node_epoch, tuple(entries))]
-        if self.refusal is not None:
+            raise StateError(f"facts of node_epoch {batch.node_epoch} in a session of {self._node_epoch}")
+        entries = columns.unpack(batch, self._salt)
+        if self.forked:
             return [Forked(batch.first_seq, tuple(entries))]
         if batch.first_seq > self._taken + 1:  # a gap: say where we stand
             self._ack = True
@@ -83,14 +91,14 @@ class CentreUplink:
         known = self._taken + 1 - batch.first_seq  # so many of these are here already
         forked = self._fork(batch, entries, min(known, len(entries)))
         if forked is not None:
-            self.refusal = RefusalCode.FORK
+            self.forked = True
             return [Forked(forked, tuple(entries))]
         if known >= len(entries):
             self._ack = True
             return []
         new = entries[known:]
         self._taken, self._taken_head = new[-1].fact.seq, new[-1].hash
-        return [Store(tuple(new))]
+        return [Quarantined(tuple(new)) if self._quarantine else Store(tuple(new))]
 
     def _fork(self, batch: FactBatch, entries: list[Entry], known: int) -> int | None:
         """The first seq that is taken with another hash, or None. Equal hashes at one place mean equal chains before it."""
