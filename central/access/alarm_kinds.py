@@ -1,0 +1,63 @@
+"""What an alarm is called, how grave it is and whether it ends by itself. One table for every page. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from central.web.i18n import LazyText, lazy
+from protocol.facts import Alarm
+
+
+class Severity(IntEnum):
+    """How soon somebody must look; lists show the higher first."""
+
+    NOTE = 1
+    WARNING = 2
+    URGENT = 3
+
+
+class Place(IntEnum):
+    """What the number ``where`` of an alarm stands for."""
+
+    DEVICE = 0
+    DOOR = 1
+    POINT = 2
+
+
+@dataclass(frozen=True)
+class AlarmKind:
+    """One kind of alarm. ``lasts``: a later fact clears it; else it is a moment, open until somebody acknowledges."""
+
+    text: LazyText
+    severity: Severity
+    place: Place
+    lasts: bool = True
+
+
+KINDS: Final[dict[str, AlarmKind]] = {
+    "forced_open": AlarmKind(lazy("Door forced open"), Severity.URGENT, Place.DOOR),
+    "held_open_soon": AlarmKind(lazy("Door will soon be open too long"), Severity.NOTE, Place.DOOR),
+    "held_open": AlarmKind(lazy("Door open too long"), Severity.WARNING, Place.DOOR),
+    "wrong_tries": AlarmKind(lazy("Too many wrong tries at a reader"), Severity.WARNING, Place.POINT),
+    "reader_fault": AlarmKind(lazy("Reader fault"), Severity.URGENT, Place.POINT),
+    "tamper": AlarmKind(lazy("Device opened or moved"), Severity.URGENT, Place.DEVICE),
+    "fire": AlarmKind(lazy("Fire input"), Severity.URGENT, Place.DEVICE),
+    "storage_unusable": AlarmKind(lazy("Device cannot record"), Severity.URGENT, Place.DEVICE),
+    "storage_low": AlarmKind(lazy("Device storage nearly full"), Severity.WARNING, Place.DEVICE),
+    "clock_untrusted": AlarmKind(lazy("Device does not know the time"), Severity.WARNING, Place.DEVICE),
+    "clock_jumped": AlarmKind(lazy("Device clock jumped"), Severity.WARNING, Place.DEVICE, lasts=False),
+    "clone_suspected": AlarmKind(lazy("Copied card suspected"), Severity.URGENT, Place.POINT, lasts=False),
+    "temperature": AlarmKind(lazy("Device too hot"), Severity.WARNING, Place.DEVICE),
+    "dead_card_used": AlarmKind(
+        lazy("Lost or cancelled card used"), Severity.URGENT, Place.POINT, lasts=False
+    ),
+    # Raised by the centre itself, not by a fact of the device.
+    "device_offline": AlarmKind(lazy("Device offline"), Severity.WARNING, Place.DEVICE),
+    "records_differ": AlarmKind(
+        lazy("Two different records under one number"), Severity.URGENT, Place.DEVICE
+    ),
+}
+OF_FACT: Final[dict[Alarm, str]] = {alarm: alarm.name.lower() for alarm in Alarm}
+assert set(OF_FACT.values()) <= KINDS.keys()
