@@ -1,0 +1,99 @@
+"""What waits for the storage thread: facts in their order, and jobs. Any thread puts in, the storage thread takes out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge.cache.drafts import Draft
+from edge.cache.outbox import Outbox
+from protocol.facts import Entry
+
+GROUP_WAIT_S: Final = 0.2
+"""How long a fact that nobody waits for may wait for company."""
+GROUP_MAX: Final = 500
+"""Facts in one commit."""
+
+Done = Callable[[Entry | None], None]
+"""Told the fate of one fact: its entry, or None when it is not stored and will not be."""
+Job = Callable[[Outbox], Any]
+JobDone = Callable[[Any, Exception | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A fact that is to be stored, and who waits for that."""
+
+    draft: Draft
+    done: Done | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Everything that was waiting."""
+
+    facts: list[Waiting]
+    jobs: list[tuple[Job, JobDone]]
+    stopping: bool
+
+
+class Inbox:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._facts: deque[Waiting] = deque()
+        self._jobs: deque[tuple[Job, JobDone]] = deque()
+        self._first_at = 0.0
+        self._urgent = False
+        self._stopping = False
+
+    def put(self, waiting: Waiting) -> None:
+        """One more fact; one that is waited for wakes the thread at once."""
+        with self._condition:
+            if not self._facts:
+                self._first_at = time.monotonic()
+            self._facts.append(waiting)
+            self._urgent = self._urgent or waiting.done is not None
+            self._condition.notify()
+
+    def put_job(self, job: Job, done: JobDone) -> None:
+        """One more job."""
+        with self._condition:
+            self._jobs.append((job, done))
+            self._condition.notify()
+
+    def stop(self) -> None:
+        """Nothing comes any more."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing waits just now."""
+        return not (self._facts or self._jobs)
+
+    def take(self, until: float, *, patient: bool) -> Taken:
+        """Wait for something to do, and take everything.
+
+        :param until: return empty-handed at this monotonic time in seconds.
+        :param patient: facts that nobody waits for are left until then (storage does not work).
+        """
+        with self._condition:
+            while not (self._urgent or self._jobs or self._stopping):
+                due = until
+                if self._facts and not patient:
+                    due = min(until, self._first_at + GROUP_WAIT_S) if len(self._facts) < GROUP_MAX else 0.0
+                if (left := due - time.monotonic()) <= 0:
+                    break
+                self._condition.wait(left)
+            taken = Taken(list(self._facts), list(self._jobs), self._stopping)
+            self._facts.clear()
+            self._jobs.clear()
+            self._urgent = False
+            return taken

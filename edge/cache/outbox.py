@@ -1,0 +1,330 @@
+"""The outbox: facts in the order in which they happened, numbered and chained, kept until the centre's backup has them.
+
+What it guarantees:
+
+- ``append`` returns after the commit, with one sync for all its facts; what it raised for is not stored.
+- A seq is never used twice: it follows the newest fact, or the purge mark when none is left. A file that may have lost
+  its end (``CorruptedError``) is put aside by the caller and a new node_epoch begun.
+- ``purge`` deletes only what the centre's signed word covers, which is stored in the same transaction.
+
+One thread uses it at a time (``recorder``). A commit writes one page: nothing but the row itself changes, so the chain
+head and the oldest unfinished intent stand in the newest row and not in a table of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from edge.cache.chain import checked_entries, encode_fact
+from edge.cache.database import (
+    Opener,
+    close_quietly,
+    move_aside,
+    open_database,
+    plain_opener,
+    reading_errors,
+    storage_errors,
+    transaction,
+)
+from edge.cache.drafts import Draft, body_if_it_matters, closes_seq, is_intent
+from edge.cache.errors import CacheError, CorruptedError, RefusedError
+from edge.cache.schema import OUTBOX_MODELS
+from protocol.facts import CHAIN_START, SALT_LENGTH, Entry, Fact, chained
+
+NO_EPOCH: Final = 0
+"""The node_epoch of facts recorded before the first enrolment, or since a damaged outbox was put aside."""
+TAIL_CHECKED: Final = 64
+"""Newest facts whose chain is checked at every opening; all others when they are read."""
+PURGE_SLICE: Final = 500
+CHECKPOINT_PAGES: Final = 250
+"""Pages in the log from which a checkpoint is worth its syncs."""
+
+_INSERT: Final = "INSERT INTO fact (seq, hash, fact, open_seq) VALUES (?, ?, ?, ?)"
+_TAIL: Final = "SELECT seq, hash, fact, open_seq FROM fact ORDER BY seq DESC LIMIT ?"
+_FROM: Final = "SELECT hash, fact FROM fact WHERE seq > ? ORDER BY seq LIMIT ?"
+_NOTE: Final = "INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)"
+
+
+class Outbox:
+    """See the module. Nothing is touched before ``open``."""
+
+    def __init__(self, path: Path, opener: Opener = plain_opener) -> None:
+        self.path = path
+        self._opener = opener
+        self._database: Any = None
+        self._connection: Any = None
+        self.node_epoch = NO_EPOCH
+        self.salt = b""
+        """Keys the commitments of this node_epoch."""
+        self.boot = 0
+        """Starts of the node program in this node_epoch."""
+        self.ended_well = True
+        """The run before this one closed the file by itself."""
+        self.last_seq = 0
+        self.head = CHAIN_START
+        self.first_seq = 1
+        """The oldest fact kept, ``last_seq`` + 1 when none is."""
+        self.acked_through = 0
+        self.backed_up_through = 0
+        self.unfinished: list[Entry] = []
+        """Intents that had no outcome when the file was opened."""
+        self._purged_head = CHAIN_START
+        self._open_intents: dict[int, None] = {}
+        self._dirty_pages = 0
+
+    # -- opening and closing ------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open or make the file, and find where it stands.
+
+        :raises CorruptedError: it cannot be trusted to hold everything that was acknowledged.
+        :raises StorageError: it cannot be read or written just now.
+        """
+        self.close()
+        self._database = open_database(self.path, OUTBOX_MODELS, self._opener)
+        self._connection = self._database.connection()
+        try:
+            with reading_errors():
+                self._load()
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self) -> None:
+        notes = {
+            name: bytes(value) for name, value in self._connection.execute("SELECT name, value FROM note")
+        }
+        if not notes:
+            notes = {"node_epoch": _number(NO_EPOCH), "salt": os.urandom(SALT_LENGTH)}
+            with transaction(self._connection):
+                self._connection.executemany(_NOTE, list(notes.items()))
+        if not {"node_epoch", "salt"} <= notes.keys():
+            raise CorruptedError("the outbox has lost its notes")
+        self.node_epoch, self.salt, self.boot = (
+            _read(notes, "node_epoch"),
+            notes["salt"],
+            _read(notes, "boot"),
+        )
+        self.ended_well = bool(_read(notes, "ended_well")) or self.boot == 0
+        self.acked_through, self.backed_up_through = (
+            _read(notes, "acked_through"),
+            _read(notes, "backed_up_through"),
+        )
+        purged, self._purged_head = _read(notes, "purged_through"), notes.get("purged_head", CHAIN_START)
+        tail = self._connection.execute(_TAIL, (TAIL_CHECKED,)).fetchall()
+        oldest = self._connection.execute("SELECT min(seq) FROM fact").fetchone()[0]
+        if not tail:
+            self.last_seq, self.head, self.first_seq = purged, self._purged_head, purged + 1
+            self.unfinished, self._open_intents = [], {}
+            return
+        if oldest != purged + 1:
+            raise CorruptedError(f"facts {purged + 1} to {oldest - 1} are gone")
+        tail.reverse()
+        checked_entries(self.salt, [(bytes(row[1]), bytes(row[2])) for row in tail], tail[0][0], None)
+        self.last_seq, self.head, self.first_seq = tail[-1][0], bytes(tail[-1][1]), purged + 1
+        self.unfinished = self._find_unfinished(tail[-1][3])
+        self._open_intents = dict.fromkeys(entry.fact.seq for entry in self.unfinished)
+
+    def start_run(self) -> int:
+        """Count a start of the program: durable before any fact carries it. The number of this boot."""
+        self.boot += 1
+        self._write_notes({"boot": self.boot, "ended_well": 0})
+        return self.boot
+
+    def end_run(self) -> None:
+        """Note that the program ended by itself."""
+        self._write_notes({"ended_well": 1})
+
+    @property
+    def is_open(self) -> bool:
+        """True between ``open`` and ``close``."""
+        return self._connection is not None
+
+    def close(self) -> None:
+        """Give the file back; never raises."""
+        if self._database is not None:
+            close_quietly(self._database)
+        self._database = self._connection = None
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def append(self, drafts: Sequence[Draft]) -> list[Entry]:
+        """Number, chain and commit facts, all or none.
+
+        :raises StorageError: nothing was stored.
+        """
+        assert drafts, "a commit has at least one fact"
+        seq, head = self.last_seq, self.head
+        open_intents = self._open_intents
+        if any(draft.is_intent or draft.closes_seq for draft in drafts):
+            open_intents = dict(open_intents)
+        entries: list[Entry] = []
+        rows: list[tuple[int, bytes, bytes, int]] = []
+        for draft in drafts:
+            seq += 1
+            fact = Fact(
+                seq,
+                draft.kind,
+                self.boot,
+                draft.boottime_ms,
+                draft.wall_ms,
+                draft.clock,
+                draft.body,
+                draft.personal,
+            )
+            entry = chained(head, fact, self.salt)
+            head = entry.hash
+            if draft.is_intent:
+                open_intents[seq] = None
+            elif draft.closes_seq:
+                open_intents.pop(draft.closes_seq, None)
+            entries.append(entry)
+            rows.append((seq, head, encode_fact(fact), next(iter(open_intents), 0)))
+        with storage_errors():
+            if len(rows) == 1:
+                self._connection.execute(_INSERT, rows[0])  # commits by itself
+            else:
+                with transaction(self._connection):
+                    self._connection.executemany(_INSERT, rows)
+        self.last_seq, self.head, self._open_intents = seq, head, open_intents
+        self._dirty_pages += 1 + len(rows) // 16
+        return entries
+
+    def acknowledge(self, through: int) -> None:
+        """Note that the centre holds 1..``through``. Forgetting it costs a repeat and nothing else."""
+        if through > self.acked_through:
+            assert through <= self.last_seq, "only stored facts are acknowledged"
+            self._write_notes({"acked_through": through})
+            self.acked_through = through
+
+    def back_up(self, through: int, frame: bytes) -> None:
+        """Keep the centre's signed word that 1..``through`` are in its backup; ``purge`` may then delete them."""
+        if through > self.backed_up_through:
+            assert through <= self.last_seq, "only stored facts are backed up"
+            self._write_notes({"backed_up_through": through, "backed_up_frame": frame})
+            self.backed_up_through = through
+
+    def purge(self, limit: int = PURGE_SLICE) -> int:
+        """Delete at most ``limit`` of the oldest facts that the centre's backup has; how many it were.
+
+        An intent without an outcome, and what follows it, stays until it is finished.
+        """
+        through = min(
+            self.backed_up_through,
+            self.first_seq - 1 + limit,
+            next(iter(self._open_intents), self.last_seq + 1) - 1,
+        )
+        count = through - self.first_seq + 1
+        if count <= 0:
+            return 0
+        with storage_errors():
+            row = self._connection.execute("SELECT hash FROM fact WHERE seq = ?", (through,)).fetchone()
+            if row is None:
+                raise CorruptedError(f"fact {through} is gone")
+            purged_head = bytes(row[0])
+            with transaction(self._connection):
+                self._connection.execute("DELETE FROM fact WHERE seq <= ?", (through,))
+                self._dirty_pages += 1 + count // 16
+                self._connection.executemany(
+                    _NOTE, [("purged_through", _number(through)), ("purged_head", purged_head)]
+                )
+        self.first_seq, self._purged_head = through + 1, purged_head
+        return count
+
+    def _write_notes(self, notes: dict[str, int | bytes]) -> None:
+        values = [
+            (name, value if isinstance(value, bytes) else _number(value)) for name, value in notes.items()
+        ]
+        with storage_errors(), transaction(self._connection):
+            self._connection.executemany(_NOTE, values)
+
+    # -- node_epoch ---------------------------------------------------------------------------------------------
+
+    def adopt(self, node_epoch: int) -> None:
+        """Give facts recorded before the first enrolment the node_epoch that it opened: they are its first ones.
+
+        :raises RefusedError: they belong to another one already.
+        """
+        if self.node_epoch != NO_EPOCH:
+            raise RefusedError(f"this outbox is of node_epoch {self.node_epoch}")
+        self._write_notes({"node_epoch": node_epoch})
+        self.node_epoch = node_epoch
+
+    def set_aside(self, word: str) -> Path:
+        """Close the file and put it out of the way, whole; ``open`` begins a new one without a node_epoch."""
+        self.close()
+        return move_aside(self.path, word)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def read(self, after_seq: int, limit: int) -> list[Entry]:
+        """Up to ``limit`` facts from ``after_seq`` + 1 on, their chain checked.
+
+        :raises CorruptedError: the chain does not hold.
+        """
+        after_seq = max(after_seq, self.first_seq - 1)
+        with reading_errors():
+            rows = self._connection.execute(_FROM, (after_seq, limit)).fetchall()
+            previous = self.hash_at(after_seq)
+        return checked_entries(
+            self.salt, [(bytes(row[0]), bytes(row[1])) for row in rows], after_seq + 1, previous
+        )
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """The chain hash after a fact; None when it is not kept."""
+        if seq == self.first_seq - 1:
+            return self._purged_head
+        with reading_errors():
+            row = self._connection.execute("SELECT hash FROM fact WHERE seq = ?", (seq,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def hashes(self) -> bytes:
+        """The chain hashes after ``first_seq`` - 1 .. ``last_seq``, one behind the other."""
+        with reading_errors():
+            rows: Iterable[Any] = self._connection.execute("SELECT hash FROM fact ORDER BY seq")
+            return b"".join([self._purged_head, *(row[0] for row in rows)])
+
+    def _find_unfinished(self, open_seq: int) -> list[Entry]:
+        if not open_seq:
+            return []
+        found: dict[int, Entry] = {}
+        after = open_seq - 1
+        while entries := self.read(after, PURGE_SLICE):
+            for entry in entries:
+                body = body_if_it_matters(entry.fact)
+                if is_intent(body):
+                    found[entry.fact.seq] = entry
+                found.pop(closes_seq(body), None)
+            after = entries[-1].fact.seq
+        return list(found.values())
+
+    # -- upkeep -------------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> bool:
+        """Move the log into the file when it has grown; for idle moments. True when there was something to do."""
+        if self._dirty_pages < CHECKPOINT_PAGES:
+            return False
+        with storage_errors():
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._dirty_pages = 0
+        return True
+
+    def probe(self) -> None:
+        """Write and commit something of no meaning: does the storage work?
+
+        :raises CacheError: it does not.
+        """
+        if self._connection is None:
+            raise CacheError("the outbox is not open")
+        self._write_notes({"probe": self.last_seq})
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(8, "big")
+
+
+def _read(notes: dict[str, bytes], name: str) -> int:
+    return int.from_bytes(notes.get(name, b""), "big")
