@@ -236,7 +236,10 @@ class Recorder:
         """What can wait until nobody does."""
         try:
             if self._inbox.is_empty:
-                self._more_to_purge = self._outbox.purge() == PURGE_SLICE
+                count = self._outbox.purge()
+                self._more_to_purge = count == PURGE_SLICE
+                if count:
+                    self._post(self._listener.purged, self._outbox.first_seq)
                 self._outbox.checkpoint()
         except CacheError as error:
             self._failed(error)

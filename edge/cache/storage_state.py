@@ -68,3 +68,6 @@ class Listener(Protocol):
 
     def storage(self, what: StorageNews, detail: str) -> None:
         """Something about the storage; ``COMMITTED`` comes only after a failure."""
+
+    def purged(self, first_seq: int) -> None:
+        """Older facts than this one are gone: the centre's backup has them."""
