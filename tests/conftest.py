@@ -1,0 +1,59 @@
+"""What every test shares: which tests are left out where something is missing, and the record of requirement results.
+
+A test that needs Chromium or a PostgreSQL server is left out on a machine without it, and the summary says so. Where
+ONECARD_FULL=1 is set (the gate), nothing is left out: what is missing fails.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+from glob import glob
+from pathlib import Path
+
+import pytest
+
+REQUIREMENTS_OUT = "ONECARD_REQUIREMENTS_OUT"
+"""When set: the file to which each requirement test appends one JSON line (tests/requirements_report.py reads it)."""
+
+
+def _missing_browser() -> str | None:
+    if shutil.which("chromium") is None:
+        return "Chromium is not installed"
+    if importlib.util.find_spec("playwright") is None:
+        return "the package playwright is not installed"
+    return None
+
+
+def _missing_postgres() -> str | None:
+    if not glob("/usr/lib/postgresql/*/bin/initdb"):
+        return "no PostgreSQL server is installed"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    full = os.environ.get("ONECARD_FULL") == "1"
+    reasons = {"browser": _missing_browser(), "postgres": _missing_postgres()}
+    for item in items:
+        numbers = [mark for mark in item.iter_markers("requirement")]
+        if len(numbers) > 5:
+            raise pytest.UsageError(f"{item.nodeid} carries {len(numbers)} requirement numbers; five at most")
+        for mark, reason in reasons.items():
+            if reason and not full and item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    outcome = yield
+    report = outcome.get_result()
+    out = os.environ.get(REQUIREMENTS_OUT)
+    if not out or (report.when != "call" and report.passed):
+        return
+    numbers = [str(mark.args[0]) for mark in item.iter_markers("requirement")]
+    if numbers:
+        row = {"test": item.nodeid, "numbers": numbers, "outcome": report.outcome}
+        with Path(out).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
