@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     full = os.environ.get("ONECARD_FULL") == "1"
     reasons = {"browser": _missing_browser(), "postgres": _missing_postgres()}
     for item in items:
-        numbers = [mark for mark in item.iter_markers("requirement")]
+        numbers = list(item.iter_markers("requirement"))
         if len(numbers) > 5:
             raise pytest.UsageError(f"{item.nodeid} carries {len(numbers)} requirement numbers; five at most")
         for mark, reason in reasons.items():

@@ -150,4 +150,5 @@ def test_locks_name_no_index() -> None:
         text = path.read_text()
         assert "--hash=sha256:" in text
         assert "http" not in re.sub(r"aiohttp", "", text), path
-        assert "--index" not in text and "--find-links" not in text, path
+        assert "--index" not in text, path
+        assert "--find-links" not in text, path
