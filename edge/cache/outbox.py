@@ -74,6 +74,7 @@ class Outbox:
         self._purged_head = CHAIN_START
         self._open_intents: dict[int, None] = {}
         self._dirty_pages = 0
+        self._first_notes: tuple[int, bytes] = (NO_EPOCH, b"")
 
     # -- opening and closing ------------------------------------------------------------------------------------
 
@@ -98,9 +99,11 @@ class Outbox:
             name: bytes(value) for name, value in self._connection.execute("SELECT name, value FROM note")
         }
         if not notes:
-            notes = {"node_epoch": _number(NO_EPOCH), "salt": os.urandom(SALT_LENGTH)}
+            node_epoch, salt = self._first_notes
+            notes = {"node_epoch": _number(node_epoch), "salt": salt or os.urandom(SALT_LENGTH)}
             with transaction(self._connection):
                 self._connection.executemany(_NOTE, list(notes.items()))
+            self._first_notes = (NO_EPOCH, b"")
         if not {"node_epoch", "salt"} <= notes.keys():
             raise CorruptedError("the outbox has lost its notes")
         self.node_epoch, self.salt, self.boot = (
@@ -252,6 +255,16 @@ class Outbox:
             raise RefusedError(f"this outbox is of node_epoch {self.node_epoch}")
         self._write_notes({"node_epoch": node_epoch})
         self.node_epoch = node_epoch
+
+    def begin(self, node_epoch: int, salt: bytes) -> None:
+        """Open a new file for a node_epoch whose salt the centre has.
+
+        :raises RefusedError: there is a file already.
+        """
+        if self.path.exists():
+            raise RefusedError(f"{self.path.name} is there")
+        self._first_notes = (node_epoch, salt)
+        self.open()
 
     def set_aside(self, word: str) -> Path:
         """Close the file and put it out of the way, whole; ``open`` begins a new one without a node_epoch."""

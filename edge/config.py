@@ -1,0 +1,237 @@
+"""``node.toml``: what an installer says about one node. Everything else comes from the centre.
+
+A key that is not known is a warning, because a newer image may meet an older program; a value that cannot be is refused
+with every reason at once, so that a card has to be written only once more.
+
+::
+
+    name = "east-gate"                      # the device number, as at the centre
+    data_dir = "/data/onecard"              # relative paths start at the file's own folder
+    centre = ["https://10.0.0.5:8443"]      # tried in this order; none: the node works offline
+    ca_file = "centre-ca.pem"               # or ca_pem = '''-----BEGIN CERTIFICATE-----...'''
+    ticket = "T7K2.secret"                  # one-time; scrubbed after use
+    board = "pi-two-doors"                  # profile of edge/relay; "simulated" without a board
+    period_s = 30
+    language = "zh_Hans"                    # of the commands; else LANG
+
+    [[readers]]
+    unit = 1                                # counted from 1; the centre's points name it
+    bus = "spi"                             # spi, uart; emulator: no wire at all, with [emulator] only
+    device = 0                              # spi: /dev/spidev<bus_number>.<device>
+    speed_hz = 4000000
+
+    [emulator]                              # chips, board and clock are emulated (demo, tests)
+    control = "127.0.0.1:0"
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from edge.i18n import LANGUAGES, _
+from edge.table_reader import ConfigError, TableReader
+from protocol.limits import NODE_NAME_MAX, POINTS_PER_NODE_MAX
+
+BUSES: Final = ("spi", "uart", "emulator")
+PERIOD_S_RANGE: Final = (2, 3_600)
+SPEED_HZ_RANGE: Final = (9_600, 10_000_000)
+DEFAULT_PORT: Final = "/dev/serial0"
+CENTRES_MAX: Final = 8
+FILE_MAX_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The one-time permission to join: ``id.secret``, the secret 32 bytes in base64url."""
+
+    ticket_id: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderConfig:
+    """One reader chip and the wire to it. ``port`` is for uart, ``bus_number``/``device`` for spi."""
+
+    unit: int = 1
+    bus: str = "spi"
+    bus_number: int = 0
+    device: int = 0
+    port: str = DEFAULT_PORT
+    speed_hz: int = 0
+    """0: the bus's own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorConfig:
+    """An emulated board. ``control``: ``host:port`` on loopback (port 0: any), or a path for a unix socket."""
+
+    control: str = "127.0.0.1:0"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """A checked ``node.toml``."""
+
+    name: str
+    data_dir: Path
+    centre: tuple[str, ...] = ()
+    ca_pem: str = field(default="", repr=False)
+    ticket: Ticket | None = None
+    board: str = "simulated"
+    period_s: int = 30
+    language: str = ""
+    readers: tuple[ReaderConfig, ...] = (ReaderConfig(),)
+    emulator: EmulatorConfig | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def status_socket(self) -> Path:
+        """Where a running node answers ``onecard-edge status``."""
+        return self.data_dir / "status.sock"
+
+
+def load(path: Path) -> NodeConfig:
+    """Read and check a file.
+
+    :raises ConfigError: it cannot be read, is no TOML, or holds values that cannot be.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(FILE_MAX_BYTES + 1)
+        if len(text) > FILE_MAX_BYTES:
+            raise ConfigError([_("%(path)s is too long for a configuration", path=path)])
+        values = tomllib.loads(text.decode())
+    except OSError as error:
+        raise ConfigError(
+            [_("%(path)s cannot be read: %(error)s", path=path, error=error.strerror)]
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([_("%(path)s is not valid TOML: %(error)s", path=path, error=error)]) from error
+    return check(values, path.parent)
+
+
+def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
+    """The configuration that these values mean.
+
+    :raises ConfigError: with every problem found.
+    """
+    reading = TableReader(values)
+    name = reading.text("name", required=True, longest=NODE_NAME_MAX)
+    data_dir = folder / (reading.text("data_dir") or "data")
+    centre = reading.texts("centre", CENTRES_MAX)
+    for url in centre:
+        if not url.startswith("https://"):
+            reading.problem(_("centre: %(url)s does not begin with https://", url=url))
+    ca_pem = reading.text("ca_pem")
+    if ca_file := reading.text("ca_file"):
+        try:
+            ca_pem = (folder / ca_file).read_text()
+        except (OSError, UnicodeDecodeError):
+            reading.problem(_("ca_file: %(path)s cannot be read", path=folder / ca_file))
+    if centre and not ca_pem:
+        reading.problem(
+            _("a node with a centre needs ca_file or ca_pem: the certificate that came with its ticket")
+        )
+    ticket = _ticket(reading)
+    period_s = reading.number("period_s", 30, *PERIOD_S_RANGE)
+    language = reading.text("language").replace("-", "_")
+    if language and language not in LANGUAGES:
+        reading.problem(
+            _("language: %(value)s is none of %(known)s", value=language, known=", ".join(LANGUAGES))
+        )
+    emulator = _emulator(reading)
+    board = reading.text("board") or "simulated"
+    readers = _readers(reading, emulated=emulator is not None)
+    reading.raise_problems()
+    return NodeConfig(
+        name,
+        data_dir,
+        centre,
+        ca_pem,
+        ticket,
+        board,
+        period_s,
+        language,
+        readers,
+        emulator,
+        tuple(reading.warnings()),
+    )
+
+
+def parse_ticket(text: str) -> Ticket:
+    """``id.secret`` as the centre prints it.
+
+    :raises ValueError: it is not of that form.
+    """
+    ticket_id, _dot, encoded = text.strip().rpartition(".")
+    try:
+        secret = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        secret = b""
+    if not 0 < len(ticket_id) <= NODE_NAME_MAX or len(secret) != 32:
+        raise ValueError("a ticket is an id, a dot, and 32 bytes in base64url")
+    return Ticket(ticket_id, secret)
+
+
+def _ticket(reading: TableReader) -> Ticket | None:
+    text = reading.text("ticket")
+    if not text:
+        return None
+    try:
+        return parse_ticket(text)
+    except ValueError:
+        reading.problem(_("ticket: not a ticket, or cut short; copy it whole from the centre"))
+        return None
+
+
+def _emulator(reading: TableReader) -> EmulatorConfig | None:
+    table = reading.table("emulator")
+    if table is None:
+        return None
+    control = table.text("control") or "127.0.0.1:0"
+    host, _colon, port = control.rpartition(":")
+    if "/" not in control and (host not in ("127.0.0.1", "localhost", "[::1]") or not port.isdecimal()):
+        reading.problem(_("emulator.control: must be a loopback address with a port, or a path"))
+    return EmulatorConfig(control)
+
+
+def _readers(reading: TableReader, *, emulated: bool) -> tuple[ReaderConfig, ...]:
+    tables = reading.tables("readers")
+    if not tables:
+        return (ReaderConfig(),)
+    found: list[ReaderConfig] = []
+    for number, table in enumerate(tables, 1):
+        bus = table.text("bus") or "spi"
+        if bus not in BUSES:
+            reading.problem(
+                _(
+                    "%(key)s: %(value)s is none of %(known)s",
+                    key=f"readers[{number}].bus",
+                    value=bus,
+                    known=", ".join(BUSES),
+                )
+            )
+        if bus == "emulator" and not emulated:
+            reading.problem(
+                _("readers[%(number)s]: an emulated reader needs the table [emulator]", number=number)
+            )
+        found.append(
+            ReaderConfig(
+                table.number("unit", number, 1, POINTS_PER_NODE_MAX),
+                bus,
+                table.number("bus_number", 0, 0, 9),
+                table.number("device", 0, 0, 9),
+                table.text("port") or DEFAULT_PORT,
+                table.number("speed_hz", 0, *SPEED_HZ_RANGE),
+            )
+        )
+    units = [reader.unit for reader in found]
+    if len(set(units)) < len(units) or len(units) > POINTS_PER_NODE_MAX:
+        reading.problem(_("readers: every unit once, at most %(most)s", most=POINTS_PER_NODE_MAX))
+    return tuple(found)
