@@ -18,61 +18,48 @@ What ``effects`` promises:
   ``Record`` without: stored in order, commits may be grouped, no answer; held in bounded memory while storage is unusable.
 - ``Release`` and ``Lock`` are idempotent. How long a release lasts is the core's timer, never the pin's.
 - ``StartTimer`` with the name of a running timer starts it anew; ``CancelTimer`` of an unknown name does nothing.
-- A new ``Feedback`` at a point replaces the one that is playing.
+- A new ``Feedback`` at a reader replaces the one that is playing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
+from edge.core.feedback import Pattern
 from edge.core.lines import OutputLine
 from edge.core.stimuli import IntentId
-from protocol.ids import PointId
+from protocol.facts import Alarm, Body
 
 COMMIT_WITHIN_MS: Final = 1_000
 """A commit that takes longer counts as storage unusable for that presentation (design.md section 3)."""
 
 
-class AlarmKind(StrEnum):
-    """What a node raises an alarm for."""
-
-    FORCED_OPEN = "forced_open"
-    HELD_OPEN = "held_open"
-    TAMPER = "tamper"
-    FIRE = "fire"
-    WRONG_TRIES = "wrong_tries"
-    DEAD_CARD = "dead_card"
-    READER_FAULT = "reader_fault"
-    STORAGE = "storage"
-
-
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Put a fact into the outbox. ``body`` is one of ``protocol.facts``; ``effects`` stamps it with time and seq.
+    """Put a fact into the outbox, stamped with the moment of this step.
 
-    ``urgent`` facts go up at once when there is a connection (alarms and accesses), the others with the next sync.
+    ``personal`` is the card key that the fact is about, or empty. ``intent_id``: somebody waits for this commit.
     """
 
-    body: Any
+    body: Body
+    personal: bytes = b""
     intent_id: IntentId | None = None
     within_ms: int = COMMIT_WITHIN_MS
-    urgent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let the door open: the lock output goes on, until ``Lock``."""
+    """Let the door of this unit open: its lock output goes on, until ``Lock``."""
 
-    door: int
+    unit: int
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Secure the door: the lock output goes off."""
+    """Secure the door of this unit: its lock output goes off."""
 
-    door: int
+    unit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +72,10 @@ class SetOutput:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Play a pattern of ``core.feedback`` at a point's reader: beep and LEDs."""
+    """Play a pattern of ``core.feedback`` at a reader: beep and LEDs."""
 
-    point: PointId
-    pattern: str
+    reader: int
+    pattern: Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +95,13 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class RaiseAlarm:
-    """The alarm stands from now on: local siren and status page. Its evidence is the ``Record`` beside it.
+    """The alarm stands from now on: status page and siren. Its evidence is the ``Record`` beside it.
 
-    ``where`` is the door number, or the point for alarms of a reader.
+    ``where`` is the number of the door or point, 0 for the whole node, as in ``AlarmFact``.
     """
 
-    kind: AlarmKind
-    where: int
+    alarm: Alarm
+    where: int = 0
     detail: str = ""
 
 
@@ -122,27 +109,18 @@ class RaiseAlarm:
 class ClearAlarm:
     """The cause of the alarm is over."""
 
-    kind: AlarmKind
-    where: int
+    alarm: Alarm
+    where: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Tell the sender of a command how it went; ``result`` is one of the words that ``protocol`` gives to commands."""
+class Keep:
+    """Remember a value over a restart; it comes back in ``Started.kept``. An empty value forgets the name."""
 
-    command_id: bytes
-    result: str
+    name: str
+    value: bytes
 
 
 Action = (
-    Record
-    | Release
-    | Lock
-    | SetOutput
-    | Feedback
-    | StartTimer
-    | CancelTimer
-    | RaiseAlarm
-    | ClearAlarm
-    | Answer
+    Record | Release | Lock | SetOutput | Feedback | StartTimer | CancelTimer | RaiseAlarm | ClearAlarm | Keep
 )

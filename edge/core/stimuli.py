@@ -1,7 +1,8 @@
 """What can happen to a role: values, delivered one at a time by the node loop.
 
-Law of this file: a stimulus says what was observed, never what to do about it. Identities are those of protocol/;
-``door`` is the number of the door on this node, counted from 1, the same number as the unit of its lines.
+Law of this file: a stimulus says what was observed, never what to do about it. The hardware speaks of units, counted
+from 1 (``reader`` 2 is the second reader of this board); commands of the centre speak of its numbers (``door``,
+``point``). The role knows which belongs to which, from the View.
 
 What the loop promises:
 
@@ -10,17 +11,20 @@ What the loop promises:
   has not come within ``Record.within_ms``, ``CommitLate`` comes first and ``Committed`` follows whenever it is known.
 - ``TimerFired`` may come late, and may still come once after ``CancelTimer`` (it was under way): the core knows
   which of its timers are running and ignores the others.
-- ``InputChanged`` is debounced, and comes once for every input that is active when the loop starts.
+- ``InputChanged`` is debounced; after the start it comes once for every input, active or not, as its first state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NewType
+from types import MappingProxyType
+from typing import NewType
 
 from edge.core.lines import InputLine
-from protocol.ids import PointId
+from protocol.decide import Instant, Presentation
+from protocol.facts import Body
+from protocol.records import Mode
 
 IntentId = NewType("IntentId", int)
 """Numbers the intents of one run of the process, from 1; it is not a fact's seq."""
@@ -35,18 +39,18 @@ class Now:
     """
 
     mono_ms: int
-    instant: Any
+    instant: Instant
 
 
 @dataclass(frozen=True, slots=True)
 class CardShown:
-    """Cards came into the field of a reader. Holding them there is still the same showing (``core.presence``).
+    """Cards came into the field of a reader; told once per stay, and again when another card joins.
 
-    ``cards`` are the ``Presentation`` values of all cards in the field, at least one.
+    ``cards``: everything in the field, at least one.
     """
 
-    point: PointId
-    cards: tuple[Any, ...]
+    reader: int
+    cards: tuple[Presentation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,40 +70,48 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class RemoteOpen:
-    """An operator asks for a release. The link has verified signature, nonce, age and target (reliability.md 4).
+    """An operator asks for a release. Signature, nonce, age and node are verified already (reliability.md section 4).
 
-    ``command_id`` is unique for ever: a command opens at most once (I10). ``duration_ms`` None means the door's own
-    release time; a longer one than the door's limit is cut to it.
+    ``release_ms`` 0 is the door's own time; a longer one than the door's limit is cut to it.
     """
 
-    point: PointId
-    command_id: bytes
-    operator: str
-    duration_ms: int | None = None
+    command_id: int
+    door: int
+    release_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModeChanged:
-    """An operator, or the rule that he set, puts a door into another mode; ``operator`` empty = by configuration."""
+    """An operator puts a door into a mode by hand; ``mode`` None gives it back to its configuration."""
 
+    command_id: int
     door: int
-    mode: Hashable
-    operator: str = ""
+    mode: Mode | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestAsked:
+    """An operator asks a point (0: all) to show where it is."""
+
+    command_id: int
+    point: int = 0
+
+    __test__ = False  # pytest: this is no test case
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderFaulted:
-    """A reader stopped answering, or its canary failed, and repair has not helped yet (B4)."""
+    """A reader stopped answering, and repair has not helped yet (B4)."""
 
-    point: PointId
-    detail: str
+    reader: int
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderRecovered:
     """A faulted reader reads again."""
 
-    point: PointId
+    reader: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +144,15 @@ class ViewChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class UnfinishedIntent:
-    """An intent found in the outbox at start that has no outcome: what happened is unknown (reliability.md 2.4)."""
-
-    point: PointId
-    seq: int
-    body: Any
-
-
-@dataclass(frozen=True, slots=True)
 class Started:
-    """The first stimulus of a run, before every other."""
+    """The first stimulus of a run, before every other.
 
-    unfinished: tuple[UnfinishedIntent, ...] = ()
+    ``unfinished``: seq and body of the intents in the outbox that have no outcome; what happened is unknown
+    (reliability.md 2.4). ``kept``: what ``Keep`` asked to remember, by name.
+    """
+
+    unfinished: tuple[tuple[int, Body], ...] = ()
+    kept: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,7 @@ Stimulus = (
     | TimerFired
     | RemoteOpen
     | ModeChanged
+    | TestAsked
     | ReaderFaulted
     | ReaderRecovered
     | Committed

@@ -1,0 +1,157 @@
+"""What a holder hears and sees at a reader: patterns as data, and a pure player.
+
+Two kinds. A *signal* (granted, denied ...) plays once and ends. A *look* (idle, released, alarm ...) lasts until another
+look replaces it; it shows again when a signal has ended. No two patterns look alike with one eye closed: each differs
+in its rhythm, not only in its colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Pattern(StrEnum):
+    """Names of the patterns."""
+
+    # signals
+    GRANTED = "granted"
+    GRANTED_EXTENDED = "granted_extended"
+    PROVISIONAL = "provisional"
+    """Granted although it could not be recorded, or the time could not be checked."""
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+    IGNORED = "ignored"
+    """The wrong-try rule is in force: unknown cards are not looked at for a while."""
+    ONE_CARD_PLEASE = "one_card_please"
+    WAIT = "wait"
+    STORAGE_FAULT = "storage_fault"
+    IDENTIFY = "identify"
+    """"Here I am": an operator tests the point."""
+    # looks
+    IDLE = "idle"
+    RELEASED = "released"
+    BLOCKED = "blocked"
+    PRE_ALARM = "pre_alarm"
+    ALARM = "alarm"
+    READER_FAULT = "reader_fault"
+
+
+class Frame(NamedTuple):
+    """What the outputs of a reader are at one moment."""
+
+    green: bool = False
+    red: bool = False
+    buzzer: bool = False
+
+
+DARK: Final = Frame()
+
+
+class Step(NamedTuple):
+    """A frame and how long it lasts."""
+
+    ms: int
+    frame: Frame
+
+
+def _step(ms: int, lit: str) -> Step:
+    """``lit`` names what is on: g(reen), r(ed), b(uzzer)."""
+    return Step(ms, Frame("g" in lit, "r" in lit, "b" in lit))
+
+
+def _beeps(count: int, on_ms: int, off_ms: int, lit: str) -> tuple[Step, ...]:
+    return (_step(on_ms, lit + "b"), _step(off_ms, lit)) * count
+
+
+SIGNALS: Final[dict[Pattern, tuple[Step, ...]]] = {
+    Pattern.GRANTED: (*_beeps(1, 150, 50, "g"), _step(800, "g")),
+    Pattern.GRANTED_EXTENDED: (*_beeps(2, 150, 100, "g"), _step(1_500, "g")),
+    Pattern.PROVISIONAL: (*_beeps(1, 150, 50, "g"), *(_step(200, "gr"), _step(200, "g")) * 4),
+    Pattern.DENIED: _beeps(3, 100, 100, "r"),
+    Pattern.UNKNOWN: (*_beeps(1, 700, 100, "r"), _step(400, "")),
+    Pattern.IGNORED: (_step(100, "r"), _step(100, "")) * 6,
+    Pattern.ONE_CARD_PLEASE: (_step(120, "gb"), _step(180, "r")) * 4,
+    Pattern.WAIT: (_step(150, "g"), _step(150, "")) * 4,
+    Pattern.STORAGE_FAULT: (*_beeps(5, 60, 60, "r"), _step(600, "r")),
+    Pattern.IDENTIFY: (_step(250, "gb"), _step(250, "r"), _step(250, "g"), _step(250, "rb")) * 5,
+}
+"""Played once."""
+
+LOOKS: Final[dict[Pattern, tuple[Step, ...]]] = {
+    Pattern.IDLE: (_step(1_000, "r"),),
+    Pattern.RELEASED: (_step(1_000, "g"),),
+    Pattern.BLOCKED: (_step(500, "r"), _step(500, "")),
+    Pattern.PRE_ALARM: (_step(100, "rb"), _step(900, "r")),
+    Pattern.ALARM: (_step(400, "rb"), _step(200, "")),
+    Pattern.READER_FAULT: (_step(100, "r"), _step(150, ""), _step(100, "r"), _step(1_650, "")),
+}
+"""Repeated until another look replaces them."""
+
+assert SIGNALS.keys() | LOOKS.keys() == set(Pattern)
+assert not SIGNALS.keys() & LOOKS.keys()
+
+
+def duration_ms(pattern: Pattern) -> int:
+    """How long one round of the pattern lasts."""
+    return sum(step.ms for step in SIGNALS.get(pattern) or LOOKS[pattern])
+
+
+def frame(pattern: Pattern, elapsed_ms: int) -> Frame | None:
+    """What the outputs are ``elapsed_ms`` (>= 0) after the pattern began; None once a signal has ended."""
+    if pattern in LOOKS:
+        elapsed_ms %= duration_ms(pattern)
+    for step in SIGNALS.get(pattern) or LOOKS[pattern]:
+        if elapsed_ms < step.ms:
+            return step.frame
+        elapsed_ms -= step.ms
+    return None
+
+
+def next_change_ms(pattern: Pattern, elapsed_ms: int) -> int | None:
+    """Milliseconds until the outputs change, or the signal ends; None for a look that stands still."""
+    steps = SIGNALS.get(pattern) or LOOKS[pattern]
+    if pattern in LOOKS:
+        if len(steps) == 1:
+            return None
+        elapsed_ms %= duration_ms(pattern)
+    for step in steps:
+        if elapsed_ms < step.ms:
+            return step.ms - elapsed_ms
+        elapsed_ms -= step.ms
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """What one reader plays: a value. ``play`` makes the next player, ``frame`` says what the outputs are at a moment."""
+
+    look: Pattern = Pattern.IDLE
+    look_since_ms: int = 0
+    signal: Pattern | None = None
+    signal_since_ms: int = 0
+
+    def play(self, pattern: Pattern, now_ms: int) -> Player:
+        """The player after this pattern was asked for. A signal interrupts a signal; the same look goes on undisturbed."""
+        if pattern in SIGNALS:
+            return replace(self, signal=pattern, signal_since_ms=now_ms)
+        if pattern is self.look:
+            return self
+        return replace(self, look=pattern, look_since_ms=now_ms)
+
+    def frame(self, now_ms: int) -> Frame:
+        """What the outputs are now."""
+        if self.signal is not None:
+            shown = frame(self.signal, now_ms - self.signal_since_ms)
+            if shown is not None:
+                return shown
+        return frame(self.look, now_ms - self.look_since_ms) or DARK
+
+    def next_change_ms(self, now_ms: int) -> int | None:
+        """Milliseconds from now until ``frame`` may differ; None when it stands still until something is played."""
+        if self.signal is not None:
+            remaining = next_change_ms(self.signal, now_ms - self.signal_since_ms)
+            if remaining is not None:
+                return remaining
+        return next_change_ms(self.look, now_ms - self.look_since_ms)
