@@ -57,7 +57,7 @@ from protocol.uplink import NodeUplink, OutboxReader, UplinkEffect
 
 PERIOD_DEFAULT_S: Final = 30
 HELLO_WITHIN_MS: Final = 10_000
-HELLO_AGAIN_MAX_MS: Final = 5 * 60_000
+HELLO_AGAIN_MAX_MS: Final = 60_000
 PING_EVERY_MS: Final = 5_000
 """On a live route (WebSocket): keeps a fresh nonce at the centre and shows within 20 s that the line is dead."""
 REPLY_WITHIN_MS: Final = 15_000

@@ -42,7 +42,7 @@ from protocol.view import View
 
 ANSWER_WITHIN_MS: Final = 15_000
 """A pull without an answer is sent again after this (a lost connection is known much sooner)."""
-ASK_AGAIN_MAX_MS: Final = 10 * 60_000
+ASK_AGAIN_MAX_MS: Final = 60_000
 UNCOMMITTED_MAX: Final = 8
 """Changes in memory but not yet on disk, beyond which only restrictions are pulled."""
 
@@ -96,6 +96,15 @@ class Apply(msgspec.Struct, frozen=True):
         for rows in self.streams:
             revisions = revisions.with_(rows.stream, rows.revision)
         return msgspec.structs.replace(revisions, config_epoch=self.config_epoch)
+
+    def fits(self, stored: Revisions) -> bool:
+        """True when this may be committed to rows of these revisions. If not (an earlier commit failed): ``commit_failed``."""
+        if self.config_epoch != stored.config_epoch:
+            return self.config_epoch > stored.config_epoch and len(self.streams) == len(Stream)
+        return all(
+            rows.revision >= stored.of(rows.stream) if rows.whole else rows.base == stored.of(rows.stream)
+            for rows in self.streams
+        )
 
     def on(self, view: View) -> View:
         """The next View.
@@ -195,6 +204,7 @@ class NodeDownlink:
         self.known_kinds = known_kinds
         self._jitter = jitter
         self._epoch = revisions.config_epoch  # the one that is being collected, when higher than memory's
+        self._together = False  # only all streams at once will do
         self._lanes = {stream: _Lane(stream, revisions.of(stream)) for stream in Stream}
         for stream, digest in zip(Stream, digests, strict=False):
             self._lanes[stream].digest = digest
@@ -223,6 +233,7 @@ class NodeDownlink:
             return self._reject(ReplayError(f"config_epoch {heads.config_epoch} after {self._epoch}"))
         if heads.config_epoch > self._epoch:
             self._epoch = heads.config_epoch
+            self._together = True
             for lane in self._lanes.values():
                 lane.whole, lane.ready, lane.head, lane.asked_at_ms = True, None, 0, None
                 lane.forget_parts()
@@ -271,7 +282,7 @@ class NodeDownlink:
             raise MalformedError(f"{lane.stream.name}: row kinds {unknown} are not known here")
 
     def _delta(self, delta: Delta, frame: bytes, lane: _Lane) -> StreamRows | None:
-        if self._renewing or lane.whole:
+        if self._together or lane.whole:
             raise StaleBaseError(f"{lane.stream.name}: a delta where a snapshot is needed")
         if delta.base != lane.held or delta.revision <= delta.base:
             lane.asked_at_ms = None
@@ -311,7 +322,7 @@ class NodeDownlink:
 
     def _hand_over(self, lane: _Lane, rows: StreamRows, issued_at_ms: int) -> list[DownlinkEffect]:
         lane.asked_at_ms = None
-        if self._renewing:
+        if self._together:
             lane.ready = rows
             every = [other.ready for other in self._lanes.values()]
             streams = tuple(ready for ready in every if ready is not None)
@@ -319,6 +330,7 @@ class NodeDownlink:
                 return []
         else:
             streams = (rows,)
+        self._together = False
         for ready in streams:
             self._lanes[ready.stream].applying = True
             self._lanes[ready.stream].ready = None
@@ -335,9 +347,11 @@ class NodeDownlink:
         self.memory = apply.after(self.memory)
         for rows in apply.streams:
             lane = self._lanes[rows.stream]
-            lane.held, lane.head = rows.revision, max(lane.head, rows.revision)
             lane.applying = lane.whole = False
             lane.digest = b""
+            lane.held = rows.revision
+            if apply.config_epoch == self._epoch:
+                lane.head = max(lane.head, rows.revision)
         self._tell_memory = True
 
     def durable(self, number: int, digests: Sequence[bytes], now_ms: int) -> None:
@@ -363,6 +377,8 @@ class NodeDownlink:
             lane = self._lanes[rows.stream]
             lane.whole = True
             self._back_off(lane, now_ms)
+        if self.stored.config_epoch != self._epoch:
+            self._together = True  # the disk cannot go to the new config_epoch stream by stream
 
     def failed(self, number: int, now_ms: int) -> None:
         """No View could be made of the rows: the old one stays, the centre is told, the whole stream is tried later."""
@@ -375,6 +391,7 @@ class NodeDownlink:
                 self._replies.append(CannotApply(lane.stream, rows.revision))
             lane.whole = True
             self._back_off(lane, now_ms)
+        self._together = self._together or self._renewing
 
     def report_hotlist(self, changes: Sequence[Change]) -> None:
         """The rows of the restrictions stream held here."""
@@ -420,10 +437,11 @@ class NodeDownlink:
     def _behind(self, lane: _Lane) -> bool:
         if lane.applying or lane.ready is not None or lane.blocked_at == lane.head:
             return False
-        return self._renewing or lane.whole or lane.held < lane.head
+        return self._together or lane.whole or lane.held < lane.head
 
     @property
     def _renewing(self) -> bool:
+        """Revisions heard now are of another config_epoch than those held: they cannot be compared."""
         return self._epoch != self.memory.config_epoch
 
     def _due_ms(self, lane: _Lane) -> int:
@@ -432,7 +450,7 @@ class NodeDownlink:
         return max(lane.asked_at_ms + ANSWER_WITHIN_MS, lane.wait_until_ms)
 
     def _pull(self, lane: _Lane) -> Pull:
-        whole = lane.whole or self._renewing
+        whole = lane.whole or self._together
         if whole and lane.parts:
             newest = lane.parts[0][0]
             return Pull(lane.stream, self._epoch, lane.held, True, newest.revision, len(lane.parts))

@@ -123,6 +123,8 @@ class CentreUplink:
         """Facts up to ``through`` are committed: only now are they acknowledged (I2)."""
         assert through >= self.received_through, "commits are told in order"
         self.received_through, self.head = through, head
+        if self._taken < through:  # an earlier commit failed, and yet this one followed another session's
+            self._taken, self._taken_head = through, head
         self._ack = True
 
     def store_failed(self, received_through: int, head: bytes) -> None:

@@ -15,7 +15,7 @@ from protocol.messages import BackedUp, FactAck, FactBatch
 
 ACK_WITHIN_MS: Final = 10_000
 """Batches without an acknowledgement are sent again after this (a lost connection is known much sooner)."""
-RETRY_MAX_MS: Final = 5 * 60_000
+RETRY_MAX_MS: Final = 60_000
 READ_AGAIN_MS: Final = 1_000
 """An outbox that gave nothing although it holds more is asked again after this."""
 WINDOW_FACTS: Final = 2_000

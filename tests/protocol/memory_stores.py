@@ -90,6 +90,8 @@ class MemoryNode:
         self.disk_revisions = Revisions()
         self.storage_works = True
         self.history: list[Revisions] = []
+        """What decisions used since the last start."""
+        self.disk_history = [Revisions()]
         self.start()
 
     def start(self) -> None:
@@ -99,8 +101,9 @@ class MemoryNode:
             rows = [Change(kind, key, body) for (at, kind, key), body in self.disk.items() if at is stream]
             view = view.replaced(stream, rows, self.disk_revisions)
         self.view = view
+        self.rows = dict(self.disk)
         self.downlink = NodeDownlink(self.scope, self.disk_revisions, self.digests())
-        self.history.append(self.view.revisions)
+        self.history = [self.view.revisions]
 
     def digests(self) -> tuple[bytes, ...]:
         sums = {stream: Digest() for stream in Stream}
@@ -116,27 +119,33 @@ class MemoryNode:
             self.downlink.failed(apply.number, now_ms)
             return
         self.view = view
+        self.rows = _changed(self.rows, apply)
         self.history.append(view.revisions)
         self.downlink.in_memory(apply.number)
         self.commit(apply, now_ms)
 
     def commit(self, apply: Apply, now_ms: int) -> None:
-        bases_fit = all(
-            rows.whole or rows.base == self.disk_revisions.of(rows.stream) for rows in apply.streams
-        )
-        if not self.storage_works or not bases_fit:
+        if not self.storage_works or not apply.fits(self.disk_revisions):
             self.downlink.commit_failed(apply.number, now_ms)
             return
-        for rows in apply.streams:
-            if rows.whole:
-                self.disk = {key: body for key, body in self.disk.items() if key[0] is not rows.stream}
-            for change in rows.changes:
-                if change.deleted:
-                    self.disk.pop((rows.stream, change.kind, change.key), None)
-                else:
-                    self.disk[rows.stream, change.kind, change.key] = change.body
+        self.disk = _changed(self.disk, apply)
         self.disk_revisions = apply.after(self.disk_revisions)
+        self.disk_history.append(self.disk_revisions)
         self.downlink.durable(apply.number, self.digests(), now_ms)
+
+
+def _changed(
+    rows: dict[tuple[Stream, int, bytes], bytes], apply: Apply
+) -> dict[tuple[Stream, int, bytes], bytes]:
+    rows = dict(rows)
+    for new in apply.streams:
+        if new.whole:
+            rows = {key: body for key, body in rows.items() if key[0] is not new.stream}
+        for change in new.changes:
+            rows.pop((new.stream, change.kind, change.key), None)
+            if not change.deleted:
+                rows[new.stream, change.kind, change.key] = change.body
+    return rows
 
 
 class MemoryCentre:
