@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfile
+from tempfile import mkdtemp
 from typing import Any, Final
 
 from peewee import Model, SchemaManager, SqliteDatabase
@@ -211,3 +213,20 @@ def move_aside(path: Path, word: str) -> Path:
         raise StorageDeadError(f"{path}: {error}") from error
     sync_directory(path.parent)
     return kept
+
+
+def copy_to_memory(path: Path) -> Path:
+    """A folder in memory with a copy of a database and its log, for a medium that can only be read any more.
+
+    :raises StorageDeadError: not even that.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
+    try:
+        folder = Path(mkdtemp(prefix="onecard-", dir=memory if memory.is_dir() else None))
+        for suffix in ("", "-wal"):
+            source = Path(f"{path}{suffix}")
+            if source.exists():
+                copyfile(source, folder / source.name)
+    except OSError as error:
+        raise StorageDeadError(f"{path}: {error}") from error
+    return folder

@@ -7,6 +7,9 @@ What it guarantees:
 - A (config_epoch, revision) that would go back, or a delta that starts elsewhere, is refused: ``RefusedError``.
 - What was read is checked against the stored digests; a file that differs is corrupted, not believed.
 
+A medium that has become read-only (how SD cards die) is copied to memory and read there: the doors go on, nothing is
+stored, and ``is_durable`` says so.
+
 ``open`` is quick whatever the number of cards: the first View looks them up in the file. ``load`` then reads, checks and
 packs them, off the loop. One thread uses a store at a time.
 """
@@ -15,11 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, Final
 
 from edge.cache.database import (
     Opener,
     close_quietly,
+    copy_to_memory,
     move_aside,
     open_database,
     plain_opener,
@@ -28,7 +33,7 @@ from edge.cache.database import (
     transaction,
 )
 from edge.cache.disk_cards import ALL_CARDS, DiskCards
-from edge.cache.errors import CacheError, CorruptedError, RefusedError
+from edge.cache.errors import CacheError, CorruptedError, RefusedError, StorageDeadError, StorageError
 from edge.cache.schema import CONFIG_MODELS, TABLE_OF
 from protocol.downlink import Apply, StreamRows
 from protocol.errors import ProtocolError
@@ -54,6 +59,9 @@ class ConfigStore:
         self.digests: tuple[bytes, ...] = (_EMPTY,) * len(Stream)
         self.issued_at_ms = 0
         """The newest time at which the centre said to have issued rows: a floor for the clock."""
+        self.is_durable = True
+        """False while the rows are read from a copy in memory."""
+        self._copy: Path | None = None
 
     # -- opening ------------------------------------------------------------------------------------------------
 
@@ -64,7 +72,17 @@ class ConfigStore:
         :raises StorageError: it cannot be read or written just now.
         """
         self.close()
-        self._database = open_database(self.path, CONFIG_MODELS, self._opener)
+        try:
+            return self._open(self.path)
+        except StorageError:
+            if not self.path.exists():
+                raise
+            self._copy = copy_to_memory(self.path)
+        self.is_durable = False
+        return self._open(self._copy / self.path.name)
+
+    def _open(self, path: Path) -> View:
+        self._database = open_database(path, CONFIG_MODELS, self._opener)
         self._connection = self._database.connection()
         try:
             with reading_errors():
@@ -93,7 +111,10 @@ class ConfigStore:
         """Give the file back; never raises."""
         if self._database is not None:
             close_quietly(self._database)
-        self._database = self._connection = None
+        if self._copy is not None:
+            rmtree(self._copy, ignore_errors=True)
+        self._database = self._connection = self._copy = None
+        self.is_durable = True
 
     def set_aside(self, word: str) -> Path:
         """Close the file and put it out of the way, whole; ``open`` then begins with nothing, which denies everything."""
@@ -189,6 +210,8 @@ class ConfigStore:
         return view, digests
 
     def _check_order(self, apply: Apply) -> None:
+        if not self.is_durable:
+            raise StorageDeadError(f"{self.path.name} is read-only")
         if apply.config_epoch < self.revisions.config_epoch:
             raise RefusedError(f"config_epoch {apply.config_epoch} after {self.revisions.config_epoch}")
         if apply.config_epoch > self.revisions.config_epoch:

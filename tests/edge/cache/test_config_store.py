@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.cache.errors import CorruptedError, RefusedError, StorageFullError
+from edge.cache.errors import CorruptedError, RefusedError, StorageDeadError, StorageFullError
 from edge.cache.store import ConfigStore
 from protocol.errors import ProtocolError
 from protocol.ids import Stream
@@ -25,6 +25,7 @@ from tests.support.facts import (
     one_door,
     whole,
 )
+from tests.support.read_only import lockable_folder
 
 
 @pytest.fixture
@@ -212,3 +213,30 @@ def test_rows_of_unknown_optional_kinds_are_kept_and_counted(path: Path) -> None
     assert store.load().card_count() == 2
     store.commit(apply(delta(Stream.ACCESS, 1, 2, [Change(77, b"any key", b"")])))
     assert store.load().card_count() == 2
+
+
+def test_a_card_that_can_only_be_read_any_more_still_says_who_may_enter(tmp_path: Path) -> None:
+    with lockable_folder(tmp_path / "sd") as folder:
+        store, _ = opened(folder.path / "config.db")
+        store.install(first_configuration([*one_door(), *cards(5)]))
+        store.commit(apply(delta(Stream.RESTRICTIONS, 1, 2, [LOST])))
+        log = (folder.path / "config.db-wal").read_bytes()
+        content = (folder.path / "config.db").read_bytes()
+        store.close()
+        (folder.path / "config.db").write_bytes(
+            content
+        )  # as it stood at a power cut: the newest rows are in the log
+        (folder.path / "config.db-wal").write_bytes(log)
+        folder.lock()
+        store, view = opened(folder.path / "config.db")
+        assert not store.is_durable
+        assert view.revisions == Revisions(1, 2, 1, 1)
+        assert store.load().restriction(card_number(2)) is not None
+        with pytest.raises(StorageDeadError):
+            store.commit(apply(delta(Stream.RESTRICTIONS, 2, 3, [])))
+        store.close()
+        folder.unlock()
+        store, view = opened(folder.path / "config.db")
+        assert store.is_durable
+        assert view.revisions == Revisions(1, 2, 1, 1)
+        store.close()
