@@ -17,8 +17,7 @@ What the loop promises:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import NewType
 
 from edge.core.lines import InputLine
@@ -152,7 +151,7 @@ class Started:
     """
 
     unfinished: tuple[tuple[int, Body], ...] = ()
-    kept: Mapping[str, bytes] = MappingProxyType({})
+    kept: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
