@@ -45,6 +45,7 @@ CHECKPOINT_PAGES: Final = 250
 _INSERT: Final = "INSERT INTO fact (seq, hash, fact, open_seq) VALUES (?, ?, ?, ?)"
 _TAIL: Final = "SELECT seq, hash, fact, open_seq FROM fact ORDER BY seq DESC LIMIT ?"
 _FROM: Final = "SELECT hash, fact FROM fact WHERE seq > ? ORDER BY seq LIMIT ?"
+_KEPT: Final = "keep:"
 _NOTE: Final = "INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)"
 
 
@@ -75,6 +76,8 @@ class Outbox:
         self._open_intents: dict[int, None] = {}
         self._dirty_pages = 0
         self._first_notes: tuple[int, bytes] = (NO_EPOCH, b"")
+        self.kept: dict[str, bytes] = {}
+        """What roles asked to remember, by name."""
 
     # -- opening and closing ------------------------------------------------------------------------------------
 
@@ -101,6 +104,7 @@ class Outbox:
         if not notes:
             node_epoch, salt = self._first_notes
             notes = {"node_epoch": _number(node_epoch), "salt": salt or os.urandom(SALT_LENGTH)}
+            notes |= {_KEPT + name: value for name, value in self.kept.items()}  # they outlive the file
             with transaction(self._connection):
                 self._connection.executemany(_NOTE, list(notes.items()))
             self._first_notes = (NO_EPOCH, b"")
@@ -111,6 +115,7 @@ class Outbox:
             notes["salt"],
             _read(notes, "boot"),
         )
+        self.kept = {name[len(_KEPT) :]: value for name, value in notes.items() if name.startswith(_KEPT)}
         self.ended_well = bool(_read(notes, "ended_well")) or self.boot == 0
         self.acked_through, self.backed_up_through = (
             _read(notes, "acked_through"),
@@ -209,6 +214,16 @@ class Outbox:
             assert through <= self.last_seq, "only stored facts are backed up"
             self._write_notes({"backed_up_through": through, "backed_up_frame": frame})
             self.backed_up_through = through
+
+    def keep(self, name: str, value: bytes) -> None:
+        """Remember a value over restarts; an empty one forgets the name."""
+        if value:
+            self._write_notes({_KEPT + name: value})
+            self.kept[name] = value
+        else:
+            with storage_errors():
+                self._connection.execute("DELETE FROM note WHERE name = ?", (_KEPT + name,))
+            self.kept.pop(name, None)
 
     def purge(self, limit: int = PURGE_SLICE) -> int:
         """Delete at most ``limit`` of the oldest facts that the centre's backup has; how many it were.
