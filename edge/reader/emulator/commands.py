@@ -8,7 +8,6 @@ from edge.reader.emulator import crc, selftest
 from edge.reader.emulator.air import encode
 from edge.reader.emulator.fifo import SIZE
 from edge.reader.emulator.radio import (
-    MODEM_IDLE,
     MODEM_WAIT_START,
     Received,
     Steps,
@@ -20,7 +19,7 @@ from edge.reader.emulator.radio import (
 from edge.reader.emulator.registers import IRQ_CRC, MSB_FIRST, PROTOCOL_ERR, Reg
 
 if TYPE_CHECKING:
-    from edge.reader.emulator.chip import Chip
+    from edge.reader.emulator.core import ChipCore
 
 IDLE = 0x00
 MEM = 0x01
@@ -39,7 +38,7 @@ SELF_TEST_US = 500
 """None of these times is in the data sheet; a driver has to wait for the interrupt or the FIFO level."""
 
 
-def mem(chip: "Chip") -> Steps:
+def mem(chip: "ChipCore") -> Steps:
     """With an empty FIFO the buffer goes there, otherwise 25 bytes of the FIFO go into the buffer."""
     if not len(chip.fifo):
         for byte in chip.mem:
@@ -51,13 +50,13 @@ def mem(chip: "Chip") -> Steps:
         chip.mem[place] = chip.fifo_get()
 
 
-def generate_random_id(chip: "Chip") -> Steps:
+def generate_random_id(chip: "ChipCore") -> Steps:
     """Ten random bytes into the start of the internal buffer."""
     yield chip.at_us + RANDOM_ID_US
     chip.mem[:10] = chip.random.randbytes(10)
 
 
-def calc_crc(chip: "Chip") -> Steps:
+def calc_crc(chip: "ChipCore") -> Steps:
     """Runs until another command; every byte that comes into the FIFO is added."""
     if chip.reg[Reg.AUTO_TEST] & 0x0F == selftest.ENABLED:
         yield chip.at_us + SELF_TEST_US
@@ -83,19 +82,19 @@ def calc_crc(chip: "Chip") -> Steps:
             yield None
 
 
-def transmit_only(chip: "Chip") -> Steps:
+def transmit_only(chip: "ChipCore") -> Steps:
     while not len(chip.fifo):
         yield None
     chip.unheard = yield from transmit(chip)
 
 
-def receive_only(chip: "Chip") -> Steps:
+def receive_only(chip: "ChipCore") -> Steps:
     """Takes the answer to what Transmit has sent, if its start is still to come."""
     answers = [answer for answer in chip.unheard if answer.start_us >= chip.at_us]
     yield from receive(chip, answers)
 
 
-def transceive(chip: "Chip") -> Steps:
+def transceive(chip: "ChipCore") -> Steps:
     """StartSend, transmit, receive, and again; only another command ends it."""
     while True:
         chip.modem = MODEM_WAIT_START
@@ -106,7 +105,7 @@ def transceive(chip: "Chip") -> Steps:
         yield from receive(chip, answers)
 
 
-def mf_authent(chip: "Chip") -> Steps:
+def mf_authent(chip: "ChipCore") -> Steps:
     """The three passes of MIFARE Classic, with a stand-in for the cipher (see ``key_proof``).
 
     A silent card leaves the command waiting for ever. The four bytes of each answer that do not
@@ -147,7 +146,7 @@ def session_of(proof: bytes) -> int:
     return int.from_bytes(proof[16:24], "big")
 
 
-COMMANDS: dict[int, Callable[["Chip"], Steps]] = {
+COMMANDS: dict[int, Callable[["ChipCore"], Steps]] = {
     MEM: mem,
     GENERATE_RANDOM_ID: generate_random_id,
     CALC_CRC: calc_crc,

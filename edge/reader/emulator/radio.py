@@ -10,29 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.reader.emulator import crc
+from edge.reader.emulator import registers as r
 from edge.reader.emulator.air import COLLISION, READER_FRAME_ETU, Bits, encode, encrypt, etu_us, odd_parity
 from edge.reader.emulator.cards import Answer
 from edge.reader.emulator.field import superpose
-from edge.reader.emulator.registers import (
-    COLL_ERR,
-    CRC_EN,
-    CRC_ERR,
-    IRQ_RX,
-    IRQ_TX,
-    PARITY_DISABLE,
-    PARITY_ERR,
-    RCV_OFF,
-    RECEIVER_ERRORS,
-    RX_MULTIPLE,
-    RX_NO_ERR,
-    T_AUTO,
-    TX_WAIT_RF,
-    VALUES_AFTER_COLL,
-    Reg,
-)
+from edge.reader.emulator.registers import Reg
 
 if TYPE_CHECKING:
-    from edge.reader.emulator.chip import Chip
+    from edge.reader.emulator.core import ChipCore
 
 Steps = Generator[int | None, None, None]
 
@@ -46,14 +31,14 @@ MODEM_WAIT_DATA = 5
 MODEM_RECEIVING = 6
 
 
-def transmit(chip: "Chip") -> Generator[int | None, None, list[Answer]]:
+def transmit(chip: "ChipCore") -> Generator[int | None, None, list[Answer]]:
     """Send what is in the FIFO, including what the host adds meanwhile; returns the cards' answers."""
     chip.modem = MODEM_TX_WAIT
-    while chip.reg[Reg.MODE] & TX_WAIT_RF and not chip.field.on:
+    while chip.reg[Reg.MODE] & r.TX_WAIT_RF and not chip.field.on:
         yield None
     chip.modem = MODEM_TRANSMITTING
     start_us = chip.at_us
-    parity = not chip.reg[Reg.MF_RX] & PARITY_DISABLE
+    parity = not chip.reg[Reg.MF_RX] & r.PARITY_DISABLE
     bits = bytearray()
     check = crc.CRC_A_PRESET
     last_bits = 0
@@ -67,7 +52,7 @@ def transmit(chip: "Chip") -> Generator[int | None, None, list[Answer]]:
         yield start_us + etu_us(1 + len(bits))
         if last_bits:
             break
-    if chip.reg[Reg.TX_MODE] & CRC_EN and not last_bits:
+    if chip.reg[Reg.TX_MODE] & r.CRC_EN and not last_bits:
         for byte in check.to_bytes(2, "little"):
             bits += _put_byte(byte, 8, parity)
     return (yield from send(chip, bytes(bits), start_us, tell=True))
@@ -78,12 +63,14 @@ def _put_byte(byte: int, bit_count: int, parity: bool) -> Bits:
     return bits if parity else bits[:8]
 
 
-def send(chip: "Chip", bits: Bits, start_us: int, *, tell: bool) -> Generator[int | None, None, list[Answer]]:
+def send(
+    chip: "ChipCore", bits: Bits, start_us: int, *, tell: bool
+) -> Generator[int | None, None, list[Answer]]:
     """The end of a frame: the cards hear it, TxIRq (if `tell`) and the automatic timer follow."""
     yield start_us + etu_us(len(bits) + READER_FRAME_ETU)
     if tell:
-        chip.raise_com(IRQ_TX)
-    if chip.reg[Reg.T_MODE] & T_AUTO:
+        chip.raise_com(r.IRQ_TX)
+    if chip.reg[Reg.T_MODE] & r.T_AUTO:
         chip.start_timer()
     chip.modem = MODEM_RX_WAIT
     return chip.exchange(encrypt(bits, chip.session))
@@ -100,11 +87,11 @@ class Received:
 
 
 def listen(
-    chip: "Chip", answers: list[Answer], *, align: int = 0, fifo: bool = False
+    chip: "ChipCore", answers: list[Answer], *, align: int = 0, fifo: bool = False
 ) -> Generator[int | None, None, Received]:
     """Receive one frame; waits for ever when nobody answers. With `fifo`, bytes go there as they come."""
     chip.modem = MODEM_WAIT_DATA
-    while not answers or chip.reg[Reg.COMMAND] & RCV_OFF or not chip.field.on:
+    while not answers or chip.reg[Reg.COMMAND] & r.RCV_OFF or not chip.field.on:
         yield None
     start_us = min(answer.start_us for answer in answers)
     yield start_us + etu_us(1)
@@ -112,7 +99,7 @@ def listen(
         while True:  # the card was gone before it could answer
             yield None
     chip.modem = MODEM_RECEIVING
-    chip.error &= ~RECEIVER_ERRORS
+    chip.error &= ~r.RECEIVER_ERRORS
     chip.coll_position = None
     frame = _Receiver(chip, align, fifo)
     position = 0
@@ -124,7 +111,7 @@ def listen(
         for bit in encrypt(present, chip.session, position):
             frame.take(bit)
         position += len(present)
-        if position == 4 and not chip.reg[Reg.RX_MODE] & RX_MULTIPLE and chip.reg[Reg.T_MODE] & T_AUTO:
+        if position == 4 and not chip.reg[Reg.RX_MODE] & r.RX_MULTIPLE and chip.reg[Reg.T_MODE] & r.T_AUTO:
             chip.stop_timer()  # the 5th bit: start bit and 4 data bits
         if len(present) < group:
             break
@@ -135,13 +122,13 @@ def listen(
 class _Receiver:
     """Packs bits into bytes, checks parity, notes the first collision, holds back the CRC."""
 
-    def __init__(self, chip: "Chip", align: int, fifo: bool) -> None:
+    def __init__(self, chip: "ChipCore", align: int, fifo: bool) -> None:
         self._chip = chip
         self._align = align
         self._fifo = fifo
-        self._check_crc = bool(chip.reg[Reg.RX_MODE] & CRC_EN) and fifo
-        self._parity_off = bool(chip.reg[Reg.MF_RX] & PARITY_DISABLE) and fifo
-        self._keep_after = bool(chip.reg[Reg.COLL] & VALUES_AFTER_COLL)
+        self._check_crc = bool(chip.reg[Reg.RX_MODE] & r.CRC_EN) and fifo
+        self._parity_off = bool(chip.reg[Reg.MF_RX] & r.PARITY_DISABLE) and fifo
+        self._keep_after = bool(chip.reg[Reg.COLL] & r.VALUES_AFTER_COLL)
         self._byte = 0
         self._place = align
         self._parity_next = False
@@ -155,12 +142,12 @@ class _Receiver:
             first_of_split = len(self._result.data) == 1 and self._align
             wrong = bit == COLLISION or bit != odd_parity(self._result.data[-1])
             if wrong and not first_of_split and not self._collided:
-                self._fail(PARITY_ERR)
+                self._fail(r.PARITY_ERR)
             return
         if bit == COLLISION and not self._collided:
             self._collided = True
             self._chip.note_collision(self._align + self._result.bit_count, self._result.bit_count)
-            self._fail(COLL_ERR)
+            self._fail(r.COLL_ERR)
         if self._collided:
             bit = min(bit, 1) if self._keep_after else 0
         self._byte |= bit << self._place
@@ -186,10 +173,10 @@ class _Receiver:
         data, rest = self._result.data, self._place
         if self._check_crc:
             if rest or len(data) < 2:
-                self._fail(CRC_ERR)
+                self._fail(r.CRC_ERR)
                 self._pass_on(keep=0)
             elif crc.crc_a(bytes(data[:-2])) != bytes(data[-2:]):
-                self._fail(CRC_ERR)
+                self._fail(r.CRC_ERR)
         if rest:
             data.append(self._byte)
             self._pass_on(keep=0)
@@ -198,17 +185,17 @@ class _Receiver:
         return self._result
 
 
-def receive(chip: "Chip", answers: list[Answer]) -> Steps:
+def receive(chip: "ChipCore", answers: list[Answer]) -> Steps:
     """One reception into the FIFO (or, with RxMultiple, one after the other), ending in RxIRq."""
     while True:
         align = (chip.reg[Reg.BIT_FRAMING] >> 4) & 0x07
         mode = chip.reg[Reg.RX_MODE]
         frame = yield from listen(chip, answers, align=align, fifo=True)
         answers = []
-        if mode & RX_NO_ERR and frame.bit_count < 4:
+        if mode & r.RX_NO_ERR and frame.bit_count < 4:
             continue
-        if mode & RX_MULTIPLE:
+        if mode & r.RX_MULTIPLE:
             chip.fifo_put(chip.error)
-        chip.raise_com(IRQ_RX)
-        if not mode & RX_MULTIPLE:
+        chip.raise_com(r.IRQ_RX)
+        if not mode & r.RX_MULTIPLE:
             return
