@@ -1,0 +1,104 @@
+"""The node listener: thin shells round the hub. Only the signed and MAC'd frames inside a packet are believed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from central.routes import NODE, Route
+from central.sync.hub import Hub, Link
+from protocol.envelope import join, split
+from protocol.errors import LimitError, ProtocolError
+from protocol.limits import PACKET_MAX
+
+HUB: Final = web.AppKey("hub", Hub)
+CONTENT_TYPE: Final = "application/vnd.onecard"
+FIRST_FRAME_WITHIN_S: Final = 10.0
+"""A live connection that says nothing for this long after opening is closed."""
+SILENT_MAX_S: Final = 20.0
+"""A live connection without a frame for this long (a ping is due every five seconds) is closed."""
+
+
+async def sync(request: web.Request) -> web.Response:
+    """POST /node/sync, /node/enrol: a packet of frames in, a packet of frames out."""
+    if request.content_type != CONTENT_TYPE:
+        raise web.HTTPUnsupportedMediaType(text=f"send {CONTENT_TYPE}")
+    try:
+        frames = split(await request.read())
+    except LimitError as error:
+        raise web.HTTPRequestEntityTooLarge(PACKET_MAX, request.content_length or 0) from error
+    except ProtocolError as error:
+        raise web.HTTPBadRequest(text=str(error)) from error
+    answers, _ = await request.app[HUB].packet(frames)
+    return web.Response(body=join(answers), content_type=CONTENT_TYPE)
+
+
+async def live(request: web.Request) -> web.WebSocketResponse:
+    """GET /node/ws: the same packets on a connection that stays: nudges, facts and commands go at once."""
+    hub = request.app[HUB]
+    socket = web.WebSocketResponse(max_msg_size=PACKET_MAX, compress=False)
+    await socket.prepare(request)
+    request.app[SOCKETS].add(socket)
+    wake = asyncio.Event()
+    link: Link | None = None
+    sender: asyncio.Task[None] | None = None
+    try:
+        timeout_s = FIRST_FRAME_WITHIN_S
+        while True:
+            message = await asyncio.wait_for(socket.receive(), timeout_s)
+            if message.type is not WSMsgType.BINARY:
+                break
+            answers, found = await hub.packet(split(message.data), wake.set)
+            if answers:
+                await socket.send_bytes(join(answers))
+            if found is not None and found is not link:
+                link = found
+                if sender is not None:
+                    sender.cancel()
+                sender = asyncio.create_task(_send(hub, link, socket, wake), name="live-sender")
+            timeout_s = SILENT_MAX_S
+    except (TimeoutError, ProtocolError, ConnectionError):
+        pass  # the device opens another connection; nothing is lost
+    finally:
+        request.app[SOCKETS].discard(socket)
+        if sender is not None:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+        if link is not None and link.wake == wake.set:
+            await hub.lost(link)
+        await socket.close(code=WSCloseCode.GOING_AWAY)
+    return socket
+
+
+async def _send(hub: Hub, link: Link, socket: web.WebSocketResponse, wake: asyncio.Event) -> None:
+    """What the centre wants to say by itself."""
+    while True:
+        try:
+            await asyncio.wait_for(wake.wait(), hub.next_timer_s(link))
+        except TimeoutError:
+            pass
+        wake.clear()
+        if not hub.is_open(link):
+            await socket.close(code=WSCloseCode.POLICY_VIOLATION)
+            return
+        frames = await hub.frames_to_send(link)
+        if frames:
+            await socket.send_bytes(join(frames))
+
+
+SOCKETS: Final[web.AppKey[set[web.WebSocketResponse]]] = web.AppKey("sockets", set)
+
+
+async def close_sockets(app: web.Application) -> None:
+    """On shutdown: devices are told at once, so that the process ends in under a second."""
+    for socket in set(app[SOCKETS]):
+        await socket.close(code=WSCloseCode.GOING_AWAY)
+
+
+ROUTES: Final = [
+    Route("POST", "/node/sync", sync, NODE, body_bytes_max=PACKET_MAX),
+    Route("POST", "/node/enrol", sync, NODE, body_bytes_max=PACKET_MAX),
+    Route("GET", "/node/ws", live, NODE),
+]

@@ -1,0 +1,212 @@
+"""Facts from the engine to the tables: committed as received, corrected beside the original, projected at once.
+
+Runs inside ``db.write_grouped``: many devices' batches share one sync, each batch in its own savepoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from central.access import projection as access_projection
+from central.access.projection import Stored
+from central.errors import ConflictError
+from central.sync.model import Enrolment, QuarantinedFact, StoredFact
+from protocol import clocksync
+from protocol.decide import Trust
+from protocol.facts import ClockFact, Entry, Fact, FactKind, decode_body
+
+PROJECTIONS: Final = (access_projection,)
+"""Every module that projects facts: ``apply(device_id, facts, live=...)`` and ``reset()``."""
+REPLAY_ROWS: Final = 2_000
+"""Facts projected at a time when everything is rebuilt."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class NotNextError(ConflictError):
+    """Another session stored these facts first: the engine is told where the device stands."""
+
+
+def store(enrolment_id: int, entries: Sequence[Entry], received_ms: int) -> tuple[int, bytes]:
+    """Commit consecutive facts and project them; returns (received_through, head).
+
+    :raises NotNextError: they do not follow the last committed fact of this enrolment.
+    """
+    enrolment = Enrolment.get_by_id(enrolment_id)
+    if entries[0].fact.seq != enrolment.received_through + 1:
+        raise NotNextError("these facts do not follow the last one received")
+    corrected = _correct(enrolment_id, [entry.fact for entry in entries])
+    rows = [_row(enrolment_id, entry, corrected[entry.fact.seq], received_ms) for entry in entries]
+    StoredFact.insert_many(rows).execute()
+    last = entries[-1]
+    Enrolment.update(received_through=last.fact.seq, head=last.hash).where(
+        Enrolment.id == enrolment_id
+    ).execute()
+    _project(enrolment, [entry.fact for entry in entries], corrected, live=True)
+    _settle(enrolment, entries)
+    return last.fact.seq, last.hash
+
+
+def position(enrolment_id: int) -> tuple[int, bytes]:
+    """Where this enrolment stands: (received_through, head)."""
+    enrolment = Enrolment.get_by_id(enrolment_id)
+    return enrolment.received_through, bytes(enrolment.head)
+
+
+def quarantine(
+    device_id: int, node_epoch: int, entries: Sequence[Entry], why: str, received_ms: int
+) -> tuple[int, bytes]:
+    """Keep facts that must not count (異常記錄); returns the end of the batch. A repeat changes nothing."""
+    for entry in entries:
+        QuarantinedFact.insert(
+            device=device_id,
+            node_epoch=node_epoch,
+            seq=entry.fact.seq,
+            hash=entry.hash,
+            why=why,
+            canonical=entry.fact.canonical(entry.commitment),
+            personal=entry.fact.personal,
+            received_ms=received_ms,
+        ).on_conflict_ignore().execute()
+    if why == "fork":
+        Enrolment.update(forked=True).where(
+            (Enrolment.device == device_id) & (Enrolment.node_epoch == node_epoch)
+        ).execute()
+    return entries[-1].fact.seq, entries[-1].hash
+
+
+def rebuild() -> int:
+    """Forget every projection and replay all facts; the outcome is the same (I4). Returns how many facts."""
+    for projection in PROJECTIONS:
+        projection.reset()
+    count = 0
+    for enrolment in Enrolment.select().order_by(Enrolment.device, Enrolment.node_epoch):
+        after = 0
+        while rows := list(
+            StoredFact.select()
+            .where((StoredFact.enrolment == enrolment.id) & (StoredFact.seq > after))
+            .order_by(StoredFact.seq)
+            .limit(REPLAY_ROWS)
+        ):
+            facts = [fact_of(row) for row in rows]
+            _project(
+                enrolment, facts, {row.seq: (row.corrected_ms, row.estimated) for row in rows}, live=False
+            )
+            after = rows[-1].seq
+            count += len(rows)
+    return count
+
+
+def fact_of(row: StoredFact) -> Fact:
+    """The fact of a stored row, as it was received."""
+    return Fact(
+        row.seq,
+        row.kind,
+        row.boot,
+        row.boottime_ms,
+        row.wall_ms,
+        Trust(row.clock),
+        bytes(row.body),
+        bytes(row.personal),
+    )
+
+
+def _row(enrolment_id: int, entry: Entry, corrected: tuple[int, bool], received_ms: int) -> dict[str, Any]:
+    fact = entry.fact
+    return {
+        "enrolment": enrolment_id,
+        "seq": fact.seq,
+        "kind": fact.kind,
+        "boot": fact.boot,
+        "boottime_ms": fact.boottime_ms,
+        "wall_ms": fact.wall_ms,
+        "clock": int(fact.clock),
+        "body": fact.body,
+        "personal": fact.personal,
+        "commitment": entry.commitment,
+        "hash": entry.hash,
+        "received_ms": received_ms,
+        "corrected_ms": corrected[0],
+        "estimated": corrected[1],
+    }
+
+
+def _project(
+    enrolment: Enrolment, facts: Sequence[Fact], corrected: dict[int, tuple[int, bool]], *, live: bool
+) -> None:
+    stored = []
+    for fact in facts:
+        body = decode_body(fact)
+        if body is not None:  # an unknown kind is kept opaque until a newer version of the centre replays it
+            at = _EPOCH + timedelta(milliseconds=corrected[fact.seq][0])
+            stored.append(Stored(enrolment.node_epoch, fact, body, at))
+    for projection in PROJECTIONS:
+        projection.apply(enrolment.device_id, stored, live=live)
+
+
+# -- time (I12) -----------------------------------------------------------------------------------------------------
+
+
+def _anchors(enrolment_id: int, boots: set[int], facts: Sequence[Fact]) -> list[clocksync.Anchor]:
+    stored = StoredFact.select().where(
+        (StoredFact.enrolment == enrolment_id)
+        & (StoredFact.kind == FactKind.CLOCK.value)
+        & StoredFact.boot.in_(boots)
+    )
+    anchors = []
+    for fact in [*(fact_of(row) for row in stored), *facts]:
+        if fact.kind == FactKind.CLOCK:
+            body = decode_body(fact)
+            assert isinstance(body, ClockFact)
+            anchors.append(clocksync.Anchor(fact.boot, body.boottime_ms, body.utc_ms, body.error_ms))
+    return anchors
+
+
+def _correct(enrolment_id: int, facts: Sequence[Fact]) -> dict[int, tuple[int, bool]]:
+    """(corrected_ms, estimated) of each fact."""
+    if all(fact.clock >= Trust.HOLDOVER for fact in facts):
+        return {fact.seq: (fact.wall_ms, False) for fact in facts}
+    anchors = _anchors(enrolment_id, {fact.boot for fact in facts}, facts)
+    return {
+        c.seq: (c.at_ms, c.estimated) for c in clocksync.correct([_stamp(fact) for fact in facts], anchors)
+    }
+
+
+def _stamp(fact: Fact) -> clocksync.Stamp:
+    return clocksync.Stamp(fact.seq, fact.boot, fact.boottime_ms, fact.wall_ms, fact.clock)
+
+
+def _settle(enrolment: Enrolment, entries: Sequence[Entry]) -> None:
+    """The clock was set or a sure time came: facts that were only estimated are corrected and projected again."""
+    first = entries[0].fact.seq
+    if not any(entry.fact.clock >= Trust.HOLDOVER or entry.fact.kind == FactKind.CLOCK for entry in entries):
+        return
+    rows = list(
+        StoredFact.select()
+        .where((StoredFact.enrolment == enrolment.id) & StoredFact.estimated & (StoredFact.seq < first))
+        .order_by(StoredFact.seq)
+    )
+    if not rows:
+        return
+    facts = [fact_of(row) for row in rows]
+    later = [entry.fact for entry in entries]
+    anchors = _anchors(enrolment.id, {fact.boot for fact in facts}, later)
+    stamps = [_stamp(fact) for fact in (*facts, *later)]
+    corrected = {c.seq: (c.at_ms, c.estimated) for c in clocksync.correct(stamps, anchors)}
+    changed = [
+        fact for fact, row in zip(facts, rows, strict=True) if corrected[fact.seq][0] != row.corrected_ms
+    ]
+    for fact in facts:
+        at_ms, estimated = corrected[fact.seq]
+        StoredFact.update(corrected_ms=at_ms, estimated=estimated).where(
+            (StoredFact.enrolment == enrolment.id) & (StoredFact.seq == fact.seq)
+        ).execute()
+    if changed:
+        _project(enrolment, changed, corrected, live=True)
+
+
+def hash_at(enrolment_id: int, seq: int) -> bytes | None:
+    """The chain hash of a committed fact, or None when it is not here."""
+    found = StoredFact.get_or_none((StoredFact.enrolment == enrolment_id) & (StoredFact.seq == seq))
+    return None if found is None else bytes(found.hash)

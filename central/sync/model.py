@@ -1,0 +1,152 @@
+"""Tables of the sync: rows as published, facts as received, who is enrolled and how far everything got."""
+
+from __future__ import annotations
+
+import peewee
+
+from central.db import Model
+from central.fields import InstantField, JsonField
+from central.nodes.model import Device
+
+
+class Head(Model):
+    """Newest revision of each stream at this centre; number 0 holds the config_epoch."""
+
+    stream = peewee.IntegerField(primary_key=True)
+    revision = peewee.BigIntegerField()
+
+
+class PublishedRow(Model):
+    """The newest state of one protocol row. An empty ``body`` is a deletion that devices have yet to hear of.
+
+    ``space`` tells rows apart whose keys are numbers of one device or one estate: ``site:1``, ``device:7``.
+    ``owner``: what the row was made from (``card:12``), so that rows under a former key can be found.
+    """
+
+    space = peewee.TextField()
+    kind = peewee.IntegerField()
+    key = peewee.BlobField()
+    stream = peewee.IntegerField()
+    body = peewee.BlobField()
+    revision = peewee.BigIntegerField()
+    owner = peewee.TextField(default="")
+
+    class Meta:
+        indexes = (
+            (("space", "kind", "key"), True),
+            (("stream", "revision"), False),
+            (("owner",), False),
+        )
+
+
+class RowTag(Model):
+    """Who is to have a row: devices whose scope holds the tag. ``removed``: devices with it must hear that it is gone."""
+
+    row = peewee.ForeignKeyField(PublishedRow, backref="tags", on_delete="CASCADE")
+    tag = peewee.TextField()
+    removed = peewee.BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("tag", "row"), True),)
+
+
+class DeviceScope(Model):
+    """The tags whose rows a device holds. A change of the set means a snapshot: ``since`` is the revision it came with."""
+
+    device = peewee.ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+    tags = JsonField(default=list)
+    since = peewee.BigIntegerField(default=0)
+
+
+class Enrolment(Model):
+    """One enrolment of a device: a key that was born on a node, and its node_epoch."""
+
+    device = peewee.ForeignKeyField(Device, backref="enrolments", on_delete="RESTRICT")
+    node_epoch = peewee.IntegerField()
+    public_key = peewee.BlobField()
+    salt = peewee.BlobField()
+    board_serial = peewee.TextField(default="")
+    enrolled_at = InstantField()
+    closed_at = InstantField(null=True)
+    """A newer enrolment took its place, or it was revoked: its later facts go to quarantine."""
+    forked = peewee.BooleanField(default=False)
+    received_through = peewee.BigIntegerField(default=0)
+    head = peewee.BlobField()
+    backed_up_through = peewee.BigIntegerField(default=0)
+    uploaded_through_ms = peewee.BigIntegerField(default=0)
+    """Corrected time up to which everything has been uploaded (B9)."""
+
+    class Meta:
+        indexes = ((("device", "node_epoch"), True),)
+
+
+class Ticket(Model):
+    """A one-time enrolment ticket; only the verifier of its secret is kept."""
+
+    ticket_id = peewee.TextField(unique=True)
+    device = peewee.ForeignKeyField(Device, backref="tickets", on_delete="CASCADE")
+    verifier = peewee.BlobField()
+    created_at = InstantField()
+    expires_at = InstantField()
+    used_at = InstantField(null=True)
+    used_key = peewee.BlobField(null=True)
+    answer_epoch = peewee.IntegerField(null=True)
+    revoked = peewee.BooleanField(default=False)
+
+
+class DeviceStatus(Model):
+    """What a device last said of itself, and what it has been given."""
+
+    device = peewee.ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+    online = peewee.BooleanField(default=False)
+    heard_at = InstantField(null=True)
+    changed_at = InstantField(null=True)
+    """When ``online`` last changed: "offline since"."""
+    software = peewee.TextField(default="")
+    clock = peewee.IntegerField(default=0)
+    last_seq = peewee.BigIntegerField(default=0)
+    health = JsonField(default=dict)
+    config_epoch = peewee.BigIntegerField(default=0)
+    restrictions = peewee.BigIntegerField(default=0)
+    access = peewee.BigIntegerField(default=0)
+    restrictions_in_memory = peewee.BigIntegerField(default=0)
+    acknowledged_at = InstantField(null=True)
+    trouble = peewee.TextField(default="")
+
+
+class StoredFact(Model):
+    """A fact as it was received; never edited. ``corrected_ms`` stands beside the original ``wall_ms`` (I12)."""
+
+    enrolment = peewee.ForeignKeyField(Enrolment, on_delete="RESTRICT", index=False)
+    seq = peewee.BigIntegerField()
+    kind = peewee.IntegerField()
+    boot = peewee.IntegerField()
+    boottime_ms = peewee.BigIntegerField()
+    wall_ms = peewee.BigIntegerField()
+    clock = peewee.IntegerField()
+    body = peewee.BlobField()
+    personal = peewee.BlobField()
+    commitment = peewee.BlobField()
+    hash = peewee.BlobField()
+    received_ms = peewee.BigIntegerField()
+    corrected_ms = peewee.BigIntegerField()
+    estimated = peewee.BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("enrolment", "seq"), True),)
+
+
+class QuarantinedFact(Model):
+    """異常記錄: facts that count nowhere: of a closed node_epoch, or the other side of a fork (I11)."""
+
+    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT")
+    node_epoch = peewee.IntegerField()
+    seq = peewee.BigIntegerField()
+    hash = peewee.BlobField()
+    why = peewee.TextField()
+    canonical = peewee.BlobField()
+    personal = peewee.BlobField()
+    received_ms = peewee.BigIntegerField()
+
+    class Meta:
+        indexes = ((("device", "node_epoch", "seq", "hash"), True),)

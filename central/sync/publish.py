@@ -1,0 +1,363 @@
+"""Tell the devices: called inside the transaction that changed something, by the sub-system that changed it.
+
+Each function reads the rows as they are now, compares them with what is published, and writes only what differs. The
+cost does not depend on the number of devices: rows are tagged with what a device must have to need them (its estate, an
+access level, the device itself), and a device asks for the tags of its scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+import peewee
+
+from central.access import rows as access_rows
+from central.access.model import AccessLevel, AccessPoint, Door, LevelEntry, Schedule
+from central.cards import rows as card_rows
+from central.cards.model import Card
+from central.db import announce
+from central.nodes.model import Device
+from central.sync.model import DeviceScope, DeviceStatus, Head, PublishedRow, RowTag
+from protocol.ids import CardKey, Stream
+from protocol.records import (
+    STREAM_OF,
+    CardRow,
+    Change,
+    Kind,
+    Row,
+    StaleRightsRow,
+    decode_row,
+    number_key,
+    put,
+)
+
+PUBLISHED: Final = "sync.published"
+"""Announced after each commit that published something; the hub nudges the devices."""
+CONFIG_EPOCH: Final = 0
+"""The row of ``Head`` that holds the config_epoch."""
+
+
+class Revision:
+    """The revisions of one transaction: each stream rises once, when it is first needed."""
+
+    def __init__(self) -> None:
+        self._taken: dict[Stream, int] = {}
+
+    def of(self, stream: Stream) -> int:
+        """The revision that this transaction gives to its rows in that stream."""
+        if stream not in self._taken:
+            number = Head.update(revision=Head.revision + 1).where(Head.stream == stream.value).execute()
+            if number == 0:
+                Head.insert(stream=stream.value, revision=1).execute()
+            self._taken[stream] = Head.get_by_id(stream.value).revision
+        return self._taken[stream]
+
+    def announce(self) -> None:
+        """Nudge the devices after the commit, if anything was published."""
+        if self._taken:
+            announce(PUBLISHED, {stream.name.lower(): number for stream, number in self._taken.items()})
+
+
+# -- what changed ---------------------------------------------------------------------------------------------------
+
+
+def card_changed(card_id: int) -> None:
+    """A card was issued, rewritten, reported lost, lifted, returned, ...: its rows follow at once (B7)."""
+    cards_changed([card_id])
+
+
+def cards_changed(card_ids: Iterable[int]) -> None:
+    """Several cards in one revision."""
+    revision = Revision()
+    for card_id in card_ids:
+        _publish_card(card_id, revision)
+    revision.announce()
+
+
+def level_changed(level_id: int) -> None:
+    """An access level has other readers or schedules, or is no longer in use."""
+    revision = Revision()
+    level = access_rows.level_row(level_id)
+    site = _site_of_level(level_id)
+    if site is not None:
+        _set(revision, _site(site), Kind.LEVEL, level_id, level, {f"level:{level_id}"})
+        _rescope(site, revision)
+    revision.announce()
+
+
+def schedule_changed(schedule_id: int) -> None:
+    """A schedule has other periods."""
+    revision = Revision()
+    schedule = Schedule.get_by_id(schedule_id)
+    if schedule.site_id is not None:
+        row = access_rows.schedule_row(schedule_id)
+        _set(revision, _site(schedule.site_id), Kind.SCHEDULE, schedule_id, row, {_site(schedule.site_id)})
+    revision.announce()
+
+
+def special_days_changed(site_id: int) -> None:
+    """The calendar of an estate was edited or imported."""
+    revision = Revision()
+    wanted = access_rows.special_day_rows(site_id)
+    space = _site(site_id)
+    for row in PublishedRow.select().where(
+        (PublishedRow.space == space) & (PublishedRow.kind == Kind.SPECIAL_DAY.value)
+    ):
+        ordinal = int.from_bytes(bytes(row.key), "big")
+        if ordinal not in wanted:
+            _set(revision, space, Kind.SPECIAL_DAY, ordinal, None, {space})
+    for ordinal, day in wanted.items():
+        _set(revision, space, Kind.SPECIAL_DAY, ordinal, day, {space})
+    revision.announce()
+
+
+def door_changed(door_id: int) -> None:
+    """A door has other settings, or was taken into or out of use."""
+    device_changed(Door.get_by_id(door_id).device_id)
+
+
+def device_changed(device_id: int) -> None:
+    """Doors or readers of a device changed."""
+    revision = Revision()
+    device = Device.get_by_id(device_id)
+    space = f"device:{device_id}"
+    for door_id in access_rows.doors_of_device(device_id):
+        _, number, door = access_rows.door_row(door_id)
+        _set(revision, space, Kind.DOOR, number, door, {space})
+    points = access_rows.point_rows(device_id)
+    for number, point in points.items():
+        _set(revision, space, Kind.POINT, number, point, {space})
+    for row in PublishedRow.select().where(
+        (PublishedRow.space == space) & (PublishedRow.kind == Kind.POINT.value)
+    ):
+        number = int.from_bytes(bytes(row.key), "big")
+        if number not in points:
+            _set(revision, space, Kind.POINT, number, None, {space})
+    _publish_site(device.site_id, revision)
+    _rescope(device.site_id, revision)
+    revision.announce()
+
+
+def site_changed(site_id: int) -> None:
+    """An estate has another name or time zone."""
+    revision = Revision()
+    _publish_site(site_id, revision)
+    revision.announce()
+
+
+# -- how it is written down -----------------------------------------------------------------------------------------
+
+
+def _site(site_id: int) -> str:
+    return f"site:{site_id}"
+
+
+def _site_of_level(level_id: int) -> int | None:
+    level = AccessLevel.get_or_none(AccessLevel.id == level_id)
+    return None if level is None else level.site_id
+
+
+def _publish_site(site_id: int, revision: Revision) -> None:
+    _set(revision, _site(site_id), Kind.SITE, 0, access_rows.site_row(site_id), {_site(site_id)})
+
+
+def _publish_card(card_id: int, revision: Revision) -> None:
+    card = Card.get_by_id(card_id)
+    space, owner = _site(card.site_id), f"card:{card_id}"
+    wanted = {entry.key: entry for entry in card_rows.card_rows(card_id)}
+    published = {
+        bytes(row.key) for row in PublishedRow.select(PublishedRow.key).where(PublishedRow.owner == owner)
+    }
+    for key in published - set(wanted):
+        for kind in (Kind.RESTRICTION, Kind.CARD):
+            _set(revision, space, kind, CardKey(key), None, set(), owner)
+    for key, entry in wanted.items():
+        before = _published_card(space, key)
+        _set(revision, space, Kind.RESTRICTION, key, entry.restriction, {space}, owner)
+        tags = {f"level:{level}" for level in entry.card.levels} if entry.card is not None else set()
+        changed = _set(revision, space, Kind.CARD, key, entry.card, tags, owner)
+        if changed and before is not None and _shrank(before, entry.card):
+            stale = StaleRightsRow(revision.of(Stream.ACCESS))
+            _set(revision, space, Kind.STALE_RIGHTS, key, stale, {space}, owner)
+
+
+def _published_card(space: str, key: bytes) -> CardRow | None:
+    row = PublishedRow.get_or_none(
+        (PublishedRow.space == space) & (PublishedRow.kind == Kind.CARD.value) & (PublishedRow.key == key)
+    )
+    if row is None or not row.body:
+        return None
+    decoded = decode_row(Change(row.kind, bytes(row.key), bytes(row.body)))
+    assert isinstance(decoded, CardRow)
+    return decoded
+
+
+def _shrank(before: CardRow, after: CardRow | None) -> bool:
+    """True when something that opened before may no longer open: the devices must stop using the old row at once."""
+    if after is None:
+        return True
+    earlier_end = after.valid_until_s != 0 and (
+        before.valid_until_s == 0 or after.valid_until_s < before.valid_until_s
+    )
+    return (
+        not set(before.levels) <= set(after.levels)
+        or earlier_end
+        or after.valid_from_s > before.valid_from_s
+        or after.issue_no > before.issue_no
+    )
+
+
+def _set(
+    revision: Revision,
+    space: str,
+    kind: Kind,
+    key: CardKey | int,
+    row: Row | None,
+    tags: set[str],
+    owner: str = "",
+) -> bool:
+    """Publish a row (or its deletion) if it differs from what is published; True when it did."""
+    key_bytes = number_key(key) if isinstance(key, int) else bytes(key)
+    body = b"" if row is None else put(key, row).body
+    stream = STREAM_OF[kind]
+    found = PublishedRow.get_or_none(
+        (PublishedRow.space == space) & (PublishedRow.kind == kind.value) & (PublishedRow.key == key_bytes)
+    )
+    if found is None:
+        if row is None:
+            return False
+        found = PublishedRow.create(
+            space=space,
+            kind=kind.value,
+            key=key_bytes,
+            stream=stream.value,
+            body=body,
+            revision=revision.of(stream),
+            owner=owner,
+        )
+        _retag(found, tags)
+        return True
+    live = {tag.tag for tag in found.tags if not tag.removed}
+    if bytes(found.body) == body and (row is None or live == tags):
+        return False
+    found.body, found.revision, found.owner = body, revision.of(stream), owner
+    found.save()
+    if row is not None:
+        _retag(found, tags)
+    return True
+
+
+def _retag(row: PublishedRow, tags: set[str]) -> None:
+    """Tags that are gone stay as removed, so that devices which have the row only by them hear of it."""
+    present = {tag.tag: tag for tag in row.tags}
+    for name in tags - set(present):
+        RowTag.insert(row=row.id, tag=name, removed=False).execute()
+    for name, tag in present.items():
+        if tag.removed != (name not in tags):
+            RowTag.update(removed=name not in tags).where(RowTag.id == tag.id).execute()
+
+
+def _rescope(site_id: int, revision: Revision) -> None:
+    """Work out which tags each device of the estate needs; where the set changed, a snapshot follows."""
+    levels: dict[int, set[int]] = {}
+    pairs = (
+        LevelEntry.select(AccessPoint.device, LevelEntry.level)
+        .join(AccessPoint)
+        .join(Device)
+        .where(Device.site == site_id)
+        .distinct()
+        .tuples()
+    )
+    for device_id, level_id in pairs:
+        levels.setdefault(device_id, set()).add(level_id)
+    known: Mapping[int, DeviceScope] = {
+        scope.device_id: scope for scope in DeviceScope.select().join(Device).where(Device.site == site_id)
+    }
+    for (device_id,) in Device.select(Device.id).where(Device.site == site_id).tuples():
+        tags = sorted(
+            {_site(site_id), f"device:{device_id}"} | {f"level:{n}" for n in levels.get(device_id, ())}
+        )
+        scope = known.get(device_id)
+        if scope is None:
+            DeviceScope.insert(device=device_id, tags=tags, since=revision.of(Stream.ACCESS)).execute()
+        elif scope.tags != tags:
+            DeviceScope.update(tags=tags, since=revision.of(Stream.ACCESS)).where(
+                DeviceScope.device == device_id
+            ).execute()
+
+
+def prune(site_id: int) -> int:
+    """Take back "rights changing" rows that every enabled device of the estate has outlived; returns how many."""
+    oldest = (
+        DeviceStatus.select(peewee.fn.MIN(DeviceStatus.access))
+        .join(Device)
+        .where((Device.site == site_id) & Device.enabled)
+        .scalar()
+    )
+    if oldest is None:
+        return 0
+    revision, count, space = Revision(), 0, _site(site_id)
+    rows = PublishedRow.select().where(
+        (PublishedRow.space == space) & (PublishedRow.kind == Kind.STALE_RIGHTS.value)
+    )
+    for row in list(rows):
+        if (
+            row.body
+            and msgspec.msgpack.decode(bytes(row.body), type=StaleRightsRow).access_revision <= oldest
+        ):
+            count += _set(revision, space, Kind.STALE_RIGHTS, CardKey(bytes(row.key)), None, set(), row.owner)
+    revision.announce()
+    return count
+
+
+def everything_changed(site_id: int) -> None:
+    """Compare all rows of an estate with what is published: after an import, a restore, or a change of these rules."""
+    site_changed(site_id)
+    special_days_changed(site_id)
+    for (number,) in Schedule.select(Schedule.id).where(Schedule.site == site_id).tuples():
+        schedule_changed(number)
+    for (number,) in Device.select(Device.id).where(Device.site == site_id).tuples():
+        device_changed(number)
+    for (number,) in AccessLevel.select(AccessLevel.id).where(AccessLevel.site == site_id).tuples():
+        level_changed(number)
+    cards_changed([number for (number,) in Card.select(Card.id).where(Card.site == site_id).tuples()])
+
+
+def keep_reported(device_id: int, changes: Iterable[Change]) -> int:
+    """After a restore: restrictions that a device still knows and this centre does not are kept until an operator decides.
+
+    The union of all hotlists stands (design.md section 4). Returns how many were taken over.
+    """
+    device = Device.get_by_id(device_id)
+    revision, count, space = Revision(), 0, _site(device.site_id)
+    for change in changes:
+        if change.deleted or change.kind != Kind.RESTRICTION:
+            continue
+        known = PublishedRow.get_or_none(
+            (PublishedRow.space == space)
+            & (PublishedRow.kind == Kind.RESTRICTION.value)
+            & (PublishedRow.key == change.key)
+        )
+        if known is None or not known.body:
+            row = decode_row(change)
+            count += _set(revision, space, Kind.RESTRICTION, CardKey(change.key), row, {space}, "reported")
+    revision.announce()
+    return count
+
+
+__all__ = [
+    "PUBLISHED",
+    "card_changed",
+    "cards_changed",
+    "device_changed",
+    "door_changed",
+    "everything_changed",
+    "keep_reported",
+    "level_changed",
+    "prune",
+    "schedule_changed",
+    "site_changed",
+    "special_days_changed",
+]

@@ -1,0 +1,177 @@
+"""What is known of each device: online or since when not, what it has been given, what it still owes. Inside ``db``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from central.db import announce
+from central.nodes.model import Device
+from central.sync.model import DeviceScope, DeviceStatus, Enrolment, PublishedRow, RowTag
+from central.sync.storage import read_heads
+from protocol.ids import CardKey, Stream
+from protocol.messages import Health, Hello
+from protocol.records import Revisions
+
+CHANGED: Final = "sync.devices"
+"""Announced with ``{"ids": [device ids]}`` when a device came, went, or acknowledged."""
+
+
+def alive(device_id: int, hello: Hello, at: datetime) -> None:
+    """The device opened a session."""
+    _update(
+        device_id,
+        at,
+        online=True,
+        software=hello.software,
+        clock=int(hello.clock),
+        last_seq=hello.last_seq,
+    )
+
+
+def heard(
+    device_id: int, at: datetime, last_seq: int | None, health: Health | None, received_all: bool
+) -> None:
+    """A poll: the newest health and seq. ``received_all``: every fact up to ``last_seq`` is here, so the watermark moves."""
+    values: dict[str, Any] = {"online": True}
+    if last_seq is not None:
+        values["last_seq"] = last_seq
+    if health is not None:
+        values["health"] = msgspec.to_builtins(health)
+        values["clock"] = int(health.clock)
+    _update(device_id, at, **values)
+    if received_all:
+        Enrolment.update(uploaded_through_ms=int(at.timestamp() * 1_000)).where(
+            (Enrolment.device == device_id) & Enrolment.closed_at.is_null()
+        ).execute()
+
+
+def gone(device_id: int, at: datetime) -> None:
+    """Nothing valid was heard for too long."""
+    DeviceStatus.update(online=False, changed_at=at).where(
+        (DeviceStatus.device == device_id) & DeviceStatus.online
+    ).execute()
+    announce(CHANGED, {"ids": [device_id]})
+
+
+def all_gone(at: datetime) -> None:
+    """The centre starts: nobody has been heard yet."""
+    DeviceStatus.update(online=False, changed_at=at).where(DeviceStatus.online).execute()
+
+
+def delivered(device_id: int, revisions: Revisions, durable: bool, at: datetime) -> None:
+    """The device decides by these revisions."""
+    values: dict[str, Any] = {"restrictions_in_memory": revisions.restrictions}
+    if durable:
+        values |= {
+            "config_epoch": revisions.config_epoch,
+            "restrictions": revisions.restrictions,
+            "access": revisions.access,
+            "acknowledged_at": at,
+            "trouble": "",
+        }
+    DeviceStatus.update(**values).where(DeviceStatus.device == device_id).execute()
+    announce(CHANGED, {"ids": [device_id]})
+
+
+def not_applied(device_id: int, stream: Stream, kinds: Sequence[int]) -> None:
+    """The device keeps its old configuration: its program is too old, or a row was unusable."""
+    DeviceStatus.update(trouble="too old" if kinds else "unusable row").where(
+        DeviceStatus.device == device_id
+    ).execute()
+    announce(CHANGED, {"ids": [device_id]})
+
+
+def _update(device_id: int, at: datetime, **values: Any) -> None:
+    status = DeviceStatus.get_or_none(DeviceStatus.device == device_id)
+    if status is None:
+        DeviceStatus.insert(device=device_id, heard_at=at, changed_at=at, **values).execute()
+        changed = True
+    else:
+        changed = not status.online
+        if changed:
+            values["changed_at"] = at
+        DeviceStatus.update(heard_at=at, **values).where(DeviceStatus.device == device_id).execute()
+    if changed:
+        announce(CHANGED, {"ids": [device_id]})
+
+
+# -- is that lost card dead at every door? (B2) ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DeviceDelivery:
+    """One device and what has to reach it."""
+
+    device_id: int
+    label: str
+    online: bool
+    since: datetime | None
+    """Since when it is online or offline; None before it was ever heard."""
+    in_memory: bool
+    """It refuses the card already, but would forget after a power cut."""
+    acknowledged: bool
+    acknowledged_at: datetime | None
+
+
+def delivery_of_card(keys: Sequence[CardKey], site_id: int) -> list[DeviceDelivery]:
+    """For each enabled device of the estate: does it hold the newest restrictions of these card keys?"""
+    rows = PublishedRow.select(PublishedRow.revision).where(
+        (PublishedRow.space == f"site:{site_id}")
+        & (PublishedRow.stream == Stream.RESTRICTIONS.value)
+        & PublishedRow.key.in_([bytes(key) for key in keys])
+    )
+    return _deliveries(site_id, max((row.revision for row in rows), default=0))
+
+
+def undelivered_counts(site_id: int) -> dict[int, int]:
+    """Per device: rows published for it that it has not acknowledged yet (未下發)."""
+    counts: dict[int, int] = {}
+    scopes = (
+        DeviceScope.select(DeviceScope, Device).join(Device).where((Device.site == site_id) & Device.enabled)
+    )
+    for scope in scopes:
+        status = DeviceStatus.get_or_none(DeviceStatus.device == scope.device_id)
+        held = (status.restrictions, status.access) if status is not None else (0, 0)
+        counts[scope.device_id] = (
+            PublishedRow.select(PublishedRow.id)
+            .join(RowTag)
+            .where(
+                RowTag.tag.in_(scope.tags)
+                & (
+                    ((PublishedRow.stream == Stream.RESTRICTIONS.value) & (PublishedRow.revision > held[0]))
+                    | ((PublishedRow.stream == Stream.ACCESS.value) & (PublishedRow.revision > held[1]))
+                )
+            )
+            .distinct()
+            .count()
+        )
+    return counts
+
+
+def _deliveries(site_id: int, restrictions: int) -> list[DeviceDelivery]:
+    result = []
+    epoch = read_heads().config_epoch
+    devices = Device.select().where((Device.site == site_id) & Device.enabled).order_by(Device.number)
+    for device in devices:
+        status = DeviceStatus.get_or_none(DeviceStatus.device == device.id)
+        if status is None:
+            result.append(DeviceDelivery(device.id, device.label, False, None, False, False, None))
+            continue
+        acknowledged = status.config_epoch == epoch and status.restrictions >= restrictions
+        result.append(
+            DeviceDelivery(
+                device.id,
+                device.label,
+                status.online,
+                status.changed_at,
+                acknowledged or status.restrictions_in_memory >= restrictions,
+                acknowledged,
+                status.acknowledged_at if acknowledged else None,
+            )
+        )
+    return result

@@ -1,0 +1,166 @@
+"""Answers the downlink engine from the published rows. Heads are kept in memory; snapshots are encoded once (design 4)."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import peewee
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from central.nodes.model import Device
+from central.sync.model import DeviceScope, Head, PublishedRow, RowTag
+from central.sync.publish import CONFIG_EPOCH
+from protocol.downlink import DeltaRows, write_snapshot
+from protocol.ids import Stream
+from protocol.limits import CHANGES_PER_DELTA_MAX
+from protocol.records import Change, Digest, Revisions
+
+SNAPSHOTS_KEPT: Final = 64
+"""Encoded snapshots kept in memory; the least recently used goes first."""
+
+
+def read_heads() -> Revisions:
+    """The newest revisions, from the database. Runs inside ``db.read`` or ``db.write``."""
+    found: dict[int, int] = dict(Head.select(Head.stream, Head.revision).tuples())
+    return Revisions(
+        found.get(CONFIG_EPOCH, 1),
+        found.get(Stream.RESTRICTIONS, 0),
+        found.get(Stream.ACCESS, 0),
+        found.get(Stream.BALANCES, 0),
+    )
+
+
+def raise_config_epoch() -> int:
+    """A restored centre starts a new config_epoch; returns it."""
+    epoch = read_heads().config_epoch + 1
+    Head.insert(stream=CONFIG_EPOCH, revision=epoch).on_conflict(
+        conflict_target=[Head.stream], update={Head.revision: epoch}
+    ).execute()
+    return epoch
+
+
+class PublishedStorage:
+    """``protocol.downlink.DownlinkStorage`` over the tables. A scope is the name of a device.
+
+    Methods but ``heads`` and ``digests`` read the database: inside ``db.read`` only. Safe for several reader threads.
+    """
+
+    def __init__(self, key: Ed25519PrivateKey, now_ms: Callable[[], int]) -> None:
+        self._key = key
+        self._now_ms = now_ms
+        self._heads = Revisions()
+        self._lock = threading.Lock()
+        self._snapshots: OrderedDict[tuple[str, Stream, int, int], list[bytes]] = OrderedDict()
+        self._digests: dict[tuple[str, Stream], tuple[int, int, bytes]] = {}
+
+    def refresh(self, heads: Revisions) -> None:
+        """Something was published: this is where the centre stands now."""
+        self._heads = heads
+
+    def heads(self, scope: str) -> Revisions:
+        """O(1): from memory."""
+        return self._heads
+
+    def digests(self, scope: str) -> Sequence[bytes]:
+        """Known for a scope whose snapshot was encoded at the newest revision; else empty."""
+        known = []
+        for stream in Stream:
+            epoch, revision, digest = self._digests.get((scope, stream), (0, 0, b""))
+            fits = (epoch, revision) == (self._heads.config_epoch, self._heads.of(stream))
+            known.append(digest if fits else b"")
+        return known
+
+    def changes_since(self, scope: str, stream: Stream, revision: int) -> DeltaRows | None:
+        """The newest row of each key that changed for this device; None when its scope changed or too much did."""
+        head = read_heads().of(stream)
+        if revision == head:
+            return DeltaRows(head, ())
+        tags, since = _scope(scope)
+        if stream is Stream.ACCESS and revision < since:
+            return None
+        live = peewee.fn.MAX(peewee.Case(None, [(RowTag.removed, 0)], 1))
+        query = (
+            PublishedRow.select(PublishedRow.kind, PublishedRow.key, PublishedRow.body, live)
+            .join(RowTag)
+            .where(
+                (PublishedRow.stream == stream.value)
+                & (PublishedRow.revision > revision)
+                & RowTag.tag.in_(tags)
+            )
+            .group_by(PublishedRow.id, PublishedRow.kind, PublishedRow.key, PublishedRow.body)
+            .order_by(PublishedRow.id)
+            .limit(CHANGES_PER_DELTA_MAX + 1)
+            .tuples()
+        )
+        changes = tuple(
+            Change(kind, bytes(key), bytes(body) if alive else b"") for kind, key, body, alive in query
+        )
+        return None if len(changes) > CHANGES_PER_DELTA_MAX else DeltaRows(head, changes)
+
+    def snapshot_part(self, scope: str, stream: Stream, revision: int, part: int) -> bytes | None:
+        """One frame; ``revision`` 0 is the newest, another only while it is kept."""
+        heads = read_heads()
+        wanted = revision or heads.of(stream)
+        name = (scope, stream, heads.config_epoch, wanted)
+        with self._lock:
+            frames = self._snapshots.get(name)
+            if frames is not None:
+                self._snapshots.move_to_end(name)
+        if frames is None:
+            if wanted != heads.of(stream):
+                return None
+            frames = self._encode(scope, stream, heads)
+            with self._lock:
+                self._snapshots[name] = frames
+                while len(self._snapshots) > SNAPSHOTS_KEPT:
+                    self._snapshots.popitem(last=False)
+        return frames[part] if part < len(frames) else None
+
+    def _encode(self, scope: str, stream: Stream, heads: Revisions) -> list[bytes]:
+        rows = list(rows_of_scope(scope, stream))
+        digest = Digest()
+        for row in rows:
+            digest.add(row.kind, row.key, row.body)
+        self._digests[scope, stream] = (heads.config_epoch, heads.of(stream), digest.value)
+        return write_snapshot(
+            rows,
+            self._key,
+            scope=scope,
+            stream=stream,
+            config_epoch=heads.config_epoch,
+            revision=heads.of(stream),
+            issued_at_ms=self._now_ms(),
+        )
+
+
+def rows_of_scope(scope: str, stream: Stream) -> Iterator[Change]:
+    """Every row of a stream that this device holds, in the order of kind and key."""
+    tags, _ = _scope(scope)
+    query = (
+        PublishedRow.select(PublishedRow.kind, PublishedRow.key, PublishedRow.body)
+        .join(RowTag)
+        .where(
+            (PublishedRow.stream == stream.value)
+            & RowTag.tag.in_(tags)
+            & ~RowTag.removed
+            & (PublishedRow.body != b"")
+        )
+        .distinct()
+        .order_by(PublishedRow.kind, PublishedRow.key)
+        .tuples()
+    )
+    for kind, key, body in query:
+        yield Change(kind, bytes(key), bytes(body))
+
+
+def _scope(name: str) -> tuple[list[str], int]:
+    found = (
+        DeviceScope.select(DeviceScope.tags, DeviceScope.since)
+        .join(Device)
+        .where(Device.name == name)
+        .first()
+    )
+    return ([], 0) if found is None else (found.tags, found.since)

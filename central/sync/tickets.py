@@ -1,0 +1,138 @@
+"""Enrolment at the centre: one-time tickets, the keys they bind, node_epochs, revocation (reliability.md section 4).
+
+Everything here runs inside ``db.write`` or ``db.read``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from central.nodes.model import Device
+from central.sync.model import DeviceStatus, Enrolment, Ticket
+from central.sync.storage import read_heads
+from protocol import enrolment
+from protocol.errors import SignatureError
+from protocol.facts import CHAIN_START
+from protocol.messages import Enrol, Enrolled, RefusalCode
+
+TICKET_DAYS: Final = 14
+PERIOD_S: Final = 30
+"""Agreed time between two polls of a device (T9: reload interval)."""
+
+
+@dataclass(frozen=True)
+class NewTicket:
+    """Shown once: the secret is not kept."""
+
+    ticket_id: str
+    secret: bytes
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The answer to a request to join, and the verifier that proves it."""
+
+    answer: Enrolled
+    verifier: bytes
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class NotJoined:
+    """Why not. ``device_id`` when the ticket is known: another key on a used ticket is worth an alarm."""
+
+    code: RefusalCode
+    device_id: int | None = None
+
+
+def make_ticket(
+    device_id: int, ticket_id: str, secret: bytes, now: datetime, days: int = TICKET_DAYS
+) -> NewTicket:
+    """A new ticket for this device; earlier unused ones are void.
+
+    :param ticket_id: a random name; :param secret: 32 random bytes.
+    """
+    Ticket.update(revoked=True).where((Ticket.device == device_id) & Ticket.used_at.is_null()).execute()
+    expires_at = now + timedelta(days=days)
+    Ticket.insert(
+        ticket_id=ticket_id,
+        device=device_id,
+        verifier=enrolment.ticket_verifier(secret),
+        created_at=now,
+        expires_at=expires_at,
+    ).execute()
+    return NewTicket(ticket_id, secret, expires_at)
+
+
+def join(request: Enrol, now: datetime, centre_key: bytes, box_key: bytes) -> Joined | NotJoined:
+    """Take a node in: the first key binds the ticket, the same key gets the same answer, another one is refused."""
+    ticket = Ticket.get_or_none(Ticket.ticket_id == request.ticket_id)
+    if ticket is None or ticket.revoked or ticket.device.name != request.node:
+        return NotJoined(RefusalCode.TICKET_UNKNOWN)
+    try:
+        enrolment.check_ticket(request, bytes(ticket.verifier))
+    except SignatureError:
+        return NotJoined(RefusalCode.TICKET_UNKNOWN)
+    is_new = ticket.used_at is None
+    if is_new:
+        if now >= ticket.expires_at:
+            return NotJoined(RefusalCode.TICKET_EXPIRED, ticket.device_id)
+        ticket.answer_epoch = _open_epoch(ticket.device_id, request, now)
+        ticket.used_at, ticket.used_key = now, request.public_key
+        ticket.save()
+    elif bytes(ticket.used_key) != request.public_key:
+        return NotJoined(RefusalCode.TICKET_USED, ticket.device_id)
+    answer = Enrolled(
+        node=request.node,
+        node_epoch=ticket.answer_epoch,
+        config_epoch=read_heads().config_epoch,
+        centre_key=centre_key,
+        box_key=box_key,
+        period_s=PERIOD_S,
+        scope=request.node,
+        server_at_ms=int(now.timestamp() * 1_000),
+        nonce=request.nonce,
+    )
+    return Joined(answer, bytes(ticket.verifier), is_new)
+
+
+def _open_epoch(device_id: int, request: Enrol, now: datetime) -> int:
+    """A new node_epoch; the old one closes at its last received fact (B12)."""
+    close_epochs(device_id, now)
+    last = (
+        Enrolment.select().where(Enrolment.device == device_id).order_by(Enrolment.node_epoch.desc()).first()
+    )
+    epoch = 1 if last is None else last.node_epoch + 1
+    Enrolment.insert(
+        device=device_id,
+        node_epoch=epoch,
+        public_key=request.public_key,
+        salt=request.salt,
+        board_serial=request.board_serial,
+        enrolled_at=now,
+        head=CHAIN_START,
+    ).execute()
+    DeviceStatus.insert(device=device_id).on_conflict_ignore().execute()
+    return epoch
+
+
+def close_epochs(device_id: int, now: datetime) -> int:
+    """Close every open enrolment of a device: revocation, or replacement by a new one. Returns how many."""
+    return (
+        Enrolment.update(closed_at=now)
+        .where((Enrolment.device == device_id) & Enrolment.closed_at.is_null())
+        .execute()
+    )
+
+
+def find(name: str, node_epoch: int) -> Enrolment | None:
+    """The enrolment that a Hello speaks of, open or closed."""
+    return (
+        Enrolment.select(Enrolment, Device)
+        .join(Device)
+        .where((Device.name == name) & (Enrolment.node_epoch == node_epoch))
+        .first()
+    )
