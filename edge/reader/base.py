@@ -185,6 +185,7 @@ class Health:
     soft_reset_count: int = 0
     hard_reset_count: int = 0
     field_reset_count: int = 0
+    idle_reset_count: int = 0
     fault_count: int = 0
     last_error: str = ""
 

@@ -24,13 +24,14 @@ from edge.reader.base import (
 from edge.reader.errors import CardError, CardSilent
 from edge.reader.iso14443 import Iso14443a
 from edge.reader.mifare import MifareClassic
+from protocol.ids import is_random_uid
 
 MISSES_MAX: Final = 3
 """Silent polls before a card is gone: 0.3 s at ten polls a second."""
 UNSURE_MAX: Final = 30
 """Polls with nothing but garbled answers before a card is gone all the same: noise must not hold it for ever."""
 MEETINGS_MAX: Final = 3
-"""Polls in a row that may end in doubt about who is there, before what is sure is told."""
+"""Times that the cards are told apart anew while one of them was garbled, before what is sure is told."""
 SELECTS_FAILED_MAX: Final = 3
 
 
@@ -68,7 +69,6 @@ class Presence:
         self._stays: dict[bytes, _Stay] = {}
         self._field_is_fresh = True
         self._awake = False
-        self._doubtful_count = 0
         self._events: list[Event] = []
 
     @property
@@ -85,7 +85,6 @@ class Presence:
         """Take leave of every card, when the reader is too ill to know. One that stays is told of anew afterwards."""
         for uid in list(self._stays):
             self._leave(uid, at_ms)
-        self._doubtful_count = 0
 
     def take(self) -> list[Event]:
         """What has happened since the last call."""
@@ -104,7 +103,6 @@ class Presence:
         try:
             self._air.wake_up()
         except CardSilent:
-            self._doubtful_count = 0
             return
         except CardError:
             self.disturbed_count += 1
@@ -122,8 +120,7 @@ class Presence:
         return self._session(uid, self._air.select(uid))
 
     def end(self) -> None:
-        """After a conversation: cipher off, card asleep."""
-        self._air.chip.stop_crypto()
+        """After a conversation: the card is halted, enciphered if the conversation was; the next call ends the cipher."""
         self._rest()
 
     # --- one poll -------------------------------------------------------------------------------------------------
@@ -185,37 +182,38 @@ class Presence:
 
     def _meet(self, at_ms: int, *, called: bool) -> None:
         """Find out who is there and tell what has changed. ``called``: the cards have just answered a call."""
-        if not called:
-            self._refresh()
-            if not self._somebody_new():
-                return
-        self._field_is_fresh = False
-        found, sure = self._enumerate()
-        more = len(found) > CARDS_IN_FIELD_MAX
-        cards: list[CardPresented] = []
-        for uid in list(found)[:CARDS_IN_FIELD_MAX]:
-            card = self._confirm(uid, found[uid], at_ms)
-            if card is None:
-                sure = False
-            else:
-                cards.append(card)
-        if not sure:
-            self._doubtful_count += 1
-            if self._doubtful_count < MEETINGS_MAX:
-                return
-        self._doubtful_count = 0
-        self._tell(cards, more, at_ms, sure=sure)
+        for attempt in range(MEETINGS_MAX):
+            if not (called and attempt == 0):
+                self._refresh()
+                if not self._somebody_new():
+                    return
+            self._field_is_fresh = False
+            found, sure = self._enumerate()
+            cards: list[CardPresented] = []
+            for uid in list(found)[:CARDS_IN_FIELD_MAX]:
+                card = self._confirm(uid, found[uid], at_ms)
+                if card is not None:
+                    cards.append(card)
+                else:
+                    sure = False
+            if sure:
+                break
+        self._tell(cards, len(found) > CARDS_IN_FIELD_MAX, at_ms, sure=sure)
 
     def _enumerate(self) -> tuple[dict[bytes, tuple[int, bool]], bool]:
         """UID -> (SAK, obeys the back door) of everybody, and whether nobody can have been missed."""
         found: dict[bytes, tuple[int, bool]] = {}
+        sure = True
         failed_count = 0
         while len(found) <= CARDS_IN_FIELD_MAX:
             try:
                 selected = self._air.select_any()
+            except CardSilent:
+                failed_count += 1
             except CardError:
                 self.disturbed_count += 1
                 failed_count += 1
+                sure = False
             else:
                 # A card that did not take the halt is found again.
                 failed_count += selected.uid in found
@@ -224,8 +222,8 @@ class Presence:
             if failed_count >= SELECTS_FAILED_MAX:
                 return found, False
             if not self._somebody_new():
-                return found, failed_count == 0 or bool(found)
-        return found, True
+                break
+        return found, sure
 
     def _confirm(self, uid: bytes, seen: tuple[int, bool], at_ms: int) -> CardPresented | None:
         """Read the UID a second time, by name, and let ``verify`` have the card; None when that fails."""
@@ -248,7 +246,8 @@ class Presence:
         for uid, stay in list(self._stays.items()):
             if uid in there:
                 stay.misses = stay.unsure = 0
-            elif stay.misses and sure:
+            elif sure and (stay.misses or is_random_uid(uid)):
+                # Gone within one poll, or a card that takes another random UID with every new field.
                 self._leave(uid, at_ms)
         joined = [card for card in cards if card.uid not in self._stays]
         for card in joined:
