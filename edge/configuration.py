@@ -45,20 +45,18 @@ class Configuration:
         store: ConfigStore,
         executor: Executor,
         now_ms: Callable[[], int],
-        changed: Callable[[View], None],
-        stored: Callable[[Revisions, int], None] = lambda _revisions, _issued_at_ms: None,
     ) -> None:
         """
         :param executor: one thread of its own.
         :param now_ms: boot time, as the engines count it.
-        :param changed: told when another View is in force.
-        :param stored: told (revisions, time of issue) when a configuration is durable.
         """
         self._store = store
         self._executor = executor
         self._now_ms = now_ms
-        self._changed = changed
-        self._stored = stored
+        self.changed: Callable[[View], None] = lambda _view: None
+        """Told when another View is in force."""
+        self.stored: Callable[[Revisions, int], None] = lambda _revisions, _issued_at_ms: None
+        """Told (revisions, time of issue) when a configuration is durable."""
         self._turn = asyncio.Lock()
         self.view = View()
         self.problem = ""
@@ -173,7 +171,7 @@ class Configuration:
     def _tell_stored(self, apply: Apply, downlink: Downlink, digests: tuple[bytes, ...]) -> None:
         self.problem = ""
         downlink.durable(apply.number, digests, self._now_ms())
-        self._stored(self._store.revisions, apply.issued_at_ms)
+        self.stored(self._store.revisions, apply.issued_at_ms)
 
     async def _checkpoint(self) -> None:
         try:
@@ -183,7 +181,7 @@ class Configuration:
 
     def _swap(self, view: View) -> None:
         self.view = view
-        self._changed(view)
+        self.changed(view)
 
     def _run(self, job: Callable[[], T]) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(self._executor, job)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
-from edge.cache.drafts import draft
+from edge.cache.drafts import Draft, draft
 from edge.cache.inbox import Done, Job
 from edge.cache.outbox import Outbox
 from edge.core.actions import (
@@ -45,7 +45,7 @@ class Outputs(Protocol):
 class Storage(Protocol):
     """What makes facts durable (``edge.cache.recorder.Recorder``)."""
 
-    def submit(self, draft: object, done: Done | None = None) -> None:
+    def submit(self, draft: Draft, done: Done | None = None) -> None:
         """A fact; ``done`` is told its fate, on the loop."""
 
     def call(self, job: Job) -> None:

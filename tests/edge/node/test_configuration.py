@@ -55,9 +55,9 @@ class Bench:
             ConfigStore(self.path, self.disk.opener),
             self.executor,
             lambda: 0,
-            self.views.append,
-            lambda revisions, issued_at_ms: self.stored.append(revisions),
         )
+        self.configuration.changed = self.views.append
+        self.configuration.stored = lambda revisions, issued_at_ms: self.stored.append(revisions)
         self.configuration.open()
 
 
@@ -149,7 +149,7 @@ async def test_a_damaged_file_denies_everything_and_asks_for_everything(tmp_path
     path = tmp_path / "config.db"
     path.write_bytes(b"garbage" * 1_000)
     with ThreadPoolExecutor(1) as executor:
-        configuration = Configuration(ConfigStore(path), executor, lambda: 0, lambda view: None)
+        configuration = Configuration(ConfigStore(path), executor, lambda: 0)
         assert configuration.open().card_count() == 0
         assert configuration.revisions == Revisions()
         assert configuration.problem
@@ -165,7 +165,7 @@ async def test_rows_found_damaged_while_loading_are_put_aside(tmp_path: Path) ->
     store._connection.execute("DELETE FROM access WHERE key = (SELECT max(key) FROM access)")
     store.close()
     with ThreadPoolExecutor(1) as executor:
-        configuration = Configuration(ConfigStore(path), executor, lambda: 0, lambda view: None)
+        configuration = Configuration(ConfigStore(path), executor, lambda: 0)
         configuration.open()
         await configuration.load()
         assert configuration.view.card_count() == 0

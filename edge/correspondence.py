@@ -1,0 +1,140 @@
+"""What the node does about what the centre says: the effects of ``protocol.node_peer`` carried to the parts they concern.
+
+A link (HTTPS, WebSocket, serial) moves frames, hands the effects here, and sends again when ``wake`` is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from edge.cache.inbox import Job
+from edge.cache.outbox import Outbox
+from edge.configuration import Configuration
+from edge.core.stimuli import ModeChanged, RemoteOpen, Stimulus, TestAsked
+from edge.identity import Member
+from protocol import messages
+from protocol.clocksync import Sample
+from protocol.downlink import Apply, HotlistWanted, NodeDownlink, Rejected
+from protocol.facts import Body, CommandFact, CommandResult
+from protocol.node_peer import ClockSample, CommandReceived, Lost, PeerEffect, RefusedBy, Welcomed
+from protocol.uplink import Acked, Diverged, Purge
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Host(Protocol):
+    """What the node lends to its correspondence."""
+
+    def deliver(self, stimulus: Stimulus) -> None:
+        """Bring a stimulus to the role."""
+
+    def record(self, *bodies: Body) -> None:
+        """Put facts into the outbox."""
+
+    def with_outbox(self, job: Job) -> None:
+        """Have something done in the storage thread."""
+
+    def clock_sample(self, sample: Sample, *, asked: bool) -> None:
+        """What time it is, from the centre."""
+
+    def save_member(self, member: Member) -> None:
+        """Keep what the centre said about itself."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run beside; an error in it ends the node."""
+
+
+class Correspondence:
+    """See the module. ``trouble`` is for the status: what an installer has to do something about."""
+
+    def __init__(
+        self,
+        host: Host,
+        configuration: Configuration,
+        member: Member,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._host = host
+        self._configuration = configuration
+        self.member = member
+        self.wake = wake
+        self.acked_through = 0
+        self.trouble = ""
+        self.rejected_count = 0
+
+    def handle(self, effects: Iterable[PeerEffect], downlink: NodeDownlink) -> None:
+        """Do what these effects ask for, in their order."""
+        for effect in effects:
+            match effect:
+                case Apply():
+                    self._host.spawn(self._apply(effect, downlink))
+                case HotlistWanted():
+                    self._host.spawn(self._report_hotlist(downlink))
+                case Welcomed(welcome):
+                    self._welcomed(welcome)
+                case ClockSample(sample, asked):
+                    self._host.clock_sample(sample, asked=asked)
+                case CommandReceived(command, result):
+                    self._command(command, result)
+                case Acked(through):
+                    self.acked_through = max(self.acked_through, through)
+                case Purge(through, frame):
+                    self._host.with_outbox(partial(_back_up, through, frame))
+                case Diverged(seq):
+                    self.trouble = f"diverged:{seq}"
+                    _log.error("the centre's chain of facts is not ours at %d: a new ticket is needed", seq)
+                case RefusedBy(refused):
+                    self.trouble = f"refused:{refused.code.name}"
+                    _log.warning("the centre refused: %s", refused.code.name)
+                case Rejected(error):
+                    self.rejected_count += 1
+                    _log.warning("what the centre sent cannot be used: %s", error)
+                case Lost():
+                    pass  # the link's own matter
+
+    async def _apply(self, apply: Apply, downlink: NodeDownlink) -> None:
+        await self._configuration.apply(apply, downlink)
+        self.wake()
+
+    async def _report_hotlist(self, downlink: NodeDownlink) -> None:
+        downlink.report_hotlist(await self._configuration.hotlist())
+        self.wake()
+
+    def _welcomed(self, welcome: messages.Welcome) -> None:
+        self.trouble = ""
+        newer = welcome.audit_seq > self.member.audit_seq
+        member = msgspec.structs.replace(
+            self.member,
+            scope=welcome.scope,
+            period_s=welcome.period_s or self.member.period_s,
+            audit_seq=welcome.audit_seq if newer else self.member.audit_seq,
+            audit_head=welcome.audit_head if newer else self.member.audit_head,
+        )
+        if member != self.member:
+            self.member = member
+            self._host.save_member(member)
+
+    def _command(self, command: messages.Command, result: CommandResult) -> None:
+        done = result is CommandResult.DONE
+        match command:
+            case messages.RemoteOpen() if done:
+                self._host.deliver(RemoteOpen(command.command_id, command.door, command.release_ms))
+            case messages.SetMode() if done:
+                mode = None if command.clear else command.mode
+                self._host.deliver(ModeChanged(command.command_id, command.door, mode))
+            case messages.TestNode() if done:
+                self._host.deliver(TestAsked(command.command_id, command.point))
+            case messages.RemoteOpen() | messages.SetMode():
+                self._host.record(CommandFact(command.command_id, command.door, result))
+            case _:
+                self._host.record(CommandFact(command.command_id, 0, result))
+
+
+def _back_up(through: int, frame: bytes, outbox: Outbox) -> None:
+    outbox.back_up(through, frame)

@@ -1,0 +1,317 @@
+"""The node: one loop to which everything comes, one step of the role at a time, everything else beside it.
+
+Start, in this order, because the first card must not wait for a network: storage thread, ``Started``, board, readers,
+READY. Only then the cards are packed in memory, and the link and the scheduler are imported at all.
+
+A fault of the program, wherever it shows, ends the node: the board goes to its rest state and systemd starts it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from edge.cache.inbox import Job
+from edge.cache.mirror import Mirror
+from edge.cache.recorder import Recorder
+from edge.configuration import Configuration
+from edge.core.lines import InputLine
+from edge.core.stimuli import (
+    CardShown,
+    InputChanged,
+    Now,
+    ReaderFaulted,
+    Started,
+    Stimulus,
+    Tick,
+    ViewChanged,
+)
+from edge.core.stimuli import ReaderRecovered as ReaderIsBack
+from edge.effects import Effects, Outputs
+from edge.health import Machine
+from edge.reader.base import CardPresented, CardReader, Event, ReaderFault, ReaderRecovered, SeveralCards
+from edge.reader_worker import ReaderWorker
+from edge.release import VERSION
+from edge.roles.base import Role
+from edge.timekeeper import Saved, Timekeeper
+from edge.upkeep import Upkeep
+from edge.watchdog import Notifier, Watchdog
+from protocol.decide import Presentation
+from protocol.facts import Body, BootFact, ConfigFact, Entry, decode_body
+from protocol.records import Revisions
+from protocol.view import View
+
+TICK_S: Final = 1.0
+STORAGE_STOP_S: Final = 0.6
+READER_STOP_S: Final = 0.3
+_log: Final = logging.getLogger(__name__)
+
+
+class Board(Outputs, Protocol):
+    """The wires of the node."""
+
+    def open(self) -> None:
+        """Take the pins, everything at rest."""
+
+    def watch(self, changed: Callable[[InputLine, bool], object]) -> None:
+        """Tell every input's state now and whenever it changes, debounced; from any thread."""
+
+    def close(self) -> None:
+        """Everything at rest, pins given back; may be called twice and in any state."""
+
+
+class Service(Protocol):
+    """Something that runs beside the doors and may be late: the link, the jobs, the status socket."""
+
+    async def start(self) -> None:
+        """Begin; returns when it is under way."""
+
+    async def stop(self) -> None:
+        """End, soon."""
+
+
+@dataclass
+class Parts:
+    """Everything a node is made of; built by ``__main__`` (or a test), which owns what has to be closed."""
+
+    keeper: Timekeeper
+    configuration: Configuration
+    recorder: Callable[[Callable[..., object], Any], Recorder]
+    """Makes the recorder from ``post`` and ``listener``."""
+    outbox_start: Callable[[], tuple[tuple[Entry, ...], Mapping[str, bytes], bool, str]]
+    """Unfinished intents, kept values, whether the last run ended well, and what was put aside; before the thread owns it."""
+    board: Board
+    readers: Mapping[int, CardReader]
+    role: Role[Any]
+    executor: Executor
+    save_clock: Callable[[Saved], None]
+    boot_id: str
+    services: Callable[[Node], Awaitable[list[Service]]] | None = None
+    """Makes link, jobs and status socket, once the first decision is possible."""
+    notifier: Notifier = field(default_factory=Notifier)
+    machine: Machine = field(default_factory=Machine)
+
+
+class Node:
+    """See the module. ``run`` returns the exit code."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.keeper = parts.keeper
+        self.configuration = parts.configuration
+        self.workers = {
+            unit: ReaderWorker(unit, reader, self._from_reader_thread, self._thread_broke)
+            for unit, reader in parts.readers.items()
+        }
+        self.upkeep = Upkeep(parts.keeper, parts.machine, self.deliver, self._save_clock)
+        self.faulted_readers: dict[int, str] = {}
+        self.inputs: dict[InputLine, bool] = {}
+        self.state: Any = parts.role.initial()
+        parts.configuration.changed = self.view_changed
+        parts.configuration.stored = self.config_stored
+        self.error: BaseException | None = None
+        self.recorder: Recorder
+        self.mirror: Mirror
+        self.effects: Effects
+        self._loop: asyncio.AbstractEventLoop
+        self._waiting: deque[Stimulus] = deque()
+        self._stepping = False
+        self._stopping = asyncio.Event()
+        self._services: list[Service] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watchdog = Watchdog(parts.notifier.send, self._progress)
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Until ``stop``; 0 after an ordinary end, 1 after a fault of the program."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._loop_broke)
+        self.recorder = self.parts.recorder(self._post, self.upkeep)
+        self.mirror = Mirror(self.recorder.call)
+        self.effects = Effects(
+            self._loop, self.parts.board, self.recorder, self.keeper, self.deliver, self.upkeep.commit_overdue
+        )
+        try:
+            self._start()
+            await self._stopping.wait()
+        except Exception as error:
+            self.fail(error)
+        finally:
+            await self._end()
+        return 0 if self.error is None else 1
+
+    def _start(self) -> None:
+        unfinished, kept, ended_well, put_aside = self.parts.outbox_start()
+        clock_news = self.keeper.start()
+        self.recorder.start()
+        self.record(BootFact(self.parts.boot_id, VERSION, self.keeper.floor_ms(), not ended_well))
+        self.upkeep.begin(self.effects, self.mirror, clock_news, put_aside)
+        self.parts.board.open()
+        self.effects.light_up(list(self.workers))
+        bodies = ((entry.fact.seq, decode_body(entry.fact)) for entry in unfinished)
+        self.deliver(Started(tuple((seq, body) for seq, body in bodies if body is not None), dict(kept)))
+        self.parts.board.watch(self._from_board_thread)
+        for worker in self.workers.values():
+            worker.start()
+        self.parts.notifier.send("READY=1")
+        _log.info("decisions are possible from now on")
+        self._loop.call_later(TICK_S, self._tick)
+        self.spawn(self._begin_services())
+
+    async def _begin_services(self) -> None:
+        await self.configuration.load()
+        if self.parts.services is not None:
+            for service in await self.parts.services(self):
+                await service.start()
+                self._services.append(service)
+
+    def stop(self) -> None:
+        """End; may be called from a signal handler."""
+        self._stopping.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End because of a fault of the program."""
+        if self.error is None:
+            self.error = error
+            _log.critical("the node ends: %r", error, exc_info=error)
+        self._stopping.set()
+
+    async def _end(self) -> None:
+        self.effects.stop()
+        self.parts.board.close()  # first of all: everything at rest
+        self.parts.notifier.send("STOPPING=1")
+        for service in reversed(self._services):
+            try:
+                await asyncio.wait_for(service.stop(), 0.5)
+            except Exception as error:
+                _log.error("%s did not end well: %r", type(service).__name__, error)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for worker in self.workers.values():
+            if not worker.stop(READER_STOP_S):
+                _log.error("reader %d did not end", worker.unit)
+        self._save_clock()
+        if not self.recorder.stop(STORAGE_STOP_S):
+            _log.error("storage did not end: what it has not committed is lost")
+        self.configuration.close()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run beside the loop; an error in it ends the node."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def _loop_broke(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is None:
+            _log.warning("%s", context.get("message"))
+        else:
+            self.fail(error)
+
+    def _post(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """From any thread to the loop; into nothing once the loop has ended."""
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            _log.debug("the loop has ended: %r is not told", callback)
+
+    def _thread_broke(self, unit: int, error: BaseException) -> None:
+        _log.critical("reader %d: %r", unit, error)
+        self._post(self.fail, error)
+
+    # -- the role -----------------------------------------------------------------------------------------------
+
+    def deliver(self, stimulus: Stimulus) -> None:
+        """Bring a stimulus to the role, after those that wait already."""
+        self._waiting.append(stimulus)
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._waiting and not self._stopping.is_set():
+                now = Now(self.keeper.mono_ms(), self.keeper.instant())
+                self.state, actions = self.parts.role.step(
+                    self.state, self._waiting.popleft(), self.configuration.view, now
+                )
+                self.effects.perform(actions)
+        finally:
+            self._stepping = False
+
+    def record(self, *bodies: Body) -> None:
+        """Put facts of the node itself into the outbox."""
+        self.effects.record(*bodies)
+
+    def with_outbox(self, job: Job) -> None:
+        """Have something done in the storage thread."""
+        self.recorder.call(job)
+
+    # -- readers and board --------------------------------------------------------------------------------------
+
+    def _from_reader_thread(self, unit: int, event: Event) -> None:
+        self._post(self.reader_told, unit, event)
+
+    def reader_told(self, unit: int, event: Event) -> None:
+        """A reader's event, on the loop."""
+        match event:
+            case CardPresented():
+                self.deliver(CardShown(unit, (_presentation(event),)))
+            case SeveralCards():
+                self.deliver(CardShown(unit, tuple(_presentation(card) for card in event.cards)))
+            case ReaderFault(reason=reason):
+                self.faulted_readers[unit] = reason
+                self.deliver(ReaderFaulted(unit, reason))
+            case ReaderRecovered():
+                self.faulted_readers.pop(unit, None)
+                self.deliver(ReaderIsBack(unit))
+            case _:
+                pass
+
+    def _from_board_thread(self, line: InputLine, active: bool) -> None:
+        self._post(self._input_changed, line, active)
+
+    def _input_changed(self, line: InputLine, active: bool) -> None:
+        self.inputs[line] = active
+        self.deliver(InputChanged(line, active))
+
+    def _progress(self) -> Mapping[str, int]:
+        return {f"reader {unit}": worker.poll_count for unit, worker in self.workers.items()}
+
+    def _tick(self) -> None:
+        self._loop.call_later(TICK_S, self._tick)
+        self.upkeep.tick()
+        self.deliver(Tick())
+        self._watchdog.feed()
+
+    def _save_clock(self) -> None:
+        self.parts.executor.submit(self.parts.save_clock, self.keeper.to_save())
+
+    # -- configuration ------------------------------------------------------------------------------------------
+
+    def view_changed(self, _view: View) -> None:
+        """Another View is in force."""
+        self.deliver(ViewChanged())
+
+    def config_stored(self, revisions: Revisions, issued_at_ms: int) -> None:
+        """A configuration is durable."""
+        self.keeper.issued(issued_at_ms)
+        self.record(ConfigFact(revisions))
+
+
+def _presentation(card: CardPresented) -> Presentation:
+    proof = card.proof
+    return Presentation(
+        card.uid, proof.credential_id, proof.issue_no, proof.tier, clone_suspected=card.clone_suspected
+    )

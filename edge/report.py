@@ -1,0 +1,115 @@
+"""What a node says about itself: ``Health`` for the centre, the status for the installer. From memory, in no time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from edge.release import VERSION
+from protocol.decide import Trust
+from protocol.messages import Health, ReaderState
+
+if TYPE_CHECKING:
+    from edge.node import Node
+
+
+class Report:
+    """``protocol.node_peer.NodeStatus`` of a running node, and more."""
+
+    software = VERSION
+
+    def __init__(self, node: Node, name: str, boot: int, free_mib: Callable[[], int]) -> None:
+        self._node = node
+        self._name = name
+        self.boot = boot
+        self._free_mib = free_mib
+        self.acked_through: Callable[[], int] = lambda: 0
+        """The last fact that the centre is known to hold."""
+        self.link: Callable[[], dict[str, Any]] = lambda: {"state": "off"}
+        """How the connection to the centre is."""
+
+    def trust(self) -> Trust:
+        """How far the clock is to be believed."""
+        return self._node.keeper.trust
+
+    def health(self) -> Health:
+        """How the node is."""
+        node = self._node
+        points = node.configuration.view.points()
+        return Health(
+            storage_usable=node.upkeep.storage_usable,
+            storage_free_mib=self._free_mib(),
+            unsent_count=max(0, node.mirror.last_seq - self.acked_through()),
+            readers=tuple((point, self._reader_state(row.reader)) for point, row in points.items()),
+            temperature_c=node.parts.machine.temperature_c,
+            memory_mib=node.parts.machine.memory_mib,
+            uptime_s=node.upkeep.uptime_s(),
+            clock=node.keeper.trust,
+            clock_error_ms=node.keeper.error_ms(),
+        )
+
+    def _reader_state(self, unit: int) -> ReaderState:
+        if unit in self._node.faulted_readers or unit not in self._node.workers:
+            return ReaderState.FAULTED
+        return ReaderState.WORKING
+
+    def status(self) -> dict[str, Any]:
+        """Everything an installer may ask, as plain values."""
+        node, view = self._node, self._node.configuration.view
+        readers = []
+        for unit, worker in node.workers.items():
+            health = worker.health()
+            readers.append(
+                {
+                    "unit": unit,
+                    "points": {
+                        number: row.label for number, row in view.points().items() if row.reader == unit
+                    },
+                    "state": self._reader_state(unit).name.lower(),
+                    "chip": health.chip,
+                    "polls": health.poll_count,
+                    "cards": health.card_count,
+                    "fault": node.faulted_readers.get(unit, ""),
+                    "last_error": health.last_error,
+                }
+            )
+        revisions = view.revisions
+        return {
+            "name": self._name,
+            "software": VERSION,
+            "uptime_s": node.upkeep.uptime_s(),
+            "boot": self.boot,
+            "node_epoch": node.mirror.node_epoch,
+            "clock": {
+                "trust": node.keeper.trust.name.lower(),
+                "source": node.keeper.source,
+                "utc_ms": node.keeper.utc_ms(),
+                "error_ms": node.keeper.error_ms(),
+            },
+            "configuration": {
+                "config_epoch": revisions.config_epoch,
+                "restrictions": revisions.restrictions,
+                "access": revisions.access,
+                "balances": revisions.balances,
+                "cards": view.card_count(),
+                "problem": node.configuration.problem,
+            },
+            "storage": {
+                "state": node.upkeep.storage_state.value,
+                "free_mib": self._free_mib(),
+                "last_seq": node.mirror.last_seq,
+                "first_seq": node.mirror.first_seq,
+                "acked_through": self.acked_through(),
+            },
+            "readers": readers,
+            "doors": {number: row.label for number, row in view.doors().items()},
+            "inputs": {str(line): active for line, active in node.inputs.items()},
+            "alarms": [
+                {"alarm": alarm.name.lower(), "where": where, "detail": detail}
+                for (alarm, where), detail in node.effects.alarms.items()
+            ],
+            "link": self.link(),
+            "trouble": dict(node.upkeep.trouble),
+            "temperature_c": node.parts.machine.temperature_c,
+            "memory_mib": node.parts.machine.memory_mib,
+        }
