@@ -1,0 +1,275 @@
+"""Doors, readers, access levels, schedules, special days; and what is projected from facts."""
+
+from __future__ import annotations
+
+import peewee
+
+from central.cards.model import Card
+from central.db import Model
+from central.fields import InstantField, JsonField
+from central.nodes.model import Device
+from central.people.model import Person
+from central.sites.model import Organisation, Site
+from protocol.ids import Tier
+from protocol.records import ClockPolicy, Mode, StoragePolicy
+
+# -- what is set by operators ---------------------------------------------------------------------------------------
+
+
+class Schedule(Model):
+    """時間段: weekly periods with special-day groups. Number 1 is "always", belongs to no estate and is never edited."""
+
+    site = peewee.ForeignKeyField(Site, null=True, backref="schedules", on_delete="RESTRICT")
+    name = peewee.TextField()
+    periods = JsonField(default=list)
+    """[[days, start_minute, end_minute], ...] as ``protocol.records.ScheduleRow`` has it."""
+    version = peewee.IntegerField(default=1)
+
+    class Meta:
+        indexes = ((("site", "name"), True),)
+
+
+class SpecialDay(Model):
+    """A date that is not an ordinary weekday in this estate."""
+
+    site = peewee.ForeignKeyField(Site, backref="special_days", on_delete="RESTRICT")
+    day_on = peewee.DateField()
+    group = peewee.IntegerField()
+    """1..8, see ``access.special_days.Group``."""
+    name = peewee.TextField(default="")
+
+    class Meta:
+        indexes = ((("site", "day_on"), True),)
+
+
+class Door(Model):
+    """One door: a lock, perhaps a contact and an exit button, on one device. Durations in milliseconds."""
+
+    site = peewee.ForeignKeyField(Site, backref="doors", on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, backref="doors", on_delete="RESTRICT")
+    device = peewee.ForeignKeyField(Device, backref="doors", on_delete="RESTRICT")
+    number = peewee.IntegerField()
+    """Number of the door on its device, from 1: the unit of its lock, contact and exit button there."""
+    label = peewee.TextField()
+    location = peewee.TextField(default="")
+    enabled = peewee.BooleanField(default=True)
+    mode = peewee.IntegerField(default=Mode.NORMAL.value)
+    unlock_schedule = peewee.ForeignKeyField(Schedule, null=True, on_delete="RESTRICT")
+    release_ms = peewee.IntegerField(default=5_000)
+    extended_release_ms = peewee.IntegerField(default=15_000)
+    held_open_ms = peewee.IntegerField(default=30_000)
+    pre_alarm_ms = peewee.IntegerField(default=10_000)
+    storage_policy = peewee.IntegerField(default=StoragePolicy.DENY.value)
+    clock_policy = peewee.IntegerField(default=ClockPolicy.SECURE.value)
+    contact_fitted = peewee.BooleanField(default=True)
+    version = peewee.IntegerField(default=1)
+
+    class Meta:
+        indexes = (
+            (("device", "number"), True),
+            (("site", "label"), False),
+        )
+
+
+class AccessPoint(Model):
+    """One reader of a device. Its id is ``protocol.ids.PointId``. Without a door it is an issuer's or a patrol point's."""
+
+    device = peewee.ForeignKeyField(Device, backref="points", on_delete="RESTRICT")
+    door = peewee.ForeignKeyField(Door, null=True, backref="points", on_delete="RESTRICT")
+    reader = peewee.IntegerField(default=1)
+    """Number of the reader on its device, from 1."""
+    label = peewee.TextField()
+    leaving = peewee.BooleanField(default=False)
+    """The reader stands on the inside: people who show their card here go out."""
+    tier_min = peewee.IntegerField(default=Tier.UID_ONLY.value)
+
+    class Meta:
+        indexes = ((("device", "reader"), True),)
+
+
+class AccessLevel(Model):
+    """權限組: readers, each with the schedule in which it opens."""
+
+    site = peewee.ForeignKeyField(Site, backref="access_levels", on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(
+        Organisation, null=True, backref="access_levels", on_delete="RESTRICT"
+    )
+    """None: every organisation of the estate may give it."""
+    name = peewee.TextField()
+    note = peewee.TextField(default="")
+    active = peewee.BooleanField(default=True)
+    version = peewee.IntegerField(default=1)
+
+    class Meta:
+        indexes = ((("site", "name"), True),)
+
+
+class LevelEntry(Model):
+    """One reader of an access level."""
+
+    level = peewee.ForeignKeyField(AccessLevel, backref="entries", on_delete="CASCADE")
+    point = peewee.ForeignKeyField(AccessPoint, backref="entries", on_delete="RESTRICT")
+    schedule = peewee.ForeignKeyField(Schedule, backref="entries", on_delete="RESTRICT")
+
+    class Meta:
+        indexes = ((("level", "point", "schedule"), True),)
+
+
+class CardLevel(Model):
+    """A card has an access level."""
+
+    card = peewee.ForeignKeyField(Card, backref="levels", on_delete="CASCADE")
+    level = peewee.ForeignKeyField(AccessLevel, backref="cards", on_delete="RESTRICT")
+
+    class Meta:
+        indexes = ((("card", "level"), True),)
+
+
+class DoorCommand(Model):
+    """A remote open or a mode by hand: who asked, why, and what became of it (23)."""
+
+    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT")
+    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT")
+    door = peewee.ForeignKeyField(Door, backref="commands", on_delete="RESTRICT")
+    kind = peewee.TextField()
+    """A value of ``command_rules.CommandKind``."""
+    mode = peewee.IntegerField(default=Mode.NORMAL.value)
+    release_ms = peewee.IntegerField(default=0)
+    operator_id = peewee.IntegerField()
+    operator_name = peewee.TextField()
+    reason = peewee.TextField()
+    created_at = InstantField()
+    state = peewee.TextField()
+    """A value of ``command_rules.CommandState``."""
+    result = peewee.IntegerField(null=True)
+    """``protocol.facts.CommandResult`` once the device has answered."""
+    trouble = peewee.TextField(default="")
+    """Why it could not be sent (English msgid)."""
+    node_epoch = peewee.IntegerField(null=True)
+    intent_seq = peewee.BigIntegerField(null=True)
+    """The fact by which the device accepted it."""
+    answered_at = InstantField(null=True)
+
+    class Meta:
+        indexes = (
+            (("door", "created_at"), False),
+            (("device", "node_epoch", "intent_seq"), False),
+        )
+
+
+class AlarmAcknowledgement(Model):
+    """Somebody has seen an alarm. Kept apart from the projection, so that a rebuild loses none."""
+
+    device = peewee.ForeignKeyField(Device, on_delete="CASCADE")
+    node_epoch = peewee.IntegerField()
+    seq = peewee.BigIntegerField()
+    operator_id = peewee.IntegerField()
+    operator_name = peewee.TextField()
+    note = peewee.TextField(default="")
+    at = InstantField()
+
+    class Meta:
+        indexes = ((("device", "node_epoch", "seq"), True),)
+
+
+# -- what is projected from facts -----------------------------------------------------------------------------------
+
+
+class AccessEvent(Model):
+    """開門記錄: one presentation, press of an exit button or remote open, with what came of it."""
+
+    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
+    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
+    """The holder's; the door's when nobody is known to hold the card."""
+    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
+    node_epoch = peewee.IntegerField()
+    seq = peewee.BigIntegerField()
+    at = InstantField()
+    """Corrected time; ``wall_ms`` is what the device's clock said."""
+    wall_ms = peewee.BigIntegerField()
+    clock = peewee.IntegerField()
+    """``protocol.decide.Trust`` of the device's clock at that moment."""
+    source = peewee.TextField()
+    """card, exit_button or remote."""
+    point = peewee.ForeignKeyField(AccessPoint, null=True, on_delete="RESTRICT", index=False)
+    door = peewee.ForeignKeyField(Door, null=True, on_delete="RESTRICT", index=False)
+    leaving = peewee.BooleanField(default=False)
+    key = peewee.BlobField(null=True)
+    """The card key; None where none was read or its time is over."""
+    card = peewee.ForeignKeyField(Card, null=True, on_delete="SET NULL", index=False)
+    person = peewee.ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    department = peewee.TextField(default="")
+    """The holder's department; follows the person when it changes, so that the filter stays on an index."""
+    reason = peewee.IntegerField()
+    granted = peewee.BooleanField()
+    outcome = peewee.IntegerField(null=True)
+    """``protocol.facts.Outcome``; None until it is known."""
+    schedule = peewee.IntegerField(default=0)
+    mode = peewee.IntegerField(default=Mode.NORMAL.value)
+    unknown_ignored = peewee.BooleanField(default=False)
+    floor_s = peewee.BigIntegerField(default=0)
+    tier = peewee.IntegerField(default=Tier.UID_ONLY.value)
+    issue_no = peewee.IntegerField(default=0)
+    release_ms = peewee.IntegerField(default=0)
+    command_id = peewee.BigIntegerField(null=True)
+    config_epoch = peewee.BigIntegerField(default=0)
+    restrictions_revision = peewee.BigIntegerField(default=0)
+    access_revision = peewee.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = (
+            (("device", "node_epoch", "seq"), True),
+            (("site", "at"), False),
+            (("organisation", "at"), False),
+            (("door", "at"), False),
+            (("person", "at"), False),
+            (("card", "at"), False),
+            (("department", "at"), False),
+            (("site", "reason", "at"), False),
+            (("site", "granted", "at"), False),
+        )
+
+
+class AlarmState(Model):
+    """One raising of an alarm, and its end. Raised by a fact (seq > 0) or by the centre itself (seq < 0)."""
+
+    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
+    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
+    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
+    node_epoch = peewee.IntegerField()
+    seq = peewee.BigIntegerField()
+    kind = peewee.TextField()
+    """A key of ``alarm_kinds.KINDS``."""
+    where = peewee.IntegerField(default=0)
+    door = peewee.ForeignKeyField(Door, null=True, on_delete="SET NULL", index=False)
+    card = peewee.ForeignKeyField(Card, null=True, on_delete="SET NULL", index=False)
+    person = peewee.ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    detail = peewee.TextField(default="")
+    raised_at = InstantField()
+    cleared_at = InstantField(null=True)
+    cleared_epoch = peewee.IntegerField(null=True)
+    cleared_seq = peewee.BigIntegerField(null=True)
+    """The fact that ended it; both None when the centre did."""
+
+    class Meta:
+        indexes = (
+            (("device", "node_epoch", "seq"), True),
+            (("site", "raised_at"), False),
+            (("device", "kind", "where", "cleared_at"), False),
+        )
+
+
+class DoorState(Model):
+    """Three separate facts about a door, as last reported: lock relay, contact, rule."""
+
+    door = peewee.ForeignKeyField(Door, primary_key=True, on_delete="CASCADE")
+    lock = peewee.TextField(default="unknown")
+    """secured, released or unknown."""
+    contact = peewee.TextField(default="unknown")
+    """closed, open, forced, held or unknown."""
+    mode = peewee.IntegerField(null=True)
+    """The mode in force; None before the device has said one."""
+    changed_at = InstantField()
+    node_epoch = peewee.IntegerField()
+    seq = peewee.BigIntegerField()

@@ -1,0 +1,63 @@
+"""From facts to what the pages show: access events, alarms, door states, where each card was shown last.
+
+Law of this package: facts of one device come in the order of their sequence; a fact may come again, alone and later, when
+its time has been corrected, and changes nothing else then; ``reset`` with a replay of all facts gives the same rows. What
+operators did (commands, acknowledgements) is not touched by ``reset``. Everything runs inside ``db.write``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from central.access.lookup import Lookup
+from central.access.model import AccessEvent, AlarmState, DoorState
+from central.access.projection import alarms, doors, events
+from central.access.projection.batch import Batch, Stored
+from central.cards.model import Showing
+from central.nodes.model import Device
+from protocol.facts import AccessFact, AlarmFact, BootFact, CommandFact, DoorFact, ExitFact, OutcomeFact
+
+__all__ = ["Stored", "apply", "reset"]
+
+
+def apply(device_id: int, facts: Sequence[Stored], *, live: bool = True) -> None:
+    """Project facts of one device. ``live`` False (a rebuild) announces nothing."""
+    if not facts:
+        return
+    device = Device.get_by_id(device_id)
+    batch = Batch(device, Lookup(device, (stored.fact.personal for stored in facts)))
+    for stored in facts:
+        _apply_one(batch, stored)
+    events.write(batch)
+    if live:
+        batch.announce()
+
+
+def reset() -> None:
+    """Forget everything that facts can give again."""
+    AccessEvent.delete().execute()
+    AlarmState.delete().where(AlarmState.seq > 0).execute()
+    DoorState.delete().execute()
+    Showing.delete().execute()
+
+
+def _apply_one(batch: Batch, stored: Stored) -> None:
+    match stored.body:
+        case AccessFact() as body:
+            place = events.access(batch, stored, body)
+            alarms.of_access(batch, stored, body, place)
+        case ExitFact() as body:
+            events.exit_button(batch, stored, body)
+        case OutcomeFact() as body:
+            events.outcome(batch, stored, body)
+        case CommandFact() as body:
+            events.command(batch, stored, body)
+        case DoorFact() as body:
+            doors.door(batch, stored, body)
+        case AlarmFact() as body:
+            alarms.alarm(batch, stored, body)
+            doors.alarm(batch, stored, body)
+        case BootFact():
+            alarms.boot(batch, stored)
+        case _:
+            pass

@@ -1,0 +1,61 @@
+"""What one call of the projection gathers before it writes, and what it announces afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from central.access.lookup import Lookup
+from central.db import announce
+from central.nodes.model import Device
+from protocol.facts import Body, Fact
+
+EVENTS: Final = "access.events"
+"""Announced with ``{"site", "device"}`` when events were added or changed."""
+ALARMS: Final = "access.alarms"
+"""Announced with ``{"site", "device"}`` when an alarm was raised or cleared."""
+DOORS: Final = "access.doors"
+"""Announced with ``{"site", "device"}`` when the state of a door changed."""
+COMMANDS: Final = "access.commands"
+"""Announced with ``{"ids"}``: commands that a device has answered."""
+SHOWINGS: Final = "cards.shown"
+"""Announced with ``{"site", "points"}``: readers at which cards were shown."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One fact as the centre stored it: decoded, with its corrected time."""
+
+    node_epoch: int
+    fact: Fact
+    body: Body
+    at: datetime
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Its place among the facts of its device."""
+        return self.node_epoch, self.fact.seq
+
+
+@dataclass
+class Batch:
+    """Rows to write at the end, and what to announce."""
+
+    device: Device
+    lookup: Lookup
+    events: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    showings: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+    topics: set[str] = field(default_factory=set)
+    commands: set[int] = field(default_factory=set)
+
+    def announce(self) -> None:
+        """Tell the open pages, once the transaction is committed."""
+        about = {"site": self.device.site_id, "device": self.device.id}
+        for topic in sorted(self.topics):
+            announce(topic, about)
+        if self.showings:
+            points = sorted({row["point"] for row in self.showings.values()})
+            announce(SHOWINGS, {"site": self.device.site_id, "points": points})
+        if self.commands:
+            announce(COMMANDS, {"ids": sorted(self.commands)})

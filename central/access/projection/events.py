@@ -1,0 +1,207 @@
+"""開門記錄: what was shown, pressed or asked for at a door, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import EXCLUDED, fn
+
+from central.access import command_rules
+from central.access.command_rules import NEXT, CommandKind, CommandState
+from central.access.model import AccessEvent, DoorCommand
+from central.access.projection.batch import EVENTS, Batch, Stored
+from central.cards.model import Showing
+from protocol.facts import AccessFact, CommandFact, CommandResult, ExitFact, OutcomeFact
+from protocol.reasons import Reason, is_granted
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an access was and whose it was, as far as it is known."""
+
+    door_id: int | None = None
+    organisation_id: int | None = None
+    card_id: int | None = None
+    person_id: int | None = None
+
+
+def access(batch: Batch, stored: Stored, body: AccessFact) -> Place:
+    """A card was shown."""
+    key = stored.fact.personal
+    point = batch.lookup.point(body.point)
+    holder = batch.lookup.holder(key, stored.at)
+    organisation_id = point.organisation_id if point is not None else None
+    if holder is not None and holder.organisation_id is not None:
+        organisation_id = holder.organisation_id
+    place = Place(
+        point.door_id if point is not None else None,
+        organisation_id,
+        holder.card_id if holder is not None else None,
+        holder.person_id if holder is not None else None,
+    )
+    _add(
+        batch,
+        stored,
+        place,
+        source="card",
+        point=point.id if point is not None else None,
+        leaving=point.leaving if point is not None else False,
+        key=key or None,
+        department=holder.department if holder is not None else "",
+        reason=int(body.reason),
+        granted=is_granted(body.reason),
+        schedule=body.schedule,
+        mode=int(body.mode),
+        unknown_ignored=body.unknown_ignored,
+        floor_s=body.floor_s,
+        tier=int(body.tier),
+        issue_no=body.issue_no,
+        release_ms=body.release_ms,
+        config_epoch=body.revisions.config_epoch,
+        restrictions_revision=body.revisions.restrictions,
+        access_revision=body.revisions.access,
+    )
+    if key:
+        _show(batch, stored, body, key)
+    return place
+
+
+def exit_button(batch: Batch, stored: Stored, body: ExitFact) -> None:
+    """The exit button was pressed: nobody is known to have done it, and they go out."""
+    place = _place_of_door(batch, body.door)
+    _add(
+        batch,
+        stored,
+        place,
+        source="exit_button",
+        reason=Reason.EXIT_BUTTON.value,
+        granted=True,
+        leaving=True,
+        release_ms=body.release_ms,
+    )
+
+
+def command(batch: Batch, stored: Stored, body: CommandFact) -> None:
+    """The device answered a command; an accepted remote open is an event too."""
+    asked = DoorCommand.get_or_none(
+        (DoorCommand.id == body.command_id) & (DoorCommand.device == batch.device.id)
+    )
+    if body.result is CommandResult.DONE and body.release_ms:
+        _add(
+            batch,
+            stored,
+            _place_of_door(batch, body.door),
+            source="remote",
+            reason=Reason.REMOTE_OPEN.value,
+            granted=True,
+            release_ms=body.release_ms,
+            command_id=body.command_id,
+        )
+    if asked is not None:
+        asked.result = int(body.result)
+        asked.node_epoch, asked.intent_seq = stored.order
+        _advance(batch, asked, command_rules.of_result(CommandKind(asked.kind), body.result), stored)
+
+
+def outcome(batch: Batch, stored: Stored, body: OutcomeFact) -> None:
+    """What followed an intent, in this batch or an earlier one."""
+    row = batch.events.get((stored.node_epoch, body.intent_seq))
+    if row is not None:
+        row["outcome"] = int(body.outcome)
+    else:
+        AccessEvent.update(outcome=int(body.outcome)).where(
+            (AccessEvent.device == batch.device.id)
+            & (AccessEvent.node_epoch == stored.node_epoch)
+            & (AccessEvent.seq == body.intent_seq)
+        ).execute()
+        batch.topics.add(EVENTS)
+    asked = DoorCommand.get_or_none(
+        (DoorCommand.device == batch.device.id)
+        & (DoorCommand.node_epoch == stored.node_epoch)
+        & (DoorCommand.intent_seq == body.intent_seq)
+    )
+    if asked is not None:
+        _advance(batch, asked, command_rules.of_outcome(body.outcome), stored)
+
+
+def write(batch: Batch) -> None:
+    """Put down what was gathered; rows that are there already take the new time and keep their outcome."""
+    if rows := list(batch.events.values()):
+        apart = {"device", "node_epoch", "seq", "outcome"}
+        AccessEvent.insert_many(rows).on_conflict(
+            conflict_target=[AccessEvent.device, AccessEvent.node_epoch, AccessEvent.seq],
+            preserve=[getattr(AccessEvent, name) for name in rows[0] if name not in apart],
+            update={AccessEvent.outcome: fn.COALESCE(EXCLUDED.outcome, AccessEvent.outcome)},
+        ).execute()
+    if shown := list(batch.showings.values()):
+        Showing.insert_many(shown).on_conflict(
+            conflict_target=[Showing.key],
+            preserve=[getattr(Showing, name) for name in shown[0] if name != "key"],
+            where=(EXCLUDED.shown_at >= Showing.shown_at)
+            | ((EXCLUDED.device == Showing.device) & (EXCLUDED.seq == Showing.seq)),
+        ).execute()
+
+
+def _add(batch: Batch, stored: Stored, place: Place, **values: Any) -> None:
+    row: dict[str, Any] = {
+        "site": batch.device.site_id,
+        "organisation": place.organisation_id or batch.device.organisation_id,
+        "device": batch.device.id,
+        "node_epoch": stored.node_epoch,
+        "seq": stored.fact.seq,
+        "at": stored.at,
+        "wall_ms": stored.fact.wall_ms,
+        "clock": int(stored.fact.clock),
+        "point": None,
+        "door": place.door_id,
+        "leaving": False,
+        "key": None,
+        "card": place.card_id,
+        "person": place.person_id,
+        "department": "",
+        "outcome": None,
+        "schedule": 0,
+        "mode": 0,
+        "unknown_ignored": False,
+        "floor_s": 0,
+        "tier": 1,
+        "issue_no": 0,
+        "release_ms": 0,
+        "command_id": None,
+        "config_epoch": 0,
+        "restrictions_revision": 0,
+        "access_revision": 0,
+    }
+    row.update(values)
+    batch.events[stored.order] = row
+    batch.topics.add(EVENTS)
+
+
+def _place_of_door(batch: Batch, number: int) -> Place:
+    door = batch.lookup.door(number)
+    return Place() if door is None else Place(door.id, door.organisation_id)
+
+
+def _show(batch: Batch, stored: Stored, body: AccessFact, key: bytes) -> None:
+    before = batch.showings.get(key)
+    if before is not None and before["shown_at"] > stored.at:
+        return
+    batch.showings[key] = {
+        "key": key,
+        "site": batch.device.site_id,
+        "device": batch.device.id,
+        "point": body.point,
+        "node_epoch": stored.node_epoch,
+        "seq": stored.fact.seq,
+        "shown_at": stored.at,
+        "reason": int(body.reason),
+    }
+
+
+def _advance(batch: Batch, asked: DoorCommand, to: CommandState, stored: Stored) -> None:
+    if to in NEXT[CommandState(asked.state)]:
+        asked.state = to.value
+        asked.answered_at = stored.at
+    asked.save()
+    batch.commands.add(asked.id)

@@ -1,0 +1,176 @@
+"""Doors, readers, levels, schedules and days as the devices need them: model to protocol rows, and who needs which.
+
+Everything here runs inside ``db.read`` or ``db.write`` and reads the rows as they are now. ``None`` for a row means that
+the devices must not hold it (any more).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from central.access.model import (
+    AccessLevel,
+    AccessPoint,
+    CardLevel,
+    Door,
+    LevelEntry,
+    Schedule,
+    SpecialDay,
+)
+from central.nodes.model import Device
+from central.sites.model import Site
+from protocol.ids import Tier
+from protocol.records import (
+    ClockPolicy,
+    DoorRow,
+    LevelRow,
+    Mode,
+    PointRow,
+    ScheduleRow,
+    SiteRow,
+    SpecialDayRow,
+    StoragePolicy,
+)
+from protocol.schedule import ALWAYS
+
+# -- rows -----------------------------------------------------------------------------------------------------------
+
+
+def level_row(level_id: int, points: Collection[int] | None = None) -> LevelRow | None:
+    """The access level with that number; ``points`` keeps only the entries of these readers."""
+    level = AccessLevel.get_or_none(AccessLevel.id == level_id)
+    if level is None or not level.active:
+        return None
+    entries = [
+        (point, schedule)
+        for point, schedule in LevelEntry.select(LevelEntry.point, LevelEntry.schedule)
+        .where(LevelEntry.level == level_id)
+        .order_by(LevelEntry.point, LevelEntry.schedule)
+        .tuples()
+        if points is None or point in points
+    ]
+    return LevelRow(tuple(entries))
+
+
+def schedule_row(schedule_id: int) -> ScheduleRow | None:
+    """The schedule with that number; "always" is built in and never sent."""
+    if schedule_id == ALWAYS:
+        return None
+    schedule = Schedule.get_or_none(Schedule.id == schedule_id)
+    if schedule is None:
+        return None
+    return ScheduleRow(tuple((days, start, end) for days, start, end in schedule.periods))
+
+
+def special_day_rows(site_id: int) -> dict[int, SpecialDayRow]:
+    """Every special day of the estate by its proleptic ordinal."""
+    rows = SpecialDay.select(SpecialDay.day_on, SpecialDay.group).where(SpecialDay.site == site_id).tuples()
+    return {day_on.toordinal(): SpecialDayRow(group) for day_on, group in rows}
+
+
+def door_row(door_id: int) -> tuple[int, int, DoorRow | None]:
+    """(device id, number of the door on that device, row); no row while the door is not in use.
+
+    The door must exist; doors are taken out of use, never deleted.
+    """
+    door = Door.get_by_id(door_id)
+    if not door.enabled:
+        return door.device_id, door.number, None
+    row = DoorRow(
+        label=door.label,
+        mode=Mode(door.mode),
+        unlock_schedule=door.unlock_schedule_id or 0,
+        release_ms=door.release_ms,
+        extended_release_ms=door.extended_release_ms,
+        held_open_ms=door.held_open_ms,
+        pre_alarm_ms=door.pre_alarm_ms,
+        storage_policy=StoragePolicy(door.storage_policy),
+        clock_policy=ClockPolicy(door.clock_policy),
+        contact_fitted=door.contact_fitted,
+    )
+    return door.device_id, door.number, row
+
+
+def point_rows(device_id: int) -> dict[int, PointRow]:
+    """Every reader of a device by point number. ``door`` is the door's number on the device, 0 for none."""
+    rows: dict[int, PointRow] = {}
+    query = AccessPoint.select(AccessPoint, Door).left_outer_join(Door).where(AccessPoint.device == device_id)
+    for point in query:
+        door = point.door
+        rows[point.id] = PointRow(
+            label=point.label,
+            reader=point.reader,
+            door=door.number if door is not None and door.enabled else 0,
+            leaving=point.leaving,
+            tier_min=Tier(point.tier_min),
+        )
+    return rows
+
+
+def site_row(site_id: int) -> SiteRow:
+    """The estate."""
+    site = Site.get_by_id(site_id)
+    return SiteRow(zone=site.zone, label=site.name)
+
+
+# -- who needs what -------------------------------------------------------------------------------------------------
+
+
+def devices_of_site(site_id: int) -> list[int]:
+    """Every device of an estate."""
+    return [number for (number,) in Device.select(Device.id).where(Device.site == site_id).tuples()]
+
+
+def doors_of_device(device_id: int) -> list[int]:
+    """Doors of a device, in the order of their numbers."""
+    query = Door.select(Door.id).where(Door.device == device_id).order_by(Door.number)
+    return [number for (number,) in query.tuples()]
+
+
+def devices_of_level(level_id: int) -> set[int]:
+    """Devices that have a reader of this level."""
+    query = AccessPoint.select(AccessPoint.device).join(LevelEntry).where(LevelEntry.level == level_id)
+    return {number for (number,) in query.tuples()}
+
+
+def devices_of_schedule(schedule_id: int) -> set[int]:
+    """Devices that use this schedule: through a level, or to unlock a door."""
+    by_level = (
+        AccessPoint.select(AccessPoint.device).join(LevelEntry).where(LevelEntry.schedule == schedule_id)
+    )
+    by_door = Door.select(Door.device).where(Door.unlock_schedule == schedule_id)
+    return {number for query in (by_level, by_door) for (number,) in query.tuples()}
+
+
+def devices_of_card(card_id: int) -> set[int]:
+    """Devices that this card has a right at."""
+    query = (
+        AccessPoint.select(AccessPoint.device)
+        .join(LevelEntry)
+        .join(CardLevel, on=(CardLevel.level == LevelEntry.level))
+        .where(CardLevel.card == card_id)
+    )
+    return {number for (number,) in query.tuples()}
+
+
+def levels_of_device(device_id: int) -> set[int]:
+    """Access levels that have a reader of this device."""
+    query = LevelEntry.select(LevelEntry.level).join(AccessPoint).where(AccessPoint.device == device_id)
+    return {number for (number,) in query.tuples()}
+
+
+def schedules_of_device(device_id: int) -> set[int]:
+    """Schedules that this device must know, "always" left out."""
+    by_level = LevelEntry.select(LevelEntry.schedule).join(AccessPoint).where(AccessPoint.device == device_id)
+    by_door = Door.select(Door.unlock_schedule).where(
+        (Door.device == device_id) & Door.unlock_schedule.is_null(False)
+    )
+    found = {number for query in (by_level, by_door) for (number,) in query.tuples()}
+    return found - {ALWAYS}
+
+
+def cards_of_level(level_id: int) -> list[int]:
+    """Cards that have this level."""
+    return [
+        number for (number,) in CardLevel.select(CardLevel.card).where(CardLevel.level == level_id).tuples()
+    ]

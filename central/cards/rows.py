@@ -1,0 +1,77 @@
+"""Cards as the devices need them: the one place where a card becomes protocol rows. Runs inside ``db.read``/``db.write``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from central.cards.entitlements import levels_of
+from central.cards.model import Card
+from central.cards.rules import Holding, restriction_of
+from protocol.ids import CardKey, credential_key, uid_key
+from protocol.records import CardFlag, CardRow, RestrictionRow
+
+_UNIT_HOLDER: Final = 1 << 31
+"""Holder numbers of cards that no person holds start here, above every person's."""
+
+
+@dataclass(frozen=True)
+class CardRows:
+    """What the devices must hold under one key; None: nothing."""
+
+    key: CardKey
+    card: CardRow | None
+    restriction: RestrictionRow | None
+
+
+def card_rows(card_id: int) -> list[CardRows]:
+    """The rows of a card as it is now, one entry for each key it is known by (UID, credential); empty without a card."""
+    card = Card.get_or_none(Card.id == card_id)
+    return [] if card is None else rows_of(card, levels_of(card_id))
+
+
+def rows_of(card: Card, levels: tuple[int, ...]) -> list[CardRows]:
+    """The rows of a card that has these access levels."""
+    state = card.state
+    reason = restriction_of(state)
+    restriction = None
+    if reason is not None:
+        since = card.dead_since or card.changed_at
+        restriction = RestrictionRow(reason, card.issue_no, int(since.timestamp()))
+    row = None
+    if state.holding is Holding.IN_USE:
+        row = CardRow(
+            holder=card.person_id or _UNIT_HOLDER + card.id,
+            valid_from_s=_seconds(card.valid_from),
+            valid_until_s=_seconds(card.valid_until),
+            issue_no=card.issue_no,
+            levels=levels,
+            flags=_flags(card),
+        )
+    return [CardRows(key, row, restriction) for key in keys_of(card)]
+
+
+def keys_of(card: Card) -> list[CardKey]:
+    """What a presentation of this card may be looked up by."""
+    keys: list[CardKey] = []
+    if card.credential_id is not None:
+        keys.append(credential_key(bytes(card.credential_id)))
+    if card.uid is not None:
+        keys.append(uid_key(bytes(card.uid)))
+    return keys
+
+
+def card_of_key(key: bytes) -> Card | None:
+    """The card that a presented key belongs to, or None."""
+    column = Card.credential_id if key[:1] == b"C" else Card.uid
+    return Card.get_or_none(column == key[1:])
+
+
+def _flags(card: Card) -> CardFlag:
+    wide = card.card_class is not None and card.card_class.extended_open
+    return CardFlag.EXTENDED_OPEN if wide else CardFlag.NONE
+
+
+def _seconds(at: datetime | None) -> int:
+    return 0 if at is None else int(at.timestamp())
