@@ -45,11 +45,14 @@ class Now:
 class CardShown:
     """Cards came into the field of a reader; told once per stay, and again when another card joins.
 
-    ``cards``: everything in the field, at least one.
+    ``cards``: everything in the field, at least one. ``joined``: UIDs of those that no earlier stimulus of this stay named;
+    empty means all of them. ``more``: there are further cards that could not be told apart.
     """
 
     reader: int
     cards: tuple[Presentation, ...]
+    joined: tuple[bytes, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
