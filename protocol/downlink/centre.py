@@ -142,8 +142,8 @@ class CentreDownlink:
 
     def _answer(self, pull: Pull, issued_at_ms: int) -> Message | Sealed:
         heads = self._storage.heads(self._scope)
-        behind = pull.config_epoch == heads.config_epoch and pull.since <= heads.of(pull.stream)
-        if behind and not pull.whole:
+        same_epoch = pull.config_epoch == heads.config_epoch
+        if same_epoch and not pull.whole and pull.since <= heads.of(pull.stream):
             rows = self._storage.changes_since(self._scope, pull.stream, pull.since)
             if rows is not None and rows.revision == pull.since:
                 return Nudge(heads)
@@ -159,7 +159,7 @@ class CentreDownlink:
                     rows.changes,
                 )
         frame = None
-        if behind and pull.whole and pull.part:
+        if same_epoch and pull.whole and pull.part:
             frame = self._storage.snapshot_part(self._scope, pull.stream, pull.revision, pull.part)
         if frame is None:
             frame = self._storage.snapshot_part(self._scope, pull.stream, 0, 0)

@@ -292,6 +292,7 @@ class NodeDownlink:
         )
 
     def _part(self, part: SnapshotPart, frame: bytes, lane: _Lane, now_ms: int) -> StreamRows | None:
+        begun_again = part.part == 0 and bool(lane.parts)
         if part.part == 0:
             lane.forget_parts()
         elif not lane.parts or part.part != len(lane.parts) or not _same_snapshot(part, lane.parts[0][0]):
@@ -302,6 +303,8 @@ class NodeDownlink:
             raise MalformedError(f"part {part.part} of {part.parts}")
         lane.asked_at_ms = None
         lane.wait_until_ms = 0
+        if begun_again:  # the snapshot was replaced meanwhile: not at full speed for ever
+            self._back_off(lane, now_ms)
         for change in part.changes:
             if change.deleted:
                 raise MalformedError("a deleted row in a snapshot")
@@ -453,8 +456,8 @@ class NodeDownlink:
         whole = lane.whole or self._together
         if whole and lane.parts:
             newest = lane.parts[0][0]
-            return Pull(lane.stream, self._epoch, lane.held, True, newest.revision, len(lane.parts))
-        return Pull(lane.stream, self._epoch, lane.held, whole)
+            return Pull(lane.stream, self._epoch, 0, True, newest.revision, len(lane.parts))
+        return Pull(lane.stream, self._epoch, 0 if whole else lane.held, whole)
 
     def _cannot(self, lane: _Lane, revision: int, kinds: tuple[int, ...]) -> None:
         self._replies.append(CannotApply(lane.stream, revision, kinds))

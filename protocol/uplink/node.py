@@ -132,7 +132,7 @@ class NodeUplink:
         return [Acked(self.acked)]
 
     def _backed_up(self, message: BackedUp, frame: bytes) -> list[UplinkEffect]:
-        if message.node != self._node or message.through <= self.purged:
+        if message.node != self._node or message.through < max(self._outbox.first_seq, self.purged + 1):
             return []
         ours = self._outbox.hash_at(message.through)
         if message.through > self._outbox.last_seq or (ours is not None and ours != message.head):

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 
 from protocol.commands import NonceBook
 from protocol.downlink import NodeDownlink
+from protocol.downlink import centre as downlink_centre
 from protocol.downlink import node as downlink_node
 from protocol.facts import CommandResult
 from protocol.ids import Stream, uid_key
-from protocol.messages import Delta, FactBatch, RemoteOpen
+from protocol.messages import Delta, FactBatch, RemoteOpen, SnapshotPart
 from protocol.reasons import Reason
-from protocol.records import CardRow, Kind, RestrictionRow, delete, put
+from protocol.records import CardRow, Digest, Kind, RestrictionRow, delete, put
 from protocol.uplink import Acked, CentreUplink, NodeUplink, Purge
 from protocol.uplink import node as uplink_node
+from tests.protocol.memory_stores import MemoryCentre
 from tests.protocol.world import World
 
 CARDS = [uid_key(bytes((1, 2, 3, number))) for number in range(4)]
@@ -45,6 +47,7 @@ NUMBERS = {
     "double up": (0, 3),
     "double down": (0, 3),
     "reverse": (0, 0),
+    "replay": (0, 10_000),
     "garble": (0, 10_000),
     "cut": (0, 0),
     "node restarts": (0, 0),
@@ -82,6 +85,12 @@ def history_of(seed: int, length: int = 150) -> list[tuple[str, int]]:
     random = Random(seed)
     names = [random.choice([*NUMBERS, *OFTEN, *OFTEN, *OFTEN, *OFTEN]) for _ in range(length)]
     return [(act, random.randint(*NUMBERS[act])) for act in names]
+
+
+@pytest.fixture(autouse=True)
+def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four cards make a snapshot of several parts."""
+    monkeypatch.setattr(downlink_centre, "ROWS_PER_PART", 2)
 
 
 def perform(world: World, act: str, number: int) -> None:
@@ -130,6 +139,10 @@ def perform(world: World, act: str, number: int) -> None:
         case "reverse":
             up.reverse()
             down.reverse()
+        case "replay" if world.recorded:
+            recent = world.recorded[-20:]
+            down.insert(0, recent[number % len(recent)])
+            world.deliver_down()
         case "garble" if down:
             frame = bytearray(down[0])
             frame[number % len(frame)] ^= 1 << number % 8
@@ -181,7 +194,7 @@ def test_whatever_happens_on_the_line_both_ends_agree_in_the_end(
 
 @pytest.mark.parametrize("block", range(4))
 def test_long_histories_end_in_agreement(block: int) -> None:
-    play_all(range(100 * block, 100 * (block + 1)))
+    play_all(range(50 * block, 50 * (block + 1)))
 
 
 def play_all(seeds: range) -> None:
@@ -212,18 +225,35 @@ def purge_when_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NodeUplink, "receive", receive)
 
 
-def delta_on_any_base(monkeypatch: pytest.MonkeyPatch) -> None:
+def delta_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = MemoryCentre.changes_since
+
+    def changes_since(self: MemoryCentre, scope: str, stream: Stream, revision: int) -> object:
+        return real(self, scope, stream, max(revision, self.revisions.of(stream) - 1))
+
+    monkeypatch.setattr(MemoryCentre, "changes_since", changes_since)
+
+
+def snapshot_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = NodeDownlink._part
+
+    def part(self: NodeDownlink, message: SnapshotPart, frame: bytes, lane: object, now_ms: int) -> object:
+        first = msgspec.structs.replace(message, parts=1, digest=Digest().value)
+        return real(self, message if message.parts == 1 else first, frame, lane, now_ms)
+
+    monkeypatch.setattr(NodeDownlink, "_part", part)
+    monkeypatch.setattr(downlink_centre, "ROWS_PER_PART", 1)
+    monkeypatch.setattr(Digest, "value", bytes(16))
+
+
+def older_revisions_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NodeDownlink, "_check", lambda self, message, lane: None)
     real = NodeDownlink._delta
 
     def delta(self: NodeDownlink, message: Delta, frame: bytes, lane: object) -> object:
         return real(self, msgspec.structs.replace(message, base=lane.held), frame, lane)
 
     monkeypatch.setattr(NodeDownlink, "_delta", delta)
-
-
-def older_revisions_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NodeDownlink, "_check", lambda self, message, lane: None)
-    delta_on_any_base(monkeypatch)
 
 
 def no_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +271,8 @@ def any_nonce(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ack_before_commit,
         purge_when_acknowledged,
-        delta_on_any_base,
+        delta_too_short,
+        snapshot_unchecked,
         older_revisions_taken,
         no_repeats,
         any_nonce,

@@ -48,6 +48,8 @@ class World:
         self.rows_at: dict[tuple[int, Stream, int], dict[tuple[int, bytes], bytes]] = {}
         self.up: list[bytes] = []
         self.down: list[bytes] = []
+        self.recorded: list[bytes] = []
+        """Everything that ever went down, for whoever wants to repeat it."""
         self.sessions = Sessions()
         self.commits: list[tuple[CentrePeer, Store | Quarantined]] = []
         self.commit_at_once = True
@@ -136,7 +138,9 @@ class World:
         self.frames_sent += len(frames)
         self.up += frames
         for session in self.sessions:
-            self.down += session.frames_to_send(self.now_ms, UTC_MS + self.now_ms)
+            frames = session.frames_to_send(self.now_ms, UTC_MS + self.now_ms)
+            self.down += frames
+            self.recorded += frames
 
     def deliver_up(self) -> None:
         if self.up:
@@ -157,7 +161,10 @@ class World:
             self.commit_all()
             self.apply_all()
             self.send()
+            rounds = 0
             while self.up or self.down:
+                rounds += 1
+                assert rounds < 500, "both ends talk without end and without time passing"
                 self.deliver_up()
                 self.deliver_down()
                 self.send()
