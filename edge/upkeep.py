@@ -105,8 +105,9 @@ class Upkeep:
 
     # -- storage: edge.cache.storage_state.Listener -------------------------------------------------------------
 
-    def committed(self, entries: list[Entry]) -> None:
+    def committed(self, entries: list[Entry], late: bool) -> None:
         """Facts are durable, and go up at once when there is a connection."""
+        self._storage_event(StorageEvent.COMMITTED_LATE if late else StorageEvent.COMMITTED)
         self._mirror.committed(entries)
         self.wake_link()
 
@@ -117,10 +118,8 @@ class Upkeep:
     def storage(self, what: StorageNews, detail: str) -> None:
         """Something about the medium."""
         match what:
-            case StorageNews.COMMITTED:
+            case StorageNews.WORKS:
                 self._storage_event(StorageEvent.COMMITTED)
-            case StorageNews.COMMITTED_LATE:
-                self._storage_event(StorageEvent.COMMITTED_LATE)
             case StorageNews.FAILED:
                 self._storage_event(StorageEvent.FAILED, detail)
             case StorageNews.LOW:

@@ -135,9 +135,7 @@ class Recorder:
                 if waiting.done is not None:
                     self._post(waiting.done, entry)
             late = time.monotonic() - started > COMMIT_WITHIN_S
-            self._post(self._listener.committed, entries)
-            if late or self._failing:
-                self._tell(StorageNews.COMMITTED_LATE if late else StorageNews.COMMITTED)
+            self._post(self._listener.committed, entries, late)
             self._works()
 
     def _append(self, drafts: list[Draft]) -> list[Entry]:
@@ -192,7 +190,6 @@ class Recorder:
         except CacheError as error:
             return not self._failed(error)
         if not self._held:
-            self._tell(StorageNews.COMMITTED)
             self._works()
         return True
 
@@ -216,6 +213,8 @@ class Recorder:
             self._run_started = True
 
     def _works(self) -> None:
+        if self._failing:
+            self._tell(StorageNews.WORKS)
         self._failing, self._retry_s = False, RETRY_FIRST_S
         if self._lost_count:
             self._tell(StorageNews.LOST, str(self._lost_count))

@@ -49,8 +49,8 @@ NEXT: Final[dict[tuple[Storage, StorageEvent], Storage]] = {
 class StorageNews(Enum):
     """What the storage thread tells the node about the medium."""
 
-    COMMITTED = "committed"
-    COMMITTED_LATE = "committed late"
+    WORKS = "works"
+    """... again, after a failure."""
     FAILED = "failed"
     LOW = "low"
     ENOUGH = "enough"
@@ -63,11 +63,11 @@ class StorageNews(Enum):
 class Listener(Protocol):
     """What the recorder's owner is told, on the loop."""
 
-    def committed(self, entries: list[Entry]) -> None:
-        """These facts are durable."""
+    def committed(self, entries: list[Entry], late: bool) -> None:
+        """These facts are durable; ``late``: it took longer than a door may wait."""
 
     def storage(self, what: StorageNews, detail: str) -> None:
-        """Something about the storage; ``COMMITTED`` comes only after a failure."""
+        """Something about the medium."""
 
     def purged(self, first_seq: int) -> None:
         """Older facts than this one are gone: the centre's backup has them."""

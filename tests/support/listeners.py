@@ -29,7 +29,7 @@ class Collected:
             callback(*arguments)
             self._changed.notify_all()
 
-    def committed(self, entries: list[Entry]) -> None:
+    def committed(self, entries: list[Entry], late: bool) -> None:
         self.entries += entries
 
     def storage(self, what: StorageNews, detail: str) -> None:

@@ -90,7 +90,7 @@ def test_what_nobody_waited_for_is_stored_once_when_the_disk_is_back(bench: Benc
     bench.disk.dead = False
     bench.told.wait(lambda: len(bench.told.entries) == 5)
     assert [entry.fact.boottime_ms for entry in bench.told.entries] == [10, 11, 12, 13, 14]
-    bench.told.wait(lambda: bench.told.news[-1] is StorageNews.COMMITTED)
+    bench.told.wait(lambda: bench.told.news[-1] is StorageNews.WORKS)
     bench.intent(20)
     bench.told.wait(lambda: len(bench.told.answers) == 2 and bench.told.answers[1] is not None)
     assert bench.told.entries[-1].fact.seq == 6
@@ -101,7 +101,7 @@ def test_a_disk_that_is_back_is_noticed_without_any_fact(bench: Bench) -> None:
     bench.intent()
     bench.told.wait(lambda: StorageNews.FAILED in bench.told.news)
     bench.disk.read_only = False
-    bench.told.wait(lambda: bench.told.news[-1] is StorageNews.COMMITTED)
+    bench.told.wait(lambda: bench.told.news[-1] is StorageNews.WORKS)
 
 
 def test_a_commit_that_was_reported_as_failed_but_stands_is_not_repeated(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_commit_that_was_reported_as_failed_but_stands_is_not_repeated(tmp_pat
     bench.recorder.start()
     bench.told.wait(lambda: StorageNews.FAILED in bench.told.news)
     bench.disk.dead = False
-    bench.told.wait(lambda: bench.told.news[-1] is StorageNews.COMMITTED)
+    bench.told.wait(lambda: bench.told.news[-1] is StorageNews.WORKS)
     bench.recorder.stop()
     again = Outbox(tmp_path / "outbox.db", bench.disk.opener)
     again.open()
@@ -172,7 +172,7 @@ def test_a_full_disk_without_a_reserve_is_unusable_until_there_is_room(bench: Be
     bench.told.wait(lambda: bench.told.answers == [None])
     assert StorageNews.FAILED in bench.told.news
     bench.disk.full = False
-    bench.told.wait(lambda: bench.told.news[-1] is StorageNews.COMMITTED)
+    bench.told.wait(lambda: bench.told.news[-1] is StorageNews.WORKS)
 
 
 def test_a_damaged_outbox_is_kept_and_a_new_one_goes_on_at_once(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_really_full_disk(tmp_path: Path) -> None:
         assert len(stored) > 100, "the reserve held room for facts"
         assert not reserve.is_there
         (small / "filler").unlink()
-        told.wait(lambda: told.news[-1] is StorageNews.COMMITTED)
+        told.wait(lambda: told.news[-1] is StorageNews.WORKS)
         recorder.submit(granted(0), told.answer)
         told.wait(lambda: told.answers[-1] is not None)
         assert told.answers[-1].fact.seq == len(stored) + 1  # type: ignore[union-attr]
