@@ -282,7 +282,7 @@ class World:
             if revisions.config_epoch:
                 for stream in Stream:
                     held = {(kind, key): body for (at, kind, key), body in rows.items() if at is stream}
-                    want = self.rows_at[revisions.config_epoch, stream, revisions.of(stream)]
+                    want = self.rows_at.get((revisions.config_epoch, stream, revisions.of(stream)))
                     assert held == want, "the rows are not those of their revision"
         for seq, entry in self.centre.facts.items():
             assert entry.hash == self.written[seq - 1].hash, "a fact changed on its way"
