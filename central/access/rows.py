@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import central.access.entitlement  # noqa: F401  (a card's levels are found through its registration)
 from central.access.model import (
     AccessLevel,
     AccessPoint,

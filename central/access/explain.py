@@ -1,0 +1,190 @@
+"""Why was this refused, and what would change it? Answered by the function that the device itself decides with (B6).
+
+Runs inside ``db.read``. Only the rows of one card and one reader go into the View, so the cost does not depend on how
+many cards there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from central.access import rows
+from central.access.model import AccessEvent, AccessLevel, AccessPoint, LevelEntry, Schedule
+from central.cards.entitlements import levels_of
+from central.cards.model import Card
+from central.cards.rows import card_of_key, rows_of
+from central.web.i18n import LazyText, lazy
+from protocol.decide import Decision, Instant, PointState, Presentation, Trust, decide
+from protocol.ids import Tier
+from protocol.reasons import Reason
+from protocol.records import Change, Mode, Revisions, put
+from protocol.schedule import ALWAYS
+from protocol.view import View
+
+NEXT_OPENING_WITHIN: Final = timedelta(days=8)
+"""How far ahead the next moment is looked for at which the card would open."""
+_STEP: Final = timedelta(minutes=5)
+_REVISIONS: Final = Revisions(1, 1, 1, 0)
+
+REMEDY: Final[dict[Reason, LazyText]] = {
+    Reason.UNKNOWN_CARD: lazy("Issue this card to somebody."),
+    Reason.NOT_CONFIGURED: lazy("Assign this reader to a door."),
+    Reason.CARD_LOST: lazy(
+        "If the card has been found, lift the loss report after checking the holder's identity."
+    ),
+    Reason.CARD_STOLEN: lazy(
+        "If the card has been found, lift the loss report after checking the holder's identity."
+    ),
+    Reason.CARD_DAMAGED: lazy("Give the holder another card."),
+    Reason.CARD_SUSPENDED: lazy("Resume the card."),
+    Reason.CARD_REPLACED: lazy("This card stays dead for ever; its holder has a newer one."),
+    Reason.CARD_RETURNED: lazy("Put the card back into stock and issue it again."),
+    Reason.CARD_CANCELLED: lazy("This card stays dead for ever; issue another one."),
+    Reason.RIGHTS_CHANGING: lazy("Wait until the new rights have been delivered to this device."),
+    Reason.SUPERSEDED_ISSUE: lazy("Use the newest issue of this card."),
+    Reason.NOT_YET_VALID: lazy("Rewrite the card with an earlier first valid day."),
+    Reason.EXPIRED: lazy("Rewrite the card with a later last valid day."),
+    Reason.NO_ACCESS_HERE: lazy("Give the card an access level that has this reader."),
+    Reason.OUTSIDE_SCHEDULE: lazy(
+        "Come within the permitted hours, or change the schedule of the access level."
+    ),
+    Reason.TIME_UNKNOWN: lazy("Connect the device, so that it learns the time."),
+    Reason.TIER_TOO_LOW: lazy("Give the holder a safer card, or lower what this reader asks for."),
+    Reason.CLONE_SUSPECTED: lazy("Look at the card: two cards may answer with one number."),
+    Reason.SEVERAL_CARDS: lazy("Show one card at a time."),
+    Reason.RANDOM_UID: lazy("This card or telephone changes its number each time; issue a card."),
+    Reason.DOOR_BLOCKED: lazy("Put the door back to normal."),
+    Reason.LOCKED_DOWN: lazy("End the lock-down."),
+    Reason.STORAGE_UNUSABLE: lazy("Have the device's storage card replaced."),
+    Reason.READER_FAULT: lazy("Have the reader checked."),
+    Reason.WRONG_TRIES: lazy("Wait half a minute and show the card again."),
+    Reason.CARD_UNREADABLE: lazy("Show the card again, flat and without a wallet; if it stays so, swap it."),
+}
+"""What an operator or the holder can do about each refusal."""
+assert REMEDY.keys() == {reason for reason in Reason if reason >= Reason.UNKNOWN_CARD}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What this card would get at this reader at a moment, by the settings as they are now."""
+
+    reason: Reason
+    remedy: LazyText | None
+    schedules: tuple[str, ...] = ()
+    """Schedules by which the card may open here."""
+    levels: tuple[str, ...] = ()
+    """Access levels that have this reader, when the card has none of them."""
+    next_opening_at: datetime | None = None
+    """The next moment at which it would open, when only the hour is wrong."""
+
+
+def ask(key: bytes, point_id: int, at: datetime, mode: Mode | None = None) -> Answer:
+    """Would the card with this key open this reader at that moment? ``mode`` None: the door's configured one.
+
+    A reader that does not exist or serves no door answers "not set up".
+    """
+    point_row = AccessPoint.get_or_none(AccessPoint.id == point_id)
+    card = card_of_key(key)
+    view = _view(card, point_row) if point_row is not None else View()
+    point = view.access_points.get(point_id)
+    if point_row is None or point is None:
+        return Answer(Reason.NOT_CONFIGURED, REMEDY[Reason.NOT_CONFIGURED])
+    state = PointState(mode=point.mode if mode is None else mode)
+    shown = _presentation(key, card)
+
+    def at_moment(moment: datetime) -> Decision:
+        instant = Instant(utc_ms=int(moment.timestamp() * 1_000), trust=Trust.TRUSTED)
+        return decide(shown, view, point, state, instant)
+
+    decision = at_moment(at)
+    if decision.granted:
+        return Answer(decision.reason, None, _schedule_names(view, decision, point_id, card))
+    next_opening = None
+    if decision.reason in (Reason.OUTSIDE_SCHEDULE, Reason.NOT_YET_VALID):
+        next_opening = _next_opening(at, at_moment)
+    return Answer(
+        decision.reason,
+        REMEDY[decision.reason],
+        _schedule_names(view, decision, point_id, card),
+        _level_names(point_id) if decision.reason is Reason.NO_ACCESS_HERE else (),
+        next_opening,
+    )
+
+
+def ask_again(event: AccessEvent) -> Answer | None:
+    """The same presentation as in a stored event, by the settings as they are now; None when no card was read."""
+    if event.key is None or event.point_id is None:
+        return None
+    return ask(bytes(event.key), event.point_id, event.at)
+
+
+def _view(card: Card | None, point: AccessPoint) -> View:
+    changes: list[Change] = []
+    levels: set[int] = set()
+    if card is not None:
+        for entry in rows_of(card, levels_of(card.id)):
+            if entry.card is not None:
+                changes.append(put(entry.key, entry.card))
+                levels |= set(entry.card.levels)
+            if entry.restriction is not None:
+                changes.append(put(entry.key, entry.restriction))
+    schedules: set[int] = set()
+    for level in sorted(levels):
+        row = rows.level_row(level, {point.id})
+        if row is not None:
+            changes.append(put(level, row))
+            schedules |= {schedule for _, schedule in row.entries}
+    for schedule in sorted(schedules - {ALWAYS}):
+        periods = rows.schedule_row(schedule)
+        if periods is not None:
+            changes.append(put(schedule, periods))
+    site_id = point.device.site_id
+    changes.append(put(0, rows.site_row(site_id)))
+    changes.extend(put(ordinal, day) for ordinal, day in rows.special_day_rows(site_id).items())
+    if point.door_id is not None:
+        _, number, door = rows.door_row(point.door_id)
+        if door is not None:
+            changes.append(put(number, door))
+    changes.append(put(point.id, rows.point_rows(point.device_id)[point.id]))
+    return View().apply(changes, _REVISIONS)
+
+
+def _next_opening(after: datetime, at_moment: Callable[[datetime], Decision]) -> datetime | None:
+    step = timedelta(seconds=_STEP.total_seconds() - after.timestamp() % _STEP.total_seconds())
+    moment = after + step
+    while moment < after + NEXT_OPENING_WITHIN:
+        if at_moment(moment).granted:
+            return moment
+        moment += _STEP
+    return None
+
+
+def _presentation(key: bytes, card: Card | None) -> Presentation:
+    if key[:1] == b"C":
+        issue_no = card.issue_no if card is not None else 0
+        return Presentation(uid=b"", credential_id=key[1:], issue_no=issue_no, tier=Tier.CLASSIC_MAC)
+    return Presentation(uid=key[1:])
+
+
+def _schedule_names(view: View, decision: Decision, point_id: int, card: Card | None) -> tuple[str, ...]:
+    row = view.card(decision.key)
+    if row is None or card is None:
+        return ()
+    numbers = sorted(set(view.schedules_at(row.levels, point_id)))
+    found = dict(Schedule.select(Schedule.id, Schedule.name).where(Schedule.id.in_(numbers)).tuples())
+    return tuple(found[number] for number in numbers if number in found)
+
+
+def _level_names(point_id: int) -> tuple[str, ...]:
+    query = (
+        AccessLevel.select(AccessLevel.name)
+        .join(LevelEntry)
+        .where((LevelEntry.point == point_id) & AccessLevel.active)
+        .order_by(AccessLevel.name)
+        .distinct()
+        .tuples()
+    )
+    return tuple(name for (name,) in query)
