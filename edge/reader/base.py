@@ -9,12 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from protocol.ids import Tier
 
+if TYPE_CHECKING:
+    from edge.reader.mifare import MifareClassic
+
 CARDS_IN_FIELD_MAX: Final = 8
 """More cards than this are not told apart; the event says that there are more."""
+
+
+T = TypeVar("T")
 
 
 class RegisterBus(Protocol):
@@ -190,6 +196,20 @@ class Health:
     last_error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CardSession:
+    """The selected card, for the time of one call in the reader's thread."""
+
+    uid: bytes
+    sak: int
+    classic: MifareClassic
+
+
+Verify = Callable[[CardSession], Proof]
+"""Finds out what a card can prove. Runs in the reader's thread, on the selected card; a ``CardError`` out of it makes the
+reader try again."""
+
+
 class CardReader(Protocol):
     """A reader of cards, polled by one thread."""
 
@@ -199,6 +219,14 @@ class CardReader(Protocol):
 
     def poll(self) -> list[Event]:
         """Look once into the field; returns within about a second, whatever happens."""
+        ...
+
+    def transact(self, uid: bytes, operation: Callable[[CardSession], T]) -> T:
+        """Select the card with this UID and let ``operation`` talk to it; in the polling thread.
+
+        :raises CardError: the card is not there, or what ``operation`` raised.
+        :raises BusError, ChipError: the reader is sick; ``poll`` heals it.
+        """
         ...
 
     def close(self) -> None:

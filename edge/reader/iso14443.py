@@ -11,7 +11,8 @@ from typing import Final
 
 from edge.reader.crc import crc_a, with_crc
 from edge.reader.errors import CardCollision, CardCorrupted, CardError, CardSilent
-from edge.reader.mfrc522 import Answer, Mfrc522
+from edge.reader.mfrc522 import Mfrc522
+from edge.reader.radio import Answer
 
 REQA: Final = 0x26
 WUPA: Final = 0x52

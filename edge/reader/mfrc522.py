@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from edge.reader.base import ResetLine, Ticks, Transport
@@ -21,6 +19,7 @@ from edge.reader.errors import (
     CardSilent,
     ChipError,
 )
+from edge.reader.radio import FRAME_DELAY_US, Answer, frame_us
 from edge.reader.registers import (
     ANTENNA_OFF,
     ANTENNA_ON,
@@ -37,11 +36,8 @@ from edge.reader.registers import (
     Irq,
     Reg,
 )
+from edge.reader.versions import ChipClass, classify
 
-ETU_US: Final = 128 / 13.56
-"""One bit at 106 kbit/s."""
-FRAME_DELAY_US: Final = 91
-"""Silence between a frame of the reader and the answer: 1236/fc (ISO/IEC 14443-3)."""
 TIMER_STEP_US: Final = 25
 """One count of the chip's timer with TPrescaler = 169: (2 * 169 + 1) / 13.56 MHz (section 8.5)."""
 TIMER_US_MAX: Final = 0x10000 * TIMER_STEP_US
@@ -66,49 +62,6 @@ _T_MODE: Final = 0x80
 """TAuto: the timer starts when a frame has been sent and stops with the fifth bit received."""
 _T_PRESCALER: Final = 169
 _CARD_DOUBTS: Final = Err.PROTOCOL | Err.PARITY | Err.CRC | Err.BUFFER_OVERFLOW
-
-
-class ChipClass(StrEnum):
-    """What the version register says."""
-
-    KNOWN = "known"
-    CLONE = "clone"
-    UNKNOWN = "unknown"
-    DEAD = "dead"
-
-
-def classify(version: int) -> ChipClass:
-    """NXP's 90-92; copies met in the field (FM17522 88 and 89, 12, B2); 00 and FF are a dead wire."""
-    if version in (0x00, 0xFF):
-        return ChipClass.DEAD
-    if version in (0x90, 0x91, 0x92):
-        return ChipClass.KNOWN
-    if version in (0x12, 0x82, 0x88, 0x89, 0xB2):
-        return ChipClass.CLONE
-    return ChipClass.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was received.
-
-    :ivar last_bits: valid bits of the last byte; 0 means all eight.
-    :ivar collision: None without a collision; else CollReg.CollPos as 1 to 32, or 0 when the chip cannot say where.
-    """
-
-    data: bytes
-    last_bits: int = 0
-    collision: int | None = None
-
-    @property
-    def bit_count(self) -> int:
-        """Valid bits altogether."""
-        return len(self.data) * 8 - ((8 - self.last_bits) if self.last_bits else 0)
-
-
-def frame_us(bit_count: int) -> int:
-    """Time on the air of a frame with that many data bits, with parity, start and end."""
-    return round((bit_count + bit_count // 8 + 3) * ETU_US)
 
 
 class Mfrc522:

@@ -13,7 +13,8 @@ from edge.reader.access_bits import ACCESS_BITS_CAN_CHANGE, decode_access, encod
 from edge.reader.crc import crc_a, with_crc
 from edge.reader.errors import CardCorrupted, CardDataError, CardRefused, CardSilent
 from edge.reader.iso14443 import ACK
-from edge.reader.mfrc522 import Answer, Mfrc522
+from edge.reader.mfrc522 import Mfrc522
+from edge.reader.radio import Answer
 
 BLOCK_SIZE: Final = 16
 BLOCKS_MAX: Final = 256

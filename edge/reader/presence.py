@@ -9,7 +9,6 @@ anticollision in state HALT would stay hidden, so the field is cycled before car
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,9 +16,11 @@ from edge.reader.base import (
     CARDS_IN_FIELD_MAX,
     CardPresented,
     CardRemoved,
+    CardSession,
     Event,
     Proof,
     SeveralCards,
+    Verify,
 )
 from edge.reader.errors import CardError, CardSilent
 from edge.reader.iso14443 import Iso14443a
@@ -33,20 +34,6 @@ UNSURE_MAX: Final = 30
 MEETINGS_MAX: Final = 3
 """Times that the cards are told apart anew while one of them was garbled, before what is sure is told."""
 SELECTS_FAILED_MAX: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class CardSession:
-    """The selected card, for the time of one call in the reader's thread."""
-
-    uid: bytes
-    sak: int
-    classic: MifareClassic
-
-
-Verify = Callable[[CardSession], Proof]
-"""Finds out what a card can prove. Runs in the reader's thread, on the selected card; a ``CardError`` out of it makes the
-reader try again with the next poll."""
 
 
 @dataclass(slots=True)

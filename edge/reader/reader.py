@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from edge.reader.base import (
     CardPresented,
+    CardSession,
     Event,
     Health,
     ReaderFault,
@@ -18,12 +19,14 @@ from edge.reader.base import (
     SeveralCards,
     Ticks,
     Transport,
+    Verify,
 )
 from edge.reader.errors import BusError, CardError, ChipError, ReaderError
 from edge.reader.healing import Ladder, Rung
 from edge.reader.iso14443 import Iso14443a
-from edge.reader.mfrc522 import Mfrc522, classify
-from edge.reader.presence import CardSession, Presence, Verify
+from edge.reader.mfrc522 import Mfrc522
+from edge.reader.presence import Presence
+from edge.reader.versions import classify
 
 CANARY_POLLS: Final = 10
 """The chip's set-up is looked at with every tenth poll: once a second."""
