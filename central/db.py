@@ -1,0 +1,346 @@
+"""The database of the centre: one writer thread, several readers, models bound to whoever runs them.
+
+::
+
+    event loop --- await db.write(fn, *args) ---------> writer thread: BEGIN; fn(*args); checks; COMMIT
+               --- await db.write_grouped(fn, *args) -> the same, but many callers share one transaction and one sync,
+                                                        each in a savepoint of its own
+               --- await db.read(fn, *args) ----------> a reader thread: a read-only snapshot
+
+``fn`` is plain, synchronous code over the models. A model used outside such a call raises: nothing ever blocks the
+event loop, and nothing ever writes outside the writer. What ``fn`` returns must be data, not a lazy query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, ParamSpec, TypeVar
+
+import peewee
+
+from central.announce import CHANNEL, Listener, decode, encode
+from central.engines import NotesChanges, begin_write_arguments, ensure_connected, kind_of, make_engine
+from central.errors import StorageError
+from central.migrate import upgrade
+from central.writer import Job, Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class OutsideDatabaseError(RuntimeError):
+    """A mistake of ours: a model was used outside ``db.read`` / ``db.write``."""
+
+
+@dataclass
+class Transaction:
+    """What one ``fn`` did, kept until its commit."""
+
+    tables: set[str] = field(default_factory=set)
+    """Tables in which a row was inserted, updated or deleted through the models."""
+    audit_rows_count: int = 0
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
+    announcements: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+
+class _Local(threading.local):
+    engine: peewee.Database | None = None
+    transaction: Transaction | None = None
+
+
+_local = _Local()
+
+
+class _CurrentEngine(peewee.DatabaseProxy):
+    """Stands for the engine of the call that runs in this thread; there is none outside such a call."""
+
+    __slots__ = ("_callbacks",)
+
+    def initialize(self, obj: object) -> None:
+        """Nothing to bind: the engine is found at each use."""
+
+    @property
+    def obj(self) -> peewee.Database | None:
+        return _local.engine
+
+    def __getattr__(self, name: str) -> Any:
+        if _local.engine is None:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise OutsideDatabaseError("models are used inside db.read(fn) or db.write(fn) only")
+        return getattr(_local.engine, name)
+
+
+current_engine: Final = _CurrentEngine()
+
+
+class Model(peewee.Model):
+    """Base of every table of the centre."""
+
+    class Meta:
+        database = current_engine
+        legacy_table_names = False
+        only_save_dirty = True
+
+
+def current_transaction() -> Transaction:
+    """The transaction that runs in this thread.
+
+    :raises OutsideDatabaseError: outside ``db.write``.
+    """
+    if _local.transaction is None:
+        raise OutsideDatabaseError("only inside db.write(fn)")
+    return _local.transaction
+
+
+def after_commit(callback: Callable[[], None]) -> None:
+    """Call ``callback`` in the event loop once this transaction is committed; never when it is not."""
+    current_transaction().callbacks.append(callback)
+
+
+def announce(topic: str, payload: Mapping[str, Any]) -> None:
+    """Tell every process that shares this database, this one included, once this transaction is committed.
+
+    ``payload`` is small and JSON-able (PostgreSQL carries at most 8,000 bytes); see :meth:`Database.subscribe`.
+    """
+    current_transaction().announcements.append((topic, payload))
+
+
+def _note_change(table: str) -> None:
+    if _local.transaction is not None:
+        _local.transaction.tables.add(table)
+
+
+Check = Callable[[Transaction], None]
+"""Looks at a transaction before its commit; raising takes everything back."""
+
+
+class Database:
+    """One database and the threads that work on it. ``open`` before use, ``close`` at the end.
+
+    :param url: ``sqlite:///path`` or ``postgresql://...``.
+    :param engines: (writer, reader) instead of engines made from ``url`` (crash tests bring their own VFS).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        readers_count: int = 4,
+        group_max: int = 256,
+        queue_max: int = 10_000,
+        engines: tuple[peewee.Database, peewee.Database] | None = None,
+    ) -> None:
+        self.url = url
+        self.kind = kind_of(url)
+        self.checks: list[Check] = []
+        """Run before each commit, in order; the audit rule is one of them."""
+        self._write_engine, self._read_engine = engines or (
+            make_engine(url),
+            make_engine(url, read_only=True),
+        )
+        if isinstance(self._write_engine, NotesChanges):
+            self._write_engine.note_change = _note_change
+        self._readers = ThreadPoolExecutor(readers_count, thread_name_prefix="db-read")
+        self._writer = Writer(self._run_batch, group_max=group_max, queue_max=queue_max)
+        self._subscribers: dict[str, list[Callable[[Mapping[str, Any]], None]]] = {}
+        self._reader_connections: list[Any] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listener: Listener | None = None
+
+    async def open(self) -> None:
+        """Connect, bring the schema up to date, start the threads.
+
+        :raises StorageError: it cannot be reached, does not keep its promises, or is of a newer version than this program.
+        """
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self.call_upgrade)
+        self._writer.start()
+        if self.kind == "postgresql":
+            self._listener = Listener(self.url, self._deliver)
+            self._listener.start()
+
+    async def close(self) -> None:
+        """Finish the writes that were submitted, break off the reads, close every connection."""
+        if self._listener is not None:
+            await self._listener.stop()
+        await asyncio.to_thread(self.call_close)
+
+    @property
+    def is_writing(self) -> bool:
+        """The writer thread lives: what is submitted gets written."""
+        return self._writer.is_alive
+
+    @property
+    def waiting_count(self) -> int:
+        """Writes that wait for their turn."""
+        return self._writer.waiting_count
+
+    # -- from the event loop -------------------------------------------------------------------------------------
+
+    async def write(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``fn`` in the writer thread, in a transaction of its own; returns once it is committed.
+
+        Whatever ``fn`` raises takes the transaction back and is raised here.
+
+        :raises OverloadedError: the queue is full.
+        """
+        return await self._submit(fn, args, kwargs, grouped=False)
+
+    async def write_grouped(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`write`, but calls that wait together share one transaction and one sync (ingest).
+
+        Each runs in a savepoint: what one raises takes back that one alone. The caller resumes after the commit.
+        """
+        return await self._submit(fn, args, kwargs, grouped=True)
+
+    async def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``fn`` in a reader thread on a read-only snapshot."""
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, lambda: context.run(self._read_now, fn, args, kwargs)
+        )
+
+    def subscribe(self, topic: str, callback: Callable[[Mapping[str, Any]], None]) -> None:
+        """``callback(payload)`` runs in the event loop for every :func:`announce` on ``topic``, from any process."""
+        self._subscribers.setdefault(topic, []).append(callback)
+
+    async def _submit(self, fn: Callable[..., T], args: Any, kwargs: Any, *, grouped: bool) -> T:
+        loop = asyncio.get_running_loop()
+        context = contextvars.copy_context()
+        transaction = Transaction()
+
+        def run() -> T:
+            return context.run(self._run_checked, transaction, fn, args, kwargs)
+
+        def on_commit() -> None:
+            if transaction.callbacks or transaction.announcements:
+                loop.call_soon_threadsafe(self._after_commit, transaction)
+
+        job = Job(run=run, grouped=grouped, on_commit=on_commit)
+        self._writer.submit(job)
+        result: T = await asyncio.wrap_future(job.future)
+        return result
+
+    # -- from plain synchronous code (commands, simulation): same rules, this thread ---------------------------------
+
+    def call_write(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`write`, in this thread; callbacks and announcements run before it returns."""
+        transaction = Transaction()
+        (outcome,) = self._run_batch(
+            [Job(lambda: self._run_checked(transaction, fn, args, kwargs), grouped=False)]
+        )
+        if isinstance(outcome, BaseException):
+            raise outcome
+        self._after_commit(transaction)
+        result: T = outcome
+        return result
+
+    def call_read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`read`, in this thread."""
+        return self._read_now(fn, args, kwargs)
+
+    def call_upgrade(self) -> None:
+        """Bring the schema up to date."""
+        with self._bound(self._write_engine, None):
+            upgrade(self._write_engine)
+            self._write_engine.close()
+
+    def call_close(self) -> None:
+        """The synchronous half of :meth:`close`."""
+        self._writer.stop()
+        for connection in self._reader_connections:
+            break_off = connection.interrupt if self.kind == "sqlite" else connection.cancel
+            break_off()
+        self._readers.shutdown(wait=True)
+        for connection in self._reader_connections:
+            connection.close()
+        self._reader_connections.clear()
+        for engine in (self._write_engine, self._read_engine):
+            if not engine.is_closed():
+                engine.close()
+
+    # -- in the thread that does the work ------------------------------------------------------------------------------
+
+    def _run_batch(self, jobs: list[Job]) -> list[Any]:
+        """One transaction; each of several jobs in a savepoint. Returns results and exceptions, raises if nothing stands."""
+        engine = self._write_engine
+        outcomes: list[Any] = []
+        with self._bound(engine, None):
+            try:
+                with engine.transaction(*begin_write_arguments(engine)):
+                    for job in jobs:
+                        if len(jobs) == 1:
+                            outcomes.append(job.run())
+                        else:
+                            outcomes.append(self._run_in_savepoint(engine, job))
+            except peewee.OperationalError as error:
+                raise StorageError(f"the database could not write: {error}") from error
+        return outcomes
+
+    @staticmethod
+    def _run_in_savepoint(engine: peewee.Database, job: Job) -> Any:
+        try:
+            with engine.savepoint():
+                return job.run()
+        except Exception as error:
+            return error
+
+    def _run_checked(self, transaction: Transaction, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+        _local.transaction = transaction
+        try:
+            result = fn(*args, **kwargs)
+            assert not isinstance(result, peewee.BaseQuery), "return data, not a lazy query"
+            for check in self.checks:
+                check(transaction)
+            if self.kind == "postgresql":
+                for topic, payload in transaction.announcements:
+                    self._write_engine.execute_sql(
+                        "SELECT pg_notify(%s, %s)", (CHANNEL, encode(topic, payload))
+                    )
+            return result
+        finally:
+            _local.transaction = None
+
+    def _read_now(self, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+        engine = self._read_engine
+        with self._bound(engine, self._reader_connections), engine.transaction():
+            result = fn(*args, **kwargs)
+        assert not isinstance(result, peewee.BaseQuery), "return data, not a lazy query"
+        return result
+
+    @contextmanager
+    def _bound(self, engine: peewee.Database, connections: list[Any] | None) -> Iterator[None]:
+        """Models in this thread use ``engine``; a connection made on the way is added to ``connections``."""
+        if _local.engine is not None:
+            raise OutsideDatabaseError("db.read and db.write do not nest")
+        if ensure_connected(engine) and connections is not None:
+            connections.append(engine.connection())
+        _local.engine = engine
+        try:
+            yield
+        finally:
+            _local.engine = None
+
+    # -- after the commit ----------------------------------------------------------------------------------------------
+
+    def _after_commit(self, transaction: Transaction) -> None:
+        for callback in transaction.callbacks:
+            callback()
+        if self.kind == "sqlite":  # PostgreSQL brings them back by itself, to every process
+            for topic, payload in transaction.announcements:
+                self._call_subscribers(topic, payload)
+
+    def _deliver(self, text: str) -> None:
+        self._call_subscribers(*decode(text))
+
+    def _call_subscribers(self, topic: str, payload: Mapping[str, Any]) -> None:
+        for callback in self._subscribers.get(topic, ()):
+            callback(payload)
