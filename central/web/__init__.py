@@ -1,0 +1,1 @@
+"""Pages: layout, languages, tables, forms, exports, the live feed and the built-in manual."""

@@ -1,0 +1,89 @@
+"""The stream of one open page (server-sent events) out of the hub: ``GET /live?feed=...``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from central.errors import ForbiddenError, InvalidInputError
+from central.web.hub import HUB, LiveHub, Show, Subscriber
+from central.web.render import settle
+
+log = logging.getLogger(__name__)
+
+
+async def serve_live(request: web.Request) -> web.StreamResponse:
+    """``GET /live?feed=events%3Fdoor%3D3&feed=alarms``: one stream; event names are the positions of the feeds."""
+    hub = request.app[HUB]
+    settle(request)
+    shows = _open_feeds(request, hub)
+    last_event_id = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "")
+    subscriber = hub.subscribe(
+        frozenset(topic for topic, _show in shows), last_event_id[:64], request["operator"].number
+    )
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"}
+    )
+    try:
+        async with asyncio.timeout(hub.limits.live_stream_s):
+            await response.prepare(request)
+            await _feed(response, hub, subscriber, shows)
+    except TimeoutError:
+        log.debug("a stream reached its age or its page does not read; the page opens another")
+        if request.transport is not None:
+            request.transport.close()
+    except ConnectionError:
+        log.debug("a page closed its stream")
+    finally:
+        hub.unsubscribe(subscriber)
+    return response
+
+
+def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[str, Show]]:
+    wanted = request.query.getall("feed", [])
+    if not 1 <= len(wanted) <= hub.limits.live_subscriptions_max:
+        raise InvalidInputError("The number of live feeds asked for is outside the limits.")
+    operator, shows = request["operator"], []
+    for text in wanted:
+        topic, _mark, parameters = text.partition("?")
+        feed = hub.feeds.get(topic)
+        if feed is None:
+            raise InvalidInputError("There is no such live feed.")
+        if operator is None or not operator.may(*feed.permission):
+            raise ForbiddenError("You may not see this live feed.")
+        shows.append((topic, feed.open(request, dict(parse_qsl(parameters[:2_000], max_num_fields=50)))))
+    return shows
+
+
+async def _feed(
+    response: web.StreamResponse, hub: LiveHub, subscriber: Subscriber, shows: list[tuple[str, Show]]
+) -> None:
+    """Send until the page goes, the session ends or the hub closes. Raises ConnectionError when the page is gone."""
+    await response.write(message("hello", hub.last_event_id))
+    while not subscriber.is_ended:
+        if subscriber.is_lagging:
+            await response.write(message("reset", hub.last_event_id))
+            return
+        if subscriber.queue:
+            event = subscriber.queue.popleft()
+            for position, (topic, show) in enumerate(shows):
+                html = show(event.payload) if topic == event.topic else None
+                if html:
+                    await response.write(message(str(position), hub.event_id(event.number), html))
+            continue
+        subscriber.wake.clear()
+        try:
+            async with asyncio.timeout(hub.limits.live_heartbeat_s):
+                await subscriber.wake.wait()
+        except TimeoutError:
+            await response.write(b": still here\n\n")
+    await response.write(message("ended", hub.last_event_id))
+
+
+def message(name: str, event_id: str, data: str = "") -> bytes:
+    """One server-sent event (WHATWG HTML, section 9.2.6): its id, its name, its text line by line."""
+    lines = "".join(f"data: {line}\n" for line in (data or "-").splitlines())
+    return f"id: {event_id}\nevent: {name}\n{lines}\n".encode()

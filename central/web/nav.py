@@ -1,0 +1,97 @@
+"""The menu: each sub-system names its entries; an operator sees those that the roles allow.
+
+A package says ``NAV = [NavItem("doors", lazy("Doors"), "/doors", order=10)]`` in its ``pages.py``. The permission is
+the one that the route of that path declares, so that the menu and the router cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from central.routes import Open, Permission, Route
+from central.web.i18n import Text, lazy
+
+SECTIONS: Final[dict[str, Text]] = {
+    "overview": lazy("Overview"),
+    "access": lazy("Access control"),
+    "cards": lazy("Card centre"),
+    "people": lazy("People and units"),
+    "reports": lazy("Reports"),
+    "system": lazy("System"),
+}
+"""The headings of the menu, in order."""
+
+
+class Operator(Protocol):
+    """What pages need to know of the signed-in operator (``request["operator"]``)."""
+
+    language: str
+    name: str
+    number: str
+
+    def may(self, subsystem: str, verb: str, /) -> bool:
+        """True when a role of this operator gives the permission."""
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """One entry of the menu. ``path`` is the path of a GET route without parameters."""
+
+    section: str
+    title: Text
+    path: str
+    order: int = 100
+
+    def is_current(self, path: str) -> bool:
+        """True on the entry's page and on the pages below it."""
+        return path == self.path or (self.path != "/" and path.startswith(self.path + "/"))
+
+
+@dataclass(frozen=True)
+class NavSection:
+    """A heading with the entries that the operator may use."""
+
+    title: Text
+    items: tuple[NavItem, ...]
+
+
+@dataclass
+class Nav:
+    """The whole menu of one application. Raises KeyError when an entry has no route or no such section."""
+
+    items: Sequence[NavItem] = ()
+    permissions: dict[str, Permission] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, items: Iterable[NavItem], routes: Iterable[Route]) -> Nav:
+        """Join the entries with the permissions that their routes declare."""
+        permissions = {route.path: route.permission for route in routes if route.method == "GET"}
+        ordered = sorted(items, key=lambda item: (list(SECTIONS).index(item.section), item.order))
+        missing = [item.path for item in ordered if item.path not in permissions]
+        if missing:
+            raise KeyError(f"menu entries without a route: {missing}")
+        return cls(ordered, permissions)
+
+    def may_open(self, path: str, operator: Any) -> bool:
+        """True when this operator (or, for None, a visitor) may open the page at ``path``; False if there is none."""
+        permission = self.permissions.get(path)
+        if permission is None or permission is Open.NODE:
+            return False
+        if permission is Open.PUBLIC:
+            return True
+        if operator is None:
+            return False
+        return permission is Open.SIGNED_IN or bool(operator.may(*permission))
+
+    def sections(self, operator: Any) -> list[NavSection]:
+        """The menu as this operator sees it; empty for a visitor."""
+        if operator is None:
+            return []
+        found = []
+        for name, title in SECTIONS.items():
+            items = tuple(i for i in self.items if i.section == name and self.may_open(i.path, operator))
+            if items:
+                found.append(NavSection(title, items))
+        return found

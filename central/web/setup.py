@@ -1,0 +1,34 @@
+"""Put pages into an application: ``shell = install(app, routes, nav_items, hub)`` from ``central.app``.
+
+The application adds ``render.settle_middleware`` right behind the middleware that finds the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aiohttp import web
+
+from central.routes import Route
+from central.web.hub import HUB, LiveHub
+from central.web.nav import Nav, NavItem
+from central.web.render import SHELL, Shell
+
+
+def install(
+    app: web.Application, routes: Sequence[Route], nav_items: Iterable[NavItem], hub: LiveHub
+) -> Shell:
+    """Give the application its menu and its live feed.
+
+    :param routes: every route of the browser listener, so that the menu knows each page's permission.
+    :returns: the shell; the application sets its ``organisation``, ``zone``, ``service`` and ``is_development``.
+    """
+    shell = Shell(nav=Nav.build(nav_items, routes))
+    app[SHELL] = shell
+    app[HUB] = hub
+    app.on_shutdown.append(_close_streams)
+    return shell
+
+
+async def _close_streams(app: web.Application) -> None:
+    await app[HUB].close()

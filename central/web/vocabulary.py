@@ -1,0 +1,138 @@
+"""The one vocabulary of states: each is a word, a shape and a colour, so that nobody needs to see the colour.
+
+``status("card", "lost")`` gives the badge of one state; an unknown state is our mistake and raises KeyError.
+Shapes are drawn in a 16 x 16 box. Tones become colours in app.css, checked for contrast in light and dark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from central.web.i18n import LazyText, lazy
+
+Tone = Literal["good", "warn", "bad", "info", "idle"]
+
+SHAPES: Final[dict[str, str]] = {
+    "check": '<circle cx="8" cy="8" r="7"/><path class="cut" d="M4.6 8.2 7 10.6l4.4-4.8"/>',
+    "cross": '<path d="M5 1h6l4 4v6l-4 4H5l-4-4V5z"/><path class="cut" d="m5.4 5.4 5.2 5.2m0-5.2-5.2 5.2"/>',
+    "warning": '<path d="M8 1 15.5 14.5H.5z"/><path class="cut" d="M8 5.8v4m0 1.8v.6"/>',
+    "down": '<path d="M.5 2h15L8 15z"/>',
+    "square": '<path d="M2 2h12v12H2z"/>',
+    "ring": '<circle class="line" cx="8" cy="8" r="6"/>',
+    "clock": '<circle class="line" cx="8" cy="8" r="6"/><path class="line" d="M8 4.5V8l2.4 1.6"/>',
+    "arrow": '<path class="line" d="M2 8h10.5M8.5 3.8 12.8 8l-4.3 4.2"/>',
+    "slash": '<circle class="line" cx="8" cy="8" r="6"/><path class="line" d="m3.8 12.2 8.4-8.4"/>',
+    "lock": '<path d="M3 7h10v8H3z"/><path class="line" d="M5 7V5a3 3 0 0 1 6 0v2"/>',
+    "unlock": '<path d="M3 7h10v8H3z"/><path class="line" d="M5 7V4.5a3 3 0 0 1 5.8-1"/>',
+    "diamond": '<path d="M8 .8 15.2 8 8 15.2.8 8z"/>',
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """One state as it is shown."""
+
+    text: LazyText
+    shape: str
+    tone: Tone
+
+
+def _states(**states: tuple[LazyText, str, Tone]) -> dict[str, Status]:
+    return {name: Status(*parts) for name, parts in states.items()}
+
+
+STATUSES: Final[dict[str, dict[str, Status]]] = {
+    # The service light of the source: a green triangle pointing down while it runs, red when stopped (29).
+    "service": _states(
+        running=(lazy("Service running"), "down", "good"),
+        degraded=(lazy("Service impaired"), "warning", "warn"),
+        stopped=(lazy("Service stopped"), "square", "bad"),
+    ),
+    "device": _states(
+        online=(lazy("Online"), "check", "good"),
+        offline=(lazy("Offline"), "cross", "bad"),
+        fault=(lazy("Fault"), "warning", "bad"),
+        unenrolled=(lazy("Not enrolled"), "ring", "idle"),
+        revoked=(lazy("Revoked"), "slash", "idle"),
+    ),
+    "delivery": _states(
+        delivered=(lazy("Delivered"), "check", "good"),
+        pending=(lazy("Not delivered"), "clock", "warn"),
+    ),
+    "card": _states(
+        blank=(lazy("New card"), "ring", "idle"),
+        active=(lazy("In normal use"), "check", "good"),
+        inactive=(lazy("Not activated"), "clock", "idle"),
+        suspended=(lazy("Suspended"), "slash", "warn"),
+        lost=(lazy("Reported lost"), "cross", "bad"),
+        expired=(lazy("Expired"), "clock", "warn"),
+        replaced=(lazy("Replaced"), "arrow", "idle"),
+        returned=(lazy("Returned"), "arrow", "idle"),
+        cancelled=(lazy("Cancelled"), "slash", "idle"),
+    ),
+    "decision": _states(
+        granted=(lazy("Granted"), "check", "good"),
+        denied=(lazy("Denied"), "cross", "bad"),
+        unknown=(lazy("Outcome unknown"), "warning", "warn"),
+    ),
+    "command": _states(
+        sent=(lazy("Sent"), "arrow", "info"),
+        accepted=(lazy("Accepted"), "clock", "info"),
+        confirmed=(lazy("Confirmed"), "check", "good"),
+        timed_out=(lazy("Timed out"), "clock", "warn"),
+        failed=(lazy("Failed"), "cross", "bad"),
+    ),
+    "relay": _states(
+        secured=(lazy("Locked"), "lock", "good"),
+        released=(lazy("Released"), "unlock", "info"),
+        unknown=(lazy("Lock state unknown"), "ring", "idle"),
+    ),
+    "contact": _states(
+        closed=(lazy("Closed"), "square", "good"),
+        open=(lazy("Open"), "diamond", "info"),
+        forced=(lazy("Forced open"), "warning", "bad"),
+        held=(lazy("Open too long"), "clock", "warn"),
+        absent=(lazy("No door contact"), "slash", "idle"),
+        unknown=(lazy("Contact unknown"), "ring", "idle"),
+    ),
+    "rule": _states(
+        normal=(lazy("Normal"), "check", "good"),
+        unlocked=(lazy("Held open by rule"), "unlock", "warn"),
+        locked=(lazy("Locked by rule"), "lock", "info"),
+        blocked=(lazy("Blocked"), "slash", "warn"),
+        locked_down=(lazy("Locked down"), "lock", "bad"),
+    ),
+    "alarm": _states(
+        open=(lazy("Open alarm"), "warning", "bad"),
+        acknowledged=(lazy("Acknowledged"), "clock", "warn"),
+        closed=(lazy("Closed alarm"), "check", "idle"),
+    ),
+    "clock": _states(
+        trusted=(lazy("Time trusted"), "check", "good"),
+        holdover=(lazy("Time held over"), "clock", "good"),
+        floor_only=(lazy("Time uncertain"), "warning", "warn"),
+        none=(lazy("Time unknown"), "cross", "bad"),
+    ),
+    "live": _states(
+        live=(lazy("Live"), "check", "good"),
+        reconnecting=(lazy("Reconnecting"), "clock", "warn"),
+        stale=(lazy("Not updating"), "warning", "bad"),
+        paused=(lazy("Paused"), "ring", "idle"),
+    ),
+    "enabled": _states(
+        yes=(lazy("Enabled"), "check", "good"),
+        no=(lazy("Disabled"), "slash", "idle"),
+    ),
+    "result": _states(
+        done=(lazy("Done"), "check", "good"),
+        note=(lazy("Note"), "ring", "info"),
+        warning=(lazy("Warning"), "warning", "warn"),
+        error=(lazy("Error"), "cross", "bad"),
+    ),
+}
+
+
+def status(group: str, name: str) -> Status:
+    """The badge of one state. Raises KeyError when the group or the state does not exist."""
+    return STATUSES[group][name]
