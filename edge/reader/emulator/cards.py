@@ -19,8 +19,6 @@ HLTA = b"\x50\x00"
 CASCADE_TAG = 0x88
 SELECT_CODES = (0x93, 0x95, 0x97)
 SAK_UID_INCOMPLETE = 0x04
-STARTUP_US = 1_000
-"""From field on to the first request; ISO/IEC 14443-3 allows 5 ms, usual cards are faster."""
 FRAME_DELAY_US = {0: 86, 1: 91}
 """Frame delay time by the last bit of the reader: 1172/fc or 1236/fc."""
 
@@ -117,6 +115,8 @@ class Card:
     uid: 4, 7 or 10 bytes; atqa: 16 bits, sent low byte first; sak: the answer to the last SELECT.
     """
 
+    startup_us = 300
+    """From field on to the first request that is heard; ISO/IEC 14443-3 allows up to 5,000."""
     kind = "uid"
     default_atqa = {4: 0x0004, 7: 0x0044, 10: 0x0084}
     default_sak = 0x00
@@ -136,7 +136,7 @@ class Card:
     def power_up(self, at_us: int) -> None:
         if self.state is State.OFF:
             self.state = State.IDLE
-            self._ready_us = at_us + STARTUP_US
+            self._ready_us = at_us + self.startup_us
 
     def power_down(self, at_us: int) -> None:
         """The field is gone, at any moment: everything volatile is lost."""
