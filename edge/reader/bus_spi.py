@@ -51,7 +51,6 @@ class SpiBus:
         logger = logging.getLogger("mfrc522Logger")
         handlers = list(logger.handlers)
         try:
-            # On a computer without a board the import itself fails, with whatever its GPIO library thinks fit.
             import mfrc522
 
             with warnings.catch_warnings():
@@ -64,7 +63,7 @@ class SpiBus:
                     pin_mode=BCM,
                     pin_rst=self._reset_pin,
                 )
-        except (ImportError, OSError, RuntimeError) as error:
+        except Exception as error:  # each GPIO library has its own way of saying that there is no board
             raise BusError(f"SPI {self._bus}.{self._device} cannot be opened: {error}") from error
         finally:
             logger.handlers[:] = handlers
