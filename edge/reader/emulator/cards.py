@@ -113,6 +113,7 @@ class Card:
     """A card that has a UID and nothing else; the base of the others.
 
     uid: 4, 7 or 10 bytes; atqa: 16 bits, sent low byte first; sak: the answer to the last SELECT.
+    name: what people call it (a card with a random UID has no other handle); the radio ignores it.
     """
 
     startup_us = 300
@@ -126,6 +127,7 @@ class Card:
         self.levels = cascade_levels(uid)
         self.atqa = self.default_atqa[len(uid)] if atqa is None else atqa
         self.sak = self.default_sak if sak is None else sak
+        self.name = ""
         self.state = State.OFF
         self.session: int | None = None
         self._level = 0
@@ -226,7 +228,13 @@ class Card:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that outlives a loss of power, as JSON values."""
-        return {"kind": self.kind, "uid": self.uid.hex().upper(), "atqa": self.atqa, "sak": self.sak}
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "uid": self.uid.hex().upper(),
+            "atqa": self.atqa,
+            "sak": self.sak,
+        }
 
 
 class RandomUidCard(Card):
@@ -246,4 +254,4 @@ class RandomUidCard(Card):
         super().power_up(at_us)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, "seed": self.seed, "atqa": self.atqa, "sak": self.sak}
+        return {**super().to_dict(), "seed": self.seed}

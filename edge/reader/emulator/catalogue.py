@@ -1,6 +1,8 @@
 """Cards as data, so that a demo or a test can keep them in a file."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from edge.reader.emulator.cards import Card, RandomUidCard
@@ -44,4 +46,21 @@ def card_from_dict(data: dict[str, Any]) -> Card:
     make = KINDS.get(str(data.get("kind")))
     if make is None:
         raise ValueError(f"unknown kind of card {data.get('kind')!r}; known: {', '.join(KINDS)}")
-    return make(data)
+    card = make(data)
+    card.name = str(data.get("name", ""))
+    return card
+
+
+def load_cards(path: Path) -> list[Card]:
+    """The cards of a file that ``save_cards`` wrote; none when there is no such file."""
+    if not path.exists():
+        return []
+    return [card_from_dict(entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def save_cards(path: Path, cards: Iterable[Card]) -> None:
+    """Write the cards with all their contents; the file is replaced as a whole."""
+    text = json.dumps([card.to_dict() for card in cards], indent=1)
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(text + "\n", encoding="utf-8")
+    draft.replace(path)

@@ -35,6 +35,12 @@ class Chip(ChipCore):
                 self._write(address, wanted)
                 self.watch_irq_pin()
 
+    def registers(self) -> list[int]:
+        """All 64 registers as the host would read them now, without the effects of reading (FIFO: 0)."""
+        with self.lock:
+            self.settle()
+            return [0 if address == Reg.FIFO_DATA else self._read(address) for address in range(r.COUNT)]
+
     def _accessed(self) -> None:
         self.settle()
         for fault in list(self.faults):
