@@ -14,12 +14,27 @@ def _uid(data: dict[str, Any]) -> bytes:
     return bytes.fromhex(str(data.get("uid", "")))
 
 
+def _identity(data: dict[str, Any]) -> dict[str, int]:
+    """ATQA and SAK, where they are not those of the kind."""
+    chosen = {}
+    for name, largest in (("atqa", 0xFFFF), ("sak", 0xFF)):
+        value = data.get(name)
+        if value is None:
+            continue
+        if type(value) is not int or not 0 <= value <= largest:
+            raise ValueError(f"{name!r} must be a whole number from 0 to {largest}")
+        chosen[name] = value
+    return chosen
+
+
 def _classic(data: dict[str, Any]) -> Card:
     card: ClassicCard
     if data["kind"] == MagicCard.kind:
-        card = MagicCard(_uid(data), atqa=data.get("atqa"), sak=data.get("sak"))
+        card = MagicCard(_uid(data), **_identity(data))
     else:
-        card = ClassicCard(_uid(data), kind=data["kind"], atqa=data.get("atqa"), sak=data.get("sak"))
+        card = ClassicCard(
+            _uid(data), kind=data["kind"], atqa=_identity(data).get("atqa"), sak=_identity(data).get("sak")
+        )
     for number, content in data.get("blocks", {}).items():
         block = bytes.fromhex(content)
         if len(block) != BLOCK_SIZE or not 0 <= int(number) < len(card.memory.blocks):
@@ -29,10 +44,8 @@ def _classic(data: dict[str, Any]) -> Card:
 
 
 KINDS: dict[str, Callable[[dict[str, Any]], Card]] = {
-    Card.kind: lambda data: Card(_uid(data), atqa=data.get("atqa"), sak=data.get("sak")),
-    RandomUidCard.kind: lambda data: RandomUidCard(
-        int(data.get("seed", 0)), atqa=data.get("atqa"), sak=data.get("sak")
-    ),
+    Card.kind: lambda data: Card(_uid(data), **_identity(data)),
+    RandomUidCard.kind: lambda data: RandomUidCard(int(data.get("seed", 0)), **_identity(data)),
     MagicCard.kind: _classic,
     **dict.fromkeys(LAYOUTS, _classic),
 }
@@ -43,6 +56,8 @@ def card_from_dict(data: dict[str, Any]) -> Card:
 
     Raises ValueError for an unknown kind, a UID of a wrong length, or blocks that do not exist.
     """
+    if not isinstance(data, dict) or not isinstance(data.get("uid", ""), str):
+        raise ValueError("a card is an object with a kind and a UID in hexadecimal digits")
     make = KINDS.get(str(data.get("kind")))
     if make is None:
         raise ValueError(f"unknown kind of card {data.get('kind')!r}; known: {', '.join(KINDS)}")

@@ -284,15 +284,27 @@ KINDS: dict[str, type[Fault]] = {
 }  # fmt: skip
 
 
+NUMBERS_MAX = {
+    "count": 1_000_000, "value": 0xFF, "after": 1_000_000, "bits": 256, "byte": 63,
+    "delay_us": 60_000_000, "seed": 2**32,
+}  # fmt: skip
+
+
 def fault_from_dict(data: dict[str, Any]) -> Fault:
     """A fault by its kind and the arguments of its class, e.g. ``{"kind": "lost", "value": 0}``.
 
-    Raises ValueError when there is no such kind or argument.
+    Raises ValueError when there is no such kind or argument, or when its value cannot be.
     """
-    arguments = {name: value for name, value in data.items() if name != "kind"}
+    arguments = {name: value for name, value in data.items() if name != "kind" and value is not None}
     make = KINDS.get(str(data.get("kind")))
     if make is None:
         raise ValueError(f"unknown kind of fault {data.get('kind')!r}; known: {', '.join(KINDS)}")
+    for name, value in arguments.items():
+        largest = NUMBERS_MAX.get(name)
+        if largest is not None and (type(value) is not int or not 0 <= value <= largest):
+            raise ValueError(f"{name!r} must be a whole number from 0 to {largest}")
+        if name == "healed_by" and value not in ("soft", "hard"):
+            raise ValueError("'healed_by' must be 'soft' or 'hard'")
     try:
         return make(**arguments)
     except TypeError as error:

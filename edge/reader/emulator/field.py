@@ -9,7 +9,8 @@ from edge.reader.emulator.air import COLLISION, ETU_US, Bits
 from edge.reader.emulator.cards import Answer, Card
 from edge.reader.emulator.clock import VirtualClock
 
-CARDS_MAX = 64
+MOVES_MAX = 256
+"""Cards in the field and planned moves together."""
 
 
 class Field:
@@ -43,6 +44,8 @@ class Field:
 
     def _plan(self, card: Card, at_us: int | None, *, arrives: bool) -> None:
         with self.lock:
+            if arrives and len(self.cards) + len(self._agenda) >= MOVES_MAX:
+                raise ValueError(f"more than {MOVES_MAX} cards and planned moves in one field")
             moment = self.clock.now_us() if at_us is None else at_us
             heapq.heappush(self._agenda, (moment, next(self._order), arrives, card))
             self.settle()
@@ -56,8 +59,6 @@ class Field:
         while self._agenda and self._agenda[0][0] <= at_us:
             moment, _, arrives, card = heapq.heappop(self._agenda)
             if arrives and card not in self.cards:
-                if len(self.cards) >= CARDS_MAX:
-                    raise ValueError(f"more than {CARDS_MAX} cards in one field")
                 self.cards.append(card)
                 if self.on:
                     card.power_up(moment)

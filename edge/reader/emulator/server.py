@@ -75,7 +75,7 @@ class Server:
             self._selector.register(self.line.plug(), selectors.EVENT_READ, self._serve_line)
 
     def _serve_line(self) -> None:
-        data = self.line.read()
+        data = self.line.read() if self.line.plugged else b""
         if data:
             out = self.uart.receive(data, self.line.host_baud())
             if out:
