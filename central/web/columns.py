@@ -17,7 +17,7 @@ from central.web.i18n import Text
 from central.web.vocabulary import SHAPES, status
 
 Cell = str | int | float | bool | datetime | None
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def neutral(text: str) -> str:
@@ -25,8 +25,7 @@ def neutral(text: str) -> str:
 
     Source: reliability.md section 4; OWASP "CSV injection". Full-width forms count, some programs fold them.
     """
-    start = text.lstrip(" \n\u3000")[:1]
-    return "'" + text if start in FORMULA_STARTS or start in "＝＋－＠" else text
+    return "'" + text if text.lstrip(" \n\u3000").startswith(FORMULA_STARTS) else text
 
 
 class Format:

@@ -1,119 +1,23 @@
-"""A small real application around the pages: real router, real HTTP, real database, a clock that stands still."""
+"""The pages in a small real application; a test file adds routes by overriding ``extra_routes``."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
-from zoneinfo import ZoneInfo
+from pathlib import Path
 
-import peewee
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
-from central.centre import CENTRE
-from central.clock import FakeClock
-from central.db import Database, Model
-from central.errors import CentralError
-from central.fields import InstantField
-from central.routes import PUBLIC, Open, Route
-from central.web import pages
-from central.web.hub import LiveHub
-from central.web.i18n import lazy
-from central.web.nav import NavItem
-from central.web.render import settle_middleware
-from central.web.setup import install
-
-
-@dataclass
-class FakeOperator:
-    """An operator with the given permissions; ``None`` means all of them."""
-
-    name: str = "王芳"
-    number: str = "0001"
-    language: str = ""
-    permissions: set[tuple[str, str]] | None = None
-
-    def may(self, subsystem: str, verb: str) -> bool:
-        return self.permissions is None or (subsystem, verb) in self.permissions
-
-
-class Passage(Model):
-    """The rows of the lists under test."""
-
-    id = peewee.BigAutoField()
-    at = InstantField(index=True)
-    person = peewee.TextField(index=True)
-    door = peewee.TextField(index=True)
-    fen = peewee.IntegerField(index=True)
-
-
-@dataclass
-class Site:
-    """The application under test and its parts."""
-
-    app: web.Application
-    client: TestClient
-    database: Database
-    clock: FakeClock
-    hub: LiveHub
-    operator: dict[str, FakeOperator | None] = field(default_factory=dict)
-
-    async def get(self, path: str, **kwargs: Any) -> Any:
-        return await self.client.get(path, allow_redirects=False, **kwargs)
+from central.routes import Route
+from tests.support.pages import Site, serve_pages
 
 
 @pytest.fixture
 def extra_routes() -> list[Route]:
-    """Routes that a test file adds (override it there)."""
+    """Routes that a test file adds."""
     return []
 
 
 @pytest.fixture
-async def site(tmp_path: Any, extra_routes: list[Route]) -> AsyncIterator[Site]:
-    database = Database(f"sqlite:///{tmp_path / 'centre.db'}")
-    await database.open()
-    await database.write(lambda: Passage.create_table())
-    clock, hub, who = FakeClock(), LiveHub(), {"operator": FakeOperator()}
-
-    @web.middleware
-    async def sign_in(request: web.Request, handler: Any) -> web.StreamResponse:
-        request["operator"], request["csrf"] = who["operator"], "token-of-the-test"
-        return await handler(request)
-
-    @web.middleware
-    async def errors(request: web.Request, handler: Any) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except CentralError as error:
-            return await pages.error_page(request, error.status, str(error))
-        except web.HTTPException as error:
-            if error.status < 400:
-                raise
-            return await pages.error_page(request, error.status)
-
-    async def home(request: web.Request) -> web.Response:
-        return web.Response(text="home")
-
-    routes = [*pages.ROUTES, Route("GET", "/", home, PUBLIC), *extra_routes]
-    app = web.Application(middlewares=[sign_in, settle_middleware, errors])
-    app[CENTRE] = SimpleNamespace(db=database, clock=clock, live=hub)
-    nav = [NavItem("overview", lazy("Home"), "/", order=1)]
-    nav += [
-        NavItem("access", lazy("Access events"), r.path)
-        for r in extra_routes
-        if r.method == "GET" and r.path.count("/") == 1 and not isinstance(r.permission, Open)
-    ]
-    shell = install(app, routes, nav, hub)
-    shell.organisation = lambda request: "阳光花园物业"
-    shell.zone = lambda request: ZoneInfo("Asia/Shanghai")
-    shell.is_development = True
-    for route in routes:
-        app.router.add_route(route.method, route.path, route.handler)
-    client = TestClient(TestServer(app))
-    await client.start_server()
-    yield Site(app, client, database, clock, hub, who)
-    await client.close()
-    await database.close()
+async def site(tmp_path: Path, extra_routes: list[Route]) -> AsyncIterator[Site]:
+    async with serve_pages(tmp_path, extra_routes) as running:
+        yield running
