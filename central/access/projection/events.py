@@ -139,7 +139,7 @@ def write(batch: Batch) -> None:
             conflict_target=[Showing.key],
             preserve=[getattr(Showing, name) for name in shown[0] if name != "key"],
             where=(EXCLUDED.shown_at >= Showing.shown_at)
-            | ((EXCLUDED.device == Showing.device) & (EXCLUDED.seq == Showing.seq)),
+            | ((EXCLUDED.device_id == Showing.device) & (EXCLUDED.seq == Showing.seq)),
         ).execute()
 
 
