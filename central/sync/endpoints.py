@@ -93,7 +93,8 @@ SOCKETS: Final[web.AppKey[set[web.WebSocketResponse]]] = web.AppKey("sockets", s
 
 async def close_sockets(app: web.Application) -> None:
     """On shutdown: devices are told at once, so that the process ends in under a second."""
-    for socket in set(app[SOCKETS]):
+    sockets = app[SOCKETS]
+    for socket in list(sockets):
         await socket.close(code=WSCloseCode.GOING_AWAY)
 
 

@@ -297,19 +297,21 @@ class Hub:
     async def _watch_silence(self) -> None:
         while True:
             await asyncio.sleep(1)
-            now_s = self._monotonic()
-            for link in list(self._links.values()):
-                limit = (
-                    OFFLINE_LIVE_S if link.wake is not None else link.peer.record.period_s * OFFLINE_PERIODS
-                )
-                if link.online and now_s - link.heard_s > limit:
-                    link.online = False
-                    if self.sessions.of_node(link.peer.record.node) is link.peer:
-                        try:
-                            await self._db.write(status.gone, link.device_id, self._clock.now())
-                        except CentralError as error:
-                            link.online = True  # the next round tries again
-                            log.warning("a silent device could not be noted: %s", error)
+            await self.look_for_silence()
+
+    async def look_for_silence(self) -> None:
+        """Note every device that has not been heard for too long; called each second."""
+        now_s = self._monotonic()
+        for link in list(self._links.values()):
+            limit = OFFLINE_LIVE_S if link.wake is not None else link.peer.record.period_s * OFFLINE_PERIODS
+            if link.online and now_s - link.heard_s > limit:
+                link.online = False
+                if self.sessions.of_node(link.peer.record.node) is link.peer:
+                    try:
+                        await self._db.write(status.gone, link.device_id, self._clock.now())
+                    except CentralError as error:
+                        link.online = True  # the next round tries again
+                        log.warning("a silent device could not be noted: %s", error)
 
     async def lost(self, link: Link) -> None:
         """The live connection broke: unless the device is heard soon over another route, it is offline."""
