@@ -20,7 +20,7 @@ Law of this file: nothing of the body is parsed before the seal has been checked
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from hmac import compare_digest
 from struct import Struct
@@ -239,6 +239,20 @@ class Channel:
 def join(frames: Iterable[bytes]) -> bytes:
     """Frames as one packet (an HTTP body, a WebSocket message): each behind its length, u32 big-endian."""
     return b"".join([part for frame in frames for part in (_LENGTH.pack(len(frame)), frame)])
+
+
+def packets(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """Frames as few packets as their limits allow, in the same order."""
+    group: list[bytes] = []
+    size = 0
+    for frame in frames:
+        if group and (len(group) == FRAMES_PER_PACKET_MAX or size + len(frame) + _LENGTH.size > PACKET_MAX):
+            yield join(group)
+            group, size = [], 0
+        group.append(frame)
+        size += len(frame) + _LENGTH.size
+    if group:
+        yield join(group)
 
 
 def split(packet: bytes) -> list[bytes]:
