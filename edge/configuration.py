@@ -11,15 +11,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from edge.cache.errors import CacheError, CorruptedError, StorageError
 from edge.cache.store import ConfigStore
-from protocol.downlink import Apply
 from protocol.errors import ProtocolError
 from protocol.ids import Stream
 from protocol.records import Change, Revisions
 from protocol.view import OVERLAY_MAX, View
+
+if TYPE_CHECKING:
+    from protocol.downlink import Apply
 
 _log: Final = logging.getLogger(__name__)
 T = TypeVar("T")

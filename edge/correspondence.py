@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,8 @@ from edge.cache.inbox import Job
 from edge.cache.outbox import Outbox
 from edge.configuration import Configuration
 from edge.core.stimuli import ModeChanged, RemoteOpen, Stimulus, TestAsked
+from edge.enrol import refusal_text
+from edge.i18n import _
 from edge.identity import Member
 from protocol import messages
 from protocol.clocksync import Sample
@@ -58,52 +60,55 @@ class Correspondence:
         host: Host,
         configuration: Configuration,
         member: Member,
+        downlink: NodeDownlink,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._host = host
         self._configuration = configuration
+        self._downlink = downlink
         self.member = member
         self.wake = wake
         self.acked_through = 0
         self.trouble = ""
         self.rejected_count = 0
 
-    def handle(self, effects: Iterable[PeerEffect], downlink: NodeDownlink) -> None:
-        """Do what these effects ask for, in their order."""
-        for effect in effects:
-            match effect:
-                case Apply():
-                    self._host.spawn(self._apply(effect, downlink))
-                case HotlistWanted():
-                    self._host.spawn(self._report_hotlist(downlink))
-                case Welcomed(welcome):
-                    self._welcomed(welcome)
-                case ClockSample(sample, asked):
-                    self._host.clock_sample(sample, asked=asked)
-                case CommandReceived(command, result):
-                    self._command(command, result)
-                case Acked(through):
-                    self.acked_through = max(self.acked_through, through)
-                case Purge(through, frame):
-                    self._host.with_outbox(partial(_back_up, through, frame))
-                case Diverged(seq):
-                    self.trouble = f"diverged:{seq}"
-                    _log.error("the centre's chain of facts is not ours at %d: a new ticket is needed", seq)
-                case RefusedBy(refused):
-                    self.trouble = f"refused:{refused.code.name}"
-                    _log.warning("the centre refused: %s", refused.code.name)
-                case Rejected(error):
-                    self.rejected_count += 1
-                    _log.warning("what the centre sent cannot be used: %s", error)
-                case Lost():
-                    pass  # the link's own matter
+    def handle(self, effect: PeerEffect) -> None:
+        """Do what an effect asks for."""
+        match effect:
+            case Apply():
+                self._host.spawn(self._apply(effect))
+            case HotlistWanted():
+                self._host.spawn(self._report_hotlist())
+            case Welcomed(welcome):
+                self._welcomed(welcome)
+            case ClockSample(sample, asked):
+                self._host.clock_sample(sample, asked=asked)
+            case CommandReceived(command, result):
+                self._command(command, result)
+            case Acked(through):
+                self.acked_through = max(self.acked_through, through)
+            case Purge(through, frame):
+                self._host.with_outbox(partial(_back_up, through, frame))
+            case Diverged(seq):
+                self.trouble = _(
+                    "the centre has other records of this device; join it anew with a new ticket"
+                )
+                _log.error("the centre's chain of facts is not ours at %d: a new ticket is needed", seq)
+            case RefusedBy(refused):
+                self.trouble = refusal_text(refused.code)
+                _log.warning("the centre refused: %s", refused.code.name)
+            case Rejected(error):
+                self.rejected_count += 1
+                _log.warning("what the centre sent cannot be used: %s", error)
+            case Lost():
+                pass  # the link's own matter
 
-    async def _apply(self, apply: Apply, downlink: NodeDownlink) -> None:
-        await self._configuration.apply(apply, downlink)
+    async def _apply(self, apply: Apply) -> None:
+        await self._configuration.apply(apply, self._downlink)
         self.wake()
 
-    async def _report_hotlist(self, downlink: NodeDownlink) -> None:
-        downlink.report_hotlist(await self._configuration.hotlist())
+    async def _report_hotlist(self) -> None:
+        self._downlink.report_hotlist(await self._configuration.hotlist())
         self.wake()
 
     def _welcomed(self, welcome: messages.Welcome) -> None:

@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
 from edge.cache.inbox import Job
 from edge.cache.mirror import Mirror
-from edge.cache.recorder import Recorder
+from edge.cache.recorder import AtStart, Recorder
 from edge.configuration import Configuration
 from edge.core.lines import InputLine
 from edge.core.stimuli import (
@@ -32,17 +33,18 @@ from edge.core.stimuli import (
     ViewChanged,
 )
 from edge.core.stimuli import ReaderRecovered as ReaderIsBack
-from edge.effects import Effects, Outputs
+from edge.effects import Effects
 from edge.health import Machine
 from edge.reader.base import CardPresented, CardReader, Event, ReaderFault, ReaderRecovered, SeveralCards
-from edge.reader_worker import ReaderWorker
+from edge.reader.worker import ReaderWorker
+from edge.relay.base import Board
 from edge.release import VERSION
 from edge.roles.base import Role
 from edge.timekeeper import Saved, Timekeeper
 from edge.upkeep import Upkeep
 from edge.watchdog import Notifier, Watchdog
 from protocol.decide import Presentation
-from protocol.facts import Body, BootFact, ConfigFact, Entry, decode_body
+from protocol.facts import Body, BootFact, ConfigFact, decode_body
 from protocol.records import Revisions
 from protocol.view import View
 
@@ -50,19 +52,6 @@ TICK_S: Final = 1.0
 STORAGE_STOP_S: Final = 0.6
 READER_STOP_S: Final = 0.3
 _log: Final = logging.getLogger(__name__)
-
-
-class Board(Outputs, Protocol):
-    """The wires of the node."""
-
-    def open(self) -> None:
-        """Take the pins, everything at rest."""
-
-    def watch(self, changed: Callable[[InputLine, bool], object]) -> None:
-        """Tell every input's state now and whenever it changes, debounced; from any thread."""
-
-    def close(self) -> None:
-        """Everything at rest, pins given back; may be called twice and in any state."""
 
 
 class Service(Protocol):
@@ -83,8 +72,8 @@ class Parts:
     configuration: Configuration
     recorder: Callable[[Callable[..., object], Any], Recorder]
     """Makes the recorder from ``post`` and ``listener``."""
-    outbox_start: Callable[[], tuple[tuple[Entry, ...], Mapping[str, bytes], bool, str]]
-    """Unfinished intents, kept values, whether the last run ended well, and what was put aside; before the thread owns it."""
+    outbox_start: Callable[[], AtStart]
+    """Opens the outbox, before the storage thread owns it."""
     board: Board
     readers: Mapping[int, CardReader]
     role: Role[Any]
@@ -105,7 +94,7 @@ class Node:
         self.keeper = parts.keeper
         self.configuration = parts.configuration
         self.workers = {
-            unit: ReaderWorker(unit, reader, self._from_reader_thread, self._thread_broke)
+            unit: ReaderWorker(reader, partial(self._post, self._take_events, unit), name=f"reader {unit}")
             for unit, reader in parts.readers.items()
         }
         self.upkeep = Upkeep(parts.keeper, parts.machine, self.deliver, self._save_clock)
@@ -147,15 +136,17 @@ class Node:
         return 0 if self.error is None else 1
 
     def _start(self) -> None:
-        unfinished, kept, ended_well, put_aside = self.parts.outbox_start()
+        start = self.parts.outbox_start()
         clock_news = self.keeper.start()
         self.recorder.start()
-        self.record(BootFact(self.parts.boot_id, VERSION, self.keeper.floor_ms(), not ended_well))
-        self.upkeep.begin(self.effects, self.mirror, clock_news, put_aside)
+        self.record(BootFact(self.parts.boot_id, VERSION, self.keeper.floor_ms(), not start.ended_well))
+        self.upkeep.begin(self.effects, self.mirror, clock_news, start.put_aside)
         self.parts.board.open()
         self.effects.light_up(list(self.workers))
-        bodies = ((entry.fact.seq, decode_body(entry.fact)) for entry in unfinished)
-        self.deliver(Started(tuple((seq, body) for seq, body in bodies if body is not None), dict(kept)))
+        bodies = ((entry.fact.seq, decode_body(entry.fact)) for entry in start.unfinished)
+        self.deliver(
+            Started(tuple((seq, body) for seq, body in bodies if body is not None), dict(start.kept))
+        )
         self.parts.board.watch(self._from_board_thread)
         for worker in self.workers.values():
             worker.start()
@@ -194,9 +185,9 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for worker in self.workers.values():
+        for unit, worker in self.workers.items():
             if not worker.stop(READER_STOP_S):
-                _log.error("reader %d did not end", worker.unit)
+                _log.error("reader %d did not end", unit)
         self._save_clock()
         if not self.recorder.stop(STORAGE_STOP_S):
             _log.error("storage did not end: what it has not committed is lost")
@@ -228,10 +219,6 @@ class Node:
         except RuntimeError:
             _log.debug("the loop has ended: %r is not told", callback)
 
-    def _thread_broke(self, unit: int, error: BaseException) -> None:
-        _log.critical("reader %d: %r", unit, error)
-        self._post(self.fail, error)
-
     # -- the role -----------------------------------------------------------------------------------------------
 
     def deliver(self, stimulus: Stimulus) -> None:
@@ -260,11 +247,14 @@ class Node:
 
     # -- readers and board --------------------------------------------------------------------------------------
 
-    def _from_reader_thread(self, unit: int, event: Event) -> None:
-        self._post(self.reader_told, unit, event)
+    def _take_events(self, unit: int) -> None:
+        worker = self.workers[unit]
+        for event in worker.take():
+            self._reader_told(unit, event)
+        if worker.error is not None:
+            self.fail(worker.error)
 
-    def reader_told(self, unit: int, event: Event) -> None:
-        """A reader's event, on the loop."""
+    def _reader_told(self, unit: int, event: Event) -> None:
         match event:
             case CardPresented():
                 self.deliver(CardShown(unit, (_presentation(event),)))
@@ -287,7 +277,7 @@ class Node:
         self.deliver(InputChanged(line, active))
 
     def _progress(self) -> Mapping[str, int]:
-        return {f"reader {unit}": worker.poll_count for unit, worker in self.workers.items()}
+        return {f"reader {unit}": worker.heartbeat for unit, worker in self.workers.items()}
 
     def _tick(self) -> None:
         self._loop.call_later(TICK_S, self._tick)

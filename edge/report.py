@@ -17,12 +17,12 @@ class Report:
     """``protocol.node_peer.NodeStatus`` of a running node, and more."""
 
     software = VERSION
+    boot = 0
+    """Number of this start of the program; set before the centre is told."""
 
-    def __init__(self, node: Node, name: str, boot: int, free_mib: Callable[[], int]) -> None:
+    def __init__(self, node: Node, name: str) -> None:
         self._node = node
         self._name = name
-        self.boot = boot
-        self._free_mib = free_mib
         self.acked_through: Callable[[], int] = lambda: 0
         """The last fact that the centre is known to hold."""
         self.link: Callable[[], dict[str, Any]] = lambda: {"state": "off"}
@@ -38,7 +38,7 @@ class Report:
         points = node.configuration.view.points()
         return Health(
             storage_usable=node.upkeep.storage_usable,
-            storage_free_mib=self._free_mib(),
+            storage_free_mib=node.recorder.free_bytes // (1024 * 1024),
             unsent_count=max(0, node.mirror.last_seq - self.acked_through()),
             readers=tuple((point, self._reader_state(row.reader)) for point, row in points.items()),
             temperature_c=node.parts.machine.temperature_c,
@@ -78,7 +78,7 @@ class Report:
             "name": self._name,
             "software": VERSION,
             "uptime_s": node.upkeep.uptime_s(),
-            "boot": self.boot,
+            "boot": node.mirror.boot,
             "node_epoch": node.mirror.node_epoch,
             "clock": {
                 "trust": node.keeper.trust.name.lower(),
@@ -96,7 +96,7 @@ class Report:
             },
             "storage": {
                 "state": node.upkeep.storage_state.value,
-                "free_mib": self._free_mib(),
+                "free_mib": node.recorder.free_bytes // (1024 * 1024),
                 "last_seq": node.mirror.last_seq,
                 "first_seq": node.mirror.first_seq,
                 "acked_through": self.acked_through(),

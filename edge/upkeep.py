@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from edge.cache.inbox import Job, JobDone
 from edge.cache.mirror import Mirror
 from edge.cache.storage_state import NEXT, Storage, StorageEvent, StorageNews
 from edge.core.alarms import cleared, moment, raised
@@ -18,6 +19,7 @@ from protocol.facts import Alarm, ClockFact, Entry
 
 LOOK_EVERY_TICKS: Final = 10
 SAVE_EVERY_TICKS: Final = 3_600
+PROVE_SLICE: Final = 200
 UNTRUSTED_ALARM_MS: Final = 120_000
 """A clock that is not set this long after the start is told to the centre; most are set within seconds."""
 
@@ -130,6 +132,18 @@ class Upkeep:
                 self._damaged(detail)
             case StorageNews.LOST:
                 self._effects.perform(moment(Alarm.STORAGE_UNUSABLE, 0, f"{detail} facts lost"))
+
+    def prove(self, with_outbox: Callable[[Job, JobDone], None]) -> None:
+        """Read every kept fact and check the chain, a slice at a time; for the night. Damage is found by the recorder."""
+
+        def slice_from(after_seq: int) -> None:
+            with_outbox(lambda outbox: outbox.read(after_seq, PROVE_SLICE), checked)
+
+        def checked(entries: Any, error: Exception | None) -> None:
+            if error is None and entries:
+                slice_from(entries[-1].fact.seq)
+
+        slice_from(0)
 
     def commit_overdue(self) -> None:
         """A commit has not come back within its limit."""

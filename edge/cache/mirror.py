@@ -35,6 +35,8 @@ class Mirror:
         self.ready = ready
         self.is_loaded = False
         self.node_epoch = 0
+        self.boot = 0
+        """Number of this start of the program."""
         self.first_seq = 1
         self.last_seq = 0
         self._hashes = bytearray(CHAIN_START)
@@ -48,7 +50,7 @@ class Mirror:
             if error is not None:
                 _log.warning("the outbox cannot be read: %s", error)
                 return
-            self.node_epoch, self.first_seq, hashes, entries = result
+            self.node_epoch, self.boot, self.first_seq, hashes, entries = result
             self._hashes = bytearray(hashes)
             self.last_seq = self.first_seq + len(hashes) // HASH_LENGTH - 2
             self._entries = {entry.fact.seq: entry for entry in entries}
@@ -125,5 +127,6 @@ class Mirror:
         self._call(lambda outbox: outbox.read(after_seq, AHEAD_MAX), fetched)
 
 
-def _everything(outbox: Outbox) -> tuple[int, int, bytes, list[Entry]]:
-    return outbox.node_epoch, outbox.first_seq, outbox.hashes(), outbox.read(outbox.acked_through, AHEAD_MAX)
+def _everything(outbox: Outbox) -> tuple[int, int, int, bytes, list[Entry]]:
+    waiting = outbox.read(outbox.acked_through, AHEAD_MAX)
+    return outbox.node_epoch, outbox.boot, outbox.first_seq, outbox.hashes(), waiting

@@ -16,12 +16,12 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge.cache.drafts import Draft
-from edge.cache.errors import CacheError, CorruptedError, StorageFullError
+from edge.cache.errors import CacheError, CorruptedError, StorageError, StorageFullError
 from edge.cache.inbox import GROUP_MAX, Done, Inbox, Job, JobDone, Waiting
 from edge.cache.outbox import PURGE_SLICE, Outbox
 from edge.cache.reserve import LOW_BYTES, Reserve
@@ -55,6 +55,8 @@ class Recorder:
         self._post = post
         self._listener = listener
         self._held_max = held_max
+        self.free_bytes = 0
+        """Free space on the medium, as of the last look."""
         self._inbox = Inbox()
         self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
         # the thread's own
@@ -247,7 +249,7 @@ class Recorder:
         if now - self._space_checked_at < SPACE_CHECK_S:
             return
         self._space_checked_at = now
-        free = self._reserve.free_bytes()
+        self.free_bytes = free = self._reserve.free_bytes()
         if free < LOW_BYTES:
             self._now_low(f"{free // 1024} KiB free")
             return
@@ -292,16 +294,29 @@ def _prefer_this_thread() -> None:
         _log.debug("the storage thread has ordinary priority")
 
 
-def open_outbox(path: Path, outbox: Outbox) -> Path | None:
-    """Open the outbox at start; a damaged one is put aside. The name it was kept under, or None.
+@dataclass(frozen=True, slots=True)
+class AtStart:
+    """What the outbox said when a run began. ``put_aside``: the name of a damaged one that was replaced, or empty."""
 
-    :raises StorageError: the medium cannot be used at all.
-    """
+    unfinished: tuple[Entry, ...] = ()
+    kept: Mapping[str, bytes] = field(default_factory=dict)
+    ended_well: bool = True
+    put_aside: str = ""
+
+
+def open_at_start(outbox: Outbox) -> AtStart:
+    """Open the outbox before the thread owns it. A damaged one is put aside; a medium that does not answer is tried later."""
+    put_aside = ""
     try:
-        outbox.open()
-    except CorruptedError as error:
-        _log.error("%s is damaged: %s", path.name, error)
-        kept = outbox.set_aside("damaged")
-        outbox.open()
-        return kept
-    return None
+        try:
+            outbox.open()
+        except StorageError:
+            raise
+        except CacheError as error:
+            _log.error("%s is damaged: %s", outbox.path.name, error)
+            put_aside = outbox.set_aside("damaged").name
+            outbox.open()
+    except CacheError as error:
+        _log.error("%s cannot be used: %s", outbox.path.name, error)
+        return AtStart()
+    return AtStart(tuple(outbox.unfinished), dict(outbox.kept), outbox.ended_well, put_aside)

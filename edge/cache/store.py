@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.cache.database import (
     Opener,
@@ -35,11 +35,13 @@ from edge.cache.database import (
 from edge.cache.disk_cards import ALL_CARDS, DiskCards
 from edge.cache.errors import CacheError, CorruptedError, RefusedError, StorageDeadError, StorageError
 from edge.cache.schema import CONFIG_MODELS, TABLE_OF
-from protocol.downlink import Apply, StreamRows
 from protocol.errors import ProtocolError
 from protocol.ids import HASH_LENGTH, CardKey, Stream
 from protocol.records import CardRow, Change, Digest, Kind, Revisions, decode_row
 from protocol.view import PackedCards, View
+
+if TYPE_CHECKING:  # it brings cryptography along, which the first decision does without
+    from protocol.downlink import Apply, StreamRows
 
 _EMPTY: Final = bytes(HASH_LENGTH)
 _NOTE: Final = "INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)"

@@ -6,14 +6,15 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge.cache.database import Opener, plain_opener
 from edge.cache.outbox import Outbox
-from edge.cache.recorder import Recorder, open_outbox
+from edge.cache.recorder import Recorder, open_at_start
 from edge.cache.reserve import Reserve
 from edge.cache.store import ConfigStore
 from edge.clock import FakeTime, MachineTime
@@ -56,6 +57,12 @@ class HandBoard:
 
     def press(self, line: InputLine, active: bool) -> None:
         self._changed(line, active)
+
+    def is_on(self, line: OutputLine) -> bool:
+        return self.lines.get(line, False)
+
+    def rest(self) -> None:
+        self.lines.clear()
 
     def close(self) -> None:
         self.closings += 1
@@ -154,14 +161,8 @@ class Site:
         configuration = Configuration(store, self.executor, self.time.boottime_ms)
         configuration.open()
         keeper = Timekeeper(self.time, self.saved, configuration.issued_at_ms)
-        kept_as = open_outbox(outbox.path, outbox)
-        unfinished, kept, ended_well = tuple(outbox.unfinished), dict(outbox.kept), outbox.ended_well
-
         if trusted and isinstance(self.time, FakeTime):
             self.time.ntp = 10
-
-        def start() -> tuple[Any, Mapping[str, bytes], bool, str]:
-            return unfinished, kept, ended_well, kept_as.name if kept_as else ""
 
         return Parts(
             keeper=keeper,
@@ -169,7 +170,7 @@ class Site:
             recorder=lambda post, listener: Recorder(
                 outbox, Reserve(self.directory / "reserve"), post, listener
             ),
-            outbox_start=start,
+            outbox_start=partial(open_at_start, outbox),
             board=HandBoard(),
             readers={unit: HandReader() for unit in range(1, readers + 1)},
             role=role or PlainRole(),

@@ -238,7 +238,7 @@ async def test_an_untrusted_clock_is_an_alarm_after_two_minutes_until_it_is_set(
 async def test_a_reader_that_hangs_withholds_the_watchdog(site: Site) -> None:
     async with Running(site.parts()) as running:
         watchdog = running.node._watchdog
-        await running.until(lambda: running.node.workers[1].poll_count > 0)
+        await running.until(lambda: running.node.workers[1].heartbeat > 0)
         running.reader.hold.clear()
         await running.until(lambda: not watchdog.feed() or not watchdog.feed())
         assert watchdog.stuck == ("reader 1",)

@@ -1,0 +1,295 @@
+"""The node's program: reads ``node.toml``, builds everything, runs it. The only place that makes real objects.
+
+Nothing is imported before it is needed: the first decision comes before network, scheduler and cryptography.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge.config import NodeConfig, load
+from edge.errors import EdgeError
+from edge.i18n import _, language_of, use_language
+from edge.table_reader import ConfigError
+
+if TYPE_CHECKING:
+    from edge.clock import MachineTime
+    from edge.config import ReaderConfig
+    from edge.emulated import Emulation
+    from edge.node import Node, Parts, Service
+    from edge.reader.base import CardReader
+    from edge.relay.base import Board
+
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a thread may keep the interpreter: a big snapshot being unpacked must not hold up a swipe."""
+DEFAULT_CONFIG: Final = Path("/boot/firmware/onecard/node.toml")
+EXIT_REFUSED: Final = 2
+_log: Final = logging.getLogger("edge")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command ``onecard-edge``; its exit code."""
+    use_language(language_of())
+    parser = argparse.ArgumentParser(prog="onecard-edge", description=_("A node of the one-card system"))
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("run", _("run the node")),
+        ("status", _("show how the running node is")),
+        ("enrol", _("join the centre with the ticket, and end")),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=_("path of node.toml"))
+        command.add_argument("--verbose", action="store_true", help=_("log more"))
+        if name == "status":
+            command.add_argument("--json", action="store_true", help=_("as JSON, for programs"))
+        if name == "enrol":
+            command.add_argument(
+                "--ticket", default="", help=_("the ticket, instead of the one in node.toml")
+            )
+    chosen = parser.parse_args(arguments)
+    _set_up_logging(verbose=chosen.verbose)
+    try:
+        config = load(chosen.config)
+        if config.language:
+            use_language(config.language)
+        for warning in config.warnings:
+            print(warning, file=sys.stderr)
+        match chosen.command:
+            case "run":
+                return run(config)
+            case "status":
+                return show_status(config, as_json=chosen.json)
+            case _enrol:
+                return enrol(config, chosen.ticket)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return EXIT_REFUSED
+    except EdgeError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _set_up_logging(*, verbose: bool) -> None:
+    stamped = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format=stamped + "%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+# -- run ----------------------------------------------------------------------------------------------------------
+
+
+class AlreadyRunning(EdgeError):
+    """Another process is this node already."""
+
+
+def _leave_out_other_databases() -> None:
+    """peewee imports the drivers of every database that it finds; a node has SQLite only, and 17 MiB to save."""
+    for driver in ("psycopg", "psycopg2", "pymysql", "MySQLdb"):
+        sys.modules.setdefault(driver, None)  # type: ignore[arg-type]  # None makes the import fail
+
+
+def run(config: NodeConfig) -> int:
+    """Run the node until it is told to end."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    _leave_out_other_databases()
+    from edge.node import Node
+    from edge.relay.guard import RestGuard
+
+    with _only_one(config.data_dir):
+        parts, take_away = build(config)
+        try:
+            with RestGuard(parts.board):
+                code = asyncio.run(_run_until_signal(Node(parts)))
+        finally:
+            take_away()
+    logging.shutdown()
+    if any(thread.is_alive() and not thread.daemon for thread in threading.enumerate()[1:]):
+        os._exit(code)  # a medium that does not answer must not keep a node from being started anew
+    return code
+
+
+async def _run_until_signal(node: Node) -> int:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.stop)
+    return await node.run()
+
+
+class _only_one:
+    """A lock on the data directory: two processes with one identity would fork the chain of facts."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._handle = -1
+
+    def __enter__(self) -> None:
+        try:
+            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._handle = os.open(self._data_dir, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(_("this node is running already (%(path)s)", path=self._data_dir)) from None
+        except OSError as error:
+            raise EdgeError(
+                _("%(path)s cannot be used: %(error)s", path=self._data_dir, error=error.strerror)
+            ) from error
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
+
+
+def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
+    """Everything a node is made of, nothing of it started; and what takes away what runs in other processes."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from edge.cache.outbox import Outbox
+    from edge.cache.recorder import Recorder, open_at_start
+    from edge.cache.reserve import Reserve
+    from edge.cache.store import ConfigStore
+    from edge.clock import SystemTime
+    from edge.clock_file import ClockFile
+    from edge.configuration import Configuration
+    from edge.node import Parts
+    from edge.roles.door import DoorRole
+    from edge.timekeeper import Timekeeper
+
+    time: MachineTime = SystemTime()
+    emulation: Emulation | None = None
+    board: Board
+    if config.emulator is not None:
+        from edge.emulated import Emulation
+
+        emulation = Emulation(config, time)
+        time, board, readers = emulation.time, emulation.board, emulation.readers()
+    else:
+        board = _board(config)
+        readers = {reader.unit: _reader(reader, board) for reader in config.readers}
+    executor = ThreadPoolExecutor(1, "configuration")
+    outbox = Outbox(config.data_dir / "outbox.db")
+    configuration = Configuration(ConfigStore(config.data_dir / "config.db"), executor, time.boottime_ms)
+    configuration.open()
+    clock_file = ClockFile(config.data_dir / "clock.json")
+
+    async def services(node: Node) -> list[Service]:
+        from edge.services import services_of
+
+        return await services_of(node, config, outbox, time, emulation)
+
+    parts = Parts(
+        keeper=Timekeeper(time, clock_file.load(), configuration.issued_at_ms),
+        configuration=configuration,
+        recorder=lambda post, listener: Recorder(
+            outbox, Reserve(config.data_dir / "reserve"), post, listener
+        ),
+        outbox_start=partial(open_at_start, outbox),
+        board=board,
+        readers=readers,
+        role=DoorRole(),
+        executor=executor,
+        save_clock=clock_file.save,
+        boot_id=time.boot_id(),
+        services=services,
+    )
+    return parts, emulation.close if emulation is not None else _nothing
+
+
+def _nothing() -> None:
+    """A real node runs in one process."""
+
+
+def _board(config: NodeConfig) -> Board:
+    from edge.relay.board import load as load_profile
+
+    if config.board == "simulated":
+        raise ConfigError([_("board: a node without [emulator] needs the profile of its board")])
+    profile = load_profile(config.board)
+    try:
+        from edge.relay.gpio import GpioBoard
+    except (ImportError, RuntimeError) as error:
+        raise EdgeError(_("the pins cannot be reached: %(error)s", error=error)) from error
+    return GpioBoard(profile)
+
+
+def _reader(config: ReaderConfig, board: Board) -> CardReader:
+    from edge.core.lines import OutputLine, OutputRole
+    from edge.reader.base import MonotonicTicks, Transport
+    from edge.reader.reader import Mfrc522Reader
+
+    line = OutputLine(OutputRole.READER_RESET, config.unit)
+    pin = next((output.pin for output in board.profile.outputs if output.line == line), None)
+    bus: Transport
+    if config.bus == "uart":
+        from edge.reader.bus_uart import UartBus
+
+        bus = UartBus(config.port, config.speed_hz) if config.speed_hz else UartBus(config.port)
+    else:
+        from edge.reader.bus_spi import SPEED_HZ, SpiBus
+
+        if pin is None:
+            raise ConfigError(
+                [
+                    _(
+                        "board %(board)s has no reset line for reader %(unit)s",
+                        board=board.profile.name,
+                        unit=config.unit,
+                    )
+                ]
+            )
+        bus = SpiBus(config.bus_number, config.device, pin, config.speed_hz or SPEED_HZ)
+    return Mfrc522Reader(bus, MonotonicTicks(), partial(board.set, line) if pin is not None else None)
+
+
+# -- the other commands -------------------------------------------------------------------------------------------
+
+
+def show_status(config: NodeConfig, *, as_json: bool) -> int:
+    """Ask the running node and print what it says."""
+    from edge.status import ask
+    from edge.status_text import lines
+
+    status = ask(config.status_socket)
+    if as_json:
+        print(json.dumps(status, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(lines(status)))
+    return 0
+
+
+def enrol(config: NodeConfig, ticket: str) -> int:
+    """Join the centre now; for an installer who wants to see it happen."""
+    _leave_out_other_databases()
+    from edge.config import parse_ticket
+    from edge.enrol_now import enrol_now
+
+    try:
+        chosen = parse_ticket(ticket) if ticket else config.ticket
+    except ValueError:
+        chosen = None
+    if chosen is None:
+        raise ConfigError([_("ticket: not a ticket, or cut short; copy it whole from the centre")])
+    if not config.centre:
+        raise ConfigError([_("%(key)s is missing", key="centre")])
+    with _only_one(config.data_dir):
+        member = asyncio.run(enrol_now(config, chosen, lambda text: print(text, file=sys.stderr)))
+    print(_("joined as %(name)s, number %(epoch)s", name=member.node, epoch=member.node_epoch))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Readers whose chip is emulated: in this process under the real SPI driver, or in another one behind a serial line."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from edge.config import ReaderConfig
+from edge.errors import EdgeError
+from edge.reader.base import CardReader, MonotonicTicks
+from edge.reader.emulator import spi
+from edge.reader.emulator.bus import EmulatorBus
+from edge.reader.emulator.chip import Chip
+from edge.reader.emulator.clock import RealTimeClock
+from edge.reader.emulator.control import handle
+from edge.reader.emulator.field import Field
+from edge.reader.reader import Mfrc522Reader
+
+RESET_PIN_BASE: Final = 4
+"""Emulated reset pins, one per reader; they only have to differ."""
+UART_BAUD: Final = 115_200
+ANSWER_S: Final = 5.0
+
+
+class EmulatedReader(Protocol):
+    """A reader, and the hands that put cards before it."""
+
+    reader: CardReader
+
+    def do(self, command: dict[str, Any]) -> dict[str, Any]:
+        """One command of ``reader.emulator.control``; its answer. May wait for another process."""
+
+    def close(self) -> None:
+        """Take it away."""
+
+
+class InProcess:
+    """A chip here, under the real ``mfrc522`` package (bus ``spi``) or without a wire (bus ``emulator``)."""
+
+    def __init__(self, config: ReaderConfig, chip: Chip) -> None:
+        self._chip = chip
+        bus: Any
+        if config.bus == "spi":
+            from edge.reader.bus_spi import SPEED_HZ, SpiBus
+
+            wiring = wiring_of(config, chip)
+            assert wiring.reset_pin is not None
+            bus = SpiBus(wiring.bus, wiring.device, wiring.reset_pin, config.speed_hz or SPEED_HZ)
+        else:
+            from edge.reader.bus_direct import DirectTransport
+
+            bus = DirectTransport(EmulatorBus(chip))
+        self.reader: CardReader = Mfrc522Reader(bus, MonotonicTicks(), chip.hold_reset)
+
+    def do(self, command: dict[str, Any]) -> dict[str, Any]:
+        """See ``EmulatedReader``."""
+        return handle(command, self._chip.field, self._chip)
+
+    def close(self) -> None:
+        """Nothing to take away."""
+
+
+class OverUart:
+    """A chip in a process of its own, behind a pseudo-terminal."""
+
+    def __init__(self, config: ReaderConfig, folder: Path) -> None:
+        from edge.reader.bus_uart import UartBus
+
+        link = folder / f"uart-{config.unit}"
+        command = [
+            sys.executable,
+            "-m",
+            "edge.reader.emulator",
+            "uart",
+            "--link",
+            str(link),
+            "--control",
+            "0",
+        ]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1])
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise EdgeError(f"the emulator of reader {config.unit} did not start")
+        self._port = int(json.loads(line)["control"])
+        self.reader: CardReader = Mfrc522Reader(
+            UartBus(str(link), config.speed_hz or UART_BAUD), MonotonicTicks()
+        )
+
+    def do(self, command: dict[str, Any]) -> dict[str, Any]:
+        """See ``EmulatedReader``."""
+        try:
+            with (
+                socket.create_connection(("127.0.0.1", self._port), ANSWER_S) as sock,
+                sock.makefile("rwb") as file,
+            ):
+                file.write(json.dumps(command).encode() + b"\n")
+                file.flush()
+                answer: dict[str, Any] = json.loads(file.readline())
+        except (OSError, ValueError) as error:
+            return {"ok": False, "error": f"the emulator does not answer: {error}"}
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.terminate()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+def wiring_of(config: ReaderConfig, chip: Chip) -> spi.Wiring:
+    """Where the emulated chip of a reader is connected: each at a device of its own unless the configuration says more."""
+    device = config.device or config.unit - 1
+    return spi.Wiring(chip, config.bus_number, device, RESET_PIN_BASE + config.unit)
+
+
+def emulated_readers(configs: tuple[ReaderConfig, ...], folder: Path) -> dict[int, EmulatedReader]:
+    """Every reader of the configuration, emulated; replaces ``spidev`` and ``RPi.GPIO`` for this process."""
+    chips = {config.unit: Chip(Field(RealTimeClock())) for config in configs if config.bus != "uart"}
+    wirings = [wiring_of(config, chips[config.unit]) for config in configs if config.bus == "spi"]
+    if wirings:
+        spi.install(*wirings)
+    return {
+        config.unit: OverUart(config, folder)
+        if config.bus == "uart"
+        else InProcess(config, chips[config.unit])
+        for config in configs
+    }

@@ -1,0 +1,212 @@
+"""The node's place at its centre: joins with a ticket when it has to, then keeps the link. A ``Service`` of the node.
+
+Until it has joined (or without any centre) the doors work by what is stored; that is nothing on a new node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from edge.cache.errors import CacheError
+from edge.cache.outbox import Outbox
+from edge.config import NodeConfig
+from edge.correspondence import Correspondence
+from edge.enrol import EnrolError, Enrolment, board_of_this_machine, join, settle
+from edge.files import FileError
+from edge.i18n import _
+from edge.identity import IdentityFiles, Member, peer_identity
+from edge.link.link import Link, LinkConfig, Route, send_enrol
+from edge.node import Node
+from edge.report import Report
+from protocol.decide import Trust
+from protocol.downlink import NodeDownlink
+from protocol.node_peer import NodePeer
+
+RETRY_S: Final = 5.0
+
+
+class Membership:
+    """See the module."""
+
+    def __init__(self, node: Node, config: NodeConfig, outbox: Outbox, report: Report) -> None:
+        """:param outbox: belongs to the storage thread; only what does not change is read here."""
+        self._node = node
+        self._config = config
+        self._outbox = outbox
+        self._report = report
+        self._files = IdentityFiles(config.data_dir)
+        self._link_config = LinkConfig(config.centre, config.ca_pem)
+        self._correspondence: Correspondence | None = None
+        self._problem = ""
+        self._network_up = True
+        self._task: asyncio.Task[None] | None = None
+        self.link: Link | None = None
+        """Once the node has joined."""
+
+    async def start(self) -> None:
+        """Begin; joining and connecting go on beside."""
+        self._report.link = self.status
+        self._report.acked_through = self.acked_through
+        self._task = self._node.spawn(self._run())
+
+    async def stop(self) -> None:
+        """Let go of the centre."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        through = self.acked_through()
+        self._node.recorder.call(lambda outbox: outbox.acknowledge(min(through, outbox.last_seq)))
+
+    def acked_through(self) -> int:
+        """The last fact that the centre is known to hold."""
+        return self._correspondence.acked_through if self._correspondence else 0
+
+    def sync_now(self) -> None:
+        """Ask the centre at once."""
+        if self.link is not None:
+            self.link.sync_now()
+
+    @property
+    def network_up(self) -> bool:
+        """The switch of the demo."""
+        return self._network_up
+
+    @network_up.setter
+    def network_up(self, up: bool) -> None:
+        self._network_up = up
+        if self.link is not None:
+            self.link.network_up = up
+
+    def status(self) -> dict[str, Any]:
+        """How the connection is."""
+        if self.link is None:
+            return {"state": "not_enrolled", "detail": self._problem}
+        state, trouble = self.link.state, self._correspondence.trouble if self._correspondence else ""
+        return {
+            "state": "offline" if state.route is Route.NONE else "online",
+            "route": state.route.value,
+            "url": state.url,
+            "detail": trouble or state.problem or self._problem,
+            "rejected": self._correspondence.rejected_count if self._correspondence else 0,
+        }
+
+    # -- the one task -------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        member = await self._join_if_needed()
+        is_settled = await self._settle(member)
+        await self._load_mirror()
+        node = self._node
+        self._report.boot = node.mirror.boot
+        downlink = NodeDownlink(
+            member.scope, node.configuration.revisions, node.configuration.digests, jitter=random.random()
+        )
+        peer = NodePeer(
+            peer_identity(member, self._files.key()),
+            self._report,
+            downlink,
+            node.mirror,
+            os.urandom,
+            jitter=random.random(),
+        )
+        self._correspondence = Correspondence(_Host(node, self._files), node.configuration, member, downlink)
+        if not is_settled:
+            peer.uplink.refused()
+            node.upkeep.trouble.setdefault("outbox", "outbox.db")
+        self.link = Link(
+            self._link_config,
+            peer,
+            self._correspondence.handle,
+            node.keeper.boottime_ms,
+            self._clock_is_trusted,
+            random.random,
+        )
+        self.link.network_up = self._network_up
+        self._correspondence.wake = node.upkeep.wake_link = node.mirror.ready = self.link.wake
+        await self.link.run()
+
+    async def _join_if_needed(self) -> Member:
+        member = self._member()
+        ticket = self._config.ticket
+        while ticket is None and member is None:
+            self._problem = _("no ticket in node.toml; make one at the centre")
+            await asyncio.Event().wait()
+        if ticket is None or (member is not None and member.ticket_id == ticket.ticket_id):
+            assert member is not None
+            return member
+        enrolment = Enrolment(self._config.name, ticket, self._files, board_of_this_machine())
+        try:
+            member = await join(enrolment, self._outbox, self._send, asyncio.sleep, self._tell, random.random)
+        except EnrolError as error:
+            self._tell(str(error))
+            if member is None:
+                await asyncio.Event().wait()  # only another ticket helps; the doors go on
+            assert member is not None
+        return member
+
+    def _member(self) -> Member | None:
+        try:
+            return self._files.member()
+        except FileError as error:
+            self._tell(str(error))
+            return None
+
+    async def _send(self, frame: bytes) -> bytes:
+        if not self._network_up:
+            raise OSError(_("the network is switched off"))
+        return await send_enrol(self._link_config, frame, clock_is_trusted=self._clock_is_trusted())
+
+    def _tell(self, text: str) -> None:
+        self._problem = text
+
+    async def _settle(self, member: Member) -> bool:
+        while True:
+            result, error = await self._in_storage(lambda outbox: settle(outbox, member))
+            if error is None:
+                return bool(result)
+            assert isinstance(error, CacheError), error
+            self._tell(str(error))
+            await asyncio.sleep(RETRY_S)
+
+    async def _load_mirror(self) -> None:
+        while not self._node.mirror.is_loaded or self._node.mirror.node_epoch != self._outbox.node_epoch:
+            loaded = asyncio.Event()
+            self._node.mirror.load(loaded.set)
+            try:
+                await asyncio.wait_for(loaded.wait(), RETRY_S)
+            except TimeoutError:
+                continue
+
+    async def _in_storage(self, job: Callable[[Outbox], Any]) -> tuple[Any, Exception | None]:
+        answered: asyncio.Future[tuple[Any, Exception | None]] = asyncio.get_running_loop().create_future()
+
+        def done(result: Any, error: Exception | None) -> None:
+            if not answered.done():
+                answered.set_result((result, error))
+
+        self._node.recorder.call(job, done)
+        return await answered
+
+    def _clock_is_trusted(self) -> bool:
+        return self._node.keeper.trust >= Trust.HOLDOVER
+
+
+class _Host:
+    """``edge.correspondence.Host`` of a node."""
+
+    def __init__(self, node: Node, files: IdentityFiles) -> None:
+        self._node = node
+        self._files = files
+        self.deliver = node.deliver
+        self.record = node.record
+        self.with_outbox = node.with_outbox
+        self.clock_sample = node.upkeep.clock_sample
+        self.spawn = node.spawn
+
+    def save_member(self, member: Member) -> None:
+        """Keep what the centre said about itself, off the loop."""
+        self._node.parts.executor.submit(self._files.save_member, member)

@@ -1,0 +1,58 @@
+"""What runs beside the doors, made once the first decision is possible: status socket, control line, centre, calendar."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from edge.cache.outbox import Outbox
+from edge.clock import MachineTime
+from edge.config import NodeConfig
+from edge.node import Node, Service
+from edge.report import Report
+from edge.status import StatusServer
+
+if TYPE_CHECKING:
+    from edge.emulated import Emulation
+
+_log: Final = logging.getLogger(__name__)
+
+
+async def services_of(
+    node: Node, config: NodeConfig, outbox: Outbox, time: MachineTime, emulation: Emulation | None
+) -> list[Service]:
+    """The services of this node, in the order in which they are to be started."""
+    report = Report(node, config.name)
+    services: list[Service] = [StatusServer(config.status_socket, report.status)]
+    sync_now = _nothing
+    if config.centre:
+        from edge.membership import Membership
+
+        membership = Membership(node, config, outbox, report)
+        services.append(membership)
+        sync_now = membership.sync_now
+        if emulation is not None:
+            emulation.membership = membership
+    if emulation is not None:
+        services.insert(0, emulation)
+
+    from edge.jobs import Jobs
+
+    def nightly() -> None:
+        node.upkeep.prove(node.recorder.call)
+
+    jobs = Jobs(
+        node.keeper,
+        time,
+        lambda: node.configuration.view.calendar.zone,
+        sync_now,
+        nightly,
+        period_s=config.period_s,
+    )
+    node.upkeep.rebuild_jobs = jobs.rebuild
+    services.append(jobs)
+    return services
+
+
+def _nothing() -> None:
+    """There is no centre to sync with."""

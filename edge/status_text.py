@@ -1,0 +1,119 @@
+"""The status of a node in words, for the installer who stands before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edge.i18n import _
+
+
+def lines(status: Mapping[str, Any]) -> list[str]:
+    """What ``Report.status`` means, in the language in use."""
+    storage, configuration = status["storage"], status["configuration"]
+    revisions = configuration["config_epoch"], configuration["restrictions"], configuration["access"]
+    unsent = max(0, storage["last_seq"] - storage["acked_through"])
+    text = [
+        _(
+            "Device %(name)s, release %(software)s, running for %(uptime)s",
+            uptime=_span(status["uptime_s"]),
+            **_pick(status, "name", "software"),
+        ),
+        _("Time: %(trust)s", trust=_trust(status["clock"])),
+        _(
+            "Storage: %(state)s, %(free)s MiB free",
+            state=_storage(storage["state"]),
+            free=storage["free_mib"],
+        ),
+        _(
+            "Records: %(last)s in all, %(unsent)s not yet uploaded, kept from %(first)s on",
+            last=storage["last_seq"],
+            unsent=unsent,
+            first=storage["first_seq"],
+        ),
+        _(
+            "Configuration: revision %(revision)s, %(cards)s cards",
+            revision=".".join(str(number) for number in revisions),
+            cards=configuration["cards"],
+        ),
+        _("Centre: %(state)s", state=_link(status["link"])),
+    ]
+    if configuration["problem"]:
+        text.append(
+            _("Configuration cannot be stored or read: %(problem)s", problem=configuration["problem"])
+        )
+    for reader in status["readers"]:
+        names = ", ".join(reader["points"].values()) or _("not set up at the centre")
+        text.append(
+            _(
+                "Reader %(unit)s (%(names)s): %(state)s, %(chip)s",
+                unit=reader["unit"],
+                names=names,
+                state=_reader(reader["state"]),
+                chip=reader["chip"],
+            )
+        )
+        if reader["fault"] or reader["last_error"]:
+            text.append("    " + (reader["fault"] or reader["last_error"]))
+    for alarm in status["alarms"]:
+        text.append(_("ALARM %(alarm)s at %(where)s %(detail)s", **alarm))
+    for part, detail in status["trouble"].items():
+        text.append(_trouble(part, detail))
+    return text
+
+
+def _pick(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: values[name] for name in names}
+
+
+def _span(seconds: int) -> str:
+    if seconds < 3_600:
+        return _("%(minutes)s min", minutes=seconds // 60)
+    if seconds < 86_400:
+        return _("%(hours)s h %(minutes)s min", hours=seconds // 3_600, minutes=seconds % 3_600 // 60)
+    return _("%(days)s d %(hours)s h", days=seconds // 86_400, hours=seconds % 86_400 // 3_600)
+
+
+def _trust(clock: Mapping[str, Any]) -> str:
+    match clock["trust"]:
+        case "trusted":
+            return _(
+                "trusted (%(source)s, error below %(error)s ms)",
+                source=clock["source"],
+                error=clock["error_ms"],
+            )
+        case "holdover":
+            return _("kept from earlier (error below %(error)s ms)", error=clock["error_ms"])
+        case "floor_only":
+            return _("not trusted; only a time that has passed is known")
+        case _other:
+            return _("unknown")
+
+
+def _storage(state: str) -> str:
+    return {"usable": _("usable"), "slow": _("slow"), "unusable": _("UNUSABLE")}.get(state, state)
+
+
+def _reader(state: str) -> str:
+    return {"working": _("working"), "recovering": _("recovering"), "faulted": _("FAULT")}.get(state, state)
+
+
+def _link(link: Mapping[str, Any]) -> str:
+    match link.get("state"):
+        case "off":
+            return _("none is set up; the node works offline")
+        case "not_enrolled":
+            return _("not joined yet: %(detail)s", detail=link.get("detail") or "-")
+        case "online":
+            return _("connected")
+        case _other:
+            return _("no connection: %(detail)s", detail=link.get("detail") or "-")
+
+
+def _trouble(part: str, detail: str) -> str:
+    if part == "outbox":
+        return _(
+            "The records were damaged and are kept as %(name)s; join the centre anew with a new ticket",
+            name=detail,
+        )
+    return f"{part}: {detail}"
