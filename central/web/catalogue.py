@@ -42,15 +42,9 @@ DEFAULT_LANGUAGE = Language.ZH_HANS
 
 
 def catalogue_files(language: Language, root: Path = ROOT) -> list[Path]:
-    """Every catalogue file of one language: protocol, edge, the centre itself and each of its folders."""
+    """Every catalogue file of one language: protocol, the centre itself and each of its folders."""
     name = f"locale/{language.file_name}.po"
-    patterns = (
-        f"protocol/{name}",
-        f"edge/{name}",
-        f"provisioning/{name}",
-        f"central/{name}",
-        f"central/*/{name}",
-    )
+    patterns = (f"protocol/{name}", f"central/{name}", f"central/*/{name}")
     return sorted(path for pattern in patterns for path in root.glob(pattern))
 
 

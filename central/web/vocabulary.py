@@ -85,12 +85,12 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     ),
     "relay": _states(
         secured=(lazy("Locked"), "lock", "good"),
-        released=(lazy("Released"), "unlock", "info"),
+        released=(lazy("Unlocked"), "unlock", "info"),
         unknown=(lazy("Lock state unknown"), "ring", "idle"),
     ),
     "contact": _states(
-        closed=(lazy("Closed"), "square", "good"),
-        open=(lazy("Open"), "diamond", "info"),
+        closed=(lazy("Door closed"), "square", "good"),
+        open=(lazy("Door open"), "diamond", "info"),
         forced=(lazy("Forced open"), "warning", "bad"),
         held=(lazy("Open too long"), "clock", "warn"),
         absent=(lazy("No door contact"), "slash", "idle"),
