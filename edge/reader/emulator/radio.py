@@ -104,6 +104,9 @@ def listen(
     frame = _Receiver(chip, align, fifo)
     position = 0
     while True:
+        yield start_us + etu_us(1 + position + 1)
+        if superpose(answers, position) is None:
+            break
         group = 4 if position == 0 else 5 if position == 4 else 9
         yield start_us + etu_us(1 + position + group)
         heard = [superpose(answers, position + index) for index in range(group)]
