@@ -89,6 +89,7 @@ def _set_up_logging(*, verbose: bool) -> None:
         format=stamped + "%(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 
 # -- run ----------------------------------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ def _leave_out_other_databases() -> None:
 def run(config: NodeConfig) -> int:
     """Run the node until it is told to end."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    os.umask(0o077)
     _leave_out_other_databases()
     from edge.node import Node
     from edge.relay.guard import RestGuard

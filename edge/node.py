@@ -157,6 +157,7 @@ class Node:
 
     async def _begin_services(self) -> None:
         await self.configuration.load()
+        self.mirror.load()
         if self.parts.services is not None:
             for service in await self.parts.services(self):
                 await service.start()
