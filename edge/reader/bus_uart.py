@@ -221,14 +221,15 @@ class UartBus:
     def _trade(self, data: bytes, count: int) -> bytes:
         line = self._line()
         try:
+            stray_count = line.in_waiting
             line.timeout = ANSWER_S + 20 * len(data) / line.baudrate
             line.write(data)
             answer: bytes = line.read(count)
         except _LINE_ERRORS as error:
             raise BusError(f"{self._port}: {error}") from error
-        if len(answer) != count:
+        if stray_count or len(answer) != count:
             self._flush()
-            raise BusError(f"{self._port}: {len(answer)} bytes came instead of {count}")
+            raise BusError(f"{self._port}: {stray_count + len(answer)} bytes came, not {count}")
         return answer
 
     def _flush(self) -> None:
