@@ -88,6 +88,10 @@ class SlowReader:
 
     # Anticollision
 
+    def _all_home(self) -> None:
+        """A frame that nobody understands: whoever is READY or ACTIVE goes back to IDLE or HALT."""
+        self.send(b"\x00", 7)
+
     def _ask(self, level: int, known: list[int]) -> Heard:
         """SEL and NVB with `known` bits of the UID of this level."""
         whole, rest = divmod(len(known), 8)
@@ -101,6 +105,7 @@ class SlowReader:
         return self.send(with_crc(bytes([(0x93, 0x95, 0x97)[level], 0x70]) + part))
 
     def _climb(self, parts: list[bytes]) -> None:
+        self._all_home()
         assert self.request(), "cards were there a moment ago"
         for level, part in enumerate(parts):
             self.select_part(level, part)
@@ -148,6 +153,7 @@ class SlowReader:
     def find_all(self) -> list[bytes]:
         """The UIDs of all cards in IDLE, each halted after it was found."""
         found = []
+        self._all_home()
         while self.request():
             found.append(self.find_one()[0])
             self.halt()
@@ -155,7 +161,8 @@ class SlowReader:
 
     def select(self, uid: bytes) -> int:
         """Wake the cards and select the one with this UID; its SAK."""
-        assert self.wake_up() or self.wake_up(), "nobody there"
+        self._all_home()
+        assert self.wake_up(), "nobody there"
         pieces = [uid] if len(uid) == 4 else [b"\x88" + uid[:3], uid[3:]]
         if len(uid) == 10:
             pieces = [b"\x88" + uid[:3], b"\x88" + uid[3:6], uid[6:]]

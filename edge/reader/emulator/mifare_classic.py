@@ -139,6 +139,8 @@ class ClassicCard(Card):
     def command(self, frame: Decoded, at_us: int) -> Reply | None:
         if self._challenge is not None:
             return self._third_pass(frame, self._challenge)
+        if frame.bit_count < 8:
+            return None  # a request, or what a forgotten cipher makes of one
         body, check = frame.data[:-2], frame.data[-2:]
         intact = frame.parity_ok and frame.bit_count % 8 == 0 and len(body) >= 1 and crc_a(body) == check
         if not intact:
