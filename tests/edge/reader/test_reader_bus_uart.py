@@ -59,7 +59,7 @@ def test_a_wrong_echo_is_an_error_and_mending_ends_it(process: EmulatorProcess, 
     bus.open()
     process.command(do="fault", fault={"kind": kind, "count": 1})
     with pytest.raises(BusError):
-        bus.write_many([(Reg.WATER_LEVEL, value) for value in (1, 2, 3)])
+        bus.write_many([(Reg.WATER_LEVEL, 1), (Reg.MOD_WIDTH, 0x26), (Reg.T_RELOAD_L, 3)])
     bus.mend()
     bus.write(Reg.WATER_LEVEL, 2)
     assert bus.read(Reg.WATER_LEVEL) == 2
