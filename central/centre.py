@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from central.config import Config
     from central.db import Database
     from central.health import Health
+    from central.security.certificates import Authority
     from central.security.keys import Keys
+    from central.security.passwords import Hasher
 
 
 class Live(Protocol):
@@ -37,7 +39,11 @@ class Centre:
     audit: Audit
     live: Live
     keys: Keys
+    authority: Authority
+    hasher: Hasher
     health: Health
+    restart: Callable[[], None]
+    """End this process in good order and start the same command again (30)."""
 
 
 CENTRE: Final = web.AppKey("centre", Centre)

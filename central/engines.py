@@ -60,7 +60,7 @@ class SqliteEngine(NotesChanges, peewee.SqliteDatabase):
     """SQLite whose pragmas are checked, not hoped for."""
 
     def _add_conn_hooks(self, conn: sqlite3.Connection) -> None:
-        super()._add_conn_hooks(conn)  # type: ignore[misc]  # the stubs leave it out
+        super()._add_conn_hooks(conn)
         for pragma, expected in _EXPECTED.items():
             (found,) = conn.execute(f"PRAGMA {pragma}").fetchone()
             if found != expected:
