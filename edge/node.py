@@ -260,7 +260,8 @@ class Node:
             case CardPresented():
                 self.deliver(CardShown(unit, (_presentation(event),)))
             case SeveralCards():
-                self.deliver(CardShown(unit, tuple(_presentation(card) for card in event.cards)))
+                cards = tuple(_presentation(card) for card in event.cards)
+                self.deliver(CardShown(unit, cards, event.joined, event.more))
             case ReaderFault(reason=reason):
                 self.faulted_readers[unit] = reason
                 self.deliver(ReaderFaulted(unit, reason))
