@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from edge.files import write_whole
+from edge.files import FileError, write_whole
 from edge.status import short_path
 
 LINE_MAX_BYTES: Final = 256 * 1024
@@ -52,7 +52,7 @@ class ControlServer:
         """Where it really listens."""
 
     async def start(self, announce: Path | None = None) -> None:
-        """Listen, and write the address to ``announce``. Raises OSError when that cannot be."""
+        """Listen, and write the address to ``announce`` if that can be written. Raises OSError when it cannot listen."""
         if "/" in self._address:
             path = Path(self._address)
             path.unlink(missing_ok=True)
@@ -66,7 +66,10 @@ class ControlServer:
             )
             self.address = f"{host}:{self._server.sockets[0].getsockname()[1]}"
         if announce is not None:
-            write_whole(announce, json.dumps({"address": self.address}).encode())
+            try:
+                write_whole(announce, json.dumps({"address": self.address}).encode())
+            except FileError as error:
+                _log.warning("listening on %s, which cannot be announced: %s", self.address, error)
 
     async def stop(self) -> None:
         """Stop listening and let everybody go."""

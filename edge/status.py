@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from edge.i18n import _
 
 ANSWER_MAX_BYTES: Final = 1_000_000
 ANSWER_WITHIN_S: Final = 3.0
+_log: Final = logging.getLogger(__name__)
 
 
 class StatusError(EdgeError):
@@ -44,7 +46,13 @@ class StatusServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the socket cannot be made."""
+        """Listen. A medium that takes no socket leaves the node without its status command, and nothing else."""
+        try:
+            await self._listen()
+        except OSError as error:
+            _log.warning("there is no status socket: %s", error)
+
+    async def _listen(self) -> None:
         with short_path(self._path) as name:
             with suppress(FileNotFoundError):
                 os.unlink(name)

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from edge.cache.outbox import Outbox
 from edge.cache.store import ConfigStore
-from edge.status import StatusError, ask
+from edge.status import StatusError, ask, short_path
 from protocol.facts import Body, Entry, decode_body
 from protocol.records import Change
 from tests.support.facts import first_configuration
@@ -28,8 +29,15 @@ class Line:
     """One connection to the control line: commands, and the events since ``watch``."""
 
     def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), DEADLINE_S)
+        """``host:port``, or the path of a unix socket."""
+        if "/" in address:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._socket.settimeout(DEADLINE_S)
+            with short_path(Path(address)) as name:
+                self._socket.connect(name)
+        else:
+            host, _, port = address.rpartition(":")
+            self._socket = socket.create_connection((host, int(port)), DEADLINE_S)
         self._file = self._socket.makefile("rwb")
         self.events: list[dict[str, Any]] = []
         self._number = 0
@@ -74,7 +82,8 @@ class Line:
         return found
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
         self._socket.close()
 
 
@@ -92,6 +101,7 @@ class NodeProcess:
         self._wrapper = wrapper
         self.process: subprocess.Popen[bytes] | None = None
         self.log = directory / "node.log"
+        self._lines: list[Line] = []
 
     def seed(self, access: list[Change], restrictions: list[Change] | None = None) -> None:
         """Store a configuration, as an earlier sync would have."""
@@ -103,6 +113,10 @@ class NodeProcess:
     def start(self) -> None:
         """Start the process; returns at once."""
         (self.data_dir / "control.json").unlink(missing_ok=True)
+        self.start_as_it_is()
+
+    def start_as_it_is(self) -> None:
+        """Start it and touch nothing before: the medium may not let us."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._wrapper, sys.executable, "-m", "edge", "run", "--config", str(self.config)],
@@ -114,15 +128,26 @@ class NodeProcess:
 
     def line(self) -> Line:
         """A connection to its control line, as soon as there is one."""
-        deadline = time.monotonic() + DEADLINE_S
         announced = self.data_dir / "control.json"
-        while time.monotonic() < deadline:
+        self._until(announced.exists)
+        return self._opened(json.loads(announced.read_text())["address"])
+
+    def line_at(self, path: Path) -> Line:
+        """A connection to a control line at a path."""
+        self._until(path.exists)
+        return self._opened(str(path))
+
+    def _opened(self, address: str) -> Line:
+        self._lines.append(Line(address))
+        return self._lines[-1]
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
             assert self.process is not None
             assert self.process.poll() is None, self.log.read_text()
-            if announced.exists():
-                return Line(json.loads(announced.read_text())["address"])
+            assert time.monotonic() < deadline, f"no control line: {self.log.read_text()}"
             self._breathe()
-        raise AssertionError(f"no control line: {self.log.read_text()}")
 
     def status(self) -> dict[str, Any]:
         """What ``onecard-edge status --json`` says, as soon as somebody answers."""
@@ -174,6 +199,8 @@ class NodeProcess:
 
     def close(self) -> None:
         """Whatever became of it: it is gone afterwards."""
+        for line in self._lines:
+            line.close()
         if self.process is not None:
             self.process.kill()
             self.process.wait(DEADLINE_S)
