@@ -78,12 +78,10 @@ class Presentation(msgspec.Struct, frozen=True):
 
     def keys(self) -> tuple[bytes, ...]:
         """Keys to look up, the most telling first."""
-        keys: tuple[bytes, ...] = ()
-        if self.credential_id:
-            keys = (credential_key(self.credential_id),)
-        if self.uid and not is_random_uid(self.uid):
-            keys = (*keys, uid_key(self.uid))
-        return keys
+        by_uid = (uid_key(self.uid),) if self.uid and not is_random_uid(self.uid) else ()
+        if not self.credential_id:
+            return by_uid
+        return (credential_key(self.credential_id), *by_uid)
 
 
 class PointState(msgspec.Struct, frozen=True):

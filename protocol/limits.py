@@ -38,6 +38,8 @@ COMMANDS_WAITING_MAX: Final = 32
 """Commands waiting for a nonce of one node, and nonces kept for them."""
 FRAMES_PER_PACKET_MAX: Final = 64
 """Frames in one HTTP body or WebSocket message."""
+BUNDLE_MAX: Final = 256 * 1024 * 1024
+"""One file with frames."""
 PACKET_MAX: Final = 8 * 1024 * 1024
 """One HTTP body or WebSocket message."""
 ROW_BYTES_MAX: Final = 4_000

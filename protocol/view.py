@@ -42,6 +42,8 @@ from protocol.records import (
 from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
 
 _ROW: Final = Struct("<12pIIIIHB")  # key (length-prefixed), holder, from, until, level set, issue, flags
+_FLAGS: Final = tuple(CardFlag(number) for number in range(256))
+"""Looked up, because making an enum member takes as long as finding the card."""
 _NONE: Final[tuple[int, ...]] = ()
 _NO_REVISIONS: Final = Revisions()
 OVERLAY_MAX: Final = 4_096
@@ -124,7 +126,7 @@ class PackedCards:
         while at < len(prints) and prints[at] == fingerprint:
             found, holder, start, end, levels, issue, flags = _ROW.unpack_from(self._rows, at * _ROW.size)
             if found == key:
-                return CardRow(holder, start, end, issue, self._level_sets[levels], CardFlag(flags))
+                return CardRow(holder, start, end, issue, self._level_sets[levels], _FLAGS[flags])
             at += 1
         return None
 
@@ -133,7 +135,7 @@ class PackedCards:
         for key, holder, start, end, levels, issue, flags in _ROW.iter_unpack(self._rows):
             yield (
                 CardKey(key),
-                CardRow(holder, start, end, issue, self._level_sets[levels], CardFlag(flags)),
+                CardRow(holder, start, end, issue, self._level_sets[levels], _FLAGS[flags]),
             )
 
 

@@ -1,0 +1,216 @@
+"""One of everything that goes over the wire, with fixed values: what the golden bytes are made of."""
+
+from __future__ import annotations
+
+from protocol.columns import pack
+from protocol.decide import Trust
+from protocol.facts import (
+    CHAIN_START,
+    AccessFact,
+    Alarm,
+    AlarmFact,
+    Body,
+    BootFact,
+    ClockFact,
+    CommandFact,
+    CommandResult,
+    ConfigFact,
+    DoorEvent,
+    DoorFact,
+    Entry,
+    ExitFact,
+    Fact,
+    FactKind,
+    MemoryGrantsFact,
+    Outcome,
+    OutcomeFact,
+    chained,
+    encode_body,
+)
+from protocol.ids import Stream, Tier, uid_key
+from protocol.messages import (
+    Applied,
+    BackedUp,
+    CannotApply,
+    Delta,
+    Enrol,
+    Enrolled,
+    FactAck,
+    Health,
+    Hello,
+    HotlistReport,
+    Message,
+    MessageKind,
+    Nudge,
+    Ping,
+    Poll,
+    PollReply,
+    Pong,
+    Pull,
+    ReaderState,
+    RefusalCode,
+    Refused,
+    RemoteOpen,
+    SetMode,
+    SetTime,
+    SnapshotPart,
+    TestNode,
+    Welcome,
+)
+from protocol.reasons import Reason
+from protocol.records import (
+    CardFlag,
+    CardRow,
+    Change,
+    ClockPolicy,
+    DoorRow,
+    Kind,
+    LevelRow,
+    Mode,
+    PointRow,
+    RestrictionRow,
+    Revisions,
+    ScheduleRow,
+    SiteRow,
+    SpecialDayRow,
+    StaleRightsRow,
+    StoragePolicy,
+    delete,
+    put,
+)
+
+CARD = uid_key(bytes.fromhex("04a1b2c3d4e5f6"))
+OTHER_CARD = uid_key(bytes.fromhex("11223344"))
+REVISIONS = Revisions(3, 41, 1_205, 7)
+SALT = bytes(range(16))
+NONCE = bytes(range(16, 32))
+KEY = bytes(range(32, 64))
+HASH = bytes(range(64, 80))
+UTC_MS = 1_790_000_000_000
+BOOTTIME_MS = 123_456
+
+ROWS: dict[Kind, Change] = {
+    Kind.RESTRICTION: put(CARD, RestrictionRow(Reason.CARD_LOST, 2, 1_790_000_000)),
+    Kind.STALE_RIGHTS: put(CARD, StaleRightsRow(1_206)),
+    Kind.CARD: put(CARD, CardRow(77, 1_700_000_000, 1_800_000_000, 2, (20, 21), CardFlag.EXTENDED_OPEN)),
+    Kind.LEVEL: put(20, LevelRow(((11, 1), (12, 30)))),
+    Kind.SCHEDULE: put(30, ScheduleRow(((31, 480, 1_080), (96, 1_320, 360)))),
+    Kind.SPECIAL_DAY: put(739_525, SpecialDayRow(1)),
+    Kind.POINT: put(11, PointRow("东门 进", 1, 1, False, Tier.UID_ONLY)),
+    Kind.DOOR: put(
+        1,
+        DoorRow(
+            "东门", Mode.NORMAL, 30, 5_000, 15_000, 30_000, 10_000, StoragePolicy.DENY, ClockPolicy.HOME, True
+        ),
+    ),
+    Kind.SITE: put(0, SiteRow("Asia/Shanghai", "春江花园")),
+}
+
+BODIES: dict[FactKind, Body] = {
+    FactKind.ACCESS: AccessFact(
+        11, Reason.GRANTED, REVISIONS, Tier.UID_ONLY, 2, 30, 5_000, floor_s=1_790_000_000
+    ),
+    FactKind.OUTCOME: OutcomeFact(1, Outcome.RELEASED),
+    FactKind.EXIT: ExitFact(1, 5_000),
+    FactKind.DOOR: DoorFact(1, DoorEvent.OPENED, Mode.NORMAL),
+    FactKind.ALARM: AlarmFact(Alarm.HELD_OPEN, True, 1, "30 s"),
+    FactKind.COMMAND: CommandFact(9_001, 1, CommandResult.DONE, 5_000),
+    FactKind.CLOCK: ClockFact("centre", UTC_MS, BOOTTIME_MS, UTC_MS - 90_000, 12),
+    FactKind.BOOT: BootFact("b7f4", "0.1.0", UTC_MS - 86_400_000, True),
+    FactKind.CONFIG: ConfigFact(REVISIONS),
+    FactKind.MEMORY_GRANTS: MemoryGrantsFact(1, 3),
+}
+
+
+def entries() -> list[Entry]:
+    """One fact of every kind, chained."""
+    made: list[Entry] = []
+    head = CHAIN_START
+    for seq, body in enumerate(BODIES.values(), start=1):
+        kind, encoded = encode_body(body)
+        personal = CARD if kind is FactKind.ACCESS else b""
+        boottime_ms = BOOTTIME_MS + 1_000 * seq
+        fact = Fact(seq, kind, 4, boottime_ms, UTC_MS + boottime_ms, Trust.TRUSTED, encoded, personal)
+        made.append(chained(head, fact, SALT))
+        head = made[-1].hash
+    return made
+
+
+MESSAGES: dict[MessageKind, Message] = {
+    MessageKind.ENROL: Enrol("T7K2", "east-gate", KEY, "100000008a2b3c4d", b"", SALT, NONCE, 1, bytes(64)),
+    MessageKind.ENROLLED: Enrolled(
+        "east-gate", 2, 3, KEY, KEY[::-1], 30, "east-gate", UTC_MS, NONCE, bytes(32)
+    ),
+    MessageKind.HELLO: Hello(
+        (1,),
+        "east-gate",
+        2,
+        REVISIONS,
+        (HASH, b"", b""),
+        1,
+        9,
+        HASH,
+        4,
+        BOOTTIME_MS,
+        "0.1.0",
+        (1, 2, 10),
+        Trust.HOLDOVER,
+        KEY,
+        NONCE,
+    ),
+    MessageKind.WELCOME: Welcome(
+        bytes(range(8)),
+        KEY,
+        NONCE,
+        1,
+        BOOTTIME_MS,
+        UTC_MS,
+        30,
+        "east-gate",
+        REVISIONS,
+        9,
+        HASH,
+        (1, 2, 10),
+        88,
+        KEY,
+        True,
+        (HASH, b"", b""),
+    ),
+    MessageKind.REFUSED: Refused(RefusalCode.BUSY, MessageKind.HELLO, HASH, 20),
+    MessageKind.POLL: Poll(
+        REVISIONS,
+        BOOTTIME_MS,
+        NONCE,
+        9,
+        Health(True, 900, 0, ((11, ReaderState.WORKING),), 51, 40, 3_600, Trust.TRUSTED, 12, 0),
+    ),
+    MessageKind.POLL_REPLY: PollReply(BOOTTIME_MS, UTC_MS, REVISIONS),
+    MessageKind.PULL: Pull(Stream.ACCESS, 3, 0, True, 1_205, 2),
+    MessageKind.DELTA: Delta(
+        "east-gate",
+        Stream.RESTRICTIONS,
+        3,
+        40,
+        41,
+        UTC_MS,
+        HASH,
+        (ROWS[Kind.RESTRICTION], delete(Kind.RESTRICTION, OTHER_CARD)),
+    ),
+    MessageKind.SNAPSHOT_PART: SnapshotPart(
+        "east-gate", Stream.ACCESS, 3, 1_205, 0, 2, UTC_MS, HASH, (ROWS[Kind.CARD], ROWS[Kind.LEVEL])
+    ),
+    MessageKind.APPLIED: Applied(REVISIONS, True, (HASH, HASH, HASH)),
+    MessageKind.CANNOT_APPLY: CannotApply(Stream.ACCESS, 1_206, (17,)),
+    MessageKind.HOTLIST_REPORT: HotlistReport(REVISIONS, 0, 1, (ROWS[Kind.RESTRICTION],)),
+    MessageKind.FACT_BATCH: pack(2, CHAIN_START, entries()[:2]),
+    MessageKind.FACT_ACK: FactAck(2, 9, HASH),
+    MessageKind.BACKED_UP: BackedUp("east-gate", 2, 9, HASH, UTC_MS),
+    MessageKind.NUDGE: Nudge(REVISIONS),
+    MessageKind.PING: Ping(NONCE, BOOTTIME_MS),
+    MessageKind.PONG: Pong(BOOTTIME_MS, UTC_MS),
+    MessageKind.HEALTH: Health(False, 12, 480, ((11, ReaderState.FAULTED),), 71, 55, 60, Trust.NONE, 0, 2),
+    MessageKind.REMOTE_OPEN: RemoteOpen(9_001, "east-gate", NONCE, UTC_MS, 1, 5_000),
+    MessageKind.SET_MODE: SetMode(9_002, "east-gate", NONCE, UTC_MS, 1, Mode.LOCKED_DOWN),
+    MessageKind.TEST_NODE: TestNode(9_003, "east-gate", NONCE, UTC_MS, 11),
+    MessageKind.SET_TIME: SetTime(9_004, "east-gate", NONCE, UTC_MS),
+}
