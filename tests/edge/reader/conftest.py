@@ -56,6 +56,7 @@ class Bench:
         self.chip = chip
         self.field = chip.field
         self.clock = chip.clock
+        self.longest_poll_us = 0
         self.bus = CountingTransport(EmulatorBus(chip, BYTE_US_AT_4_MHZ))
         self.reader = Mfrc522Reader(self.bus, chip.clock, chip.hold_reset if reset_wired else None, verify)
 
@@ -65,7 +66,9 @@ class Bench:
         for _ in range(count):
             due_us = (self.clock.now_us() // PERIOD_US + 1) * PERIOD_US
             self.clock.advance(due_us - self.clock.now_us())
+            before_us = self.clock.now_us()
             events += self.reader.poll()
+            self.longest_poll_us = max(self.longest_poll_us, self.clock.now_us() - before_us)
         return events
 
     def show(self, *cards: Card) -> list[Event]:

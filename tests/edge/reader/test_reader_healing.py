@@ -10,6 +10,8 @@ from edge.reader.emulator.faults import BrownOut, FrozenIrq, LostChip, fault_fro
 from edge.reader.healing import Ladder, Rung
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
+POLL_US_MAX = 600_000
+"""No poll is longer, whatever happens: the worker must be able to stop within a second."""
 ALL_FAULTS = [
     {"kind": "lost", "value": 0xFF},
     {"kind": "lost", "value": 0x00},
@@ -113,6 +115,7 @@ def test_every_fault_passes_and_leaves_a_reader_that_reads(bench, data: dict, ca
     stays = [event for event in events if isinstance(event, CardPresented | CardRemoved)]
     assert {event.uid for event in stays} == {UID}
     assert kinds(stays) == ["CardPresented", "CardRemoved"] * (len(stays) // 2) + ["CardPresented"]
+    assert bench.longest_poll_us <= POLL_US_MAX
 
 
 def test_every_single_access_may_be_the_one_at_which_the_power_dips(new_bench) -> None:
