@@ -147,6 +147,12 @@ class YesFormat(Format):
         return None if value is None else bool(value)
 
 
+class LongFormat(Format):
+    """A sentence or more: it may wrap anywhere, other texts only between words."""
+
+    css = "long"
+
+
 class CodeFormat(Format):
     """A number or code that people compare digit by digit: fixed width, never grouped, never a spreadsheet number."""
 
@@ -184,8 +190,9 @@ class WordFormat(Format):
         return "" if value is None else str(self.words.get(value, value))
 
 
-TEXT, NUMBER, MONEY, MOMENT, DAY, LAST_DAY, YES, CODE = (
+TEXT, LONG, NUMBER, MONEY, MOMENT, DAY, LAST_DAY, YES, CODE = (
     Format(),
+    LongFormat(),
     NumberFormat(),
     MoneyFormat(),
     MomentFormat(),
@@ -230,3 +237,9 @@ class Column:
         shown = self.format.html(self.raw(row))
         address = self.href(row) if self.href is not None else None
         return Markup('<a href="{}">{}</a>').format(address, shown) if address and shown else shown
+
+
+def row_html(row_id: str, columns: list[Column], row: Any) -> Markup:
+    """One row of a list on the page; the live feed sends the same. The id lets a row that comes twice replace itself."""
+    cells = Markup().join(Markup('<td class="{}">{}</td>').format(c.format.css, c.html(row)) for c in columns)
+    return Markup('<tr id="{}">{}</tr>').format(row_id, cells)

@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 
 from central.errors import TooManyError
-from central.routes import Pair
+from central.routes import SIGNED_IN, Open, Pair
 from central.web.limits import LIMITS, WebLimits
 
 Payload = Mapping[str, Any]
@@ -32,14 +32,19 @@ class Feed:
     """One kind of feed.
 
     :param topic: what is published, and the first part of ``sse-connect``.
-    :param permission: who may listen; the same pair as the page that shows it.
+    :param permission: who may listen; the same pair as the page that shows it, or SIGNED_IN.
     :param open: called once per stream with the request and the feed's own parameters (the page's filter); returns
         what turns an event into HTML. It checks the operator's scope: None hides the event. May raise CentralError.
     """
 
     topic: str
-    permission: Pair
-    open: Callable[[web.Request, Mapping[str, str]], Show]
+    permission: Pair | Open
+    open: Callable[[web.Request, Mapping[str, str]], Awaitable[Show]]
+
+
+async def _open_shell(request: web.Request, parameters: Mapping[str, str]) -> Show:
+    """The feed of every page: its head is worth loading again."""
+    return lambda payload: "changed"
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class LiveHub:
     def __init__(self, limits: WebLimits = LIMITS) -> None:
         self.limits = limits
         self.feeds: dict[str, Feed] = {}
+        self.add_feed(Feed("shell", SIGNED_IN, _open_shell))
         self.is_closed = False
         self.run = secrets.token_hex(4)
         """Part of every event id: ids of an earlier run of the process mean nothing here."""

@@ -43,13 +43,17 @@ async def list_page(
     template: str = "web/list.html",
     choices: Mapping[str, Choices] | None = None,
     export_path: str = "",
+    topic: str = "",
     context: Mapping[str, Any] | None = None,
 ) -> web.Response:
-    """The page of a list; the template gets it as ``page``. A filter that cannot be used answers 422."""
+    """The page of a list; the template gets it as ``page``. A filter that cannot be used answers 422.
+
+    :param topic: a live feed made with ``live.rows_feed`` whose new rows appear on top.
+    """
     settle(request)
     view = table.view(request.query, choices)
     page = await centre_of(request).db.read(view.fetch, scope)
-    shown = {"page": page, "export_path": export_path, **(context or {})}
+    shown = {"page": page, "export_path": export_path, "topic": topic, **(context or {})}
     return await render(request, template, shown, status=200 if view.is_valid else UNPROCESSABLE)
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from central.errors import ForbiddenError, InvalidInputError
-from central.web.hub import HUB, LiveHub, Show, Subscriber
+from central.routes import SIGNED_IN, Open, Pair
+from central.web.fields import Choices
+from central.web.hub import HUB, Feed, LiveHub, Payload, Show, Subscriber
 from central.web.render import settle
+from central.web.tables import Table
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +24,7 @@ async def serve_live(request: web.Request) -> web.StreamResponse:
     """``GET /live?feed=events%3Fdoor%3D3&feed=alarms``: one stream; event names are the positions of the feeds."""
     hub = request.app[HUB]
     settle(request)
-    shows = _open_feeds(request, hub)
+    shows = await _open_feeds(request, hub)
     last_event_id = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "")
     subscriber = hub.subscribe(
         frozenset(topic for topic, _show in shows), last_event_id[:64], request["operator"].number
@@ -42,7 +47,7 @@ async def serve_live(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[str, Show]]:
+async def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[str, Show]]:
     wanted = request.query.getall("feed", [])
     if not 1 <= len(wanted) <= hub.limits.live_subscriptions_max:
         raise InvalidInputError("The number of live feeds asked for is outside the limits.")
@@ -52,9 +57,14 @@ def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[str, Show]]:
         feed = hub.feeds.get(topic)
         if feed is None:
             raise InvalidInputError("There is no such live feed.")
-        if operator is None or not operator.may(*feed.permission):
+        is_allowed = feed.permission is SIGNED_IN or (
+            not isinstance(feed.permission, Open) and operator is not None and operator.may(*feed.permission)
+        )
+        if operator is None or not is_allowed:
             raise ForbiddenError("You may not see this live feed.")
-        shows.append((topic, feed.open(request, dict(parse_qsl(parameters[:2_000], max_num_fields=50)))))
+        shows.append(
+            (topic, await feed.open(request, dict(parse_qsl(parameters[:2_000], max_num_fields=50))))
+        )
     return shows
 
 
@@ -87,3 +97,32 @@ def message(name: str, event_id: str, data: str = "") -> bytes:
     """One server-sent event (WHATWG HTML, section 9.2.6): its id, its name, its text line by line."""
     lines = "".join(f"data: {line}\n" for line in (data or "-").splitlines())
     return f"id: {event_id}\nevent: {name}\n{lines}\n".encode()
+
+
+def rows_feed(
+    topic: str,
+    permission: Pair,
+    table: Table,
+    row_of: Callable[[Payload], Any],
+    may_see: Callable[[web.Request, Payload], bool],
+    choices: Callable[[web.Request], Awaitable[Mapping[str, Choices]]] | None = None,
+) -> Feed:
+    """A feed whose events are new rows of a list, shown and filtered exactly as the list itself does.
+
+    :param row_of: from the published payload to a row with the attributes that the columns and filters use.
+    :param may_see: whether the operator's scope holds this event.
+    :param choices: the choices of the list's filters, as the page passes them.
+    """
+
+    async def open_feed(request: web.Request, parameters: Mapping[str, str]) -> Show:
+        view = table.view(parameters, await choices(request) if choices is not None else None)
+
+        def show(payload: Payload) -> str | None:
+            if not may_see(request, payload):
+                return None
+            row = row_of(payload)
+            return str(table.row_html(row)) if view.matches(row) else None
+
+        return show
+
+    return Feed(topic, permission, open_feed)

@@ -84,6 +84,11 @@ async def error_page(
     return await render(request, "web/error.html", context, status=status)
 
 
+async def shell_state(request: web.Request) -> web.Response:
+    """``GET /shell``: the service light and the open alarms, for the head of pages that are open already."""
+    return await render(request, "web/shell.html")
+
+
 async def patterns(request: web.Request) -> web.Response:
     """``GET /patterns``: every widget on one page, in development only."""
     if not request.app[SHELL].is_development:
@@ -96,5 +101,6 @@ ROUTES: list[Route] = [
     Route("GET", "/favicon.ico", assets.serve_favicon, PUBLIC),
     Route("POST", "/language", choose_language, PUBLIC),
     Route("GET", "/live", live.serve_live, SIGNED_IN),
+    Route("GET", "/shell", shell_state, SIGNED_IN),
     Route("GET", "/patterns", patterns, PUBLIC),
 ]

@@ -36,6 +36,7 @@ class _Sample(peewee.Model):
 
 @dataclass(frozen=True)
 class _Row:
+    id: int
     at: datetime
     person: str
     card: str
@@ -105,6 +106,7 @@ def pattern_context(request: web.Request) -> dict[str, Any]:
     start = datetime(2026, 11, 23, 6, 5, 9, tzinfo=UTC)
     rows = [
         _Row(
+            id=n,
             at=start - timedelta(seconds=97 * n),
             person=_PEOPLE[n % len(_PEOPLE)],
             card=f"{1000234 + 7 * n:010d}",
@@ -117,7 +119,7 @@ def pattern_context(request: web.Request) -> dict[str, Any]:
     ]
     view = SAMPLE_TABLE.view(request.query)
     wrong = SAMPLE_FORM.bind(
-        {"name": "x" * 60, "kind": "owner", "until_at": "2026-02-31", "limit_count": "12"}
+        {"name": "x" * 60, "kind": "owner", "until_at": "2200-01-01", "limit_count": "12"}
     )
     return {
         "page": Page(view, rows, None, (0, 0), 10_000, True),

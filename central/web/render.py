@@ -39,6 +39,8 @@ class Shell:
     """Time zone of the operator's site."""
     service: Callable[[], str] = lambda: "running"
     """State of the service in the vocabulary's "service" group."""
+    alarms_open: Callable[[web.Request], Awaitable[int]] | None = None
+    """Number of open alarms that the operator may see; publish the topic "shell" when it changes."""
     remember_language: Callable[[web.Request, Language], Awaitable[None]] | None = None
     """Store the signed-in operator's choice of language with the account."""
     is_development: bool = False
@@ -105,7 +107,10 @@ async def render(
 ) -> web.Response:
     """One HTML answer. Names of ``context`` go before the names that every page has."""
     settle(request)
-    text = render_text(request, template, context)
+    shell, alarms_open = request.app[SHELL], 0
+    if shell.alarms_open is not None and request.get("operator") is not None:
+        alarms_open = await shell.alarms_open(request)
+    text = render_text(request, template, {"alarms_open": alarms_open, **(context or {})})
     response = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Language"] = i18n.current().language.value
@@ -134,6 +139,7 @@ def page_context(request: web.Request) -> dict[str, Any]:
         "may_open": lambda path: shell.nav.may_open(path, operator),
         "organisation": shell.organisation(request),
         "service": shell.service(),
+        "alarms_open": 0,
         "path": request.path,
         "path_qs": request.path_qs,
         "live_from": request.get("live_from", ""),

@@ -28,9 +28,10 @@ from urllib.parse import urlencode
 
 import msgspec
 import peewee
+from markupsafe import Markup
 
 from central.errors import InvalidInputError
-from central.web.columns import Column
+from central.web.columns import Column, row_html
 from central.web.fields import Choices
 from central.web.filters import BoundFilter, Filter, bind_filter
 from central.web.i18n import Text
@@ -84,6 +85,16 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    @property
+    def shown_columns(self) -> list[Column]:
+        """The columns of the page."""
+        return [c for c in self.columns if c.is_shown]
+
+    def row_html(self, row: Any) -> Markup:
+        """One row for the page or the live feed; the row has the key's name as an attribute."""
+        key = getattr(row, ROW_KEY) if hasattr(row, ROW_KEY) else getattr(row, self.key.name)
+        return row_html(f"{self.name}-{key}", self.shown_columns, row)
 
     def _place(self, text: str, sort: str) -> Cursor | None:
         """The place out of an address; its parts must have the types of the columns that they are compared with."""
@@ -244,7 +255,7 @@ class Page:
     @property
     def columns(self) -> list[Column]:
         """The columns that the page shows."""
-        return [c for c in self.view.table.columns if c.is_shown]
+        return self.view.table.shown_columns
 
     def sort_of(self, column: Column) -> str:
         """``ascending``, ``descending``, ``none`` (could be) or empty (cannot be sorted)."""

@@ -27,6 +27,12 @@ from central.web.nav import NavItem
 from central.web.render import settle_middleware
 from central.web.setup import install
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""The strictest policy of reliability.md section 4: pages must run under it without a complaint."""
+
 
 @dataclass
 class FakeOperator:
@@ -90,13 +96,18 @@ async def serve_pages(folder: Path, extra_routes: list[Route]) -> AsyncIterator[
                 raise
             return await pages.error_page(request, error.status)
 
+    async def policy(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Content-Security-Policy"] = POLICY
+
     async def home(request: web.Request) -> web.Response:
         return web.Response(text="home")
 
     routes = [*pages.ROUTES, Route("GET", "/", home, PUBLIC), *extra_routes]
     app = web.Application(middlewares=[sign_in, settle_middleware, errors])
+    app.on_response_prepare.append(policy)
     app[CENTRE] = SimpleNamespace(db=database, clock=clock, live=hub)
-    nav = [NavItem("overview", lazy("Home"), "/", order=1)]
+    nav = [NavItem("overview", lazy("Overview"), "/", order=1)]
+    nav += [NavItem("system", lazy("Patterns"), "/patterns")]
     nav += [
         NavItem("access", lazy("Access events"), r.path)
         for r in extra_routes

@@ -60,10 +60,13 @@
   function lost() { quietSince ||= Date.now(); show("reconnecting"); }
 
   function show(state) {
+    // The service light of the page head: red when the service cannot be reached.
+    const shell = document.getElementById("shell"), gone = document.getElementById("shell-lost");
+    if (shell && gone) { shell.hidden = state === "stale"; gone.hidden = state !== "stale"; }
     for (const light of document.querySelectorAll("[data-live-state]")) {
       light.dataset.state = state;
       const since = light.parentElement.querySelector("[data-live-since]");
-      if (since) since.textContent = state === "live" ? "" : new Date(quietSince).toLocaleTimeString("en-GB", { hour12: false, timeZone: since.dataset.zone });
+      if (since) since.textContent = state === "live" ? "" : since.dataset.text.replace("{time}", new Date(quietSince).toLocaleTimeString("en-GB", { hour12: false, timeZone: since.dataset.zone }));
     }
   }
 
@@ -138,11 +141,15 @@
     showWaiting(area);
   }
 
-  // Alarms: said aloud by screen readers and counted in the title of the tab.
+  // Alarms: counted in the title of the tab, and said aloud by screen readers when there are more than before.
   const title = document.title;
-  document.addEventListener("htmx:sseMessage", (event) => {
-    const open = document.querySelector("[data-alarms-open]");
-    if (open) document.title = (Number(open.dataset.alarmsOpen) ? `(${open.dataset.alarmsOpen}) ` : "") + title;
-    if (event.target.matches("[data-announce]")) document.getElementById("alarm-region").textContent = event.target.textContent.trim();
-  });
+  function showAlarms(isNew) {
+    const alarms = document.querySelector("[data-alarms-open]"), count = Number(alarms?.dataset.alarmsOpen ?? 0);
+    const region = document.getElementById("alarm-region");
+    document.title = count ? `(${count}) ${title}` : title;
+    if (isNew && count > Number(region.dataset.count ?? 0)) region.textContent = alarms.textContent.trim();
+    region.dataset.count = count;
+  }
+  document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "shell") showAlarms(true); });
+  showAlarms(false);
 })();

@@ -281,10 +281,8 @@ async def test_an_export_over_its_limit_is_refused_before_anything_is_sent(fille
     assert (await filled.get("/passages/export?format=print&door=east")).status == 422
 
 
-@pytest.mark.requirement(56)
 async def test_the_print_view_names_organisation_filters_operator_time_and_total(filled) -> None:
-    """Seen when: the same optional conditions as on the page give a sheet of paper that says what it shows.
-    Planted break: leave the filters out of ``send_print``."""
+    """Planted break: leave the filters out of ``send_print``."""
     answer = await filled.get("/passages/export?format=print&door=east&at_from=2026-07-01")
     text = await answer.text()
     for part in (

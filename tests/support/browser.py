@@ -1,0 +1,115 @@
+"""A real browser for tests: Debian's Chromium through Playwright, with axe for accessibility.
+
+A page that logs an error, breaks the content security policy or asks for something that is not there fails its test.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+ROOT = Path(__file__).parents[2]
+SCREENS = ROOT / "build" / "screens"
+AXE = ROOT / "tests/browser/vendor/axe.min.js"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE, PHONE, NARROW = (1280, 800), (500, 900), (360, 740)
+AXE_OPTIONS = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    },
+    "rules": {"target-size": {"enabled": True}},
+}
+
+
+@asynccontextmanager
+async def running_chromium() -> AsyncIterator[Browser]:
+    """One browser process."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def open_page(
+    browser: Browser,
+    *,
+    language: str = "zh-Hans",
+    size: tuple[int, int] = WIDE,
+    dark: bool = False,
+    javascript: bool = True,
+    zone: str = "Asia/Shanghai",
+    quiet: bool = True,
+    **options: Any,
+) -> AsyncIterator[Page]:
+    """One tab in a fresh profile. With ``quiet`` the test fails when the page complained in any way."""
+    context = await browser.new_context(
+        locale={"zh-Hans": "zh-CN", "zh-Hant": "zh-TW"}.get(language, "en-GB"),
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if dark else "light",
+        java_script_enabled=javascript,
+        timezone_id=zone,
+        ignore_https_errors=True,
+        **options,
+    )
+    context.set_default_timeout(15_000)
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on(
+        "console",
+        lambda m: complaints.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None,
+    )
+    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+    try:
+        yield page
+        if quiet:
+            assert not complaints, complaints
+    finally:
+        await context.close()
+
+
+async def assert_accessible(page: Page) -> None:
+    """No violation of WCAG 2.2 AA that axe can find on the page as it stands now."""
+    if not await page.evaluate("typeof window.axe !== 'undefined'"):
+        await page.evaluate(AXE.read_text(encoding="utf-8"))
+    result = await page.evaluate("(options) => window.axe.run(document, options)", AXE_OPTIONS)
+    found = [
+        f"{v['id']} ({v['impact']}): {v['help']}: "
+        + "; ".join(f"{n['target']} {n['any'][0]['message'] if n['any'] else ''}" for n in v["nodes"][:4])
+        for v in result["violations"]
+    ]
+    assert not found, f"{page.url}\n" + "\n".join(found)
+
+
+async def assert_fits(page: Page) -> None:
+    """The page does not scroll sideways: wide tables scroll in their own box."""
+    wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wider <= 0, f"{page.url} is {wider} px wider than the window"
+
+
+async def shoot(page: Page, name: str) -> Path:
+    """A picture of the whole page under ``build/screens``."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    path = SCREENS / f"{name}.png"
+    await page.screenshot(path=path, full_page=True)
+    return path
