@@ -51,6 +51,9 @@ PERIODS_PER_SCHEDULE_MAX: Final = 100
 SPECIAL_DAYS_MAX: Final = 2_000
 POINTS_PER_NODE_MAX: Final = 16
 
+DURATION_MAX_MS: Final = 24 * 3_600_000
+"""The longest that a door may be told to stay released, or to be held open without an alarm."""
+
 UID_LENGTHS: Final = frozenset({4, 7, 10})
 CREDENTIAL_ID_LENGTH: Final = 8
 

@@ -18,6 +18,7 @@ import msgspec
 from protocol.errors import LimitError, MalformedError, UnknownRecordError
 from protocol.ids import HASH_LENGTH, CardKey, Stream, Tier
 from protocol.limits import (
+    DURATION_MAX_MS,
     ENTRIES_PER_LEVEL_MAX,
     LEVELS_PER_CARD_MAX,
     PERIODS_PER_SCHEDULE_MAX,
@@ -198,6 +199,9 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.SITE: Stream.ACCESS,
 }
 
+SPECIAL_GROUPS: Final = 8
+"""Groups of special days that a schedule can tell apart."""
+
 _CARD_KEYED: Final = frozenset({Kind.RESTRICTION, Kind.STALE_RIGHTS, Kind.CARD})
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(row_type) for kind, row_type in ROW_TYPE.items()}
@@ -289,6 +293,13 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             raise LimitError(f"an access level with {len(row.entries)} entries")
         case ScheduleRow() if len(row.periods) > PERIODS_PER_SCHEDULE_MAX:
             raise LimitError(f"a schedule with {len(row.periods)} periods")
+        case SpecialDayRow() if not 1 <= row.group <= SPECIAL_GROUPS:
+            raise MalformedError(f"special days have groups 1 to {SPECIAL_GROUPS}, not {row.group}")
+        case DoorRow() if not all(
+            0 <= duration <= DURATION_MAX_MS
+            for duration in (row.release_ms, row.extended_release_ms, row.held_open_ms, row.pre_alarm_ms)
+        ):
+            raise LimitError("a duration of a door is out of range")
         case PointRow() | DoorRow() | SiteRow() if len(row.label) > TEXT_MAX_CHARS:
             raise LimitError("a label is too long")
         case _:

@@ -20,13 +20,12 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from protocol.errors import ScheduleError
-from protocol.records import ScheduleRow
+from protocol.records import SPECIAL_GROUPS, ScheduleRow
 
 ALWAYS: Final = 1
 """The schedule that every site has and nobody edits: it always holds."""
-GROUP_MAX: Final = 8
 _DAY_MINUTES: Final = 1_440
-_DAYS_MASK_MAX: Final = (1 << (7 + GROUP_MAX)) - 1
+_DAYS_MASK_MAX: Final = (1 << (7 + SPECIAL_GROUPS)) - 1
 
 
 def zone_of(name: str) -> ZoneInfo:
