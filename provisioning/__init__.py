@@ -1,0 +1,1 @@
+"""Bringing devices and sites into being: the demo site here; images, first boot and updates beside it."""

@@ -1,0 +1,1 @@
+"""A whole site on one computer: real processes, the real protocol, real drivers over emulated chips."""

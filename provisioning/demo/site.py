@@ -1,0 +1,161 @@
+"""The sample site: an estate with three devices, people, and a card for every case that a guard meets.
+
+Written straight into a new database through the centre's own functions, before the centre starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from central import settings
+from central.access.model import AccessLevel, AccessPoint, LevelEntry, Schedule
+from central.cards import acts
+from central.cards.acts import By, Terms
+from central.cards.model import CardClass
+from central.nodes import service as devices
+from central.nodes.service import DeviceInput
+from central.people import service as people
+from central.people.service import PersonInput
+from central.security.links import Purpose, make_link
+from central.security.model import Operator, OperatorGrant, OperatorRole
+from central.security.roles import create_built_in
+from central.sites.model import Organisation, Site
+from central.sync import publish
+from protocol.schedule import ALWAYS
+
+ZONE: Final = "Asia/Shanghai"
+
+
+@dataclass(frozen=True)
+class DemoDevice:
+    """A device of the site, and the ticket by which it joins."""
+
+    name: str
+    label: str
+    readers: tuple[str, ...]
+    board: str
+    ticket: str
+
+
+@dataclass(frozen=True)
+class DemoCard:
+    """A card of the virtual tap page. ``what``: a message id of what it is."""
+
+    what: str
+    kind: str
+    uid: str
+    holder: str = ""
+
+
+@dataclass(frozen=True)
+class DemoSite:
+    """What the demo needs to know of what it has made."""
+
+    login_path: str
+    devices: tuple[DemoDevice, ...]
+    cards: tuple[DemoCard, ...]
+
+
+_DEVICES: Final = (
+    ("east-gate", 1, "东门", "东区入口", "door_both", ("门外", "门内")),
+    ("hall", 2, "大堂", "1 栋大堂", "door", ("门外",)),
+    ("card-desk", 3, "发卡台", "管理中心", "issuer", ("发卡器",)),
+)
+_PEOPLE: Final = (
+    ("0101", "林晓梅", "owner", "", "1栋", "101", "classic1k", "04A1B2C3D4E5F6", "A resident's card"),
+    ("0102", "周大勇", "owner", "", "1栋", "102", "classic1k", "04A1B2C3D4E5F7", "A card to report lost"),
+    ("0201", "何静", "staff", "客户服务组", "", "", "classic1k", "9C3A5E21", "A staff card (office hours)"),
+    ("0301", "马师傅", "contractor", "装修队", "", "", "classic1k", "04B1B2C3D4E501", "An expired card"),
+)
+_OTHERS: Final = (
+    DemoCard("A new card", "classic1k", "04C0FFEE000001"),
+    DemoCard("A stranger's card", "uid", "A1B2C3D4"),
+    DemoCard("A card with a random number", "random", "08000001"),
+)
+
+
+def make(now: datetime, password_hash: str, login_valid_s: int) -> DemoSite:
+    """Make the site; inside ``db.write`` of an empty database.
+
+    :param password_hash: of the demo operator's password, made anew for each demo.
+    """
+    organisation = Organisation.create(name="和谐物业（示例）", created_at=now)
+    site = Site.create(name="锦绣花园（示例）", zone=ZONE, created_at=now)
+    settings.put("organisation_name", organisation.name, now)
+    settings.put("zone", ZONE, now)
+    settings.put("setup_done", True, now)
+    if Schedule.get_or_none(Schedule.id == ALWAYS) is None:
+        Schedule.create(id=ALWAYS, name="Always")
+    office = Schedule.create(site=site.id, name="办公时间", periods=[[0b0011111, 8 * 60, 18 * 60]])
+    made = []
+    for name, number, label, location, purpose, readers in _DEVICES:
+        device = devices.create(
+            DeviceInput(
+                site=site.id,
+                organisation=organisation.id,
+                name=name,
+                number=number,
+                label=label,
+                location=location,
+                purpose=purpose,
+            ),
+            now,
+        )
+        made.append(DemoDevice(name, label, readers, "simulated", devices.new_ticket(device.id, now)))
+    levels = {
+        "all": _level(site.id, "业主", ALWAYS),
+        "office": _level(site.id, "办公", office.id),
+    }
+    publish.everything_changed(site.id)
+    cards = tuple(_person(site.id, organisation.id, levels, row, now) for row in _PEOPLE)
+    return DemoSite(_operator(now, password_hash, login_valid_s), tuple(made), (*cards, *_OTHERS))
+
+
+def _level(site_id: int, name: str, schedule_id: int) -> int:
+    level = AccessLevel.create(site=site_id, name=name)
+    for point in AccessPoint.select().where(AccessPoint.door.is_null(False)):
+        LevelEntry.create(level=level.id, point=point.id, schedule=schedule_id)
+    return int(level.id)
+
+
+def _person(
+    site_id: int, organisation_id: int, levels: dict[str, int], row: tuple[str, ...], now: datetime
+) -> DemoCard:
+    number, name, kind, department, building, unit, chip, uid, what = row
+    given = PersonInput(
+        site=site_id,
+        organisation=organisation_id,
+        kind=kind,  # type: ignore[arg-type]  # one of the closed list
+        number=number,
+        name=name,
+        department=department,
+        building=building,
+        unit=unit,
+    )
+    person = people.create(given, now)
+    card_class = CardClass.get_or_none((CardClass.site == site_id) & (CardClass.name == "普通卡"))
+    if card_class is None:
+        card_class = CardClass.create(site=site_id, name="普通卡", active_max_count=3)
+    expired = kind == "contractor"
+    by = By(None, "示例", now)
+    terms = Terms(
+        card_class_id=card_class.id,
+        valid_from=now - timedelta(days=30),
+        valid_until=now - timedelta(days=1) if expired else now + timedelta(days=365),
+        entitlements={"access": [levels["office" if kind == "staff" else "all"]]},
+    )
+    change = acts.issue(by, bytes.fromhex(uid), f"{int(number):08d}", person, terms)
+    publish.card_changed(change.card.id)
+    return DemoCard(what, chip, uid, name)
+
+
+def _operator(now: datetime, password_hash: str, login_valid_s: int) -> str:
+    roles = create_built_in()
+    operator = Operator.create(
+        number="0001", name="管理员", password_hash=password_hash, created_at=now, changed_at=now
+    )
+    OperatorRole.create(operator=operator, role=roles["administrator"])
+    OperatorGrant.create(operator=operator)
+    return make_link(Purpose.LOGIN, operator, now, login_valid_s)
