@@ -105,14 +105,14 @@ class AccessLevel(Model):
 
 
 class LevelEntry(Model):
-    """One reader of an access level."""
+    """One reader of an access level, with the schedule in which it opens."""
 
     level = peewee.ForeignKeyField(AccessLevel, backref="entries", on_delete="CASCADE")
     point = peewee.ForeignKeyField(AccessPoint, backref="entries", on_delete="RESTRICT")
     schedule = peewee.ForeignKeyField(Schedule, backref="entries", on_delete="RESTRICT")
 
     class Meta:
-        indexes = ((("level", "point", "schedule"), True),)
+        indexes = ((("level", "point"), True),)
 
 
 class CardLevel(Model):
@@ -136,7 +136,8 @@ class DoorCommand(Model):
     """A value of ``command_rules.CommandKind``."""
     mode = peewee.IntegerField(default=Mode.NORMAL.value)
     release_ms = peewee.IntegerField(default=0)
-    operator_id = peewee.IntegerField()
+    operator_id = peewee.IntegerField(null=True)
+    """None for an integration."""
     operator_name = peewee.TextField()
     reason = peewee.TextField()
     created_at = InstantField()
@@ -164,7 +165,7 @@ class AlarmAcknowledgement(Model):
     device = peewee.ForeignKeyField(Device, on_delete="CASCADE")
     node_epoch = peewee.IntegerField()
     seq = peewee.BigIntegerField()
-    operator_id = peewee.IntegerField()
+    operator_id = peewee.IntegerField(null=True)
     operator_name = peewee.TextField()
     note = peewee.TextField(default="")
     at = InstantField()
@@ -220,6 +221,7 @@ class AccessEvent(Model):
     class Meta:
         indexes = (
             (("device", "node_epoch", "seq"), True),
+            (("at",), False),
             (("site", "at"), False),
             (("organisation", "at"), False),
             (("door", "at"), False),
@@ -255,6 +257,7 @@ class AlarmState(Model):
     class Meta:
         indexes = (
             (("device", "node_epoch", "seq"), True),
+            (("raised_at",), False),
             (("site", "raised_at"), False),
             (("device", "kind", "where", "cleared_at"), False),
         )

@@ -28,7 +28,8 @@ PRESENT_WITHIN: Final = timedelta(minutes=2)
 class By:
     """Who acts, and when."""
 
-    operator_id: int
+    operator_id: int | None
+    """None for an integration."""
     operator_name: str
     at: datetime
 

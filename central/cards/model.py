@@ -60,7 +60,9 @@ class Card(Model):
     class Meta:
         indexes = (
             (("site", "card_no"), True),
-            (("site", "holding", "changed_at"), False),
+            (("card_no",), False),
+            (("changed_at",), False),
+            (("site", "changed_at"), False),
         )
 
     @property

@@ -73,6 +73,8 @@ class Person(Model):
     class Meta:
         indexes = (
             (("site", "number"), True),
+            (("number",), False),
+            (("fold_key",), False),
             (("site", "fold_key"), False),
             (("site", "initials"), False),
         )

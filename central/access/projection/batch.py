@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from central.access.lookup import Lookup
+from central.cards.ports import SHOWN
 from central.db import announce
 from central.nodes.model import Device
 from protocol.facts import Body, Fact
@@ -19,8 +20,6 @@ DOORS: Final = "access.doors"
 """Announced with ``{"site", "device"}`` when the state of a door changed."""
 COMMANDS: Final = "access.commands"
 """Announced with ``{"ids"}``: commands that a device has answered."""
-SHOWINGS: Final = "cards.shown"
-"""Announced with ``{"site", "points"}``: readers at which cards were shown."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,6 @@ class Batch:
             announce(topic, about)
         if self.showings:
             points = sorted({row["point"] for row in self.showings.values()})
-            announce(SHOWINGS, {"site": self.device.site_id, "points": points})
+            announce(SHOWN, {"site": self.device.site_id, "points": points})
         if self.commands:
             announce(COMMANDS, {"ids": sorted(self.commands)})

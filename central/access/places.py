@@ -1,0 +1,62 @@
+"""Readers and doors for the card centre (``central.cards.ports.Places``). Registers itself when it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from central.access.model import AccessPoint, Door
+from central.cards import ports
+from central.cards.ports import DoorDelivery, Reader
+from central.nodes.model import Device
+from central.sites.scope import Scope
+from central.sync.model import DeviceStatus
+from central.sync.status import delivery_of_card
+from protocol.ids import CardKey
+
+
+class AccessPlaces:
+    """The readers and doors of this centre."""
+
+    def readers(self, scope: Scope) -> list[Reader]:
+        """Readers of devices in use within the scope: issuers first, then by name."""
+        query = (
+            AccessPoint.select(AccessPoint, Device, DeviceStatus)
+            .join(Device)
+            .left_outer_join(DeviceStatus)
+            .where(Device.enabled)
+        )
+        found = [
+            Reader(
+                point.id,
+                point.label,
+                point.device.label,
+                "issuer" in point.device.roles,
+                bool(getattr(point.device, "devicestatus", None) and point.device.devicestatus.online),
+            )
+            for point in scope.filter(query, Device)
+        ]
+        return sorted(found, key=lambda reader: (not reader.is_issuer, reader.device_label, reader.label))
+
+    def delivery(self, site_id: int, keys: Sequence[CardKey]) -> list[DoorDelivery]:
+        """One entry for each device that has doors in use."""
+        doors: dict[int, list[str]] = {}
+        query = Door.select(Door.device, Door.label).where((Door.site == site_id) & Door.enabled)
+        for device_id, label in query.order_by(Door.device, Door.number).tuples():
+            doors.setdefault(device_id, []).append(label)
+        return [
+            DoorDelivery(
+                device.device_id,
+                device.label,
+                tuple(doors[device.device_id]),
+                device.online,
+                device.since,
+                device.in_memory,
+                device.acknowledged,
+                device.acknowledged_at,
+            )
+            for device in delivery_of_card(keys, site_id)
+            if device.device_id in doors
+        ]
+
+
+ports.register(AccessPlaces())

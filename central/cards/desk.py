@@ -1,0 +1,84 @@
+"""Acts on one card from a page or the API: scope, act, audit row and publication in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from central.cards.acts import By, Change
+from central.cards.model import Card
+from central.centre import centre_of
+from central.errors import ConflictError
+from central.people.model import Person
+from central.security.principal import Principal, principal_of, scope_of
+
+
+def by_of(request: web.Request) -> By:
+    """Who acts, at this moment."""
+    return _by(principal_of(request), request)
+
+
+def _by(principal: Principal, request: web.Request) -> By:
+    number = principal.id if principal.kind == "operator" else None
+    return By(number, principal.actor.name, centre_of(request).clock.now())
+
+
+async def act_on(
+    request: web.Request,
+    card_id: int,
+    act: Callable[[By, Card], Change],
+    *,
+    reason: str = "",
+    version: int | None = None,
+) -> int:
+    """Do something to a card in the operator's scope; returns its id.
+
+    :param version: of the card that the operator saw; None does not look.
+    :raises NotFoundError: no such card, or outside the scope.
+    :raises ConflictError: changed meanwhile, or the act is not possible now.
+    """
+    scope, by = scope_of(request), by_of(request)
+
+    def write() -> int:
+        card = scope.get(Card, card_id)
+        if version is not None and card.version != version:
+            raise ConflictError("This card was changed meanwhile. Look at it again.")
+        change = act(by, card)
+        _record(request, change, reason)
+        return int(change.card.id)
+
+    return await centre_of(request).db.write(write)
+
+
+async def issue_to(
+    request: web.Request, person_id: int, act: Callable[[By, Person], Change], *, reason: str = ""
+) -> int:
+    """Issue a card to a person in the operator's scope; returns the card's id.
+
+    :raises NotFoundError: no such person, or outside the scope.
+    """
+    scope, by = scope_of(request), by_of(request)
+
+    def write() -> int:
+        change = act(by, scope.get(Person, person_id))
+        if not scope.allows(change.card.site_id, change.card.organisation_id):
+            raise ConflictError("This card belongs to another organisation.")
+        _record(request, change, reason)
+        return int(change.card.id)
+
+    return await centre_of(request).db.write(write)
+
+
+def _record(request: web.Request, change: Change, reason: str) -> None:
+    centre_of(request).audit.record(
+        principal_of(request).actor,
+        f"cards.{change.act.value}",
+        "card",
+        change.card.id,
+        change.before,
+        change.after,
+        reason,
+        site_id=change.card.site_id,
+        organisation_id=change.card.organisation_id,
+    )

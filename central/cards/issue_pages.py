@@ -1,0 +1,225 @@
+"""發卡: place a card on a reader, choose the person, press Enter (34-43)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from central.cards import acts
+from central.cards.desk import issue_to
+from central.cards.model import CardClass
+from central.cards.numbers import parse_uid, show_uid
+from central.cards.ports import Reader
+from central.cards.presented import (
+    Presented,
+    card_no_for,
+    choose_reader,
+    presented_at,
+    readers_in,
+    waiting,
+)
+from central.cards.terms_form import TERM_FIELDS, term_choices, terms
+from central.centre import centre_of
+from central.errors import ConflictError, InvalidInputError
+from central.people.model import Person
+from central.people.table import found_by
+from central.routes import Route
+from central.security.principal import scope_of
+from central.sites.scope import Scope
+from central.web.fields import CheckField, Choices, HiddenField, NoteField, TextField
+from central.web.forms import BoundForm, Form
+from central.web.i18n import _, current, lazy
+from central.web.nav import NavItem
+from central.web.render import render, settle
+
+MATCHES_MAX: Final = 20
+
+
+class IssueForm(msgspec.Struct, kw_only=True):
+    """What is sent when a card is issued."""
+
+    uid: str
+    card_no: str
+    person: str
+    card_class: str | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    levels: tuple[str, ...]
+    for_unit: bool
+    reason: str | None
+
+
+ISSUE: Final = Form(
+    IssueForm,
+    TextField(
+        "uid",
+        lazy("Card UID"),
+        hint=lazy("Comes from the reader, or is typed in hexadecimal."),
+        length_max=40,
+    ),
+    TextField("card_no", lazy("Card number"), hint=lazy("As printed on the card."), length_max=32),
+    HiddenField("person", ""),
+    *TERM_FIELDS,
+    CheckField("for_unit", lazy("The unit holds this card"), hint=lazy("Not this person alone.")),
+    NoteField("reason", lazy("Note"), is_required=False, length_max=200),
+)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the page needs to know, read at once."""
+
+    readers: list[Reader]
+    reader: Reader | None
+    presented: Presented | None
+    person: Person | None
+    matches: list[Person]
+    choices: dict[str, Choices]
+    card_no: str
+    valid_days: int
+
+
+def _read_desk(scope: Scope, query: Any, now: datetime) -> Desk:
+    readers = readers_in(scope)
+    reader = choose_reader(readers, query.get("reader", ""))
+    presented = presented_at(scope, reader, now) if reader is not None else None
+    person, matches = _person(scope, query.get("person", ""), query.get("q", "").strip())
+    choices: dict[str, Choices] = {}
+    card_no, valid_days = "", 0
+    if person is not None:
+        choices = term_choices(person.site_id, person.organisation_id)
+        card_no = card_no_for(presented, person.site_id)
+        first = CardClass.select().where((CardClass.site == person.site_id) & CardClass.active)
+        only = list(first.limit(2))
+        valid_days = only[0].valid_days if len(only) == 1 else 0
+    return Desk(readers, reader, presented, person, matches, choices, card_no, valid_days)
+
+
+def _person(scope: Scope, number: str, text: str) -> tuple[Person | None, list[Person]]:
+    """The chosen person, or those whom a search finds; one match is the choice."""
+    if number.isdecimal():
+        return scope.get(Person, int(number)), []
+    if not text:
+        return None, []
+    query = scope.filter(Person.select().where(found_by(text) & Person.active))
+    matches = list(query.order_by(Person.number).limit(MATCHES_MAX))
+    return (matches[0], []) if len(matches) == 1 else (None, matches)
+
+
+async def start_issue(request: web.Request) -> web.Response:
+    """GET /cards/issue"""
+    settle(request)
+    centre = centre_of(request)
+    now = centre.clock.now()
+    desk = await centre.db.read(_read_desk, scope_of(request), request.query, now)
+    form = None
+    if desk.person is not None:
+        form = ISSUE.blank(
+            desk.choices,
+            uid=_uid_text(desk.presented, request.query.get("uid", "")),
+            card_no=desk.card_no,
+            person=desk.person.id,
+            **_only_choice(desk.choices),
+            **_suggested_validity(desk.valid_days, now),
+        )
+    return await _page(request, desk, form)
+
+
+async def issue(request: web.Request) -> web.Response:
+    """POST /cards/issue"""
+    settle(request)
+    centre, posted = centre_of(request), await request.post()
+    query = {"reader": str(posted.get("reader", "")), "person": str(posted.get("person", ""))}
+    desk = await centre.db.read(_read_desk, scope_of(request), query, centre.clock.now())
+    if desk.person is None:
+        raise InvalidInputError("Choose the person first.")
+    form = ISSUE.bind(posted, desk.choices)
+    if form.is_valid:
+        value = form.value
+        try:
+            uid = parse_uid(value.uid)
+        except InvalidInputError as error:
+            form.fail(_(str(error)), "uid")
+        else:
+            try:
+                card_id = await issue_to(
+                    request,
+                    desk.person.id,
+                    lambda by, person: acts.issue(
+                        by,
+                        uid,
+                        value.card_no,
+                        person,
+                        terms(value),
+                        for_unit=value.for_unit,
+                        reason=value.reason or "",
+                    ),
+                    reason=value.reason or "",
+                )
+            except (ConflictError, InvalidInputError) as error:
+                form.fail(_(str(error)))
+            else:
+                raise web.HTTPSeeOther(f"/cards/{card_id}?done=issue")
+    return await _page(request, desk, form, status=422)
+
+
+async def _page(
+    request: web.Request, desk: Desk, form: BoundForm[IssueForm] | None, status: int = 200
+) -> web.Response:
+    context = {"desk": desk, "form": form, "q": request.query.get("q", ""), "show_uid": show_uid}
+    return await render(request, "cards/issue.html", context, status=status)
+
+
+async def presented_fragment(request: web.Request) -> web.Response:
+    """GET /cards/issue/presented: the fields that come from the reader, loaded again when a card is shown."""
+    settle(request)
+    centre = centre_of(request)
+    desk = await centre.db.read(_read_desk, scope_of(request), request.query, centre.clock.now())
+    form = None
+    if desk.person is not None:
+        form = ISSUE.blank(desk.choices, uid=_uid_text(desk.presented, ""), card_no=desk.card_no)
+    return await render(
+        request, "cards/issue_presented.html", {"desk": desk, "form": form, "show_uid": show_uid}
+    )
+
+
+async def list_waiting(request: web.Request) -> web.Response:
+    """GET /cards/waiting: cards that were shown somewhere and belong to nobody."""
+    centre = centre_of(request)
+    found = await centre.db.read(waiting, scope_of(request), centre.clock.now())
+    template = "cards/waiting_rows.html" if request.headers.get("HX-Request") else "cards/waiting.html"
+    return await render(request, template, {"waiting": found, "show_uid": show_uid})
+
+
+def _uid_text(presented: Presented | None, typed: str) -> str:
+    if typed:
+        return typed[:40]
+    return show_uid(presented.uid) if presented is not None and presented.can_issue else ""
+
+
+def _only_choice(choices: dict[str, Choices]) -> dict[str, Any]:
+    classes = list(choices.get("card_class", {}))
+    return {"card_class": classes[0]} if len(classes) == 1 else {}
+
+
+def _suggested_validity(valid_days: int, now: datetime) -> dict[str, Any]:
+    if not valid_days:
+        return {}
+    today = now.astimezone(current().zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"valid_from": today, "valid_until": today + timedelta(days=valid_days)}
+
+
+NAV: Final = [
+    NavItem("cards", lazy("Issue a card"), "/cards/issue", order=10),
+    NavItem("cards", lazy("Cards waiting"), "/cards/waiting", order=25),
+]
+ROUTES: Final[list[Route]] = [
+    Route("GET", "/cards/issue", start_issue, ("cards", "edit")),
+    Route("POST", "/cards/issue", issue, ("cards", "edit")),
+    Route("GET", "/cards/issue/presented", presented_fragment, ("cards", "edit")),
+    Route("GET", "/cards/waiting", list_waiting, ("cards", "view")),
+]

@@ -1,0 +1,231 @@
+"""Pages of the cards: the list, one card with its acts and its history, whether a dead card is refused everywhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from central.cards import acts, class_pages, desk_pages, entitlements, issue_pages
+from central.cards.desk import act_on
+from central.cards.feeds import FEEDS, install
+from central.cards.model import Card
+from central.cards.numbers import show_uid, uid_tail
+from central.cards.table import classes_in, make_table
+from central.cards.terms_form import TERM_FIELDS, term_choices, terms
+from central.cards.view import view_of
+from central.cards.words import CHANNEL_TEXT
+from central.centre import centre_of
+from central.errors import ConflictError, InvalidInputError
+from central.routes import Route
+from central.security.principal import actor_of, principal_of, scope_of
+from central.sites.scope import Scope
+from central.web.fields import Choices, HiddenField, NoteField
+from central.web.formats import last_day
+from central.web.forms import Form
+from central.web.i18n import _, lazy
+from central.web.lists import list_export, list_page
+from central.web.nav import NavItem
+from central.web.render import render, settle
+from central.web.tables import View
+
+__all__ = ["FEEDS", "NAV", "ROUTES", "install"]
+REASON_CHARS_MAX: Final = 200
+
+
+class RewriteForm(msgspec.Struct, kw_only=True):
+    """改寫."""
+
+    card_class: str | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    levels: tuple[str, ...]
+    reason: str | None
+    version: str
+
+
+REWRITE: Final = Form(
+    RewriteForm,
+    *TERM_FIELDS,
+    NoteField("reason", lazy("Reason"), is_required=False, length_max=REASON_CHARS_MAX),
+    HiddenField("version", ""),
+)
+
+
+async def list_cards(request: web.Request) -> web.Response:
+    """GET /cards"""
+    scope = scope_of(request)
+    return await list_page(
+        request,
+        make_table(centre_of(request).clock.now()),
+        scope,
+        template="cards/list.html",
+        choices=await _filter_choices(request, scope),
+        export_path="/cards/export",
+    )
+
+
+async def export_cards(request: web.Request) -> web.StreamResponse:
+    """GET /cards/export"""
+    scope = scope_of(request)
+    table = make_table(centre_of(request).clock.now())
+    choices = await _filter_choices(request, scope)
+    return await list_export(request, table, scope, choices=choices, on_export=_audit_export)
+
+
+async def _audit_export(request: web.Request, view: View, file_format: str, rows_count: int) -> None:
+    centre, actor = centre_of(request), actor_of(request)
+    about = {"filters": view.parameters(), "format": file_format, "rows": rows_count}
+    await centre.db.write(
+        lambda: centre.audit.record(actor, "cards.export", "list", "cards", after=about) and None
+    )
+
+
+async def _filter_choices(request: web.Request, scope: Scope) -> dict[str, Choices]:
+    classes = await centre_of(request).db.read(classes_in, scope)
+    return {"class": {str(number): name for number, name in classes}}
+
+
+async def show_card(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
+    """GET /cards/{id}"""
+    centre, card_id = centre_of(request), int(request.match_info["id"])
+    view = await centre.db.read(view_of, scope_of(request), card_id, centre.clock.now())
+    principal = principal_of(request)
+    uid = bytes(view.card.uid) if view.card.uid is not None else b""
+    context = {
+        "view": view,
+        "card": view.card,
+        "uid": (show_uid(uid) if principal.may("cards", "edit") else uid_tail(uid)) if uid else "",
+        "may_act": principal.may("cards", "edit"),
+        "channels": CHANNEL_TEXT,
+        "done": request.query.get("done", ""),
+        "problem": problem,
+        "last_day": last_day,
+        "reason_max": REASON_CHARS_MAX,
+    }
+    return await render(request, "cards/show.html", context, status=status)
+
+
+async def show_delivery(request: web.Request) -> web.Response:
+    """GET /cards/{id}/delivery: the fragment that is loaded again when a device acknowledges."""
+    centre, card_id = centre_of(request), int(request.match_info["id"])
+    view = await centre.db.read(view_of, scope_of(request), card_id, centre.clock.now())
+    return await render(request, "cards/delivery.html", {"view": view, "card": view.card})
+
+
+async def do_act(request: web.Request) -> web.Response:
+    """POST /cards/{id}/{act}: the acts that need no more than a few words."""
+    name, card_id = request.match_info["act"], int(request.match_info["id"])
+    posted = await request.post()
+
+    def text(field: str) -> str:
+        return str(posted.get(field, "")).strip()[:REASON_CHARS_MAX]
+
+    reason = text("reason")
+    carry_out: dict[str, Any] = {
+        "lose": lambda by, card: acts.report_lost(
+            by,
+            card,
+            stolen=text("stolen") == "1",
+            reporter=text("reporter"),
+            channel=text("channel") if text("channel") in CHANNEL_TEXT else "",
+            reason=reason,
+        ),
+        "lift": lambda by, card: acts.lift(
+            by, card, identity_checked=text("identity_checked") == "1", reason=reason
+        ),
+        "suspend": lambda by, card: acts.suspend(by, card, reason=reason),
+        "resume": lambda by, card: acts.resume(by, card, reason=reason),
+        "return": lambda by, card: acts.take_back(by, card, reason=reason),
+        "cancel": lambda by, card: acts.cancel(by, card, reason=reason),
+        "restock": lambda by, card: acts.restock(by, card, reason=reason),
+    }
+    version = text("version")
+    try:
+        await act_on(
+            request,
+            card_id,
+            carry_out[name],
+            reason=reason,
+            version=int(version) if version.isdecimal() else None,
+        )
+    except (ConflictError, InvalidInputError) as error:
+        settle(request)
+        return await show_card(request, _(str(error)), error.status)
+    raise web.HTTPSeeOther(f"/cards/{card_id}?done={name}")
+
+
+async def edit_rewrite(request: web.Request) -> web.Response:
+    """GET /cards/{id}/rewrite"""
+    card, choices, levels = await _read_terms(request)
+    form = REWRITE.blank(
+        choices,
+        card_class=card.card_class_id,
+        valid_from=card.valid_from,
+        valid_until=card.valid_until,
+        levels=levels,
+        version=card.version,
+    )
+    return await render(request, "cards/rewrite.html", {"form": form, "card": card})
+
+
+async def rewrite(request: web.Request) -> web.Response:
+    """POST /cards/{id}/rewrite"""
+    card, choices, _levels = await _read_terms(request)
+    form = REWRITE.bind(await request.post(), choices)
+    if form.is_valid:
+        value = form.value
+        try:
+            await act_on(
+                request,
+                card.id,
+                lambda by, found: acts.rewrite(by, found, terms(value), reason=value.reason or ""),
+                reason=value.reason or "",
+                version=int(value.version) if value.version.isdecimal() else None,
+            )
+        except (ConflictError, InvalidInputError) as error:
+            form.fail(_(str(error)))
+        else:
+            raise web.HTTPSeeOther(f"/cards/{card.id}?done=rewrite")
+    return await render(request, "cards/rewrite.html", {"form": form, "card": card}, status=422)
+
+
+async def _read_terms(request: web.Request) -> tuple[Card, dict[str, Choices], list[int]]:
+    settle(request)
+    scope, card_id = scope_of(request), int(request.match_info["id"])
+
+    def read() -> tuple[Card, dict[str, Choices], list[int]]:
+        card = scope.get(Card, card_id)
+        person = card.person  # read here: the page shows the holder's name
+        assert person is None or person.name
+        levels = entitlements.chosen(card.id).get("levels", [])
+        return card, term_choices(card.site_id, card.organisation_id, card), levels
+
+    return await centre_of(request).db.read(read)
+
+
+NAV: Final = [
+    NavItem("cards", lazy("Cards"), "/cards", order=30),
+    *issue_pages.NAV,
+    *desk_pages.NAV,
+    *class_pages.NAV,
+]
+ROUTES: Final[list[Route]] = [
+    *issue_pages.ROUTES,
+    *desk_pages.ROUTES,
+    *class_pages.ROUTES,
+    Route("GET", "/cards", list_cards, ("cards", "view")),
+    Route("GET", "/cards/export", export_cards, ("cards", "export")),
+    Route("GET", r"/cards/{id:\d+}", show_card, ("cards", "view")),
+    Route("GET", r"/cards/{id:\d+}/delivery", show_delivery, ("cards", "view")),
+    Route("GET", r"/cards/{id:\d+}/rewrite", edit_rewrite, ("cards", "edit")),
+    Route("POST", r"/cards/{id:\d+}/rewrite", rewrite, ("cards", "edit")),
+    Route(
+        "POST",
+        r"/cards/{id:\d+}/{act:lose|lift|suspend|resume|return|cancel|restock}",
+        do_act,
+        ("cards", "edit"),
+    ),
+]

@@ -1,0 +1,82 @@
+"""What the card centre asks of the sub-system that knows readers and doors. ``central.access.places`` answers.
+
+The card centre is the floor that others stand on, so it names what it needs and does not import who gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from central.sites.scope import Scope
+from protocol.ids import CardKey
+
+SHOWN: Final = "cards.shown"
+"""Announced with ``{"site", "points"}``: readers at which cards were shown. Also the feed of the desk pages."""
+DELIVERY: Final = "cards.delivery"
+"""Feed of the card page: something about the delivery may have changed, load it again."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader at which a card can be shown."""
+
+    point: int
+    label: str
+    device_label: str
+    is_issuer: bool
+    """It stands on a desk for this purpose."""
+    is_online: bool
+
+
+@dataclass(frozen=True)
+class DoorDelivery:
+    """One device with doors, and whether it refuses a card already (B2)."""
+
+    device_id: int
+    device_label: str
+    doors: tuple[str, ...]
+    is_online: bool
+    since: datetime | None
+    """Since when it is online or offline; None before it was ever heard."""
+    refuses: bool
+    """It refuses the card, if only from memory until the next power cut."""
+    is_durable: bool
+    """... and still does after a power cut."""
+    acknowledged_at: datetime | None
+
+
+class Places(Protocol):
+    """Readers and doors. All methods run inside ``db.read``."""
+
+    def readers(self, scope: Scope) -> list[Reader]:
+        """Readers of the operator's estates, issuers first."""
+
+    def delivery(self, site_id: int, keys: Sequence[CardKey]) -> list[DoorDelivery]:
+        """Which devices of the estate have the newest restriction of these card keys."""
+
+
+class _Nowhere:
+    """Stands in where no sub-system knows places."""
+
+    def readers(self, scope: Scope) -> list[Reader]:
+        return []
+
+    def delivery(self, site_id: int, keys: Sequence[CardKey]) -> list[DoorDelivery]:
+        return []
+
+
+_places: Places = _Nowhere()
+
+
+def register(places: Places) -> None:
+    """Who answers from now on."""
+    global _places
+    _places = places
+
+
+def places() -> Places:
+    """Who answers."""
+    return _places

@@ -1,0 +1,282 @@
+"""Pages of the people of an estate: list, one person with the cards, entering and changing."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from central.cards.table import cards_of_person
+from central.centre import centre_of
+from central.errors import ConflictError, InvalidInputError
+from central.people import service
+from central.people.model import KIND_TEXT, Person, PersonKind
+from central.people.rules import mask_phone
+from central.people.service import PersonInput
+from central.people.table import (
+    KIND_WORDS,
+    PEOPLE,
+    departments_in,
+    organisations_in,
+    sites_in,
+)
+from central.routes import Route
+from central.security.principal import actor_of, principal_of, scope_of
+from central.sites.scope import Scope
+from central.web.fields import CheckField, ChoiceField, Choices, HiddenField, NoteField, TextField
+from central.web.formats import last_day
+from central.web.forms import Form
+from central.web.i18n import _, lazy
+from central.web.lists import list_export, list_page
+from central.web.nav import NavItem
+from central.web.render import render
+from central.web.tables import View
+
+
+class PersonForm(msgspec.Struct, kw_only=True):
+    """The form: as :class:`PersonInput`, with choices as texts."""
+
+    site: str
+    organisation: str
+    kind: str
+    number: str
+    name: str
+    initials: str | None
+    department: str | None
+    building: str | None
+    unit: str | None
+    phone: str | None
+    note: str | None
+    active: bool
+    version: str | None
+
+
+FORM: Final = Form(
+    PersonForm,
+    TextField("name", lazy("Name"), hint=lazy("As on the identity document; never converted.")),
+    TextField("number", lazy("Person number")),
+    ChoiceField("kind", lazy("Kind of person"), choices=KIND_WORDS),
+    ChoiceField("organisation", lazy("Organisation")),
+    ChoiceField("site", lazy("Estate")),
+    TextField("department", lazy("Department"), is_required=False),
+    TextField("building", lazy("Building"), is_required=False),
+    TextField("unit", lazy("Unit"), is_required=False, hint=lazy("Room or shop.")),
+    TextField("phone", lazy("Telephone"), is_required=False, length_max=30),
+    TextField(
+        "initials",
+        lazy("Pinyin initials"),
+        is_required=False,
+        length_max=20,
+        hint=lazy(
+            "For search; made from the name when left empty. Correct them where a surname is read otherwise."
+        ),
+    ),
+    NoteField("note", lazy("Note"), is_required=False),
+    CheckField("active", lazy("Present"), hint=lazy("Untick when the person has left.")),
+    HiddenField("version", "", is_required=False),
+)
+
+
+async def list_people(request: web.Request) -> web.Response:
+    scope = scope_of(request)
+    return await list_page(
+        request,
+        PEOPLE,
+        scope,
+        template="people/list.html",
+        choices=await _filter_choices(request, scope),
+        export_path="/people/export",
+    )
+
+
+async def export_people(request: web.Request) -> web.StreamResponse:
+    scope = scope_of(request)
+    choices = await _filter_choices(request, scope)
+    return await list_export(request, PEOPLE, scope, choices=choices, on_export=_audit_export)
+
+
+async def _audit_export(request: web.Request, view: View, file_format: str, rows_count: int) -> None:
+    centre, actor = centre_of(request), actor_of(request)
+    about = {"filters": view.parameters(), "format": file_format, "rows": rows_count}
+    await centre.db.write(
+        lambda: centre.audit.record(actor, "people.export", "list", "people", after=about) and None
+    )
+
+
+async def show_person(request: web.Request) -> web.Response:
+    scope, person_id = scope_of(request), int(request.match_info["id"])
+
+    def read() -> dict[str, Any]:
+        person = scope.get(Person, person_id)
+        return {
+            "person": person,
+            "kind": KIND_TEXT[PersonKind(person.kind)],
+            "organisation_name": person.organisation.name,
+            "site_name": person.site.name,
+            "cards": cards_of_person(person.id),
+        }
+
+    context = await centre_of(request).db.read(read)
+    phone = context["person"].phone
+    may_see = principal_of(request).may("people", "edit")
+    context |= {
+        "phone": phone if may_see else mask_phone(phone),
+        "now": centre_of(request).clock.now(),
+        "last_day": last_day,
+    }
+    return await render(request, "people/show.html", context)
+
+
+async def new_person(request: web.Request) -> web.Response:
+    choices = await _form_choices(request)
+    first = {name: next(iter(options), "") for name, options in choices.items()}
+    form = FORM.blank(choices, active=True, **first)
+    return await render(request, "people/edit.html", {"form": form, "person": None})
+
+
+async def create_person(request: web.Request) -> web.Response:
+    form = FORM.bind(await request.post(), await _form_choices(request))
+    if form.is_valid:
+        centre, actor, scope = centre_of(request), actor_of(request), scope_of(request)
+        given = _given(form.value)
+
+        def write() -> int:
+            check_place(scope, given)
+            person = service.create(given, centre.clock.now())
+            centre.audit.record(
+                actor,
+                "people.create",
+                "person",
+                person.id,
+                after=service.snapshot(person),
+                site_id=person.site_id,
+                organisation_id=person.organisation_id,
+            )
+            return int(person.id)
+
+        try:
+            person_id = await centre.db.write(write)
+        except (ConflictError, InvalidInputError) as error:
+            form.fail(_(str(error)))
+        else:
+            raise web.HTTPSeeOther(f"/people/{person_id}")
+    return await render(request, "people/edit.html", {"form": form, "person": None}, status=422)
+
+
+async def edit_person(request: web.Request) -> web.Response:
+    scope, person_id = scope_of(request), int(request.match_info["id"])
+    person = await centre_of(request).db.read(scope.get, Person, person_id)
+    form = FORM.blank(
+        await _form_choices(request),
+        **{**service.snapshot(person), "version": person.version},
+    )
+    return await render(request, "people/edit.html", {"form": form, "person": person})
+
+
+async def update_person(request: web.Request) -> web.Response:
+    centre, scope = centre_of(request), scope_of(request)
+    person_id = int(request.match_info["id"])
+    person = await centre.db.read(scope.get, Person, person_id)
+    form = FORM.bind(await request.post(), await _form_choices(request))
+    if form.is_valid:
+        version = form.value.version
+        try:
+            await change_person(
+                request,
+                person_id,
+                _given(form.value),
+                int(version) if version and version.isdecimal() else None,
+            )
+        except (ConflictError, InvalidInputError) as error:
+            form.fail(_(str(error)))
+        else:
+            raise web.HTTPSeeOther(f"/people/{person_id}")
+    return await render(request, "people/edit.html", {"form": form, "person": person}, status=422)
+
+
+async def change_person(
+    request: web.Request, person_id: int, given: PersonInput, version: int | None
+) -> None:
+    """Change a person and write the audit row; for the page and the API."""
+    centre, actor, scope = centre_of(request), actor_of(request), scope_of(request)
+
+    def write() -> None:
+        person = scope.get(Person, person_id)
+        check_place(scope, given)
+        before = service.snapshot(person)
+        service.update(person, given, version, centre.clock.now())
+        centre.audit.record(
+            actor,
+            "people.change",
+            "person",
+            person.id,
+            before,
+            service.snapshot(person),
+            site_id=person.site_id,
+            organisation_id=person.organisation_id,
+        )
+
+    await centre.db.write(write)
+
+
+def check_place(scope: Scope, given: PersonInput) -> None:
+    """
+    :raises InvalidInputError: the operator may not enter people of this organisation in this estate.
+    """
+    if not scope.allows(given.site, given.organisation):
+        raise InvalidInputError("You may not enter people of this organisation in this estate.")
+
+
+def _given(form: PersonForm) -> PersonInput:
+    return msgspec.convert(
+        {
+            "site": int(form.site),
+            "organisation": int(form.organisation),
+            "kind": form.kind,
+            "number": form.number,
+            "name": form.name,
+            "initials": form.initials or "",
+            "department": form.department or "",
+            "building": form.building or "",
+            "unit": form.unit or "",
+            "phone": form.phone or "",
+            "note": form.note or "",
+            "active": form.active,
+        },
+        PersonInput,
+    )
+
+
+async def _form_choices(request: web.Request) -> dict[str, dict[str, str]]:
+    scope = scope_of(request)
+
+    def read() -> dict[str, dict[str, str]]:
+        return {
+            "site": {str(number): name for number, name in sites_in(scope)},
+            "organisation": {str(number): name for number, name in organisations_in(scope)},
+        }
+
+    return await centre_of(request).db.read(read)
+
+
+async def _filter_choices(request: web.Request, scope: Scope) -> dict[str, Choices]:
+    def read() -> dict[str, Choices]:
+        return {
+            "organisation": {str(number): name for number, name in organisations_in(scope)},
+            "department": {name: name for name in departments_in(scope)},
+        }
+
+    return await centre_of(request).db.read(read)
+
+
+NAV: Final = [NavItem("people", lazy("People"), "/people", order=10)]
+ROUTES: Final[list[Route]] = [
+    Route("GET", "/people", list_people, ("people", "view")),
+    Route("GET", "/people/export", export_people, ("people", "export")),
+    Route("GET", "/people/new", new_person, ("people", "edit")),
+    Route("POST", "/people/new", create_person, ("people", "edit")),
+    Route("GET", r"/people/{id:\d+}", show_person, ("people", "view")),
+    Route("GET", r"/people/{id:\d+}/edit", edit_person, ("people", "edit")),
+    Route("POST", r"/people/{id:\d+}/edit", update_person, ("people", "edit")),
+]

@@ -1,0 +1,23 @@
+"""What may be shown of a person, and by what a person is found. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_KEPT_START: Final = 3
+_KEPT_END: Final = 4
+_MASKED_ALL_UP_TO: Final = 4
+
+
+def mask_phone(phone: str) -> str:
+    """The telephone number as lists show it (12): ``138****5678``; short numbers keep their last two digits."""
+    if len(phone) <= _MASKED_ALL_UP_TO:
+        return "*" * max(0, len(phone) - 2) + phone[-2:] if phone else ""
+    kept_start = _KEPT_START if len(phone) > _KEPT_START + _KEPT_END else 0
+    hidden = len(phone) - kept_start - _KEPT_END
+    return phone[:kept_start] + "*" * hidden + phone[-_KEPT_END:]
+
+
+def clean_phone(phone: str) -> str:
+    """The number without the blanks and hyphens that people group it with."""
+    return phone.replace(" ", "").replace("-", "").replace("\u3000", "")

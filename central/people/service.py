@@ -1,0 +1,141 @@
+"""Entering and changing people. Runs inside ``db.write``; the page or the API writes the audit row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from central.cards.model import Card
+from central.cards.rules import Holding
+from central.errors import ConflictError, InvalidInputError
+from central.people.model import Person, PersonKind
+from central.people.rules import clean_phone
+from central.sites.model import Organisation, Site
+from central.web import fold
+
+Line = Annotated[str, msgspec.Meta(max_length=100)]
+Required = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+KindName = Literal[
+    "owner",
+    "family",
+    "child",
+    "helper",
+    "tenant",
+    "staff",
+    "contractor",
+    "merchant",
+    "visitor",
+    "guard",
+]
+
+on_change: Final[list[Callable[[Person], None]]] = []
+"""Called inside the transaction after a person changed; sub-systems that keep a copy of something follow by it."""
+
+
+class PersonInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What an operator or an integration says about a person."""
+
+    site: int
+    organisation: int
+    kind: KindName
+    number: Required
+    name: Required
+    initials: Annotated[str, msgspec.Meta(max_length=20)] = ""
+    """Pinyin initials; made from the name when empty."""
+    department: Line = ""
+    building: Line = ""
+    unit: Line = ""
+    phone: Annotated[str, msgspec.Meta(max_length=30)] = ""
+    note: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+    active: bool = True
+
+
+def create(given: PersonInput, now: datetime) -> Person:
+    """Enter a person.
+
+    :raises ConflictError: the number is taken in this estate.
+    :raises InvalidInputError: there is no such estate or organisation.
+    """
+    person = Person(created_at=now)
+    _fill(person, given, now)
+    _check_number(person)
+    person.version = 1
+    person.save(force_insert=True)
+    return person
+
+
+def update(person: Person, given: PersonInput, version: int | None, now: datetime) -> Person:
+    """Change a person.
+
+    :param version: of the row that the operator saw; None does not look.
+    :raises ConflictError: changed meanwhile, or the number is taken, or a card in use stands against leaving.
+    """
+    if version is not None and person.version != version:
+        raise ConflictError("This person was changed meanwhile. Look at it again.")
+    if person.site_id != given.site and person.cards.exists():
+        raise ConflictError("A person with cards cannot move to another estate.")
+    if person.active and not given.active and working_cards(person.id):
+        raise ConflictError("Take the cards of this person back, or cancel or suspend them, first.")
+    _fill(person, given, now)
+    _check_number(person)
+    person.version += 1
+    person.save()
+    for follow in on_change:
+        follow(person)
+    return person
+
+
+def working_cards(person_id: int) -> list[int]:
+    """Cards of this person that still open doors."""
+    cards = Card.select().where((Card.person == person_id) & (Card.holding == Holding.IN_USE.value))
+    return [card.id for card in cards if not card.reasons]
+
+
+def snapshot(person: Person) -> dict[str, Any]:
+    """What the audit row says about a person."""
+    return {
+        "number": person.number,
+        "name": person.name,
+        "kind": person.kind,
+        "initials": person.initials,
+        "department": person.department,
+        "building": person.building,
+        "unit": person.unit,
+        "phone": person.phone,
+        "note": person.note,
+        "active": person.active,
+        "site": person.site_id,
+        "organisation": person.organisation_id,
+    }
+
+
+def _fill(person: Person, given: PersonInput, now: datetime) -> None:
+    if not Site.select().where(Site.id == given.site).exists():
+        raise InvalidInputError("There is no such estate.")
+    if not Organisation.select().where(Organisation.id == given.organisation).exists():
+        raise InvalidInputError("There is no such organisation.")
+    person.site, person.organisation = given.site, given.organisation
+    person.kind = PersonKind(given.kind).value
+    person.number = given.number.strip()
+    person.name = given.name.strip()
+    if not person.number or not person.name:
+        raise InvalidInputError("A person needs a number and a name.")
+    person.fold_key = fold.fold(person.name)
+    person.initials = given.initials.strip().lower() or fold.initials(person.name)
+    person.department = given.department.strip()
+    person.building, person.unit = given.building.strip(), given.unit.strip()
+    person.phone = clean_phone(given.phone)
+    person.note = given.note.strip()
+    person.active = given.active
+    person.changed_at = now
+
+
+def _check_number(person: Person) -> None:
+    same = Person.select().where((Person.site == person.site_id) & (Person.number == person.number))
+    if person.id is not None:
+        same = same.where(Person.id != person.id)
+    if same.exists():
+        raise ConflictError("This person number is taken.")

@@ -1,0 +1,136 @@
+"""The list of people: page, files, print view and API."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import peewee
+
+from central.cards.model import Card
+from central.cards.rules import Holding
+from central.people.model import KIND_TEXT, Person
+from central.people.rules import mask_phone
+from central.sites.model import Organisation, Site
+from central.sites.scope import Scope
+from central.web import fold
+from central.web.columns import CODE, NUMBER, Column, StatusFormat, WordFormat
+from central.web.filters import ChoiceFilter, TextFilter
+from central.web.i18n import lazy
+from central.web.tables import Table
+
+KIND_WORDS: Final = {kind.value: text for kind, text in KIND_TEXT.items()}
+_CARDS: Final = Card.alias()
+
+
+def _query(scope: Scope) -> Any:
+    count = (
+        _CARDS.select(peewee.fn.COUNT(_CARDS.id))
+        .where((_CARDS.person == Person.id) & (_CARDS.holding == Holding.IN_USE.value))
+        .alias("cards_count")
+    )
+    query = (
+        Person.select(
+            Person.id,
+            Person.number,
+            Person.name,
+            Person.kind,
+            Person.department,
+            Person.building,
+            Person.unit,
+            Person.phone,
+            Person.active,
+            Organisation.name.alias("organisation_name"),
+            Site.name.alias("site_name"),
+            count,
+        )
+        .join(Organisation)
+        .switch(Person)
+        .join(Site)
+    )
+    return scope.filter(query, Person)
+
+
+def found_by(text: str) -> Any:
+    """The condition that finds people by name, initials, number, telephone tail or card number."""
+    folded = fold.fold(text)
+    condition = (
+        (Person.fold_key.contains(folded))
+        | (Person.initials.startswith(text.lower()))
+        | (Person.number.startswith(text))
+    )
+    if text.isascii() and text.isdigit() and len(text) >= 4:
+        condition |= Person.phone.endswith(text)
+    if len(text) >= 3:
+        by_card = Card.select(Card.person).where(Card.card_no.startswith(text) & Card.person.is_null(False))
+        condition |= Person.id.in_(by_card)
+    return condition
+
+
+PEOPLE: Final = Table(
+    name="people",
+    title=lazy("People"),
+    query=_query,
+    key=Person.id,
+    sort="number",
+    columns=(
+        Column(
+            "number", lazy("Person number"), CODE, sort=Person.number, href=lambda row: f"/people/{row.id}"
+        ),
+        Column("name", lazy("Name"), sort=Person.fold_key, href=lambda row: f"/people/{row.id}"),
+        Column("kind", lazy("Kind of person"), WordFormat(KIND_WORDS)),
+        Column("organisation_name", lazy("Organisation")),
+        Column("department", lazy("Department"), sort=Person.department),
+        Column("place", lazy("Building and unit"), value=lambda row: f"{row.building} {row.unit}".strip()),
+        Column("phone", lazy("Telephone"), CODE, value=lambda row: mask_phone(row.phone)),
+        Column("cards_count", lazy("Cards in use"), NUMBER),
+        Column(
+            "active",
+            lazy("Status"),
+            StatusFormat("enabled"),
+            value=lambda row: "yes" if row.active else "no",
+            is_exported=False,
+        ),
+        Column("site_name", lazy("Estate"), is_shown=False),
+    ),
+    filters=(
+        TextFilter(
+            "q",
+            lazy("Search"),
+            where=found_by,
+            placeholder=lazy("Name, initials, number, phone tail, card"),
+        ),
+        ChoiceFilter("kind", lazy("Kind of person"), choices=KIND_WORDS, field=Person.kind),
+        ChoiceFilter(
+            "organisation", lazy("Organisation"), where=lambda value: Person.organisation == int(value)
+        ),
+        ChoiceFilter("department", lazy("Department"), field=Person.department),
+        ChoiceFilter(
+            "active",
+            lazy("Status"),
+            choices={"yes": lazy("Present"), "no": lazy("Left")},
+            where=lambda value: Person.active == (value == "yes"),
+        ),
+    ),
+    empty=lazy("People come first: a card is issued only to somebody who has been entered here."),
+    empty_href="/people/new",
+    empty_action=lazy("Enter a person"),
+)
+
+
+def organisations_in(scope: Scope) -> list[tuple[int, str]]:
+    """Organisations that the operator may enter people of."""
+    rows = Organisation.select().where(Organisation.active).order_by(Organisation.name)
+    allowed = {grant.organisation_id for grant in scope.grants}
+    return [(row.id, row.name) for row in rows if None in allowed or row.id in allowed]
+
+
+def sites_in(scope: Scope) -> list[tuple[int, str]]:
+    """Estates that the operator works in."""
+    rows = Site.select().where(Site.active).order_by(Site.name)
+    return [(row.id, row.name) for row in scope.sites(rows)]
+
+
+def departments_in(scope: Scope) -> list[str]:
+    """Departments of people in scope, for the filter."""
+    query = scope.filter(Person.select(Person.department).where(Person.department != "").distinct())
+    return [name for (name,) in query.order_by(Person.department).limit(200).tuples()]
