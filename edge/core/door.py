@@ -31,6 +31,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+import msgspec
+
 from edge.core.actions import Action, CancelTimer, Lock, Record, Release, StartTimer
 from edge.core.alarms import cleared, raised
 from protocol.facts import Alarm, DoorEvent, DoorFact, Outcome, OutcomeFact
@@ -201,13 +203,14 @@ class DoorSpec:
 class DoorState:
     """What is remembered of a door between two stimuli.
 
-    ``contact_open`` None: no contact, or not heard of yet. ``grants``: seqs of released intents nobody has entered by.
+    ``contact_open`` None: no contact, or not heard of yet; ``contact_told``: what the wire said last, fitted or not. ``grants``: seqs of released intents nobody has entered by.
     ``release_ms``: how long the last release was for. ``regranted``: it was given while the door stood open.
     """
 
     phase: Phase = Phase.SECURE
     lock_released: bool = False
     contact_open: bool | None = None
+    contact_told: bool | None = None
     exit_pressed: bool = False
     fire: bool = False
     mode: Mode = Mode.NORMAL
@@ -246,6 +249,7 @@ def exit_button(spec: DoorSpec, state: DoorState, pressed: bool) -> Stepped:
 
 def contact(spec: DoorSpec, state: DoorState, is_open: bool) -> Stepped:
     """The contact says open or closed. The first word after the start accuses nobody."""
+    state = replace(state, contact_told=is_open)
     if not spec.row.contact_fitted or state.contact_open is is_open:
         return state, []
     first = state.contact_open is None
@@ -295,8 +299,12 @@ def set_fire(spec: DoorSpec, state: DoorState, active: bool) -> Stepped:
 
 
 def reconfigured(spec: DoorSpec, state: DoorState) -> Stepped:
-    """The row changed. A contact that is no longer fitted leaves nothing open behind."""
-    if spec.row.contact_fitted or state.contact_open is None:
+    """The row changed. A contact that is no longer fitted leaves nothing open behind; a new one starts as at the start."""
+    if spec.row.contact_fitted:
+        if state.contact_open is None and state.contact_told is not None:
+            return contact(spec, state, state.contact_told)
+        return state, []
+    if state.contact_open is None:
         return state, []
     was_open = state.contact_open
     state = replace(state, grants=())
@@ -304,6 +312,20 @@ def reconfigured(spec: DoorSpec, state: DoorState) -> Stepped:
     if was_open:
         state, actions = _signal(spec, state, Signal.CLOSED)
     return replace(state, contact_open=None), actions
+
+
+def hand_over(before: DoorSpec, after: DoorSpec, state: DoorState) -> Stepped:
+    """The unit serves another door from now on: what stands under the old number is ended, the wires keep their word."""
+    unfitted = replace(before, row=msgspec.structs.replace(before.row, contact_fitted=False))
+    state, actions = reconfigured(unfitted, state)
+    actions += [CancelTimer(timer_name(before.unit, each)) for each in Timer if each in state.running]
+    actions.append(Lock(after.unit))
+    wires = DoorState(fire=state.fire, exit_pressed=state.exit_pressed, contact_told=state.contact_told)
+    state, more = reconfigured(after, wires)
+    if state.exit_pressed:
+        state, again = exit_button(after, state, True)
+        more += again
+    return state, actions + more
 
 
 def _signal(spec: DoorSpec, state: DoorState, signal: Signal) -> Stepped:

@@ -1,0 +1,293 @@
+"""The door role: cards, exit buttons, contacts, commands and modes of the doors of one node. Pure.
+
+A card goes through: one showing or two (``core.presence``), several cards in the field (``core.several``), the wrong-try
+rule (``core.wrong_tries``), ``protocol.decide``; a grant becomes an intent, and the commit of the intent the release
+(``door_storage``). A refusal is a fact at once. Only what the wrong-try rule ignores leaves no fact: its alarm has said so.
+
+The exit button goes through nothing: whatever the state, its release stands first in the list of the same step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from edge.core import door
+from edge.core.actions import Action, CancelTimer, Lock, StartTimer
+from edge.core.alarms import cleared, moment, raised
+from edge.core.door import DoorState
+from edge.core.feedback import Pattern
+from edge.core.lines import InputRole
+from edge.core.several import choose
+from edge.core.stimuli import (
+    CardShown,
+    CommitLate,
+    Committed,
+    InputChanged,
+    ModeChanged,
+    Now,
+    ReaderFaulted,
+    ReaderRecovered,
+    RemoteOpen,
+    Started,
+    Stimulus,
+    StorageState,
+    TestAsked,
+    Tick,
+    TimerFired,
+    ViewChanged,
+)
+from edge.core.wrong_tries import IGNORE_MS, WrongTries
+from edge.roles import door_commands, door_modes, door_storage
+from edge.roles.door_state import INTENTS_MAX, DoorRoleState, Pending
+from edge.roles.turn import Turn
+from edge.roles.wiring import wiring_of
+from protocol.decide import Decision, PointState, Presentation, decide
+from protocol.facts import (
+    AccessFact,
+    Alarm,
+    ExitFact,
+    Outcome,
+    OutcomeFact,
+)
+from protocol.reasons import DEAD_CARD, Reason
+from protocol.records import Mode
+from protocol.view import View
+
+UNKNOWN: Final = frozenset({Reason.UNKNOWN_CARD, Reason.RANDOM_UID})
+"""What the wrong-try rule counts: credentials that name nobody here."""
+
+REFUSAL: Final[dict[Reason, Pattern]] = {
+    Reason.UNKNOWN_CARD: Pattern.UNKNOWN,
+    Reason.RANDOM_UID: Pattern.UNKNOWN,
+    Reason.SEVERAL_CARDS: Pattern.ONE_CARD_PLEASE,
+    Reason.WRONG_TRIES: Pattern.IGNORED,
+}
+"""How a refusal looks and sounds; every other one is DENIED."""
+
+
+class DoorRole:
+    """See the module and ``roles.base.Role``."""
+
+    def initial(self) -> DoorRoleState:
+        """Before ``Started``: nothing is known, and exit buttons work."""
+        return DoorRoleState()
+
+    def step(
+        self, state: DoorRoleState, stimulus: Stimulus, view: View, now: Now
+    ) -> tuple[DoorRoleState, list[Action]]:
+        """See ``roles.base.Role``."""
+        turn = Turn(state, view, now)
+        match stimulus:
+            case CardShown():
+                _card_shown(turn, stimulus)
+            case Committed():
+                door_storage.committed(turn, stimulus)
+            case CommitLate():
+                door_storage.late(turn, stimulus)
+            case InputChanged():
+                _input_changed(turn, stimulus)
+            case TimerFired(name):
+                _timer_fired(turn, name)
+            case Tick():
+                door_modes.put_in_force(turn)
+            case RemoteOpen():
+                door_commands.remote_open(turn, stimulus)
+            case ModeChanged():
+                if door_commands.is_new(turn, stimulus.command_id, stimulus.door):
+                    door_modes.changed(turn, stimulus)
+            case TestAsked():
+                door_commands.test(turn, stimulus)
+            case ReaderFaulted(reader, detail):
+                _reader_told(turn, reader, detail)
+            case ReaderRecovered(reader):
+                _reader_told(turn, reader, None)
+            case StorageState():
+                door_storage.storage_state(turn, stimulus)
+            case ViewChanged():
+                _view_changed(turn)
+            case Started():
+                _started(turn, stimulus)
+        turn.look_around()
+        return turn.state(), turn.actions
+
+
+# -- start and configuration ------------------------------------------------------------------------------------
+
+
+def _started(turn: Turn, started: Started) -> None:
+    for seq, _body in started.unfinished:
+        turn.record(OutcomeFact(seq, Outcome.UNKNOWN))
+    for name, value in started.kept.items():
+        door_modes.remember(turn, name, value)
+    _view_changed(turn)
+
+
+def _view_changed(turn: Turn) -> None:
+    """Doors that are new are locked (a magnet rests released until then), the others learn their new rows."""
+    before, turn.wiring = turn.wiring, wiring_of(turn.view)
+    for unit in sorted(turn.wiring.doors.keys() | turn.doors.keys()):
+        old, new = before.door(unit), turn.wiring.door(unit)
+        if unit not in turn.doors:
+            turn.doors[unit] = DoorState(fire=turn.fire)
+            turn.add(Lock(unit))
+        elif old.number != new.number:
+            turn.doors[unit], actions = door.hand_over(old, new, turn.doors[unit])
+            turn.add(*actions)
+        else:
+            turn.with_door(unit, door.reconfigured)
+    for reader in sorted(turn.readers):  # first what ends: a point may have moved to another reader
+        _end_reader_alarms(turn, reader)
+    for reader in sorted(turn.readers):
+        _begin_reader_alarm(turn, reader)
+    door_modes.put_in_force(turn)
+
+
+# -- cards --------------------------------------------------------------------------------------------------------
+
+
+def _card_shown(turn: Turn, shown: CardShown) -> None:
+    unit = shown.reader
+    card = choose(shown.cards, shown.more, turn.view)
+    if shown.joined and not card.several and card.uid not in shown.joined:
+        return  # it was there before, and has had its answer
+    reader = turn.reader(unit)
+    last, is_new = reader.last.shown((card.uid,) if card.keys() else (), turn.now.mono_ms)
+    turn.readers[unit] = replace(reader, last=last)
+    if not is_new:
+        return
+    number = turn.wiring.point_of_reader.get(unit, 0)
+    ignoring = reader.tries.ignoring(turn.now.mono_ms)
+    mode, decision = _decide(turn, card, number, unit, ignoring)
+    if decision.reason in UNKNOWN and ignoring:
+        decision = Decision(Reason.WRONG_TRIES, decision.key, revisions=decision.revisions)
+    fact = AccessFact(
+        number,
+        decision.reason,
+        decision.revisions,
+        card.tier,
+        card.issue_no,
+        decision.schedule,
+        decision.release_ms,
+        mode,
+        ignoring,
+        turn.now.instant.floor_ms // 1_000,
+    )
+    if decision.granted:
+        _granted(turn, unit, fact, decision)
+    else:
+        _refused(turn, unit, fact, decision)
+
+
+def _decide(
+    turn: Turn, card: Presentation, number: int, reader: int, ignoring: bool
+) -> tuple[Mode, Decision]:
+    point = turn.view.access_points.get(number)
+    door_unit = turn.wiring.unit_of_reader(reader)
+    if point is None or door_unit is None:
+        keys = card.keys()
+        return Mode.NORMAL, Decision(
+            Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=turn.view.revisions
+        )
+    mode = turn.doors[door_unit].mode
+    return mode, decide(card, turn.view, point, PointState(mode, ignoring), turn.now.instant)
+
+
+def _granted(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
+    unit = turn.wiring.unit_of_reader(reader)
+    assert unit is not None, "a point without a door grants nothing"
+    number = turn.wiring.door(unit).number
+    pending = Pending(fact, number, unit, decision.release_ms, reader, decision.key)
+    if not turn.storage_usable:
+        door_storage.at_once(turn, pending)
+    elif len(turn.pending) >= INTENTS_MAX:
+        turn.signal(reader, Pattern.WAIT)
+    else:
+        turn.intend(pending)
+
+
+def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
+    reason = decision.reason
+    if reason is not Reason.WRONG_TRIES:
+        turn.record(fact, decision.key)
+    turn.signal(reader, REFUSAL.get(reason, Pattern.DENIED))
+    if reason in DEAD_CARD:
+        turn.add(*moment(Alarm.DEAD_CARD_USED, fact.point, reason.name.lower(), decision.key))
+    elif reason is Reason.CLONE_SUSPECTED:
+        turn.add(*moment(Alarm.CLONE_SUSPECTED, fact.point, "", decision.key))
+    elif reason in UNKNOWN:
+        state = turn.reader(reader)
+        tries = state.tries.refused(turn.now.mono_ms)
+        alarm = tries.ignoring(turn.now.mono_ms)
+        turn.readers[reader] = replace(state, tries=tries, tries_at=fact.point if alarm else None)
+        if alarm:
+            turn.add(*raised(Alarm.WRONG_TRIES, fact.point), StartTimer(_tries_timer(reader), IGNORE_MS))
+
+
+# -- wires --------------------------------------------------------------------------------------------------------
+
+
+def _input_changed(turn: Turn, change: InputChanged) -> None:
+    role, unit = change.line
+    match role:
+        case InputRole.REX:
+            turn.with_door(unit, partial(door.exit_button, pressed=change.active))
+            if change.active:
+                turn.record(ExitFact(turn.wiring.door(unit).number, turn.doors[unit].release_ms))
+        case InputRole.CONTACT:
+            turn.with_door(unit, partial(door.contact, is_open=change.active))
+        case InputRole.FIRE:
+            if change.active is not turn.fire:
+                turn.fire = change.active
+                turn.add(*(raised(Alarm.FIRE) if change.active else cleared(Alarm.FIRE)))
+                for each in sorted(turn.doors):
+                    turn.with_door(each, partial(door.set_fire, active=change.active))
+        case InputRole.TAMPER:
+            if change.active is not turn.tamper:
+                turn.tamper = change.active
+                turn.add(*(raised(Alarm.TAMPER) if change.active else cleared(Alarm.TAMPER)))
+
+
+def _timer_fired(turn: Turn, name: str) -> None:
+    owner, _slash, which = name.partition("/")
+    if which == "tries":
+        reader = int(owner.removeprefix("reader"))
+        state = turn.reader(reader)
+        if state.tries_at is not None:
+            turn.add(*cleared(Alarm.WRONG_TRIES, state.tries_at))
+            turn.readers[reader] = replace(state, tries=WrongTries(), tries_at=None)
+        return
+    turn.with_door(int(owner.removeprefix("door")), partial(door.timer, fired=door.Timer(which)))
+
+
+def _tries_timer(reader: int) -> str:
+    return f"reader{reader}/tries"
+
+
+def _reader_told(turn: Turn, unit: int, fault: str | None) -> None:
+    turn.readers[unit] = replace(turn.reader(unit), fault=fault)
+    _end_reader_alarms(turn, unit)
+    _begin_reader_alarm(turn, unit)
+
+
+def _end_reader_alarms(turn: Turn, unit: int) -> None:
+    """Alarms of a reader stand under the number of its point: when it has lost that, or is well again, they end."""
+    reader = turn.reader(unit)
+    point = turn.wiring.point_of_reader.get(unit)
+    if reader.tries_at is not None and reader.tries_at != point:
+        turn.add(*cleared(Alarm.WRONG_TRIES, reader.tries_at), CancelTimer(_tries_timer(unit)))
+        reader = replace(reader, tries=WrongTries(), tries_at=None)
+    if reader.fault_at is not None and (reader.fault is None or reader.fault_at != point):
+        turn.add(*cleared(Alarm.READER_FAULT, reader.fault_at))
+        reader = replace(reader, fault_at=None)
+    turn.readers[unit] = reader
+
+
+def _begin_reader_alarm(turn: Turn, unit: int) -> None:
+    """A reader that is no point of the centre's raises none; its fault shows at the reader and in the node's status."""
+    reader = turn.reader(unit)
+    point = turn.wiring.point_of_reader.get(unit)
+    if reader.fault is not None and reader.fault_at is None and point is not None:
+        turn.add(*raised(Alarm.READER_FAULT, point, reader.fault))
+        turn.readers[unit] = replace(reader, fault_at=point)

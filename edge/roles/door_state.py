@@ -1,0 +1,74 @@
+"""What the door role remembers between two stimuli. Values only; maps are replaced, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from edge.core.door import DoorState
+from edge.core.feedback import Pattern
+from edge.core.presence import LastShown
+from edge.core.stimuli import IntentId
+from edge.core.wrong_tries import WrongTries
+from edge.roles.wiring import Wiring, wiring_of
+from protocol.facts import AccessFact, CommandFact
+from protocol.records import Mode
+from protocol.view import View
+
+INTENTS_MAX: Final = 16
+"""Intents whose commit is awaited, over all readers; who comes beyond is asked to wait."""
+COMMANDS_KEPT: Final = 64
+"""Ids of commands that were carried out; one that comes again is refused (I10)."""
+_NO_WIRING: Final = wiring_of(View())
+_NO_TRIES: Final = WrongTries()
+_NOTHING_SHOWN: Final = LastShown()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An intent on its way to the medium.
+
+    ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
+    """
+
+    body: AccessFact | CommandFact
+    door: int
+    unit: int
+    release_ms: int
+    reader: int | None = None
+    personal: bytes = b""
+    answered: bool = False
+    by_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderState:
+    """One reader. ``fault``: what is wrong with it, None for nothing. ``fault_at``, ``tries_at``: the point under whose
+    number that alarm stands, None while it does not.
+    """
+
+    tries: WrongTries = _NO_TRIES
+    last: LastShown = _NOTHING_SHOWN
+    fault: str | None = None
+    fault_at: int | None = None
+    tries_at: int | None = None
+    look: Pattern | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRoleState:
+    """The whole role. ``doors`` and ``readers`` by unit, ``by_hand`` by door number."""
+
+    wiring: Wiring = _NO_WIRING
+    doors: Mapping[int, DoorState] = field(default_factory=dict)
+    readers: Mapping[int, ReaderState] = field(default_factory=dict)
+    by_hand: Mapping[int, Mode] = field(default_factory=dict)
+    pending: Mapping[IntentId, Pending] = field(default_factory=dict)
+    last_intent: int = 0
+    commands: tuple[int, ...] = ()
+    storage_usable: bool = True
+    memory_grants: Mapping[int, int] = field(default_factory=dict)
+    """Grants from memory since storage became unusable, by door number."""
+    fire: bool = False
+    tamper: bool = False
