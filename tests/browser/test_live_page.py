@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from central.web.i18n import lazy
 from central.web.lists import list_page
 from central.web.live import rows_feed
 from central.web.tables import Table
-from tests.support.browser import PHONE, assert_accessible, assert_fits, open_page, shoot
+from tests.support.browser import PHONE, assert_accessible, assert_fits, expect, open_page, shoot
 from tests.support.pages import Passage, Site, serve_pages
 
 START = datetime(2026, 7, 1, 0, 0, tzinfo=UTC)
@@ -148,7 +149,7 @@ async def test_a_row_that_comes_by_the_page_and_by_the_stream_stands_once(browse
     async with open_page(browser) as page:
         await open_live(page, site)
         arrive(site, 40)
-        await page.wait_for_function("document.querySelector('tbody tr').textContent.includes('新 40')")
+        await expect(page.locator(FIRST)).to_contain_text("新 40")
         assert await page.locator("#passages-40").count() == 1
 
 
@@ -213,7 +214,7 @@ async def test_the_alarm_count_stands_in_the_title_of_the_tab(browser: Any, site
         assert (await page.title()).startswith("(1) ")
         alarms["open"] = 3
         site.hub.publish("shell", {})
-        await page.wait_for_function("document.title.startsWith('(3) ')")
+        await expect(page).to_have_title(re.compile(r"^\(3\) "))
         assert "3 open alarms" in await page.locator("#alarm-region").text_content()
         await assert_accessible(page)
         await shoot(page, "live-alarms")

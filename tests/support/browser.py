@@ -113,3 +113,10 @@ async def shoot(page: Page, name: str) -> Path:
     path = SCREENS / f"{name}.png"
     await page.screenshot(path=path, full_page=True)
     return path
+
+
+def expect(target: Any) -> Any:
+    """Playwright's waiting assertions, imported only where there is a browser."""
+    from playwright.async_api import expect as playwright_expect
+
+    return playwright_expect(target)
