@@ -28,7 +28,7 @@ from edge.core.actions import (
     SetOutput,
     StartTimer,
 )
-from edge.core.feedback import Pattern, Player
+from edge.core.feedback import Pattern, Player, frame
 from edge.core.lines import OutputLine, OutputRole
 from edge.core.stimuli import CommitLate, Committed, IntentId, Stimulus, TimerFired
 from edge.timekeeper import Timekeeper
@@ -174,12 +174,22 @@ class Effects:
         for reader in readers:
             self._play(reader, Pattern.IDLE)
 
+    def showing(self, reader: int) -> Pattern | None:
+        """The pattern that a reader plays just now; None for a reader that has played nothing."""
+        player = self._players.get(reader)
+        if player is None:
+            return None
+        signal = player.signal
+        if signal is not None and frame(signal, self._keeper.mono_ms() - player.signal_since_ms) is not None:
+            return signal
+        return player.look
+
     def _light(self, reader: int) -> None:
         now_ms, player = self._keeper.mono_ms(), self._players[reader]
-        frame = player.frame(now_ms)
-        self._outputs.set(OutputLine(OutputRole.LED_GREEN, reader), frame.green)
-        self._outputs.set(OutputLine(OutputRole.LED_RED, reader), frame.red)
-        self._outputs.set(OutputLine(OutputRole.BUZZER, reader), frame.buzzer)
+        shown = player.frame(now_ms)
+        self._outputs.set(OutputLine(OutputRole.LED_GREEN, reader), shown.green)
+        self._outputs.set(OutputLine(OutputRole.LED_RED, reader), shown.red)
+        self._outputs.set(OutputLine(OutputRole.BUZZER, reader), shown.buzzer)
         if (handle := self._lights.pop(reader, None)) is not None:
             handle.cancel()
         if (next_ms := player.next_change_ms(now_ms)) is not None:

@@ -66,6 +66,7 @@ class Report:
                         number: row.label for number, row in view.points().items() if row.reader == unit
                     },
                     "state": self._reader_state(unit).name.lower(),
+                    "shows": node.effects.showing(unit),
                     "chip": health.chip,
                     "polls": health.poll_count,
                     "cards": health.card_count,

@@ -15,7 +15,7 @@ from protocol.reasons import Reason
 from protocol.records import CardRow, Change, Digest, DoorRow, LevelRow, PointRow, Revisions, SiteRow, put
 from protocol.schedule import ALWAYS
 
-WALL_MS = 1_764_000_000_000
+WALL_MS = 1_800_000_000_000
 _applies = itertools.count(1)
 
 

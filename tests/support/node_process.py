@@ -58,6 +58,11 @@ class Line:
         """Collect events from now on; the state of now comes first."""
         self.events += self.do("watch")["now"]
 
+    def forget(self) -> None:
+        """Drop every event up to now, those on the way included."""
+        self.do("state")
+        self.events.clear()
+
     def until(
         self, condition: Callable[[dict[str, Any]], bool], seconds: float = DEADLINE_S
     ) -> dict[str, Any]:

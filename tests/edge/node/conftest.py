@@ -1,32 +1,5 @@
-"""A real node process for tests of this folder and of the acceptance suite."""
+"""Fixtures of this folder."""
 
-from __future__ import annotations
+from tests.support.node_fixtures import make_node, node
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.support.node_process import NodeProcess
-
-
-@pytest.fixture
-def make_node(tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
-    """Makes nodes in directories of their own; all of them are gone afterwards."""
-    made: list[NodeProcess] = []
-
-    def make(name: str = "east-gate", more: str = "") -> NodeProcess:
-        directory = tmp_path / f"{name}-{len(made)}"
-        directory.mkdir()
-        made.append(NodeProcess(directory, name=name, more=more))
-        return made[-1]
-
-    yield make
-    for node in made:
-        node.close()
-
-
-@pytest.fixture
-def node(make_node: Callable[..., NodeProcess]) -> NodeProcess:
-    """One node."""
-    return make_node()
+__all__ = ["make_node", "node"]
