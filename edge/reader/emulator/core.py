@@ -47,13 +47,12 @@ class ChipCore:
         self.field = Field(VirtualClock()) if field is None else field
         self.clock = self.field.clock
         self.lock = self.field.lock
-        self.version = version
+        self._version = version
         self.coll_pos: CollPosMode = coll_pos
         self.random = random.Random(seed)
         self.faults: list[Fault] = []
         self.mem = bytearray(commands.MEM_SIZE)
         self.held_in_reset = False
-        self.hot = False
         self.at_us = self.clock.now_us()
         self._settling = False
         self.field.settle = self.settle
@@ -62,6 +61,17 @@ class ChipCore:
         self._irq_pin = False
         self.reset("hard")
         self._irq_pin = self.irq_pin
+
+    @property
+    def version(self) -> int:
+        """VersionReg: what the chip is, or what a fault makes of it."""
+        told = [fault.version for fault in self.faults if fault.version is not None]
+        return told[-1] if told else self._version
+
+    @property
+    def hot(self) -> bool:
+        """Above the temperature limit: the antenna drivers are off."""
+        return any(fault.hot for fault in self.faults)
 
     # Reset and power
 

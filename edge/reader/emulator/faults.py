@@ -22,6 +22,10 @@ class Fault:
     """The base: acts on nothing. The hooks are called by the chip (or its serial port) while active."""
 
     kind = ""
+    version: int | None = None
+    """What VersionReg tells while the fault is active, if not the truth."""
+    hot = False
+    """Whether the chip is above its temperature limit while the fault is active."""
 
     def __init__(self, *, count: int | None = None, healed_by: Reset | None = None) -> None:
         self.count = count
@@ -33,6 +37,7 @@ class Fault:
         return self._chip is not None
 
     def start(self, chip: "ChipCore") -> None:
+        assert not self.active, "a fault is in one chip at a time"
         with chip.lock:
             chip.settle()
             self._chip = chip
@@ -138,28 +143,20 @@ class WrongVersion(Fault):
 
     def __init__(self, value: int = 0x88) -> None:
         super().__init__()
-        self.value = value
-        self._genuine = value
-
-    def begin(self, chip: "ChipCore") -> None:
-        self._genuine, chip.version = chip.version, self.value
-
-    def end(self, chip: "ChipCore") -> None:
-        chip.version = self._genuine
+        self.version = value
 
 
 class Overheated(Fault):
     """Too hot: TempErr, and the antenna drivers are off while it lasts (data sheet 9.3.1.7)."""
 
     kind = "overheated"
+    hot = True
 
     def begin(self, chip: "ChipCore") -> None:
-        chip.hot = True
         chip.fail(TEMP_ERR)
         chip.switch_field()
 
     def end(self, chip: "ChipCore") -> None:
-        chip.hot = False
         chip.switch_field()
 
 

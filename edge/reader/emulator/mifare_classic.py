@@ -188,7 +188,9 @@ class ClassicCard(Card):
         if block >= len(self.memory.blocks) or self.memory.conditions(sector) is None:
             return None
         self._challenge = Challenge(sector, which, self._source.randbytes(4))
-        self.session = None  # an authentication inside a session ends that one; only this answer is still in it
+        self.session = (
+            None  # an authentication inside a session ends that one; only this answer is still in it
+        )
         return Reply(encode(self._challenge.nonce))
 
     def _third_pass(self, frame: Decoded, challenge: Challenge) -> Reply | None:

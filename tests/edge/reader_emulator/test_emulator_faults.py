@@ -160,6 +160,17 @@ def test_faults_can_be_named_started_and_stopped(rig, kind: str) -> None:
     assert rig.bus.read(0x37) == 0x92
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_that_was_started_twice_is_over_when_both_are_stopped(rig, kind: str) -> None:
+    first, second = fault_from_dict({"kind": kind}), fault_from_dict({"kind": kind})
+    first.start(rig.chip)
+    second.start(rig.chip)
+    first.stop()
+    second.stop()
+    rig.reader.start()
+    assert (rig.bus.read(0x37), rig.bus.read(0x14), rig.field.on) == (0x92, 0x83, True)
+
+
 @pytest.mark.parametrize(
     "data",
     [
