@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,7 +18,7 @@ SIGNAL: Final = "-"
 """Any text will do: the page loads its part by itself."""
 
 
-def _open_showings(request: web.Request, parameters: Mapping[str, str]) -> Show:
+async def _open_showings(request: web.Request, parameters: Mapping[str, str]) -> Show:
     sites = {grant.site_id for grant in scope_of(request).grants}
     point = parameters.get("point", "")
 
@@ -28,7 +29,7 @@ def _open_showings(request: web.Request, parameters: Mapping[str, str]) -> Show:
     return show
 
 
-def _open_delivery(request: web.Request, parameters: Mapping[str, str]) -> Show:
+async def _open_delivery(request: web.Request, parameters: Mapping[str, str]) -> Show:
     return lambda payload: SIGNAL
 
 
@@ -41,5 +42,5 @@ FEEDS: Final = [
 def install(apps: Apps) -> None:
     """Pass on to open pages what the projection and the devices announce."""
     db, live = apps.centre.db, apps.centre.live
-    db.subscribe(SHOWN, lambda payload: live.publish(SHOWN, payload))
-    db.subscribe(CHANGED, lambda payload: live.publish(DELIVERY, payload))
+    db.subscribe(SHOWN, partial(live.publish, SHOWN))
+    db.subscribe(CHANGED, partial(live.publish, DELIVERY))

@@ -13,7 +13,9 @@ from central.nodes.model import Device
 from protocol.facts import Body, Fact
 
 EVENTS: Final = "access.events"
-"""Announced with ``{"site", "device"}`` when events were added or changed."""
+"""Announced with ``{"site", "device"}`` when events were added, and ``{"outcomes"}``: ids of those whose outcome came."""
+OUTCOMES_MAX: Final = 200
+"""Ids in one announcement; the pages of a late upload load again anyway."""
 ALARMS: Final = "access.alarms"
 """Announced with ``{"site", "device"}`` when an alarm was raised or cleared."""
 DOORS: Final = "access.doors"
@@ -47,12 +49,14 @@ class Batch:
     showings: dict[bytes, dict[str, Any]] = field(default_factory=dict)
     topics: set[str] = field(default_factory=set)
     commands: set[int] = field(default_factory=set)
+    outcomes: set[int] = field(default_factory=set)
 
     def announce(self) -> None:
         """Tell the open pages, once the transaction is committed."""
-        about = {"site": self.device.site_id, "device": self.device.id}
+        about: dict[str, Any] = {"site": self.device.site_id, "device": self.device.id}
         for topic in sorted(self.topics):
-            announce(topic, about)
+            outcomes = {"outcomes": sorted(self.outcomes)[-OUTCOMES_MAX:]} if topic == EVENTS else {}
+            announce(topic, {**about, **outcomes})
         if self.showings:
             points = sorted({row["point"] for row in self.showings.values()})
             announce(SHOWN, {"site": self.device.site_id, "points": points})

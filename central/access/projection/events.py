@@ -110,12 +110,15 @@ def outcome(batch: Batch, stored: Stored, body: OutcomeFact) -> None:
     if row is not None:
         row["outcome"] = int(body.outcome)
     else:
-        AccessEvent.update(outcome=int(body.outcome)).where(
+        event = AccessEvent.get_or_none(
             (AccessEvent.device == batch.device.id)
             & (AccessEvent.node_epoch == stored.node_epoch)
             & (AccessEvent.seq == body.intent_seq)
-        ).execute()
-        batch.topics.add(EVENTS)
+        )
+        if event is not None and event.outcome != body.outcome:
+            AccessEvent.update(outcome=int(body.outcome)).where(AccessEvent.id == event.id).execute()
+            batch.outcomes.add(event.id)
+            batch.topics.add(EVENTS)
     asked = DoorCommand.get_or_none(
         (DoorCommand.device == batch.device.id)
         & (DoorCommand.node_epoch == stored.node_epoch)

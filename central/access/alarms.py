@@ -1,0 +1,243 @@
+"""Alarms as pages show them; acknowledging; and the alarms that the centre raises itself. Runs inside ``db``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import peewee
+
+from central.access.alarm_kinds import KINDS, Severity
+from central.access.model import AccessPoint, AlarmAcknowledgement, AlarmState, Door
+from central.access.projection.batch import ALARMS
+from central.cards.model import Card
+from central.db import announce
+from central.errors import ConflictError
+from central.nodes.model import Device
+from central.people.model import Person
+from central.sites.scope import Scope
+from central.sync.model import DeviceStatus, Enrolment
+
+NOTES: Final = [name for name, kind in KINDS.items() if kind.severity is Severity.NOTE]
+"""Kinds that nobody must acknowledge: they close when they are over."""
+_ACK: Final = AlarmAcknowledgement
+CENTRE_EPOCH: Final = 0
+"""``node_epoch`` of alarms that the centre raised itself; their seq is negative."""
+
+
+@dataclass(frozen=True)
+class AlarmLine:
+    """One alarm as it is shown."""
+
+    id: int
+    kind: str
+    text: Any
+    severity: Severity
+    state: str
+    """Name in the vocabulary's group "alarm": open, acknowledged or closed."""
+    device_id: int
+    device_label: str
+    place: str
+    """Door or reader, empty for the whole device."""
+    person_name: str
+    card_id: int | None
+    card_no: str
+    raised_at: datetime
+    cleared_at: datetime | None
+    acknowledged_by: str
+    acknowledged_at: datetime | None
+    note: str
+
+
+def is_open_condition() -> Any:
+    """Needs somebody: nobody has acknowledged it, and it is not a mere note that is over."""
+    return _ACK.id.is_null() & (AlarmState.cleared_at.is_null() | AlarmState.kind.not_in(NOTES))
+
+
+def query(scope: Scope) -> Any:
+    """Alarms in scope with all that a line shows, unordered."""
+    select = (
+        AlarmState.select(
+            AlarmState.id,
+            AlarmState.kind,
+            AlarmState.where,
+            AlarmState.device.alias("device_id"),
+            AlarmState.card.alias("card_id"),
+            AlarmState.raised_at,
+            AlarmState.cleared_at,
+            Device.label.alias("device_label"),
+            Door.label.alias("door_label"),
+            AccessPoint.label.alias("point_label"),
+            Person.name.alias("person_name"),
+            Card.card_no,
+            _ACK.id.alias("ack_id"),
+            _ACK.operator_name.alias("ack_by"),
+            _ACK.at.alias("ack_at"),
+            _ACK.note.alias("ack_note"),
+        )
+        .join(Device)
+        .switch(AlarmState)
+        .left_outer_join(Door)
+        .join(
+            AccessPoint,
+            peewee.JOIN.LEFT_OUTER,
+            on=((AccessPoint.id == AlarmState.where) & (AccessPoint.device == AlarmState.device)),
+        )
+        .join(Person, peewee.JOIN.LEFT_OUTER, on=(Person.id == AlarmState.person))
+        .join(Card, peewee.JOIN.LEFT_OUTER, on=(Card.id == AlarmState.card))
+        .join(
+            _ACK,
+            peewee.JOIN.LEFT_OUTER,
+            on=(
+                (_ACK.device == AlarmState.device)
+                & (_ACK.node_epoch == AlarmState.node_epoch)
+                & (_ACK.seq == AlarmState.seq)
+            ),
+        )
+    )
+    return scope.filter(select, AlarmState)
+
+
+def state_of(row: Any) -> str:
+    """Name of the state in the vocabulary."""
+    if row.ack_id is not None:
+        lasts = KINDS[row.kind].lasts if row.kind in KINDS else True
+        return "acknowledged" if lasts and row.cleared_at is None else "closed"
+    return "closed" if row.cleared_at is not None and row.kind in NOTES else "open"
+
+
+def line_of(row: Any) -> AlarmLine:
+    """A row of ``query`` as it is shown."""
+    kind = KINDS[row.kind]
+    return AlarmLine(
+        id=row.id,
+        kind=row.kind,
+        text=kind.text,
+        severity=kind.severity,
+        state=state_of(row),
+        device_id=row.device_id,
+        device_label=row.device_label,
+        place=(row.point_label if kind.place.name == "POINT" else None) or row.door_label or "",
+        person_name=row.person_name or "",
+        card_id=row.card_id,
+        card_no=row.card_no or "",
+        raised_at=row.raised_at,
+        cleared_at=row.cleared_at,
+        acknowledged_by=row.ack_by or "",
+        acknowledged_at=row.ack_at,
+        note=row.ack_note or "",
+    )
+
+
+def open_alarms(scope: Scope, limit: int = 50) -> list[AlarmLine]:
+    """Alarms that need somebody, the gravest and newest first."""
+    rows = query(scope).where(is_open_condition()).order_by(AlarmState.raised_at.desc()).limit(limit)
+    lines = [line_of(row) for row in rows.namedtuples()]
+    return sorted(lines, key=lambda line: -line.severity)
+
+
+def count_open(scope: Scope) -> int:
+    """How many alarms need somebody: for the dashboard and the title of the tab."""
+    return int(query(scope).where(is_open_condition()).count())
+
+
+def acknowledge(
+    scope: Scope, alarm_id: int, operator_id: int | None, operator_name: str, note: str, now: datetime
+) -> AlarmState:
+    """Somebody has seen the alarm.
+
+    :raises NotFoundError: no such alarm in the scope. :raises ConflictError: somebody was faster.
+    """
+    alarm = scope.get(AlarmState, alarm_id)
+    key = {"device": alarm.device_id, "node_epoch": alarm.node_epoch, "seq": alarm.seq}
+    if _ACK.get_or_none(**key) is not None:
+        raise ConflictError("Somebody else has acknowledged this alarm already.")
+    _ACK.create(**key, operator_id=operator_id, operator_name=operator_name, note=note, at=now)
+    announce(ALARMS, {"site": alarm.site_id, "device": alarm.device_id})
+    return alarm
+
+
+# -- alarms of the centre itself ------------------------------------------------------------------------------------
+
+
+def raise_by_centre(device_id: int, kind: str, at: datetime, detail: str = "") -> bool:
+    """Raise an alarm of a device that no fact raises; False when one of this kind is open already."""
+    assert kind in KINDS, kind
+    same = (
+        (AlarmState.device == device_id)
+        & (AlarmState.kind == kind)
+        & (AlarmState.seq < 0)
+        & AlarmState.cleared_at.is_null()
+    )
+    if AlarmState.select().where(same).exists():
+        return False
+    device = Device.get_by_id(device_id)
+    AlarmState.insert(
+        site=device.site_id,
+        organisation=device.organisation_id,
+        device=device_id,
+        node_epoch=CENTRE_EPOCH,
+        seq=-int(at.timestamp() * 1_000),
+        kind=kind,
+        detail=detail,
+        raised_at=at,
+    ).on_conflict_ignore().execute()
+    announce(ALARMS, {"site": device.site_id, "device": device_id})
+    return True
+
+
+def clear_by_centre(device_id: int, kind: str, at: datetime) -> bool:
+    """The cause is over; False when no such alarm was open."""
+    count = (
+        AlarmState.update(cleared_at=at)
+        .where(
+            (AlarmState.device == device_id)
+            & (AlarmState.kind == kind)
+            & (AlarmState.seq < 0)
+            & AlarmState.cleared_at.is_null()
+        )
+        .execute()
+    )
+    if count:
+        announce(ALARMS, {"site": Device.get_by_id(device_id).site_id, "device": device_id})
+    return bool(count)
+
+
+def unsettled(device_ids: list[int]) -> list[int]:
+    """Those of the devices whose "device offline" alarm does not fit what they are now."""
+    alarmed = {
+        number
+        for (number,) in AlarmState.select(AlarmState.device)
+        .where(
+            AlarmState.device.in_(device_ids)
+            & (AlarmState.kind == "device_offline")
+            & (AlarmState.seq < 0)
+            & AlarmState.cleared_at.is_null()
+        )
+        .tuples()
+    }
+    return sorted(set(_offline(device_ids)) ^ alarmed)
+
+
+def settle_offline(device_ids: list[int], now: datetime) -> None:
+    """Raise or clear "device offline" (24) as the devices are now."""
+    offline = _offline(device_ids)
+    for device_id in device_ids:
+        if device_id in offline:
+            raise_by_centre(device_id, "device_offline", offline[device_id] or now)
+        else:
+            clear_by_centre(device_id, "device_offline", now)
+
+
+def _offline(device_ids: list[int]) -> dict[int, datetime | None]:
+    """Devices in use that have joined and are not heard, with the time since when."""
+    rows = (
+        Device.select(Device.id, DeviceStatus.changed_at)
+        .join(DeviceStatus)
+        .switch(Device)
+        .join(Enrolment, on=((Enrolment.device == Device.id) & Enrolment.closed_at.is_null()))
+        .where(Device.id.in_(device_ids) & Device.enabled & ~DeviceStatus.online)
+        .tuples()
+    )
+    return dict(rows)

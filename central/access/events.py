@@ -1,0 +1,226 @@
+"""開門查詢 (68): the list of access events, for the page, the files, the API and the live monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, Final
+
+import peewee
+
+from central.access.model import AccessEvent, AccessPoint, Door
+from central.access.words import DIRECTION_TEXT, REASON_TEXT, SOURCE_TEXT
+from central.cards.model import Card
+from central.nodes.model import Device
+from central.people.model import Person
+from central.people.table import found_by
+from central.sites.scope import HEAD_OFFICE, Scope
+from central.web.columns import CODE, MOMENT, YES, Column, StatusFormat, WordFormat
+from central.web.fields import Choices
+from central.web.filters import ChoiceFilter, DayFilter, TextFilter
+from central.web.i18n import lazy
+from central.web.tables import Table
+from protocol.decide import Trust
+from protocol.facts import Outcome
+
+PEOPLE_PER_FILTER_MAX: Final = 50
+"""A search for people narrows the list to this many at most; more is no search."""
+
+
+def query(scope: Scope) -> Any:
+    """Events in scope with all that a line shows, unordered."""
+    select = (
+        AccessEvent.select(
+            AccessEvent.id,
+            AccessEvent.site.alias("site_id"),
+            AccessEvent.organisation.alias("organisation_id"),
+            AccessEvent.at,
+            AccessEvent.clock,
+            AccessEvent.source,
+            AccessEvent.leaving,
+            AccessEvent.reason,
+            AccessEvent.granted,
+            AccessEvent.outcome,
+            AccessEvent.department,
+            AccessEvent.door.alias("door_id"),
+            AccessEvent.person.alias("person_id"),
+            AccessEvent.card.alias("card_id"),
+            Door.label.alias("door_label"),
+            AccessPoint.label.alias("point_label"),
+            Device.label.alias("device_label"),
+            Person.name.alias("person_name"),
+            Person.number.alias("person_number"),
+            Card.card_no,
+        )
+        .join(Device)
+        .switch(AccessEvent)
+        .left_outer_join(Door)
+        .switch(AccessEvent)
+        .left_outer_join(AccessPoint)
+        .switch(AccessEvent)
+        .left_outer_join(Card)
+        .join(Person, peewee.JOIN.LEFT_OUTER, on=(Person.id == AccessEvent.person))
+    )
+    return scope.filter(select, AccessEvent)
+
+
+def result_of(row: Any) -> str:
+    """Name in the vocabulary's group "decision": granted, denied, or granted with an unknown outcome."""
+    if not row.granted:
+        return "denied"
+    return "unknown" if row.outcome in (Outcome.UNKNOWN, Outcome.LATE_COMMIT) else "granted"
+
+
+def _where_person(text: str) -> Any:
+    people = Person.select(Person.id).where(found_by(text)).limit(PEOPLE_PER_FILTER_MAX)
+    return AccessEvent.person.in_(people)
+
+
+def _same(name: str) -> Any:
+    return lambda row, value: str(getattr(row, name)) == value
+
+
+def _matches_person(row: Any, text: str) -> bool:
+    """A live row against the search: by name and number, which is what a row carries."""
+    return text.lower() in (row.person_name or "").lower() or (row.person_number or "").startswith(text)
+
+
+EVENTS: Final = Table(
+    name="events",
+    title=lazy("Door events"),
+    query=query,
+    key=AccessEvent.id,
+    sort="-at",
+    columns=(
+        Column(
+            "at",
+            lazy("Time"),
+            MOMENT,
+            sort=AccessEvent.at,
+            sorts_down_first=True,
+            href=lambda row: f"/access/events/{row.id}",
+        ),
+        Column("door_label", lazy("Door"), value=lambda row: row.door_label or row.device_label),
+        Column("point_label", lazy("Reader")),
+        Column(
+            "direction",
+            lazy("Direction"),
+            WordFormat(DIRECTION_TEXT),
+            value=lambda row: "out" if row.leaving else "in",
+        ),
+        Column("source", lazy("Source"), WordFormat(SOURCE_TEXT)),
+        Column(
+            "card_no",
+            lazy("Card number"),
+            CODE,
+            href=lambda row: f"/cards/{row.card_id}" if row.card_id else None,
+        ),
+        Column(
+            "person_name",
+            lazy("Person"),
+            href=lambda row: f"/people/{row.person_id}" if row.person_id else None,
+        ),
+        Column("person_number", lazy("Person number"), CODE, is_shown=False),
+        Column("department", lazy("Department")),
+        Column("result", lazy("Result"), StatusFormat("decision"), value=result_of),
+        Column(
+            "reason",
+            lazy("Reason"),
+            WordFormat(REASON_TEXT),
+            href=lambda row: f"/access/events/{row.id}",
+        ),
+        Column(
+            "time_sure",
+            lazy("Time certain"),
+            YES,
+            value=lambda row: row.clock >= Trust.HOLDOVER,
+            is_shown=False,
+        ),
+    ),
+    filters=(
+        DayFilter("at", lazy("Day"), field=AccessEvent.at),
+        TextFilter(
+            "person",
+            lazy("Person"),
+            where=_where_person,
+            matches=_matches_person,
+            placeholder=lazy("Name, initials, number, card"),
+        ),
+        ChoiceFilter(
+            "door",
+            lazy("Door"),
+            where=lambda value: AccessEvent.door == int(value),
+            matches=_same("door_id"),
+        ),
+        ChoiceFilter(
+            "department", lazy("Department"), field=AccessEvent.department, matches=_same("department")
+        ),
+        ChoiceFilter(
+            "result",
+            lazy("Result"),
+            choices={"granted": lazy("Granted"), "denied": lazy("Denied")},
+            where=lambda value: AccessEvent.granted == (value == "granted"),
+            matches=lambda row, value: bool(row.granted == (value == "granted")),
+        ),
+        ChoiceFilter(
+            "reason",
+            lazy("Reason"),
+            choices={str(code): text for code, text in REASON_TEXT.items()},
+            where=lambda value: AccessEvent.reason == int(value),
+            matches=_same("reason"),
+        ),
+        ChoiceFilter(
+            "direction",
+            lazy("Direction"),
+            choices=DIRECTION_TEXT,
+            where=lambda value: AccessEvent.leaving == (value == "out"),
+            matches=lambda row, value: bool(row.leaving == (value == "out")),
+        ),
+        ChoiceFilter(
+            "source",
+            lazy("Source"),
+            choices=SOURCE_TEXT,
+            where=lambda value: AccessEvent.source == value,
+            matches=_same("source"),
+        ),
+    ),
+    empty=lazy("Every card shown at a reader, every exit button and every remote opening appears here."),
+)
+
+
+def choices_in(scope: Scope) -> dict[str, Choices]:
+    """What the door and department filters offer. Inside ``db.read``."""
+    doors = scope.filter(Door.select(Door.id, Door.label)).order_by(Door.label).limit(500).tuples()
+    departments = scope.filter(Person.select(Person.department).where(Person.department != "").distinct())
+    return {
+        "door": {str(number): label for number, label in doors},
+        "department": {name: name for (name,) in departments.order_by(Person.department).limit(200).tuples()},
+    }
+
+
+def rows_after(last_id: int, limit: int) -> list[dict[str, Any]]:
+    """Events that were added after that one, oldest first, for the live feed: whatever the scope."""
+    select = query(HEAD_OFFICE).where(AccessEvent.id > last_id).order_by(AccessEvent.id).limit(limit)
+    return list(select.dicts())
+
+
+def rows_of(ids: list[int]) -> list[dict[str, Any]]:
+    """These events, for the live feed."""
+    return list(query(HEAD_OFFICE).where(AccessEvent.id.in_(ids)).order_by(AccessEvent.id).dicts())
+
+
+def last_id() -> int:
+    """The newest event."""
+    return int(AccessEvent.select(peewee.fn.MAX(AccessEvent.id)).scalar() or 0)
+
+
+def live_row(payload: Mapping[str, Any]) -> SimpleNamespace:
+    """A row of the live feed as the columns and filters take it."""
+    return SimpleNamespace(**payload)
+
+
+def follow_department(person: Person) -> None:
+    """The person's events follow the department, so that the filter on it stays on an index."""
+    AccessEvent.update(department=person.department).where(
+        (AccessEvent.person == person.id) & (AccessEvent.department != person.department)
+    ).execute()
