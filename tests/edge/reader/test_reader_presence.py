@@ -8,7 +8,7 @@ import pytest
 
 from edge.reader.base import CARDS_IN_FIELD_MAX, CardPresented, CardRemoved, Proof, SeveralCards
 from edge.reader.emulator.cards import Card, RandomUidCard
-from edge.reader.emulator.faults import BitErrors, Noise
+from edge.reader.emulator.faults import BitErrors, Fault, Noise
 from edge.reader.emulator.mifare_classic import ClassicCard, MagicCard
 from edge.reader.errors import AuthenticationFailed, CardSilent
 from protocol.ids import Tier
@@ -139,6 +139,36 @@ def test_more_than_eight_cards_are_said_to_be_more(bench) -> None:
     (event,) = bench.show(*(Card(bytes((4, 1, 2, number))) for number in range(12)))
     assert len(event.uids) == CARDS_IN_FIELD_MAX
     assert event.more
+
+
+class DamagedOnce(Fault):
+    """Turns two bits of the answer with this number, which only a check sum notices."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def on_answers(self, answers, at_us):
+        if answers:
+            self.number -= 1
+            if self.number == -1:
+                for answer in answers:
+                    answer.bits = bytes(bit ^ (place in (3, 4)) for place, bit in enumerate(answer.bits))
+        return answers
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_one_damaged_answer_costs_neither_a_poll_nor_a_card(bench, number: int) -> None:
+    DamagedOnce(number).start(bench.chip)
+    events = bench.show(Card(UID7))
+    assert [event.uid for event in events] == [UID7]
+
+
+@pytest.mark.parametrize("number", range(30))
+def test_of_two_cards_none_is_told_of_alone_because_of_one_damaged_answer(bench, number: int) -> None:
+    DamagedOnce(number).start(bench.chip)
+    (event,) = bench.show(Card(UID4), Card(UID7))
+    assert set(event.uids) == {UID4, UID7}
 
 
 def test_a_copy_with_a_back_door_is_marked(bench) -> None:

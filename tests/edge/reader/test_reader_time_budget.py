@@ -52,7 +52,14 @@ def test_an_empty_poll_takes_about_a_millisecond(bench) -> None:
 @pytest.mark.parametrize(
     ("uid", "bare_us"), [("1A2B3C4D", 2_440), ("04A1B2C3D4E5F6", 4_500), ("040102030405060708AA", 6_600)]
 )
-def test_presentation_to_uid_stays_near_the_time_on_the_air(bench, uid: str, bare_us: int) -> None:
+@pytest.mark.parametrize("earlier_count", [0, 1])
+def test_presentation_to_uid_stays_near_the_time_on_the_air(
+    bench, uid: str, bare_us: int, earlier_count: int
+) -> None:
+    for _ in range(earlier_count):
+        bench.show(Card(b"\1\2\3\4"))
+        bench.field.clear()
+        bench.poll(10)
     bench.poll(3)
     bench.field.place(Card(bytes.fromhex(uid)))
     bench.clock.advance(50_000)
