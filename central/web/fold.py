@@ -49,15 +49,22 @@ def _simplified() -> dict[int, str]:
     return {ord(pair[0]): pair[1] for pair in pairs}
 
 
+def _plain(text: str) -> str:
+    """Half-width, without accents, lower case, simplified (Unicode NFKD and case folding, UAX 15 and chapter 3.13)."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    letters = "".join(c for c in decomposed if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
+    return letters.translate(_simplified())
+
+
 def fold(text: str) -> str:
-    """The key of a text: half-width, lower case, simplified, without spaces and dots between the parts of a name."""
-    plain = unicodedata.normalize("NFKC", text).casefold().translate(_simplified())
+    """The key of a text: half-width, lower case, simplified, without accents, spaces and dots between the parts of a name."""
+    plain = _plain(text)
     return re.sub(r"[\s·・•.\-]+", "", plain)
 
 
 def initials(name: str) -> str:
     """The first letters of a name: 张伟 gives ``zw``, Anna Schmidt ``as``, 王小2号 ``wx2h``; lower case, for search."""
-    plain = unicodedata.normalize("NFKC", name).casefold().translate(_simplified())
+    plain = _plain(name)
     letters = []
     for part in _PARTS.findall(plain):
         if not _CHINESE.match(part):
