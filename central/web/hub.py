@@ -40,6 +40,12 @@ class Feed:
     topic: str
     permission: Pair | Open
     open: Callable[[web.Request, Mapping[str, str]], Awaitable[Show]]
+    also: frozenset[str] = frozenset()
+    """Further topics whose events belong to this feed."""
+
+    def takes(self, topic: str) -> bool:
+        """True when events of that topic belong to this feed."""
+        return topic == self.topic or topic in self.also
 
 
 async def _open_shell(request: web.Request, parameters: Mapping[str, str]) -> Show:
@@ -76,7 +82,7 @@ class LiveHub:
     def __init__(self, limits: WebLimits = LIMITS) -> None:
         self.limits = limits
         self.feeds: dict[str, Feed] = {}
-        self.add_feed(Feed("shell", SIGNED_IN, _open_shell))
+        self.add_feed(Feed("shell", SIGNED_IN, _open_shell, frozenset({"service"})))
         self.is_closed = False
         self.run = secrets.token_hex(4)
         """Part of every event id: ids of an earlier run of the process mean nothing here."""

@@ -27,7 +27,9 @@ async def serve_live(request: web.Request) -> web.StreamResponse:
     shows = await _open_feeds(request, hub)
     last_event_id = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "")
     subscriber = hub.subscribe(
-        frozenset(topic for topic, _show in shows), last_event_id[:64], request["operator"].number
+        frozenset(t for feed, _show in shows for t in (feed.topic, *feed.also)),
+        last_event_id[:64],
+        request["operator"].number,
     )
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"}
@@ -47,7 +49,7 @@ async def serve_live(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[str, Show]]:
+async def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[Feed, Show]]:
     wanted = request.query.getall("feed", [])
     if not 1 <= len(wanted) <= hub.limits.live_subscriptions_max:
         raise InvalidInputError("The number of live feeds asked for is outside the limits.")
@@ -69,7 +71,7 @@ async def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[str, Sho
 
 
 async def _feed(
-    response: web.StreamResponse, hub: LiveHub, subscriber: Subscriber, shows: list[tuple[str, Show]]
+    response: web.StreamResponse, hub: LiveHub, subscriber: Subscriber, shows: list[tuple[Feed, Show]]
 ) -> None:
     """Send until the page goes, the session ends or the hub closes. Raises ConnectionError when the page is gone."""
     await response.write(message("hello", hub.last_event_id))
@@ -79,8 +81,8 @@ async def _feed(
             return
         if subscriber.queue:
             event = subscriber.queue.popleft()
-            for position, (topic, show) in enumerate(shows):
-                html = show(event.payload) if topic == event.topic else None
+            for position, (feed, show) in enumerate(shows):
+                html = show(event.payload) if feed.takes(event.topic) else None
                 if html:
                     await response.write(message(str(position), hub.event_id(event.number), html))
             continue

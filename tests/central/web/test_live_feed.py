@@ -182,6 +182,13 @@ async def test_a_page_that_goes_away_is_forgotten(live) -> None:
             await asyncio.sleep(0)
 
 
+async def test_the_head_of_every_page_hears_of_the_services_health(live) -> None:
+    stream = await open_stream(live, "?feed=shell")
+    live.hub.publish("passages", passage(1))
+    live.hub.publish("service", {"state": "degraded"})
+    assert (await take(stream, 1))[0][2] == "changed"
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [
