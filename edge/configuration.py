@@ -127,6 +127,8 @@ class Configuration:
     async def apply(self, apply: Apply, downlink: Downlink) -> None:
         """Use a change and store it; tell the engine what became of it."""
         async with self._turn:
+            if not self._store.is_open:
+                await self._open_again()
             replaces_cards = any(rows.whole and rows.stream is Stream.ACCESS for rows in apply.streams)
             nothing_pending = self._store.revisions == self.view.revisions
             if replaces_cards and nothing_pending and await self._install(apply, downlink):
@@ -149,6 +151,13 @@ class Configuration:
             if self.view.overlay_count > OVERLAY_MAX:
                 self._swap(await self._run(self.view.compacted))
             await self._checkpoint()
+
+    async def _open_again(self) -> None:
+        """The medium could not be used at start; perhaps it can now. What is in memory stays in force."""
+        try:
+            await self._run(self._store.open)
+        except CacheError as error:
+            self.problem = str(error)
 
     async def _install(self, apply: Apply, downlink: Downlink) -> bool:
         """Store and pack; False when it has to be used without being stored."""

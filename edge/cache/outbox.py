@@ -30,7 +30,7 @@ from edge.cache.database import (
     transaction,
 )
 from edge.cache.drafts import Draft, body_if_it_matters, closes_seq, is_intent
-from edge.cache.errors import CacheError, CorruptedError, RefusedError
+from edge.cache.errors import CorruptedError, RefusedError, StorageDeadError
 from edge.cache.schema import OUTBOX_MODELS
 from protocol.facts import CHAIN_START, SALT_LENGTH, Entry, Fact, chained
 
@@ -151,6 +151,10 @@ class Outbox:
         """True between ``open`` and ``close``."""
         return self._connection is not None
 
+    def _need_open(self) -> None:
+        if self._connection is None:
+            raise StorageDeadError(f"{self.path.name} is not open")
+
     def close(self) -> None:
         """Give the file back; never raises."""
         if self._database is not None:
@@ -165,6 +169,7 @@ class Outbox:
         :raises StorageError: nothing was stored.
         """
         assert drafts, "a commit has at least one fact"
+        self._need_open()
         seq, head = self.last_seq, self.head
         open_intents = self._open_intents
         if any(draft.is_intent or draft.closes_seq for draft in drafts):
@@ -253,6 +258,7 @@ class Outbox:
         return count
 
     def _write_notes(self, notes: dict[str, int | bytes]) -> None:
+        self._need_open()
         values = [
             (name, value if isinstance(value, bytes) else _number(value)) for name, value in notes.items()
         ]
@@ -293,6 +299,7 @@ class Outbox:
 
         :raises CorruptedError: the chain does not hold.
         """
+        self._need_open()
         after_seq = max(after_seq, self.first_seq - 1)
         with reading_errors():
             rows = self._connection.execute(_FROM, (after_seq, limit)).fetchall()
@@ -311,6 +318,7 @@ class Outbox:
 
     def hashes(self) -> bytes:
         """The chain hashes after ``first_seq`` - 1 .. ``last_seq``, one behind the other."""
+        self._need_open()
         with reading_errors():
             rows: Iterable[Any] = self._connection.execute("SELECT hash FROM fact ORDER BY seq")
             return b"".join([self._purged_head, *(row[0] for row in rows)])
@@ -345,8 +353,6 @@ class Outbox:
 
         :raises CacheError: it does not.
         """
-        if self._connection is None:
-            raise CacheError("the outbox is not open")
         self._write_notes({"probe": self.last_seq})
 
 

@@ -33,7 +33,7 @@ from edge.cache.database import (
     transaction,
 )
 from edge.cache.disk_cards import ALL_CARDS, DiskCards
-from edge.cache.errors import CacheError, CorruptedError, RefusedError, StorageDeadError, StorageError
+from edge.cache.errors import CorruptedError, RefusedError, StorageDeadError, StorageError
 from edge.cache.schema import CONFIG_MODELS, TABLE_OF
 from protocol.errors import ProtocolError
 from protocol.ids import HASH_LENGTH, CardKey, Stream
@@ -100,6 +100,7 @@ class ConfigStore:
         :raises CorruptedError: the rows are not those that were stored.
         :raises StorageError: the file cannot be read just now.
         """
+        self._need_open()
         with reading_errors():
             for stream in Stream:
                 digest = Digest()
@@ -108,6 +109,15 @@ class ConfigStore:
                 if digest.value != self.digests[stream - 1]:
                     raise CorruptedError(f"the rows of {stream.name} differ from their digest")
             return self._without_cards().rebased(self._packed_cards())
+
+    @property
+    def is_open(self) -> bool:
+        """True between ``open`` and ``close``."""
+        return self._connection is not None
+
+    def _need_open(self) -> None:
+        if self._connection is None:
+            raise StorageDeadError(f"{self.path.name} is not open")
 
     def close(self) -> None:
         """Give the file back; never raises."""
@@ -169,6 +179,7 @@ class ConfigStore:
 
     def hotlist(self) -> list[Change]:
         """The stored rows of the restrictions stream, for a restored centre."""
+        self._need_open()
         with reading_errors():
             return list(self._rows(Stream.RESTRICTIONS))
 
@@ -212,6 +223,7 @@ class ConfigStore:
         return view, digests
 
     def _check_order(self, apply: Apply) -> None:
+        self._need_open()
         if not self.is_durable:
             raise StorageDeadError(f"{self.path.name} is read-only")
         if apply.config_epoch < self.revisions.config_epoch:
@@ -283,8 +295,7 @@ class ConfigStore:
 
         :raises StorageError: it stays where it is.
         """
-        if self._connection is None:
-            raise CacheError("the configuration is not open")
+        self._need_open()
         with storage_errors():
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 

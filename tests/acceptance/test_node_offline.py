@@ -74,8 +74,8 @@ def accesses(node: NodeProcess) -> list[tuple[bytes, Reason]]:
 def test_a_door_works_from_power_up_without_any_network(node: NodeProcess) -> None:
     """Seen when: with no centre at all the right card opens, the lost one does not, the exit button opens, all is recorded.
 
-    Planted break that turns it red: ``Membership`` started and awaited before the readers in ``Node._start`` (a door that
-    waits for its network), or ``_started`` of the role without its View.
+    Planted break that turns it red: in ``protocol.decide._judge`` a schedule that always holds counted only on a trusted
+    clock (a door that waits for its centre).
     """
     configured(node)
     node.start()

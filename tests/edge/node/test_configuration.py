@@ -41,8 +41,9 @@ class Engine:
 
 
 class Bench:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, dead: bool = False) -> None:
         self.disk = Disk()
+        self.disk.dead = dead
         self.path = path
         self.executor = ThreadPoolExecutor(1)
         self.engine = Engine()
@@ -172,3 +173,21 @@ async def test_rows_found_damaged_while_loading_are_put_aside(tmp_path: Path) ->
         assert configuration.revisions == Revisions()
         assert configuration.problem
         configuration.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_medium_that_was_dead_at_start_is_used_once_it_works(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "config.db", dead=True)
+    await bench.configuration.load()
+    assert bench.configuration.problem
+    first = first_configuration([*one_door(), *cards(5)])
+    await bench.configuration.apply(first, bench.engine)
+    assert bench.engine.told == [("memory", first.number), ("not stored", first.number)]
+    assert bench.configuration.view.card_count() == 5
+    bench.disk.dead = False
+    again = first_configuration([*one_door(), *cards(6)], revision=2)
+    await bench.configuration.apply(again, bench.engine)
+    assert bench.engine.told[-1] == ("durable", again.number)
+    assert bench.configuration.view.card_count() == 6
+    bench.configuration.close()
+    bench.executor.shutdown()
