@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from central import settings
+from central.backup_record import last_backup_at
 from central.centre import Centre
 from central.health import GOOD, Finding, Level
 
@@ -56,7 +57,5 @@ async def backup(centre: Centre) -> Finding:
 
 def _last_backup() -> tuple[datetime | None, datetime | None]:
     """When the last backup was made, and when the centre was set up."""
-    from central.backup_record import last_backup_at
-
     done = settings.Setting.get_or_none(settings.Setting.key == "setup_done")
     return last_backup_at(), None if done is None else done.changed_at

@@ -117,6 +117,17 @@ def _note_change(table: str) -> None:
         _local.transaction.tables.add(table)
 
 
+@contextmanager
+def bound(engine: peewee.Database) -> Iterator[None]:
+    """Models in this thread use ``engine``: for schema tools and tests only."""
+    assert _local.engine is None
+    _local.engine = engine
+    try:
+        yield
+    finally:
+        _local.engine = None
+
+
 Check = Callable[[Transaction], None]
 """Looks at a transaction before its commit; raising takes everything back."""
 
@@ -148,7 +159,9 @@ class Database:
         if isinstance(self._write_engine, NotesChanges):
             self._write_engine.note_change = _note_change
         self._readers = ThreadPoolExecutor(readers_count, thread_name_prefix="db-read")
-        self._writer = Writer(self._run_batch, group_max=group_max, queue_max=queue_max)
+        self._writer = Writer(
+            self._run_batch, self._write_engine.close, group_max=group_max, queue_max=queue_max
+        )
         self._subscribers: dict[str, list[Callable[[Mapping[str, Any]], None]]] = {}
         self._reader_connections: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None

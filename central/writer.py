@@ -28,14 +28,21 @@ class Writer:
 
     :param run_batch: runs the jobs in one transaction; it resolves none of the futures but returns, for each job, the
         result or the exception. What it raises itself befalls every job (the commit failed).
+    :param at_end: called in the thread when it ends; connections belong to the thread that made them.
     :param group_max: jobs in one transaction at most.
     :param queue_max: jobs that may wait; one more raises :class:`OverloadedError`.
     """
 
     def __init__(
-        self, run_batch: Callable[[list[Job]], list[Any]], *, group_max: int, queue_max: int
+        self,
+        run_batch: Callable[[list[Job]], list[Any]],
+        at_end: Callable[[], Any],
+        *,
+        group_max: int,
+        queue_max: int,
     ) -> None:
         self._run_batch = run_batch
+        self._at_end = at_end
         self._group_max = group_max
         self._queue: queue.Queue[Job | None] = queue.Queue(queue_max)
         self._thread: threading.Thread | None = None
@@ -81,6 +88,7 @@ class Writer:
             batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
             if batch:
                 self._settle(batch)
+        self._at_end()
 
     def _settle(self, batch: list[Job]) -> None:
         try:

@@ -28,6 +28,8 @@ class Principal:
     language: str
     permissions: frozenset[Pair]
     scope: Scope
+    zone: str = ""
+    """Time zone of the one estate that this operator works for; empty when there are several."""
     address: str = ""
     token_hash: bytes = b""
     """Of the session or of the API token."""

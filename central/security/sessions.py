@@ -18,6 +18,7 @@ from central.db import announce
 from central.routes import Pair
 from central.security.model import Operator, OperatorGrant, OperatorRole, Role, Session
 from central.security.principal import Principal
+from central.sites.model import Site
 from central.sites.scope import Grant, Scope
 
 TOKEN_BYTES: Final = 32
@@ -108,6 +109,7 @@ def describe(
     operator: Operator, address: str = "", token_hash: bytes = b"", password_at: datetime | None = None
 ) -> Principal:
     """The operator with today's roles and scope; inside ``db``."""
+    scope = scope_of_operator(operator)
     return Principal(
         kind="operator",
         id=operator.id,
@@ -115,11 +117,19 @@ def describe(
         name=operator.name,
         language=operator.language,
         permissions=permissions_of(operator),
-        scope=scope_of_operator(operator),
+        scope=scope,
+        zone=_zone_of(scope),
         address=address,
         token_hash=token_hash,
         password_at=password_at,
     )
+
+
+def _zone_of(scope: Scope) -> str:
+    site_ids = {grant.site_id for grant in scope.grants}
+    if len(site_ids) != 1 or None in site_ids:
+        return ""
+    return str(Site.get_by_id(site_ids.pop()).zone)
 
 
 def permissions_of(operator: Operator) -> frozenset[Pair]:

@@ -81,6 +81,8 @@ class Scope:
 
         :raises NotFoundError: there is none, or it lies outside; nobody can tell which.
         """
+        if not 0 < row_id < 2**31:
+            raise NotFoundError(_("There is no such record, or it belongs to another organisation."))
         row: M | None = model.select().where(model._meta.primary_key == row_id, self.condition(model)).first()
         if row is None:
             raise NotFoundError(_("There is no such record, or it belongs to another organisation."))

@@ -1,0 +1,99 @@
+"""The parts that a centre is made of, in one list, and what each of them may bring.
+
+A module named here may define any of these names; all are optional::
+
+    ROUTES: list[Route]                 pages and API (central.routes)
+    NAV: list[NavItem]                  entries of the menu
+    FEEDS: list[Feed]                   live feeds
+    PROJECTIONS: list[Projection]       what `onecard-central rebuild` makes again
+    BACKUP_MARKS: list[BackupMark]      how far the data of a backup goes
+    AFTER_RESTORE: list[Callable[[], None]]  run in one transaction on a restored database
+    SAMPLES: list[Callable[[Centre, datetime], None]]  "load a sample estate", inside the set-up's transaction
+    def install(apps: Apps) -> None     objects with a life of their own: application keys, start-up and clean-up
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from aiohttp import web
+
+from central.centre import Centre
+from central.routes import Route
+from central.web.hub import Feed
+from central.web.nav import NavItem
+
+PARTS: Final[tuple[str, ...]] = (
+    "central.web.pages",
+    "central.security.pages",
+    "central.people.pages",
+    "central.cards.pages",
+    "central.cards.desk_pages",
+    "central.cards.issue_pages",
+    "central.cards.class_pages",
+    "central.nodes.pages",
+    "central.sync.service",
+)
+
+
+@dataclass(frozen=True)
+class Apps:
+    """What ``install`` gets. Start-up functions appended here run after the database is open."""
+
+    centre: Centre
+    browsers: web.Application
+    nodes: web.Application
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Something shown that is derived from facts and can be made again.
+
+    ``rebuild`` runs inside ``db.write``: it clears its tables, applies all facts in order, and returns their number.
+    """
+
+    name: str
+    rebuild: Callable[[Centre], int]
+
+
+@dataclass(frozen=True)
+class BackupMark:
+    """``read`` runs inside ``db.read`` on the *copy*; what it returns (JSON-able) is kept with the backup."""
+
+    name: str
+    read: Callable[[], Any]
+
+
+@dataclass
+class Collected:
+    """What all parts bring together."""
+
+    routes: list[Route] = field(default_factory=list)
+    nav: list[NavItem] = field(default_factory=list)
+    feeds: list[Feed] = field(default_factory=list)
+    projections: list[Projection] = field(default_factory=list)
+    backup_marks: list[BackupMark] = field(default_factory=list)
+    after_restore: list[Callable[[], None]] = field(default_factory=list)
+    samples: list[Callable[[Centre, datetime], None]] = field(default_factory=list)
+    installers: list[Callable[[Apps], None]] = field(default_factory=list)
+
+
+def collect(names: Iterable[str] = PARTS) -> Collected:
+    """Import the parts and put together what they bring."""
+    found = Collected()
+    for name in names:
+        module = importlib.import_module(name)
+        found.routes += getattr(module, "ROUTES", [])
+        found.nav += getattr(module, "NAV", [])
+        found.feeds += getattr(module, "FEEDS", [])
+        found.projections += getattr(module, "PROJECTIONS", [])
+        found.backup_marks += getattr(module, "BACKUP_MARKS", [])
+        found.after_restore += getattr(module, "AFTER_RESTORE", [])
+        found.samples += getattr(module, "SAMPLES", [])
+        if hasattr(module, "install"):
+            found.installers.append(module.install)
+    return found

@@ -1,0 +1,84 @@
+"""A private PostgreSQL cluster on a socket in a folder of its own; every test gets a fresh database in it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import glob
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+SERVER_USER = "postgres"
+
+
+class Cluster:
+    """A running server. ``new_database()`` returns the URL of an empty database."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self.folder, self.binaries = folder, binaries
+        self._numbers = count(1)
+
+    def run(self, *command: str) -> None:
+        """A program of the server, as the user that PostgreSQL insists on when we are root."""
+        prefix = ["runuser", "-u", SERVER_USER, "--"] if os.geteuid() == 0 else []
+        done = subprocess.run(
+            [*prefix, str(self.binaries / command[0]), *command[1:]],
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def url(self, name: str) -> str:
+        return f"postgresql:///{name}?host={self.folder}&user=onecard"
+
+    def new_database(self) -> str:
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Start a server, stop it at the end. Nothing is kept, so it need not sync to disk."""
+    binaries = Path(sorted(glob("/usr/lib/postgresql/*/bin/initdb"))[-1]).parent
+    folder = Path(tempfile.mkdtemp(prefix="onecard-postgres-"))
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(SERVER_USER)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    folder.chmod(0o755)
+    made = Cluster(folder, binaries)
+    data = str(folder / "data")
+    try:
+        made.run(
+            "initdb",
+            "-D",
+            data,
+            "-U",
+            "onecard",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--no-instructions",
+        )
+        options = (
+            f"-k {folder} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c max_connections=50"
+        )
+        made.run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield made
+        finally:
+            made.run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
