@@ -53,7 +53,8 @@ async def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[Feed, Sh
     wanted = request.query.getall("feed", [])
     if not 1 <= len(wanted) <= hub.limits.live_subscriptions_max:
         raise InvalidInputError("The number of live feeds asked for is outside the limits.")
-    operator, shows = request["operator"], []
+    operator = request["operator"]
+    shows: list[tuple[Feed, Show]] = []
     for text in wanted:
         topic, _mark, parameters = text.partition("?")
         feed = hub.feeds.get(topic)
@@ -64,9 +65,7 @@ async def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[Feed, Sh
         )
         if operator is None or not is_allowed:
             raise ForbiddenError("You may not see this live feed.")
-        shows.append(
-            (topic, await feed.open(request, dict(parse_qsl(parameters[:2_000], max_num_fields=50))))
-        )
+        shows.append((feed, await feed.open(request, dict(parse_qsl(parameters[:2_000], max_num_fields=50)))))
     return shows
 
 
