@@ -32,9 +32,6 @@ PARTS: Final[tuple[str, ...]] = (
     "central.security.pages",
     "central.people.pages",
     "central.cards.pages",
-    "central.cards.desk_pages",
-    "central.cards.issue_pages",
-    "central.cards.class_pages",
     "central.nodes.pages",
     "central.sync.service",
 )
