@@ -46,7 +46,7 @@ def find_link(purpose: Purpose, token: str, now: datetime) -> OneTimeLink:
     """
     row = (
         OneTimeLink.select(OneTimeLink, Operator)
-        .join(Operator, "LEFT OUTER")
+        .left_outer_join(Operator)
         .where((OneTimeLink.token_hash == hash_token(token)) & (OneTimeLink.purpose == purpose.name))
         .first()
     )
