@@ -97,8 +97,7 @@ def test_who_is_not_known_does_not_come_in(make_node: Callable[..., NodeProcess]
     """Seen when: an unknown card, any card at a node that knows nothing, and any card at a node whose rows are damaged
     are refused and recorded.
 
-    Planted break that turns it red: in ``protocol.decide`` an unknown card answered with GRANTED; in
-    ``Configuration._put_aside`` the damaged file opened again instead of an empty one.
+    Planted break that turns it red: in ``protocol.decide`` an unknown card answered with GRANTED.
     """
     known, empty, damaged = make_node("known"), make_node("empty"), make_node("damaged")
     configured(known)
@@ -125,8 +124,7 @@ def test_no_event_is_lost_and_the_chain_proves_it(node: NodeProcess) -> None:
     """Seen when: after three power cuts every event that was seen at the door is there, numbered without a gap, each
     chained to the one before, and what was there before a cut is there after it unchanged.
 
-    Planted break that turns it red: ``Release`` performed by ``_granted`` of the role before its record is committed and
-    the power cut in between; or ``synchronous=OFF`` together with ``Outbox.append`` leaving its transaction open.
+    Planted break that turns it red: ``Outbox.append`` leaving its transaction open.
     """
     configured(node)
     known = []
@@ -159,7 +157,7 @@ def test_a_clock_that_is_not_trusted_grants_nothing_that_hangs_on_it(
     in and says so, a card past its end by the last known time is refused at both, one without limits opens both, and every
     event says how far its time is to be trusted.
 
-    Planted break that turns it red: ``Timekeeper.instant`` always TRUSTED; ``floor_ms`` always the build time.
+    Planted break that turns it red: ``Timekeeper.instant`` always TRUSTED.
     """
     expected = {
         ClockPolicy.SECURE: {NORMAL: Reason.GRANTED, EXPIRED: Reason.EXPIRED, OFFICE: Reason.TIME_UNKNOWN},
@@ -190,7 +188,7 @@ def test_setting_the_machine_s_clock_opens_nothing_and_is_told(node: NodeProcess
     """Seen when: with the wall clock set into the validity of a card the card is still refused, the jump is an alarm, and
     events keep their order.
 
-    Planted break that turns it red: ``Timekeeper.instant`` trusting the machine's wall clock.
+    Planted breaks that turn it red: ``Timekeeper.instant`` always TRUSTED; ``_find_jump`` finding nothing.
     """
     configured(node)
     node.start()
@@ -213,7 +211,7 @@ def test_a_dead_reader_is_an_alarm_within_five_seconds_and_comes_back_by_itself(
     """Seen when: the chip is gone, within five seconds the alarm stands and is recorded; the chip is back, and without any
     restart cards are read again and the alarm is over.
 
-    Planted break that turns it red: the healing ladder without its last rung, or ``Node`` not telling the role.
+    Planted break that turns it red: ``Node`` not telling the role of a ``ReaderFault``.
     """
     configured(node)
     node.start()

@@ -1,4 +1,7 @@
-"""kill -9 of the real process while cards are shown: nothing acknowledged is lost, nothing is there twice (I1, I3, I8)."""
+"""kill -9 of the real process while cards are shown: nothing acknowledged is lost, nothing is there twice (I1, I3, I8).
+
+Negative control, tried once: the role releasing before its record is committed turns it red within two kills.
+"""
 
 from __future__ import annotations
 
