@@ -75,6 +75,27 @@ class Demo:
             await node.child.start()
             node.line.start()
         await self.until(lambda: all(node.line.is_connected for node in self.nodes.values()), "the devices")
+        await self._centre_answers()
+
+    async def _centre_answers(self) -> None:
+        """Until somebody listens at the centre's port."""
+        answering = asyncio.Event()
+
+        async def knock() -> None:
+            while not answering.is_set():
+                try:
+                    _reader, writer = await asyncio.open_connection("127.0.0.1", self.centre_port)
+                except OSError:
+                    await asyncio.sleep(0.1)
+                else:
+                    writer.close()
+                    answering.set()
+
+        task = asyncio.create_task(knock(), name="knock")
+        try:
+            await self.until(answering.is_set, "the centre")
+        finally:
+            task.cancel()
 
     async def stop(self) -> None:
         """End everything that was started here."""

@@ -1,0 +1,553 @@
+"""A whole site in one thread: three real nodes and the real centre, over disks that lose power and a line that loses frames.
+
+Everything that happens is drawn from one seed; ``repr`` of the error names it. Real are: outbox, configuration store,
+View and decision of each node, both engines, the hub, publishing, ingest and projections of the centre, SQLite under all
+of it. Emulated are: disks (power cuts), the line (loss, repeats, disorder, cuts), the clocks.
+
+Checked after every step, by what the world itself knows: I1 durable, I2 acknowledged means committed, I3 contiguous and
+chained, I4 once, I6 revisions never go back, I7 a listed card is never granted, I8 recorded before opened; at the end I16.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from central.access.model import AccessEvent, CardLevel
+from central.cards.model import Card, CardIssue
+from central.cards.rules import Disable, Holding
+from central.clock import FakeClock
+from central.db import Database
+from central.sync import model, publish, tickets
+from central.sync.hub import Hub
+from central.sync.model import Enrolment, StoredFact
+from edge.cache.drafts import draft
+from edge.cache.errors import CacheError
+from edge.cache.outbox import Outbox
+from edge.cache.store import ConfigStore
+from protocol import enrolment
+from protocol.decide import Instant, PointState, Presentation, Trust, decide
+from protocol.downlink import Apply, NodeDownlink
+from protocol.errors import ProtocolError
+from protocol.facts import AccessFact, Outcome, OutcomeFact
+from protocol.ids import uid_key
+from protocol.messages import Enrol, Enrolled
+from protocol.node_peer import Identity, NodePeer
+from protocol.records import Revisions
+from protocol.uplink import Acked, Purge
+from protocol.view import View
+from tests.protocol.memory_stores import CountingRandom, Status, private_key
+from tests.support.crashvfs import Disk
+from tests.support.estate import NOON, Estate
+
+CENTRE_KEY = private_key(1)
+UIDS = [bytes([4, 0, 0, 0, 0, 0, n]) for n in range(1, 7)]
+STRANGER = bytes.fromhex("04FFFFFFFFFFFF")
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass
+class Bugs:
+    """Planted errors: each must be found by the checks (the negative control)."""
+
+    ack_before_commit: bool = False
+    purge_before_backup: bool = False
+    open_before_record: bool = False
+    forget_restrictions: bool = False
+    disk_lies: bool = False
+
+
+class DirectDatabase:
+    """The centre's database in this thread: what the hub awaits happens at once."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.subscribe = db.subscribe
+
+    async def write(self, fn: Callable[..., Any], *args: Any) -> Any:
+        return self._db.call_write(fn, *args)
+
+    write_grouped = write
+
+    async def read(self, fn: Callable[..., Any], *args: Any) -> Any:
+        return self._db.call_read(fn, *args)
+
+
+@dataclass
+class Told:
+    """What a node's user was told, and so what must hold for ever."""
+
+    hashes: dict[int, bytes] = field(default_factory=dict)
+    opened: list[int] = field(default_factory=list)
+    acked: int = 0
+    revisions: Revisions = field(default_factory=Revisions)
+    restricted_seen: set[bytes] = field(default_factory=set)
+
+
+class Node:
+    """One node: its disk, what runs on it, and what it has promised."""
+
+    def __init__(self, world: World, name: str, number: int) -> None:
+        self.world, self.name = world, name
+        self.folder = world.directory / name
+        self.key = private_key(10 + number)
+        self.salt = bytes([number]) * 16
+        self.random = CountingRandom(number * 10**7)
+        self.disk = Disk()
+        self.disk.lies = world.bugs.disk_lies
+        self.told = Told()
+        self.identity: Identity | None = None
+        self.up: list[bytes] = []
+        self.down: list[bytes] = []
+        self.cut = False
+        self.starts = 0
+        self.pending: list[Apply] = []
+
+    async def join(self, device_id: int) -> None:
+        secret = bytes([device_id]) * 32
+        self.world.write(tickets.make_ticket, device_id, f"t{device_id}", secret, self.world.clock.now())
+        request = Enrol(
+            f"t{device_id}", self.name, enrolment.raw_public(self.key), "", b"", self.salt, self.random(16)
+        )
+        frames, _ = await self.world.hub.packet([enrolment.write_enrol(request, secret, self.key)])
+        answer = enrolment.read_answer(frames[0], secret, request)
+        assert isinstance(answer, Enrolled)
+        self.identity = Identity(self.name, answer.node_epoch, self.key, CENTRE_KEY.public_key())
+        self.folder.mkdir()
+        outbox = Outbox(self.folder / "outbox.db", self.disk.opener)
+        outbox.begin(answer.node_epoch, self.salt)
+        outbox.close()
+        self.start()
+
+    def start(self) -> None:
+        """As after power-up: only the disk is left."""
+        self.starts += 1
+        self.outbox = Outbox(self.folder / "outbox.db", self.disk.opener)
+        self.outbox.open()
+        self.outbox.start_run()
+        self.store = ConfigStore(self.folder / "config.db", self.disk.opener)
+        self.store.open()
+        self.view: View = self.store.load()
+        self.downlink = NodeDownlink(self.name, self.store.revisions, self.store.digests)
+        assert self.identity is not None
+        self.peer = NodePeer(self.identity, Status(), self.downlink, self.outbox, self.random)
+        self.peer.connected(self.world.now_ms, live=False)
+        self.pending.clear()
+
+    def power_cut(self) -> None:
+        """The supply fails; what was not synced is kept, lost or torn."""
+        self.disk.is_cut = True
+        for file in (self.outbox, self.store):
+            file.close()
+        lies = self.disk.lies
+        self.disk = self.disk.after_cut(self.world.chance)
+        self.disk.lies = lies
+        self.up.clear()
+        self.down.clear()
+        self.start()
+
+    # -- what people do -----------------------------------------------------------------------------------------
+
+    def swipe(self, uid: bytes) -> None:
+        """A card is shown: decide, record, then open."""
+        world = self.world
+        point = next((p for p in self.view.access_points.values()), None)
+        if point is None:
+            return
+        now = Instant(world.clock.now_ms())
+        decision = decide(Presentation(uid), self.view, point, PointState(), now)
+        if decision.granted and uid_key(uid) in self.told.restricted_seen:
+            raise Violation(f"I7: {self.name} granted a listed card")
+        body = AccessFact(point.point, decision.reason, decision.revisions, release_ms=decision.release_ms)
+        intent = draft(body, world.now_ms, world.clock.now_ms(), Trust.TRUSTED, decision.key)
+        if decision.granted and world.bugs.open_before_record:
+            self.told.opened.append(self.outbox.last_seq + 1)
+        try:
+            entries = self.outbox.append([intent])
+        except CacheError:
+            return  # nothing was promised, nothing opened
+        for entry in entries:
+            self.told.hashes[entry.fact.seq] = entry.hash
+        if decision.granted:
+            self.told.opened.append(entries[0].fact.seq)
+            done = OutcomeFact(entries[0].fact.seq, Outcome.RELEASED)
+            try:
+                entries = self.outbox.append([draft(done, world.now_ms, world.clock.now_ms(), Trust.TRUSTED)])
+            except CacheError:
+                return
+            for entry in entries:
+                self.told.hashes[entry.fact.seq] = entry.hash
+
+    # -- the line -----------------------------------------------------------------------------------------------
+
+    def send(self) -> None:
+        self.peer.check(self.world.now_ms)
+        frames = self.peer.frames_to_send(self.world.now_ms)
+        if not self.cut:
+            self.up += frames
+
+    def take(self, frame: bytes) -> None:
+        for effect in self.peer.receive(frame, self.world.now_ms):
+            match effect:
+                case Apply():
+                    self.pending.append(effect)
+                case Acked():
+                    self.outbox.acknowledge(effect.through)
+                    self.told.acked = max(self.told.acked, effect.through)
+                case Purge():
+                    self.outbox.back_up(effect.through, effect.frame)
+                    self.outbox.purge()
+        if self.world.bugs.purge_before_backup and self.told.acked:
+            self.outbox.back_up(self.told.acked, b"never said")
+            self.outbox.purge()
+
+    def apply_all(self) -> None:
+        """Memory first, then disk."""
+        while self.pending:
+            apply = self.pending.pop(0)
+            try:
+                self.view = apply.on(self.view)
+            except ProtocolError:
+                self.downlink.failed(apply.number, self.world.now_ms)
+                continue
+            self.downlink.in_memory(apply.number)
+            if not apply.fits(self.store.revisions):
+                self.downlink.commit_failed(apply.number, self.world.now_ms)
+                continue
+            try:
+                digests = self.store.commit(apply)
+            except CacheError:
+                self.downlink.commit_failed(apply.number, self.world.now_ms)
+                continue
+            self.downlink.durable(apply.number, digests, self.world.now_ms)
+        if self.world.bugs.forget_restrictions and self.world.chance.random() < 0.3:
+            self.view = View(self.view.revisions, base=self.view._base, site=self.view._site)
+
+
+class World:
+    """See the module."""
+
+    def __init__(self, directory: Path, seed: int, bugs: Bugs | None = None) -> None:
+        self.directory = directory
+        self.seed, self.bugs = seed, bugs or Bugs()
+        self.chance = random.Random(seed)
+        self.clock = FakeClock()
+        self.estate = Estate(directory)
+        self.write, self.read = self.estate.write, self.estate.read
+        self.write(self._furnish)
+        self.nodes: list[Node] = []
+        self.hub = self._new_hub()
+        self.backed_up: dict[str, int] = {}
+        self.card_of: dict[bytes, int] = {}
+        self.steps = 0
+
+    @property
+    def now_ms(self) -> int:
+        return int(self.clock.monotonic() * 1_000)
+
+    def _furnish(self) -> None:
+        from central.nodes.service import DeviceInput, create
+
+        for table in (model.QuarantinedFact, model.Ticket):
+            table.create_table(safe=True)
+        for number, name in ((3, "hall"), (4, "garage")):
+            create(
+                DeviceInput(
+                    site=self.estate.site,
+                    organisation=self.estate.organisation,
+                    name=name,
+                    number=number,
+                    label=name,
+                ),
+                NOON,
+            )
+        publish.everything_changed(self.estate.site)
+
+    def _new_hub(self) -> Hub:
+        return Hub(
+            DirectDatabase(self.estate.db),  # type: ignore[arg-type]
+            self.clock,
+            CENTRE_KEY,
+            bytes(32),
+            CountingRandom(self.chance.randrange(10**9)),
+            self.clock.monotonic,
+        )
+
+    async def start(self) -> None:
+        await self.start_hub()
+        for number, name in enumerate(("east-gate", "hall", "garage"), 1):
+            from central.nodes.model import Device
+
+            node = Node(self, name, number)
+            device = self.read(lambda name=name: Device.get(Device.name == name).id)
+            await node.join(device)
+            self.nodes.append(node)
+        for uid in UIDS[:4]:
+            self.issue(uid)
+
+    async def start_hub(self) -> None:
+        from central.sync.storage import read_heads
+
+        self.hub.storage.refresh(self.read(read_heads))
+        self.estate.db._subscribers.clear()
+        self.estate.db.subscribe(publish.PUBLISHED, self.hub._published)
+
+    # -- what people do -----------------------------------------------------------------------------------------
+
+    def issue(self, uid: bytes) -> None:
+        def make() -> int:
+            card = Card.create(
+                site=self.estate.site,
+                organisation=self.estate.organisation,
+                card_no=uid.hex(),
+                uid=uid,
+                issue_no=1,
+                person=self.estate.person,
+                holding=Holding.IN_USE.value,
+                created_at=NOON,
+                changed_at=NOON,
+            )
+            CardIssue.create(card=card.id, issue_no=1, person=self.estate.person, issued_at=NOON)
+            CardLevel.create(card=card.id, level=self.level())
+            publish.card_changed(card.id)
+            return int(card.id)
+
+        self.card_of[uid] = self.write(make)
+
+    def level(self) -> int:
+        """One level with every reader of every door."""
+        from central.access.model import AccessPoint, LevelEntry
+        from protocol.schedule import ALWAYS
+
+        for point in AccessPoint.select().where(AccessPoint.door.is_null(False)):
+            if not LevelEntry.select().where(LevelEntry.point == point.id).exists():
+                LevelEntry.create(level=self.estate.level, point=point.id, schedule=ALWAYS)
+                publish.level_changed(self.estate.level)
+        return int(self.estate.level)
+
+    def change_card(self, uid: bytes, lost: bool) -> None:
+        def change() -> None:
+            card = Card.get_by_id(self.card_of[uid])
+            card.reasons = [Disable.LOST.value] if lost else []
+            card.dead_since = NOON if lost else None
+            card.save()
+            publish.card_changed(card.id)
+
+        self.write(change)
+
+    async def back_up(self) -> None:
+        """The backup holds everything received so far; the nodes are told."""
+        from protocol.messages import BackedUp
+
+        for peer in self.hub.sessions:
+            received = peer.uplink.received_through
+            if received:
+                self.backed_up[peer.record.node] = max(self.backed_up.get(peer.record.node, 0), received)
+                peer.backed_up(
+                    BackedUp(peer.record.node, peer.record.node_epoch, received, peer.uplink.head, 1)
+                )
+
+    def restart_centre(self) -> None:
+        self.hub = self._new_hub()
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    async def step(self) -> None:
+        self.steps += 1
+        node = self.chance.choice(self.nodes)
+        match self.chance.randrange(20):
+            case 0 | 1 | 2 | 3 | 4:
+                node.swipe(self.chance.choice([*UIDS[:4], STRANGER]))
+            case 5:
+                self.change_card(self.chance.choice(list(self.card_of)), self.chance.random() < 0.6)
+            case 6:
+                unissued = [uid for uid in UIDS if uid not in self.card_of]
+                if unissued:
+                    self.issue(unissued[0])
+            case 7:
+                node.power_cut()
+            case 8:
+                node.cut = not node.cut
+                node.up.clear()
+                node.down.clear()
+                node.peer.disconnected()
+                if not node.cut:
+                    node.peer.connected(self.now_ms, live=False)
+            case 9:
+                self.restart_centre()
+                await self.start_hub()
+            case 10:
+                await self.back_up()
+            case 11:
+                node.disk.cut_at = node.disk.count + self.chance.randrange(1, 12)
+                self._until_cut(node)
+            case 12 | 13:
+                self.clock.advance(s=self.chance.randrange(1, 40))
+            case _:
+                for each in self.nodes:
+                    each.send()
+                    await self.exchange(each, faulty=True)
+        self.check()
+
+    def _until_cut(self, node: Node) -> None:
+        """Swipe until the disk gives up in the middle of something, then start again."""
+        for _ in range(6):
+            node.swipe(self.chance.choice(UIDS[:4]))
+            if node.disk.is_cut:
+                break
+        node.power_cut()
+
+    async def exchange(self, node: Node, *, faulty: bool) -> None:
+        if node.cut:
+            return
+        if faulty and self.chance.random() < 0.15:
+            self.chance.shuffle(node.up)
+        while node.up:
+            frame = node.up.pop(0)
+            fate = self.chance.random() if faulty else 1.0
+            if fate < 0.1:
+                continue
+            for _ in range(2 if fate < 0.2 else 1):
+                answers, _link = await self.hub.packet([frame])
+                node.down += answers
+        while node.down:
+            frame = node.down.pop(0)
+            fate = self.chance.random() if faulty else 1.0
+            if fate < 0.1:
+                continue
+            for _ in range(2 if fate < 0.2 else 1):
+                node.take(frame)
+        node.apply_all()
+        if self.bugs.ack_before_commit:
+            node.told.acked = max(node.told.acked, node.outbox.last_seq)
+
+    async def settle(self, periods: int = 4) -> None:
+        """Faults off: within a few periods everything has arrived everywhere (I16)."""
+        for node in self.nodes:
+            node.cut = False
+            node.peer.disconnected()
+            node.peer.connected(self.now_ms, live=False)
+        for _ in range(periods * 8):
+            for node in self.nodes:
+                node.send()
+                await self.exchange(node, faulty=False)
+                self.check()
+            self.clock.advance(s=4)
+        heads = self.hub.storage.heads("")
+        for node in self.nodes:
+            if node.store.revisions != heads:
+                raise Violation(f"I16: {node.name} holds {node.store.revisions}, newest is {heads}")
+            received = self._received(node)
+            if received != node.outbox.last_seq:
+                raise Violation(f"I16: {node.name} has {node.outbox.last_seq} facts, the centre {received}")
+        self._check_events()
+
+    # -- checks -------------------------------------------------------------------------------------------------
+
+    def _received(self, node: Node) -> int:
+        def read() -> int:
+            from central.nodes.model import Device
+
+            found = Enrolment.select().join(Device).where(Device.name == node.name).first()
+            return int(found.received_through)
+
+        return self.read(read)
+
+    def check(self) -> None:
+        for node in self.nodes:
+            self._check_facts(node)
+            self._check_revisions(node)
+
+    def _check_facts(self, node: Node) -> None:
+        received = self._received(node)
+        if node.told.acked > received:
+            raise Violation(f"I2: {node.name} was told {node.told.acked}, committed are {received}")
+        backed_up = self.backed_up.get(node.name, 0)
+        if node.outbox.first_seq > backed_up + 1:
+            raise Violation(f"I1: {node.name} purged before the backup had it")
+        for seq, known in node.told.hashes.items():
+            if seq >= node.outbox.first_seq and node.outbox.hash_at(seq) != known:
+                raise Violation(f"I1: fact {seq} of {node.name} is gone or changed")
+        for seq in node.told.opened:
+            if seq not in node.told.hashes:
+                raise Violation(f"I8: {node.name} opened without the record {seq}")
+
+    def _check_revisions(self, node: Node) -> None:
+        held, before = node.store.revisions, node.told.revisions
+        if held < before and held.config_epoch <= before.config_epoch:
+            raise Violation(f"I6: {node.name} went from {before} to {held}")
+        node.told.revisions = held
+        listed = self.read(lambda: _restricted())
+        head = self.hub.storage.heads("").restrictions
+        if node.view.revisions.restrictions >= head:
+            node.told.restricted_seen = listed
+            for key in listed:
+                if node.view.restriction(key) is None:
+                    raise Violation(f"I7: {node.name} does not hold a listed card")
+        else:
+            node.told.restricted_seen = set()
+
+    def _check_events(self) -> None:
+        """I3, I4: what the centre holds is what the nodes recorded, once, and events follow from it."""
+
+        def read() -> dict[str, list[tuple[int, bytes]]]:
+            found: dict[str, list[tuple[int, bytes]]] = {}
+            for row in StoredFact.select(StoredFact, Enrolment).join(Enrolment).order_by(StoredFact.seq):
+                found.setdefault(row.enrolment.device.name, []).append((row.seq, bytes(row.hash)))
+            return found
+
+        stored = self.read(read)
+        for node in self.nodes:
+            rows = stored.get(node.name, [])
+            if [seq for seq, _ in rows] != list(range(1, len(rows) + 1)):
+                raise Violation(f"I3: facts of {node.name} are not 1..n")
+            for seq, found in rows:
+                if node.told.hashes.get(seq, found) != found:
+                    raise Violation(f"I3: fact {seq} of {node.name} differs")
+        doubled = self.read(
+            lambda: (
+                AccessEvent.select().count()
+                - AccessEvent.select(AccessEvent.device, AccessEvent.seq).distinct().count()
+            )
+        )
+        if doubled:
+            raise Violation(f"I4: {doubled} events are doubled")
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.disk.is_cut = True
+            node.outbox.close()
+            node.store.close()
+        self.estate.close()
+
+
+def _restricted() -> set[bytes]:
+    from central.sync.model import PublishedRow
+    from protocol.records import Kind
+
+    return {
+        bytes(row.key)
+        for row in PublishedRow.select().where(PublishedRow.kind == Kind.RESTRICTION.value)
+        if row.body
+    }
+
+
+async def play(directory: Path, seed: int, steps: int, bugs: Bugs | None = None) -> World:
+    """One history; raises ``Violation`` with the seed."""
+    world = World(directory, seed, bugs)
+    try:
+        await world.start()
+        for _ in range(steps):
+            await world.step()
+        await world.settle()
+    except Violation as error:
+        raise Violation(f"seed {seed}, step {world.steps}: {error}") from error
+    finally:
+        world.close()
+    return world
