@@ -11,7 +11,6 @@ import select
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -28,7 +27,6 @@ from edge.reader.reader import Mfrc522Reader
 
 RESET_PIN = 25
 PERIOD_US = 100_000
-POLLS_MAX = 600
 DEADLINE_S = 60.0
 
 
@@ -89,6 +87,7 @@ class Rig:
         self.bus = bus
         self.command = command
         self.reader = Mfrc522Reader(bus, ticks, reset)
+        self._ticks = ticks
         self._pace = pace
 
     def place(self, uid: str, kind: str = "uid", **more: Any) -> None:
@@ -96,16 +95,15 @@ class Rig:
         self.command(do="place", card={"kind": kind, "uid": uid, **more})
 
     def poll_until(self, *kinds: type[Event]) -> list[Event]:
-        """Poll until an event of each kind has come; all events. Polls are limited by number and by time."""
+        """Poll until an event of each kind has come; all events. Limited by the rig's own time: ``DEADLINE_S``."""
         events: list[Event] = []
-        deadline = time.monotonic() + DEADLINE_S
-        for _ in range(POLLS_MAX):
+        deadline_us = self._ticks.now_us() + round(DEADLINE_S * 1_000_000)
+        while self._ticks.now_us() < deadline_us:
             self._pace()
             events += self.reader.poll()
             if {type(event) for event in events} >= set(kinds):
                 return events
-            assert time.monotonic() < deadline, events
-        raise AssertionError(f"after {POLLS_MAX} polls: {events}, {self.reader.health()}")
+        raise AssertionError(f"no {kinds} among {events}; {self.reader.health()}")
 
 
 class EmulatorRig(Rig):
@@ -159,7 +157,7 @@ class UartRig(Rig):
             MonotonicTicks(),
             self.process.command,
             None,
-            lambda: time.sleep(0.005),
+            lambda: None,
         )
 
     def stop(self) -> None:
