@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from central.web import formats
 from central.web.i18n import Text
-from central.web.vocabulary import SHAPES, status
+from central.web.vocabulary import SHAPES, STATUSES, status
 
 Cell = str | int | float | bool | datetime | None
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -33,6 +33,10 @@ class Format:
 
     css: ClassVar[str] = ""
     excel: ClassVar[str] = ""
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of ``json``."""
+        return {"type": ["string", "null"]}
 
     def text(self, value: Any) -> str:
         """As read by people; ``None`` is empty."""
@@ -61,6 +65,9 @@ class NumberFormat(Format):
     css = "number"
     excel = "#,##0"
 
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["integer", "null"]}
+
     def text(self, value: Any) -> str:
         return "" if value is None else formats.number(value)
 
@@ -79,6 +86,9 @@ class MoneyFormat(NumberFormat):
 
     excel = "#,##0.00"
 
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["integer", "null"], "description": "fen (1/100 yuan)"}
+
     def text(self, value: Any) -> str:
         return "" if value is None else formats.money(value)
 
@@ -94,6 +104,9 @@ class MomentFormat(Format):
 
     css = "time"
     excel = "yyyy-mm-dd hh:mm:ss"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["string", "null"], "format": "date-time"}
 
     def text(self, value: Any) -> str:
         return "" if value is None else formats.moment(value)
@@ -114,6 +127,9 @@ class DayFormat(Format):
     css = "time"
     excel = "yyyy-mm-dd"
 
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["string", "null"], "format": "date"}
+
     def text(self, value: date | None) -> str:
         return "" if value is None else formats.day(value)
 
@@ -127,6 +143,9 @@ class DayFormat(Format):
 class LastDayFormat(DayFormat):
     """The last day before an exclusive end: an instant at midnight becomes the day that has just ended."""
 
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["string", "null"], "format": "date-time", "description": "end, not included"}
+
     def text(self, value: Any) -> str:
         return "" if value is None else formats.last_day(value)
 
@@ -139,6 +158,9 @@ class LastDayFormat(DayFormat):
 
 class YesFormat(Format):
     """True or false."""
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["boolean", "null"]}
 
     def text(self, value: Any) -> str:
         return "" if value is None else formats.yes_or_no(bool(value))
@@ -164,6 +186,9 @@ class StatusFormat(Format):
     """A state of one group of the vocabulary; the value is its name."""
 
     group: str
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["string", "null"], "enum": [*STATUSES[self.group], None]}
 
     def text(self, value: Any) -> str:
         return "" if value is None else str(status(self.group, value).text)

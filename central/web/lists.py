@@ -26,6 +26,7 @@ from central.centre import centre_of
 from central.errors import InvalidInputError
 from central.web import exports
 from central.web.fields import Choices
+from central.web.i18n import _
 from central.web.render import render, settle
 from central.web.tables import Table, View, encode_cursor
 
@@ -94,7 +95,9 @@ async def list_json(
     view = table.view(request.query, choices)
     if not view.is_valid:
         errors = {f.filter.name: f.error for f in view.filters if f.error}
-        return web.json_response({"error": "filters", "fields": errors}, status=UNPROCESSABLE)
+        message = _("Please correct the filters.")
+        body = {"error": {"code": "filters", "message": message, "fields": errors}}
+        return web.json_response(body, status=UNPROCESSABLE)
     page = await centre_of(request).db.read(view.fetch, scope)
     columns = [c for c in table.columns if c.is_exported]
     return web.json_response(

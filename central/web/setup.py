@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from aiohttp import web
 
 from central.routes import Route
 from central.web.hub import HUB, LiveHub
 from central.web.nav import Nav, NavItem
+from central.web.openapi import API_DOCUMENT, document
 from central.web.render import SHELL, Shell
 
 
@@ -21,11 +23,13 @@ def install(
     """Give the application its menu and its live feed.
 
     :param routes: every route of the browser listener, so that the menu knows each page's permission.
+    :raises AssertionError: a route under ``/api/`` does not describe itself.
     :returns: the shell; the application sets its ``organisation``, ``zone``, ``service`` and ``is_development``.
     """
     shell = Shell(nav=Nav.build(nav_items, routes))
     app[SHELL] = shell
     app[HUB] = hub
+    app[API_DOCUMENT] = msgspec.json.encode(document(routes))
     app.on_shutdown.append(_close_streams)
     return shell
 

@@ -21,6 +21,7 @@ from central.web.filters import ChoiceFilter, DayFilter, NumberFilter, TextFilte
 from central.web.i18n import lazy
 from central.web.limits import WebLimits
 from central.web.lists import list_export, list_json, list_page
+from central.web.openapi import describes
 from central.web.tables import Table, decode_cursor, encode_cursor
 from tests.support.pages import Passage
 from tests.support.plans import plan_of
@@ -74,6 +75,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     return await list_export(request, TABLE, "hidden", choices=CHOICES, on_export=note)
 
 
+@describes("List passages", rows=TABLE)
 async def api(request: web.Request) -> web.Response:
     return await list_json(request, TABLE, "hidden", choices=CHOICES)
 
@@ -193,7 +195,7 @@ async def test_a_filter_that_cannot_be_used_is_explained_and_never_ignored(fille
     assert 'href="/people/' not in text
     api_answer = await filled.get("/api/passages?" + query)
     assert api_answer.status == 422
-    assert (await api_answer.json())["fields"]
+    assert (await api_answer.json())["error"]["fields"]
     assert (await filled.get("/passages/export?" + query)).status == 422
 
 
