@@ -139,7 +139,7 @@ def _details(scope: Any, device_id: int) -> dict[str, Any]:
     return {
         "device": device,
         "state": service.state_of(device, status, is_enrolled),
-        "status": status,
+        "last": status,
         "is_enrolled": is_enrolled,
         "doors": doors,
         "points": points,
