@@ -60,6 +60,12 @@ def test_a_request_has_seven_bits_and_no_parity() -> None:
     assert encode(b"\x26", 7) == bytes([0, 1, 1, 0, 0, 1, 0])
 
 
+def test_parity_is_odd() -> None:
+    """HLTA with its check sum, 50 00 57 CD: two, no, five and five ones."""
+    bits = encode(bytes.fromhex("500057CD"))
+    assert [bits[index * 9 + 8] for index in range(4)] == [1, 1, 0, 0]
+
+
 def test_a_split_byte_keeps_the_parity_of_the_whole_byte() -> None:
     assert encode(b"\x93\x20")[4:] == encode(b"\x93\x20", skip=4)
 

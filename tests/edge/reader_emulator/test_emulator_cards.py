@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.reader.emulator import Card, Chip, ClassicCard, EmulatorBus, RandomUidCard
+from edge.reader.emulator.air import encode
 from edge.reader.emulator.cards import HOME, TRANSITIONS, Heard, State
 from tests.support.slow_reader import CardTalk, SlowReader, with_crc
 
@@ -177,6 +178,15 @@ def test_a_card_needs_time_to_start(rig, startup_us: int, heard: bool) -> None:
     rig.field.place(card)
     rig.clock.advance(600)
     assert bool(rig.reader.request()) is heard
+
+
+@pytest.mark.parametrize(("request_code", "carrier_periods"), [(0x26, 1172), (0x52, 1236)])
+def test_the_frame_delay_depends_on_the_last_bit(request_code: int, carrier_periods: int) -> None:
+    """REQA ends in a 0, WUPA in a 1 (ISO/IEC 14443-3, 6.2.1.1)."""
+    card = Card(UIDS[4])
+    card.power_up(0)
+    answer = card.hear(encode(bytes([request_code]), 7), 10_000)
+    assert answer.start_us - 10_000 == pytest.approx(carrier_periods / 13.56, abs=1)
 
 
 def test_cards_come_and_go_when_planned(rig) -> None:
