@@ -43,3 +43,8 @@ def choose(wanted: str, accept_language: str) -> str:
         if tag.startswith("zh"):
             return "zh-Hant" if any(word in tag for word in ("hant", "tw", "hk", "mo")) else "zh-Hans"
     return "zh-Hans"
+
+
+def N_(message: str) -> str:
+    """Mark a text that is translated where it is shown."""
+    return message

@@ -7,7 +7,7 @@ import peewee
 HERE = Path(__file__).parent
 
 
-def up(migrator, db):
+def up(migrator: object, db: peewee.Database) -> None:
     kind = "postgresql" if isinstance(db, peewee.PostgresqlDatabase) else "sqlite"
     text = (HERE / f"0001_initial.{kind}.sql").read_text(encoding="utf-8")
     for statement in text.split(";\n"):

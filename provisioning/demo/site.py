@@ -24,6 +24,7 @@ from central.security.roles import create_built_in
 from central.sites.model import Organisation, Site
 from central.sync import publish
 from protocol.schedule import ALWAYS
+from provisioning.texts import N_
 
 ZONE: Final = "Asia/Shanghai"
 
@@ -64,15 +65,25 @@ _DEVICES: Final = (
     ("card-desk", 3, "发卡台", "管理中心", "issuer", ("发卡器",)),
 )
 _PEOPLE: Final = (
-    ("0101", "林晓梅", "owner", "", "1栋", "101", "classic1k", "04A1B2C3D4E5F6", "A resident's card"),
-    ("0102", "周大勇", "owner", "", "1栋", "102", "classic1k", "04A1B2C3D4E5F7", "A card to report lost"),
-    ("0201", "何静", "staff", "客户服务组", "", "", "classic1k", "9C3A5E21", "A staff card (office hours)"),
-    ("0301", "马师傅", "contractor", "装修队", "", "", "classic1k", "04B1B2C3D4E501", "An expired card"),
+    ("0101", "林晓梅", "owner", "", "1栋", "101", "classic1k", "04A1B2C3D4E5F6", N_("A resident's card")),
+    ("0102", "周大勇", "owner", "", "1栋", "102", "classic1k", "04A1B2C3D4E5F7", N_("A card to report lost")),
+    (
+        "0201",
+        "何静",
+        "staff",
+        "客户服务组",
+        "",
+        "",
+        "classic1k",
+        "9C3A5E21",
+        N_("A staff card (office hours)"),
+    ),
+    ("0301", "马师傅", "contractor", "装修队", "", "", "classic1k", "04B1B2C3D4E501", N_("An expired card")),
 )
 _OTHERS: Final = (
-    DemoCard("A new card", "classic1k", "04C0FFEE000001"),
-    DemoCard("A stranger's card", "uid", "A1B2C3D4"),
-    DemoCard("A card with a random number", "random", "08000001"),
+    DemoCard(N_("A new card"), "classic1k", "04C0FFEE000001"),
+    DemoCard(N_("A stranger's card"), "uid", "A1B2C3D4"),
+    DemoCard(N_("A card with a random number"), "random", "08000001"),
 )
 
 

@@ -24,7 +24,10 @@ LANGUAGES = ("zh_Hans", "zh_Hant")
 PROGRAMS = {"edge": ("edge",), "central": ("protocol", "central"), "provisioning": ("provisioning",)}
 """Each program and the folders whose catalogues it reads."""
 TABLES: dict[str, list[tuple[str, Callable[[Any], Iterable[str]]]]] = {
-    "protocol": [("protocol.reasons", lambda module: module.TEXT.values())],
+    "protocol": [
+        ("protocol.reasons", lambda module: module.TEXT.values()),
+        ("protocol.refusals", lambda module: module.TEXT.values()),
+    ],
 }
 """Texts that stand in a table of plain strings: folder, module, and how to get them out of it."""
 
