@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from edge.clock import MachineTime
     from edge.config import ReaderConfig
     from edge.emulated import Emulation
-    from edge.node import Node, Parts, Service
+    from edge.node import Node
+    from edge.parts import Parts, Service
     from edge.reader.base import CardReader
     from edge.relay.base import Board
 
@@ -160,14 +161,15 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
     """Everything a node is made of, nothing of it started; and what takes away what runs in other processes."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from edge.cache.at_start import open_at_start
     from edge.cache.outbox import Outbox
-    from edge.cache.recorder import Recorder, open_at_start
+    from edge.cache.recorder import Recorder
     from edge.cache.reserve import Reserve
     from edge.cache.store import ConfigStore
     from edge.clock import SystemTime
     from edge.clock_file import ClockFile
     from edge.configuration import Configuration
-    from edge.node import Parts
+    from edge.parts import Parts
     from edge.roles.door import DoorRole
     from edge.timekeeper import Timekeeper
 

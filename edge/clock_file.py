@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
+from edge.clock_state import Saved
 from edge.files import FileError, read_whole, write_whole
-from edge.timekeeper import Saved
 
 _log: Final = logging.getLogger(__name__)
 

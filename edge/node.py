@@ -11,16 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from edge.cache.inbox import Job
 from edge.cache.mirror import Mirror
-from edge.cache.recorder import AtStart, Recorder
-from edge.configuration import Configuration
+from edge.cache.recorder import Recorder
 from edge.core.lines import InputLine
 from edge.core.stimuli import (
     CardShown,
@@ -34,15 +31,12 @@ from edge.core.stimuli import (
 )
 from edge.core.stimuli import ReaderRecovered as ReaderIsBack
 from edge.effects import Effects
-from edge.health import Machine
-from edge.reader.base import CardPresented, CardReader, Event, ReaderFault, ReaderRecovered, SeveralCards
+from edge.parts import Parts, Service
+from edge.reader.base import CardPresented, Event, ReaderFault, ReaderRecovered, SeveralCards
 from edge.reader.worker import ReaderWorker
-from edge.relay.base import Board
 from edge.release import VERSION
-from edge.roles.base import Role
-from edge.timekeeper import Saved, Timekeeper
 from edge.upkeep import Upkeep
-from edge.watchdog import Notifier, Watchdog
+from edge.watchdog import Watchdog
 from protocol.decide import Presentation
 from protocol.facts import Body, BootFact, ConfigFact, decode_body
 from protocol.records import Revisions
@@ -52,38 +46,6 @@ TICK_S: Final = 1.0
 STORAGE_STOP_S: Final = 0.6
 READER_STOP_S: Final = 0.3
 _log: Final = logging.getLogger(__name__)
-
-
-class Service(Protocol):
-    """Something that runs beside the doors and may be late: the link, the jobs, the status socket."""
-
-    async def start(self) -> None:
-        """Begin; returns when it is under way."""
-
-    async def stop(self) -> None:
-        """End, soon."""
-
-
-@dataclass
-class Parts:
-    """Everything a node is made of; built by ``__main__`` (or a test), which owns what has to be closed."""
-
-    keeper: Timekeeper
-    configuration: Configuration
-    recorder: Callable[[Callable[..., object], Any], Recorder]
-    """Makes the recorder from ``post`` and ``listener``."""
-    outbox_start: Callable[[], AtStart]
-    """Opens the outbox, before the storage thread owns it."""
-    board: Board
-    readers: Mapping[int, CardReader]
-    role: Role[Any]
-    executor: Executor
-    save_clock: Callable[[Saved], None]
-    boot_id: str
-    services: Callable[[Node], Awaitable[list[Service]]] | None = None
-    """Makes link, jobs and status socket, once the first decision is possible."""
-    notifier: Notifier = field(default_factory=Notifier)
-    machine: Machine = field(default_factory=Machine)
 
 
 class Node:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from edge.cache.outbox import Outbox
 from edge.clock import MachineTime
 from edge.config import NodeConfig
-from edge.node import Node, Service
+from edge.node import Node
+from edge.parts import Service
 from edge.report import Report
 from edge.status import StatusServer
 

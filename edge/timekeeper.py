@@ -4,12 +4,7 @@ A Raspberry Pi has no battery: after a power cut its wall clock says anything. S
 *anchor* (the time was ``utc_ms`` at boot time ``boottime_ms``) carried on by the kernel's boot time, which nobody sets.
 Anchors come from the centre's signed time, from NTP when the kernel is kept in step, from an RTC chip at start.
 
-States (``protocol.decide.Trust``) and what moves them; pairs that are not in the table cannot happen::
-
-    NONE        nothing but the build time is known          -> FLOORED -> FLOOR_ONLY, ANCHORED -> TRUSTED
-    FLOOR_ONLY  a time that has certainly passed is known    -> ANCHORED -> TRUSTED
-    TRUSTED     an anchor less than FRESH_MS old             -> AGED -> HOLDOVER
-    HOLDOVER    an anchor of this boot, error bound small    -> ANCHORED -> TRUSTED, DRIFTED -> FLOOR_ONLY
+Its states and what moves them stand in ``clock_state``.
 
 Law of this file: nothing here changes a fact that was recorded; what it finds out is returned as values, and the node
 records them. The floor only rises, except by an operator's word (``asked``).
@@ -17,12 +12,12 @@ records them. The floor only rises, except by an operator's word (``asked``).
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
 import msgspec
 
 from edge.clock import MachineTime
+from edge.clock_state import NEXT, RANK, Anchored, ClockEvent, ClockNews, Jumped, Saved, Source, TrustChanged
 from edge.release import BUILT_AT_MS
 from protocol.clocksync import DRIFT_PPM, Sample, error_after
 from protocol.decide import HOME_FLOOR_AGE_MAX_MS, Instant, Trust
@@ -38,80 +33,6 @@ CORRECTION_MS: Final = 1_000
 SYSTEM_CHECK_MS: Final = 60_000
 """How often the kernel is asked whether NTP keeps it in step."""
 RTC_ERROR_MS: Final = 5_000
-
-
-class Source(Enum):
-    """Where an anchor comes from; a better one is not replaced by a lesser one while it is fresh."""
-
-    RTC = "rtc"
-    NTP = "ntp"
-    CENTRE = "centre"
-    OPERATOR = "operator"
-
-
-_RANK: Final = {Source.RTC: 0, Source.NTP: 1, Source.CENTRE: 2, Source.OPERATOR: 3}
-
-
-class ClockEvent(Enum):
-    """What moves the state."""
-
-    FLOORED = "floored"
-    ANCHORED = "anchored"
-    AGED = "aged"
-    DRIFTED = "drifted"
-
-
-NEXT: Final[dict[tuple[Trust, ClockEvent], Trust]] = {
-    (Trust.NONE, ClockEvent.FLOORED): Trust.FLOOR_ONLY,
-    (Trust.NONE, ClockEvent.ANCHORED): Trust.TRUSTED,
-    (Trust.FLOOR_ONLY, ClockEvent.FLOORED): Trust.FLOOR_ONLY,
-    (Trust.FLOOR_ONLY, ClockEvent.ANCHORED): Trust.TRUSTED,
-    (Trust.TRUSTED, ClockEvent.ANCHORED): Trust.TRUSTED,
-    (Trust.TRUSTED, ClockEvent.AGED): Trust.HOLDOVER,
-    (Trust.HOLDOVER, ClockEvent.ANCHORED): Trust.TRUSTED,
-    (Trust.HOLDOVER, ClockEvent.DRIFTED): Trust.FLOOR_ONLY,
-}
-
-
-class Anchored(msgspec.Struct, frozen=True):
-    """The clock was set: to be recorded as a ClockFact."""
-
-    source: str
-    utc_ms: int
-    boottime_ms: int
-    before_ms: int
-    error_ms: int
-
-
-class Jumped(msgspec.Struct, frozen=True):
-    """A clock was found ``by_ms`` away from where it should be; ``system``: somebody moved the machine's wall clock."""
-
-    by_ms: int
-    system: bool
-
-
-class TrustChanged(msgspec.Struct, frozen=True):
-    """The state is another one."""
-
-    before: Trust
-    after: Trust
-
-
-ClockNews = Anchored | Jumped | TrustChanged
-
-
-class Saved(msgspec.Struct, frozen=True):
-    """What the clock keeps over restarts. ``trusted_ms``: the last trusted time; 0 for none.
-
-    ``void_issued_ms``: an issue time that an operator has overruled by setting the clock back.
-    ``anchor``, ``source``: of the boot ``boot_id``; still good when only the program was started anew.
-    """
-
-    trusted_ms: int = 0
-    void_issued_ms: int = 0
-    boot_id: str = ""
-    anchor: Sample | None = None
-    source: str = ""
 
 
 class Timekeeper:
@@ -264,7 +185,7 @@ class Timekeeper:
                 return [Jumped(sample.utc_ms - floor_then_ms, system=False)]
             self._floor_ms, self._floor_at_ms = BUILT_AT_MS, sample.boottime_ms
             self._saved = Saved(void_issued_ms=self._issued_at_ms)
-        elif had_anchor and _RANK[source] < _RANK[self._source] and self._trust is Trust.TRUSTED:
+        elif had_anchor and RANK[source] < RANK[self._source] and self._trust is Trust.TRUSTED:
             return []
         recorded = not had_anchor or source is Source.OPERATOR or abs(by_ms) > doubt_ms + CORRECTION_MS
         jumped = had_anchor and abs(by_ms) > doubt_ms and (by_ms < -JUMP_BACK_MS or by_ms > JUMP_FORWARD_MS)

@@ -8,11 +8,12 @@ from typing import Any, Final
 from edge.cache.inbox import Job, JobDone
 from edge.cache.mirror import Mirror
 from edge.cache.storage_state import NEXT, Storage, StorageEvent, StorageNews
+from edge.clock_state import Anchored, ClockNews, Jumped, TrustChanged
 from edge.core.alarms import cleared, moment, raised
 from edge.core.stimuli import Stimulus, StorageState, Tick
 from edge.effects import Effects
 from edge.health import Machine
-from edge.timekeeper import Anchored, ClockNews, Jumped, Timekeeper, TrustChanged
+from edge.timekeeper import Timekeeper
 from protocol.clocksync import Sample
 from protocol.decide import Trust
 from protocol.facts import Alarm, ClockFact, Entry

@@ -29,24 +29,20 @@ from edge.cache.database import (
     storage_errors,
     transaction,
 )
-from edge.cache.drafts import Draft, body_if_it_matters, closes_seq, is_intent
+from edge.cache.drafts import Draft
 from edge.cache.errors import CorruptedError, RefusedError, StorageDeadError
+from edge.cache.outbox_start import KEPT, NOTE, number, read_notes, read_start
 from edge.cache.schema import OUTBOX_MODELS
 from protocol.facts import CHAIN_START, SALT_LENGTH, Entry, Fact, chained
 
 NO_EPOCH: Final = 0
 """The node_epoch of facts recorded before the first enrolment, or since a damaged outbox was put aside."""
-TAIL_CHECKED: Final = 64
-"""Newest facts whose chain is checked at every opening; all others when they are read."""
 PURGE_SLICE: Final = 500
 CHECKPOINT_PAGES: Final = 250
 """Pages in the log from which a checkpoint is worth its syncs."""
 
 _INSERT: Final = "INSERT INTO fact (seq, hash, fact, open_seq) VALUES (?, ?, ?, ?)"
-_TAIL: Final = "SELECT seq, hash, fact, open_seq FROM fact ORDER BY seq DESC LIMIT ?"
 _FROM: Final = "SELECT hash, fact FROM fact WHERE seq > ? ORDER BY seq LIMIT ?"
-_KEPT: Final = "keep:"
-_NOTE: Final = "INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)"
 
 
 class Outbox:
@@ -98,43 +94,21 @@ class Outbox:
             raise
 
     def _load(self) -> None:
-        notes = {
-            name: bytes(value) for name, value in self._connection.execute("SELECT name, value FROM note")
-        }
+        notes = read_notes(self._connection)
         if not notes:
             node_epoch, salt = self._first_notes
-            notes = {"node_epoch": _number(node_epoch), "salt": salt or os.urandom(SALT_LENGTH)}
-            notes |= {_KEPT + name: value for name, value in self.kept.items()}  # they outlive the file
+            notes = {"node_epoch": number(node_epoch), "salt": salt or os.urandom(SALT_LENGTH)}
+            notes |= {KEPT + name: value for name, value in self.kept.items()}  # they outlive the file
             with transaction(self._connection):
-                self._connection.executemany(_NOTE, list(notes.items()))
+                self._connection.executemany(NOTE, list(notes.items()))
             self._first_notes = (NO_EPOCH, b"")
-        if not {"node_epoch", "salt"} <= notes.keys():
-            raise CorruptedError("the outbox has lost its notes")
-        self.node_epoch, self.salt, self.boot = (
-            _read(notes, "node_epoch"),
-            notes["salt"],
-            _read(notes, "boot"),
-        )
-        self.kept = {name[len(_KEPT) :]: value for name, value in notes.items() if name.startswith(_KEPT)}
-        self.ended_well = bool(_read(notes, "ended_well")) or self.boot == 0
-        self.acked_through, self.backed_up_through = (
-            _read(notes, "acked_through"),
-            _read(notes, "backed_up_through"),
-        )
-        purged, self._purged_head = _read(notes, "purged_through"), notes.get("purged_head", CHAIN_START)
-        tail = self._connection.execute(_TAIL, (TAIL_CHECKED,)).fetchall()
-        oldest = self._connection.execute("SELECT min(seq) FROM fact").fetchone()[0]
-        if not tail:
-            self.last_seq, self.head, self.first_seq = purged, self._purged_head, purged + 1
-            self.unfinished, self._open_intents = [], {}
-            return
-        if oldest != purged + 1:
-            raise CorruptedError(f"facts {purged + 1} to {oldest - 1} are gone")
-        tail.reverse()
-        checked_entries(self.salt, [(bytes(row[1]), bytes(row[2])) for row in tail], tail[0][0], None)
-        self.last_seq, self.head, self.first_seq = tail[-1][0], bytes(tail[-1][1]), purged + 1
-        self.unfinished = self._find_unfinished(tail[-1][3])
-        self._open_intents = dict.fromkeys(entry.fact.seq for entry in self.unfinished)
+        found = read_start(self._connection, notes)
+        self.node_epoch, self.salt, self.boot = found.node_epoch, found.salt, found.boot
+        self.ended_well, self.kept, self.unfinished = found.ended_well, found.kept, found.unfinished
+        self.acked_through, self.backed_up_through = found.acked_through, found.backed_up_through
+        self.first_seq, self._purged_head = found.purged_through + 1, found.purged_head
+        self.last_seq, self.head = found.last_seq, found.head
+        self._open_intents = dict.fromkeys(entry.fact.seq for entry in found.unfinished)
 
     def start_run(self) -> int:
         """Count a start of the program: durable before any fact carries it. The number of this boot."""
@@ -223,11 +197,11 @@ class Outbox:
     def keep(self, name: str, value: bytes) -> None:
         """Remember a value over restarts; an empty one forgets the name."""
         if value:
-            self._write_notes({_KEPT + name: value})
+            self._write_notes({KEPT + name: value})
             self.kept[name] = value
         else:
             with storage_errors():
-                self._connection.execute("DELETE FROM note WHERE name = ?", (_KEPT + name,))
+                self._connection.execute("DELETE FROM note WHERE name = ?", (KEPT + name,))
             self.kept.pop(name, None)
 
     def purge(self, limit: int = PURGE_SLICE) -> int:
@@ -252,7 +226,7 @@ class Outbox:
                 self._connection.execute("DELETE FROM fact WHERE seq <= ?", (through,))
                 self._dirty_pages += 1 + count // 16
                 self._connection.executemany(
-                    _NOTE, [("purged_through", _number(through)), ("purged_head", purged_head)]
+                    NOTE, [("purged_through", number(through)), ("purged_head", purged_head)]
                 )
         self.first_seq, self._purged_head = through + 1, purged_head
         return count
@@ -260,10 +234,10 @@ class Outbox:
     def _write_notes(self, notes: dict[str, int | bytes]) -> None:
         self._need_open()
         values = [
-            (name, value if isinstance(value, bytes) else _number(value)) for name, value in notes.items()
+            (name, value if isinstance(value, bytes) else number(value)) for name, value in notes.items()
         ]
         with storage_errors(), transaction(self._connection):
-            self._connection.executemany(_NOTE, values)
+            self._connection.executemany(NOTE, values)
 
     # -- node_epoch ---------------------------------------------------------------------------------------------
 
@@ -323,20 +297,6 @@ class Outbox:
             rows: Iterable[Any] = self._connection.execute("SELECT hash FROM fact ORDER BY seq")
             return b"".join([self._purged_head, *(row[0] for row in rows)])
 
-    def _find_unfinished(self, open_seq: int) -> list[Entry]:
-        if not open_seq:
-            return []
-        found: dict[int, Entry] = {}
-        after = open_seq - 1
-        while entries := self.read(after, PURGE_SLICE):
-            for entry in entries:
-                body = body_if_it_matters(entry.fact)
-                if is_intent(body):
-                    found[entry.fact.seq] = entry
-                found.pop(closes_seq(body), None)
-            after = entries[-1].fact.seq
-        return list(found.values())
-
     # -- upkeep -------------------------------------------------------------------------------------------------
 
     def checkpoint(self) -> bool:
@@ -354,11 +314,3 @@ class Outbox:
         :raises CacheError: it does not.
         """
         self._write_notes({"probe": self.last_seq})
-
-
-def _number(value: int) -> bytes:
-    return value.to_bytes(8, "big")
-
-
-def _read(notes: dict[str, bytes], name: str) -> int:
-    return int.from_bytes(notes.get(name, b""), "big")

@@ -16,12 +16,11 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Final
 
 from edge.cache.drafts import Draft
-from edge.cache.errors import CacheError, CorruptedError, StorageError, StorageFullError
+from edge.cache.errors import CacheError, CorruptedError, StorageFullError
 from edge.cache.inbox import GROUP_MAX, Done, Inbox, Job, JobDone, Waiting
 from edge.cache.outbox import PURGE_SLICE, Outbox
 from edge.cache.reserve import LOW_BYTES, Reserve
@@ -292,31 +291,3 @@ def _prefer_this_thread() -> None:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except OSError:
         _log.debug("the storage thread has ordinary priority")
-
-
-@dataclass(frozen=True, slots=True)
-class AtStart:
-    """What the outbox said when a run began. ``put_aside``: the name of a damaged one that was replaced, or empty."""
-
-    unfinished: tuple[Entry, ...] = ()
-    kept: Mapping[str, bytes] = field(default_factory=dict)
-    ended_well: bool = True
-    put_aside: str = ""
-
-
-def open_at_start(outbox: Outbox) -> AtStart:
-    """Open the outbox before the thread owns it. A damaged one is put aside; a medium that does not answer is tried later."""
-    put_aside = ""
-    try:
-        try:
-            outbox.open()
-        except StorageError:
-            raise
-        except CacheError as error:
-            _log.error("%s is damaged: %s", outbox.path.name, error)
-            put_aside = outbox.set_aside("damaged").name
-            outbox.open()
-    except CacheError as error:
-        _log.error("%s cannot be used: %s", outbox.path.name, error)
-        return AtStart()
-    return AtStart(tuple(outbox.unfinished), dict(outbox.kept), outbox.ended_well, put_aside)

@@ -33,7 +33,8 @@ from edge.cache.database import (
     transaction,
 )
 from edge.cache.disk_cards import ALL_CARDS, DiskCards
-from edge.cache.errors import CorruptedError, RefusedError, StorageDeadError, StorageError
+from edge.cache.errors import CorruptedError, StorageDeadError, StorageError
+from edge.cache.order import check_order
 from edge.cache.schema import CONFIG_MODELS, TABLE_OF
 from protocol.errors import ProtocolError
 from protocol.ids import HASH_LENGTH, CardKey, Stream
@@ -191,7 +192,7 @@ class ConfigStore:
         :raises RefusedError: a revision would go back, or a delta does not start here.
         :raises StorageError: nothing was stored.
         """
-        self._check_order(apply)
+        self._check(apply)
         with storage_errors(), transaction(self._connection):
             digests = self._write(apply)
         self._stored(apply, digests)
@@ -205,7 +206,7 @@ class ConfigStore:
         :raises ProtocolError: a row cannot be used; nothing was stored.
         :raises RefusedError, StorageError: as ``commit``.
         """
-        self._check_order(apply)
+        self._check(apply)
         kept = self.revisions
         with storage_errors():
             try:
@@ -222,22 +223,11 @@ class ConfigStore:
         self._stored(apply, digests)
         return view, digests
 
-    def _check_order(self, apply: Apply) -> None:
+    def _check(self, apply: Apply) -> None:
         self._need_open()
         if not self.is_durable:
             raise StorageDeadError(f"{self.path.name} is read-only")
-        if apply.config_epoch < self.revisions.config_epoch:
-            raise RefusedError(f"config_epoch {apply.config_epoch} after {self.revisions.config_epoch}")
-        if apply.config_epoch > self.revisions.config_epoch:
-            if len(apply.streams) != len(Stream) or not all(rows.whole for rows in apply.streams):
-                raise RefusedError("a new config_epoch begins with all streams whole")
-            return
-        for rows in apply.streams:
-            held = self.revisions.of(rows.stream)
-            if rows.revision < held or (rows.revision == held and not rows.whole):
-                raise RefusedError(f"{rows.stream.name}: revision {rows.revision} after {held}")
-            if not rows.whole and rows.base != held:
-                raise RefusedError(f"{rows.stream.name}: a delta from {rows.base}, stored is {held}")
+        check_order(apply, self.revisions)
 
     def _write(self, apply: Apply) -> tuple[bytes, ...]:
         digests = list(self.digests)

@@ -12,19 +12,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge.cache.at_start import open_at_start
 from edge.cache.database import Opener, plain_opener
 from edge.cache.outbox import Outbox
-from edge.cache.recorder import Recorder, open_at_start
+from edge.cache.recorder import Recorder
 from edge.cache.reserve import Reserve
 from edge.cache.store import ConfigStore
 from edge.clock import FakeTime, MachineTime
+from edge.clock_state import Saved
 from edge.configuration import Configuration
 from edge.core.actions import Action, Record, Release
 from edge.core.lines import InputLine, OutputLine
 from edge.core.stimuli import CardShown, CommitLate, Committed, IntentId, Now, Started, Stimulus
-from edge.node import Node, Parts
+from edge.node import Node
+from edge.parts import Parts
 from edge.reader.base import CardPresented, Event, Health
-from edge.timekeeper import Saved, Timekeeper
+from edge.timekeeper import Timekeeper
 from edge.watchdog import Notifier
 from protocol.decide import PointState, decide
 from protocol.facts import AccessFact, Body, Outcome, OutcomeFact

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.cache.at_start import open_at_start
 from edge.cache.outbox import NO_EPOCH, Outbox
-from edge.cache.recorder import Recorder, open_at_start
+from edge.cache.recorder import Recorder
 from edge.cache.reserve import RESERVE_BYTES, Reserve
 from edge.cache.storage_state import StorageNews
 from tests.support.crashvfs import Disk

@@ -7,18 +7,9 @@ import itertools
 import pytest
 
 from edge.clock import FakeTime
+from edge.clock_state import NEXT, Anchored, ClockEvent, ClockNews, Jumped, Saved, TrustChanged
 from edge.release import BUILT_AT_MS
-from edge.timekeeper import (
-    FRESH_MS,
-    NEXT,
-    Anchored,
-    ClockEvent,
-    ClockNews,
-    Jumped,
-    Saved,
-    Timekeeper,
-    TrustChanged,
-)
+from edge.timekeeper import FRESH_MS, Timekeeper
 from protocol.clocksync import Sample
 from protocol.decide import Trust
 
