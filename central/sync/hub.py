@@ -67,6 +67,8 @@ class Link:
     """Set while the session has a live connection: there is something to send."""
     heard_s: float = 0.0
     written_s: float = 0.0
+    condition: tuple[object, ...] = ()
+    """What was last said of clock, storage, readers and facts: a change is written at once."""
     online: bool = False
 
 
@@ -283,7 +285,10 @@ class Hub:
     async def _heard(self, link: Link, effect: Heard) -> None:
         now_s = self._monotonic()
         link.heard_s = now_s
-        due = now_s - link.written_s >= STATUS_EVERY_S or not link.online
+        condition = _condition(effect)
+        news = condition is not None and condition != link.condition
+        due = news or now_s - link.written_s >= STATUS_EVERY_S or not link.online
+        link.condition = condition or link.condition
         link.online = True
         received_all = effect.last_seq is not None and effect.last_seq == link.peer.uplink.received_through
         if due and not link.peer.record.quarantine:
@@ -396,6 +401,13 @@ class _Hashes:
 
     def hash_at(self, seq: int) -> bytes | None:
         return ingest.hash_at(self._enrolment_id, seq)
+
+
+def _condition(effect: Heard) -> tuple[object, ...] | None:
+    health = effect.health
+    if health is None:
+        return None
+    return (health.clock, health.storage_usable, health.readers, effect.last_seq)
 
 
 def _code_of(error: ProtocolError) -> RefusalCode:

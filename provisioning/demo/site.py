@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from central import settings
+from central.access import entitlement
 from central.access.model import AccessLevel, AccessPoint, LevelEntry, Schedule
 from central.cards import acts
 from central.cards.acts import By, Terms
@@ -27,6 +28,8 @@ from protocol.schedule import ALWAYS
 from provisioning.texts import N_
 
 ZONE: Final = "Asia/Shanghai"
+ACCESS: Final = entitlement.Levels.name
+"""Importing the levels also makes them known to the cards: without them a card opens no door."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def _person(
         card_class_id=card_class.id,
         valid_from=now - timedelta(days=30),
         valid_until=now - timedelta(days=1) if expired else now + timedelta(days=365),
-        entitlements={"access": [levels["office" if kind == "staff" else "all"]]},
+        entitlements={ACCESS: [levels["office" if kind == "staff" else "all"]]},
     )
     change = acts.issue(by, bytes.fromhex(uid), f"{int(number):08d}", person, terms)
     publish.card_changed(change.card.id)
