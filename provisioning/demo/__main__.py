@@ -181,7 +181,7 @@ async def run(folder: Path, headless_check: bool) -> int:
         if headless_check:
             from provisioning.demo.story import play
 
-            await play(demo)
+            await play(demo, partial(print, flush=True))
             return 0
         assert demo.site is not None
         print(_("A whole site runs on this computer. Ctrl-C ends it."))

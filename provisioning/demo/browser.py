@@ -101,9 +101,8 @@ class Page(HTMLParser):
         elif tag == "option" and self._select:
             if "selected" in given or self._select not in fields:
                 fields[self._select] = given.get("value", "")
-        elif tag == "input" and "name" in given:
-            if given.get("type") not in ("checkbox", "radio") or "checked" in given:
-                fields[given["name"]] = given.get("value", "")
+        elif tag == "input" and "name" in given and _is_sent(given):
+            fields[given["name"]] = given.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
         """The end of one."""
@@ -129,6 +128,10 @@ class Page(HTMLParser):
         """Text."""
         if not self._inside:
             self._texts[-1].append(data)
+
+
+def _is_sent(control: Mapping[str, str]) -> bool:
+    return control.get("type") not in ("checkbox", "radio") or "checked" in control
 
 
 def _joined(texts: list[str]) -> str:
