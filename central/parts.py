@@ -32,6 +32,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.security.pages",
     "central.people.pages",
     "central.cards.pages",
+    "central.access.pages",
     "central.nodes.pages",
     "central.sync.service",
 )
