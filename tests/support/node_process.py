@@ -106,6 +106,7 @@ class NodeProcess:
         self._wrapper = wrapper
         self.process: subprocess.Popen[bytes] | None = None
         self.log = directory / "node.log"
+        self.environment: dict[str, str] = {}
         self._lines: list[Line] = []
 
     def seed(self, access: list[Change], restrictions: list[Change] | None = None) -> None:
@@ -128,7 +129,7 @@ class NodeProcess:
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "LANG": "en_GB.UTF-8", "LC_ALL": "en_GB.UTF-8"},
+                env={**os.environ, "LANG": "en_GB.UTF-8", "LC_ALL": "en_GB.UTF-8", **self.environment},
             )
 
     def line(self) -> Line:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from protocol.facts import AccessFact, Alarm, AlarmFact, BootFact, Outcome, Outc
 from protocol.reasons import Reason
 from protocol.records import DoorRow, StoragePolicy
 from tests.support.facts import card_number, cards, granted, one_door
-from tests.support.node_process import ROOT, NodeProcess
+from tests.support.node_process import DEADLINE_S, ROOT, NodeProcess
 from tests.support.read_only import lockable_folder
 
 CARD = {"kind": "classic1k", "uid": card_number(1)[1:].hex()}
@@ -188,3 +189,15 @@ def test_a_card_that_can_only_be_read_any_more_opens_by_the_door_s_policy(tmp_pa
             assert node.stop() == 0
         finally:
             node.close()
+
+
+def test_systemd_is_told_when_it_is_ready_and_that_it_lives(node: NodeProcess, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(DEADLINE_S)
+        node.environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "3000000"}
+        node.start()
+        assert systemd.recv(100) == b"READY=1"
+        assert [systemd.recv(100) for _ in range(2)] == [b"WATCHDOG=1"] * 2
+        node.stop()
+        assert systemd.recv(100) == b"STOPPING=1"
