@@ -41,7 +41,7 @@ def heard(
     if last_seq is not None:
         values["last_seq"] = last_seq
     if health is not None:
-        values["health"] = msgspec.to_builtins(health)
+        values["health"] = msgspec.to_builtins(msgspec.structs.asdict(health))
         values["clock"] = int(health.clock)
     _update(device_id, at, **values)
     if received_all:

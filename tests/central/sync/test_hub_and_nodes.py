@@ -233,3 +233,12 @@ async def test_garbage_is_refused_and_counted(site: Site, frame: bytes) -> None:
     assert link is None
     assert len(answers) == 1
     assert sum(site.hub.counts.values()) == 1
+
+
+async def test_what_a_device_says_of_itself_is_kept_by_name(site: Site) -> None:
+    """Planted break: store the message as it is on the wire, a list."""
+    node = await enrolled(site)
+    await node.talk()
+    health = site.estate.read(lambda: DeviceStatus.get_by_id(site.estate.gate_device).health)
+    assert health["storage_usable"] is True
+    assert health["readers"] == []
