@@ -55,6 +55,12 @@ def is_open_condition() -> Any:
     return _ACK.id.is_null() & (AlarmState.cleared_at.is_null() | AlarmState.kind.not_in(NOTES))
 
 
+def acknowledged_condition() -> Any:
+    """Somebody has taken it, and it is not over."""
+    moments = [name for name, kind in KINDS.items() if not kind.lasts]
+    return _ACK.id.is_null(False) & AlarmState.cleared_at.is_null() & AlarmState.kind.not_in(moments)
+
+
 def query(scope: Scope) -> Any:
     """Alarms in scope with all that a line shows, unordered."""
     select = (

@@ -19,8 +19,9 @@ from central.cards.view import view_of
 from central.cards.words import CHANNEL_TEXT
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
+from central.people.exporting import audited
 from central.routes import Route
-from central.security.principal import actor_of, principal_of, scope_of
+from central.security.principal import principal_of, scope_of
 from central.sites.scope import Scope
 from central.web.fields import Choices, HiddenField, NoteField
 from central.web.formats import last_day
@@ -29,7 +30,6 @@ from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
 from central.web.render import render, settle
-from central.web.tables import View
 
 __all__ = ["FEEDS", "NAV", "ROUTES", "install"]
 REASON_CHARS_MAX: Final = 200
@@ -72,15 +72,7 @@ async def export_cards(request: web.Request) -> web.StreamResponse:
     scope = scope_of(request)
     table = make_table(centre_of(request).clock.now())
     choices = await _filter_choices(request, scope)
-    return await list_export(request, table, scope, choices=choices, on_export=_audit_export)
-
-
-async def _audit_export(request: web.Request, view: View, file_format: str, rows_count: int) -> None:
-    centre, actor = centre_of(request), actor_of(request)
-    about = {"filters": view.parameters(), "format": file_format, "rows": rows_count}
-    await centre.db.write(
-        lambda: centre.audit.record(actor, "cards.export", "list", "cards", after=about) and None
-    )
+    return await list_export(request, table, scope, choices=choices, on_export=audited("cards.export"))
 
 
 async def _filter_choices(request: web.Request, scope: Scope) -> dict[str, Choices]:

@@ -11,6 +11,7 @@ from central.cards.table import cards_of_person
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people import service
+from central.people.exporting import audited
 from central.people.model import KIND_TEXT, Person, PersonKind
 from central.people.rules import mask_phone
 from central.people.service import PersonInput
@@ -31,7 +32,6 @@ from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
 from central.web.render import render
-from central.web.tables import View
 
 
 class PersonForm(msgspec.Struct, kw_only=True):
@@ -93,15 +93,7 @@ async def list_people(request: web.Request) -> web.Response:
 async def export_people(request: web.Request) -> web.StreamResponse:
     scope = scope_of(request)
     choices = await _filter_choices(request, scope)
-    return await list_export(request, PEOPLE, scope, choices=choices, on_export=_audit_export)
-
-
-async def _audit_export(request: web.Request, view: View, file_format: str, rows_count: int) -> None:
-    centre, actor = centre_of(request), actor_of(request)
-    about = {"filters": view.parameters(), "format": file_format, "rows": rows_count}
-    await centre.db.write(
-        lambda: centre.audit.record(actor, "people.export", "list", "people", after=about) and None
-    )
+    return await list_export(request, PEOPLE, scope, choices=choices, on_export=audited("people.export"))
 
 
 async def show_person(request: web.Request) -> web.Response:

@@ -1,0 +1,98 @@
+"""Changing doors and readers. Runs inside ``db.write``; the page or the API writes the audit row."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from central.access.model import AccessPoint, Door, Schedule
+from central.errors import ConflictError, InvalidInputError
+from central.sync import publish
+from protocol.ids import Tier
+from protocol.records import ClockPolicy, Mode, StoragePolicy
+
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=600_000)]
+
+
+class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The settings of a door. Durations in milliseconds."""
+
+    label: Label
+    location: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    enabled: bool = True
+    mode: Mode = Mode.NORMAL
+    unlock_schedule: int | None = None
+    release_ms: Annotated[int, msgspec.Meta(ge=500, le=60_000)] = 5_000
+    extended_release_ms: Annotated[int, msgspec.Meta(ge=500, le=120_000)] = 15_000
+    held_open_ms: Annotated[int, msgspec.Meta(ge=1_000, le=600_000)] = 30_000
+    pre_alarm_ms: Milliseconds = 10_000
+    storage_policy: StoragePolicy = StoragePolicy.DENY
+    clock_policy: ClockPolicy = ClockPolicy.SECURE
+    contact_fitted: bool = True
+
+
+class PointInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The settings of a reader."""
+
+    label: Label
+    leaving: bool = False
+    tier_min: Tier = Tier.UID_ONLY
+
+
+def change_door(door: Door, given: DoorInput, version: int | None) -> None:
+    """Change a door and publish it.
+
+    :param version: of the row that the operator saw; None does not look.
+    :raises ConflictError: changed meanwhile. :raises InvalidInputError: the values do not fit together.
+    """
+    if version is not None and door.version != version:
+        raise ConflictError("This door was changed meanwhile. Look at it again.")
+    if given.extended_release_ms < given.release_ms:
+        raise InvalidInputError("The extended time cannot be shorter than the release time.")
+    if given.pre_alarm_ms >= given.held_open_ms:
+        raise InvalidInputError("The warning must come before the alarm.")
+    if given.unlock_schedule is not None:
+        schedule = Schedule.get_or_none(Schedule.id == given.unlock_schedule)
+        if schedule is None or schedule.site_id not in (None, door.site_id):
+            raise InvalidInputError("There is no such schedule in this estate.")
+    for name in given.__struct_fields__:
+        value = getattr(given, name)
+        setattr(door, name, int(value) if name in _NUMBERS else value)
+    door.version += 1
+    door.save()
+    publish.door_changed(door.id)
+
+
+_NUMBERS = frozenset({"mode", "storage_policy", "clock_policy"})
+
+
+def change_point(point: AccessPoint, given: PointInput) -> None:
+    """Change a reader and publish it."""
+    point.label, point.leaving, point.tier_min = given.label, given.leaving, int(given.tier_min)
+    point.save()
+    publish.device_changed(point.device_id)
+
+
+def snapshot(door: Door) -> dict[str, Any]:
+    """What the audit row says about a door."""
+    return {
+        "label": door.label,
+        "location": door.location,
+        "enabled": door.enabled,
+        "mode": Mode(door.mode).name.lower(),
+        "unlock_schedule": door.unlock_schedule_id,
+        "release_ms": door.release_ms,
+        "extended_release_ms": door.extended_release_ms,
+        "held_open_ms": door.held_open_ms,
+        "pre_alarm_ms": door.pre_alarm_ms,
+        "storage_policy": StoragePolicy(door.storage_policy).name.lower(),
+        "clock_policy": ClockPolicy(door.clock_policy).name.lower(),
+        "contact_fitted": door.contact_fitted,
+    }
+
+
+def point_snapshot(point: AccessPoint) -> dict[str, Any]:
+    """What the audit row says about a reader."""
+    return {"label": point.label, "leaving": point.leaving, "tier_min": Tier(point.tier_min).name.lower()}

@@ -1,0 +1,151 @@
+"""開門查詢 and 實時監控: the list with its filters and files, one event explained, the live monitor (22, 60, 68, B6)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from central.access import alarms, events
+from central.access.door_lines import door_lines
+from central.access.events import EVENTS
+from central.access.explain import ask_again
+from central.access.model import AccessEvent, DoorCommand, Schedule
+from central.access.words import (
+    DIRECTION_TEXT,
+    MODE_TEXT,
+    OUTCOME_TEXT,
+    REASON_TEXT,
+    SOURCE_TEXT,
+    TIER_TEXT,
+)
+from central.cards.numbers import show_uid, uid_tail
+from central.centre import centre_of
+from central.people.exporting import audited
+from central.routes import Route
+from central.security.principal import principal_of, scope_of
+from central.sites.scope import Scope
+from central.web.i18n import lazy
+from central.web.lists import list_export, list_json, list_page
+from central.web.nav import NavItem
+from central.web.render import render
+from protocol.decide import Trust
+from protocol.ids import Tier
+from protocol.records import Mode
+
+MONITOR_ALARMS: Final = 20
+
+
+async def list_events(request: web.Request) -> web.Response:
+    """GET /access/events"""
+    scope = scope_of(request)
+    return await list_page(
+        request,
+        EVENTS,
+        scope,
+        template="access/events.html",
+        choices=await centre_of(request).db.read(events.choices_in, scope),
+        export_path="/access/events/export",
+    )
+
+
+async def export_events(request: web.Request) -> web.StreamResponse:
+    """GET /access/events/export"""
+    scope = scope_of(request)
+    choices = await centre_of(request).db.read(events.choices_in, scope)
+    return await list_export(request, EVENTS, scope, choices=choices, on_export=audited("access.export"))
+
+
+async def api_events(request: web.Request) -> web.Response:
+    """GET /api/events: the same list, with the same filters, as JSON."""
+    scope = scope_of(request)
+    choices = await centre_of(request).db.read(events.choices_in, scope)
+    return await list_json(request, EVENTS, scope, choices=choices)
+
+
+async def show_event(request: web.Request) -> web.Response:
+    """GET /access/events/{id}: why it came out so, and what would change it."""
+    event_id, scope = int(request.match_info["id"]), scope_of(request)
+    context = await centre_of(request).db.read(_read_event, scope, event_id)
+    key = context["key"]
+    if key[:1] == b"U":
+        may_see = principal_of(request).may("cards", "edit")
+        context["uid"] = show_uid(key[1:]) if may_see else uid_tail(key[1:])
+    return await render(request, "access/event.html", context)
+
+
+def _read_event(scope: Scope, event_id: int) -> dict[str, Any]:
+    event = scope.get(AccessEvent, event_id)
+    row = events.query(scope).where(AccessEvent.id == event_id).objects().first()
+    schedule = Schedule.get_or_none(Schedule.id == event.schedule) if event.schedule else None
+    command = DoorCommand.get_or_none(DoorCommand.id == event.command_id) if event.command_id else None
+    return {
+        "event": event,
+        "row": row,
+        "key": bytes(event.key) if event.key is not None else b"",
+        "uid": "",
+        "result": events.result_of(event),
+        "reason": REASON_TEXT.get(event.reason, str(event.reason)),
+        "source": SOURCE_TEXT.get(event.source, event.source),
+        "direction": DIRECTION_TEXT["out" if event.leaving else "in"],
+        "outcome": OUTCOME_TEXT.get(event.outcome, ""),
+        "mode": MODE_TEXT[Mode(event.mode)],
+        "tier": TIER_TEXT[Tier(event.tier)],
+        "trust": CLOCK_NAMES[Trust(event.clock)],
+        "schedule": schedule.name if schedule is not None else "",
+        "command": command,
+        "now": ask_again(event) if event.source == "card" else None,
+        "reason_text": REASON_TEXT,
+    }
+
+
+CLOCK_NAMES: Final = {
+    Trust.NONE: "none",
+    Trust.FLOOR_ONLY: "floor_only",
+    Trust.HOLDOVER: "holdover",
+    Trust.TRUSTED: "trusted",
+}
+"""Names in the vocabulary's group "clock"."""
+
+
+async def monitor(request: web.Request) -> web.Response:
+    """GET /access/monitor: what happens now, newest on top; door states; alarms."""
+    scope = scope_of(request)
+
+    def read() -> dict[str, Any]:
+        return {"doors": door_lines(scope), "alarms": alarms.open_alarms(scope, MONITOR_ALARMS)}
+
+    context = await centre_of(request).db.read(read)
+    return await list_page(
+        request,
+        EVENTS,
+        scope,
+        template="access/monitor.html",
+        choices=await centre_of(request).db.read(events.choices_in, scope),
+        context={**context, "may_act": principal_of(request).may("access", "edit")},
+    )
+
+
+async def monitor_side(request: web.Request) -> web.Response:
+    """GET /access/monitor/side: doors and alarms, loaded again when one of them changes."""
+    scope = scope_of(request)
+
+    def read() -> dict[str, Any]:
+        return {"doors": door_lines(scope), "alarms": alarms.open_alarms(scope, MONITOR_ALARMS)}
+
+    context = await centre_of(request).db.read(read)
+    context["may_act"] = principal_of(request).may("access", "edit")
+    return await render(request, "access/monitor_side.html", context)
+
+
+NAV: Final = [
+    NavItem("access", lazy("Live monitor"), "/access/monitor", order=10),
+    NavItem("access", lazy("Door events"), "/access/events", order=30),
+]
+ROUTES: Final[list[Route]] = [
+    Route("GET", "/access/monitor", monitor, ("access", "view")),
+    Route("GET", "/access/monitor/side", monitor_side, ("access", "view")),
+    Route("GET", "/access/events", list_events, ("access", "view")),
+    Route("GET", "/access/events/export", export_events, ("access", "export")),
+    Route("GET", r"/access/events/{id:\d+}", show_event, ("access", "view")),
+]

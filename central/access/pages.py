@@ -1,0 +1,52 @@
+"""Everything that access control brings to the centre, in one place for ``central.parts``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from central.access import (
+    alarm_pages,
+    commands,
+    door_pages,
+    event_pages,
+    feeds,
+    hotlist_pages,
+    level_pages,
+    places,  # noqa: F401  (answers the card centre, from its import on)
+    schedule_pages,
+    search_pages,
+    special_day_pages,
+    watch,
+)
+from central.access.events import follow_department
+from central.parts import Apps
+from central.people import service as people_service
+from central.routes import Route
+from central.web.hub import Feed
+from central.web.nav import NavItem
+
+_PAGES: Final = (
+    event_pages,
+    alarm_pages,
+    door_pages,
+    hotlist_pages,
+    level_pages,
+    schedule_pages,
+    special_day_pages,
+)
+NAV: Final[list[NavItem]] = [item for module in _PAGES for item in module.NAV]
+ROUTES: Final[list[Route]] = [
+    *(route for module in _PAGES for route in module.ROUTES),
+    *search_pages.ROUTES,
+]
+FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
+
+if follow_department not in people_service.on_change:
+    people_service.on_change.append(follow_department)
+
+
+def install(apps: Apps) -> None:
+    """The feeds, the sender of commands and the watch over the devices."""
+    feeds.install(apps)
+    commands.install(apps)
+    watch.install(apps)

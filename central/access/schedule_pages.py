@@ -1,0 +1,248 @@
+"""時間段: the weekly grid of a schedule. Each line is one period, with a box for each day; the keyboard is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+import peewee
+from aiohttp import web
+
+from central.access.model import Door, LevelEntry, Schedule
+from central.access.schedules import (
+    DAYS,
+    Line,
+    Period,
+    bars,
+    day_words,
+    lines_of,
+    parse_lines,
+    show_minute,
+)
+from central.centre import centre_of
+from central.errors import ConflictError, InvalidInputError
+from central.people.table import sites_in
+from central.routes import Route
+from central.security.principal import actor_of, scope_of
+from central.sites.model import Site
+from central.sites.scope import Scope
+from central.sync import publish
+from central.web.columns import NUMBER, Column
+from central.web.fields import ChoiceField, HiddenField, TextField
+from central.web.forms import Form
+from central.web.i18n import _, lazy
+from central.web.lists import list_page
+from central.web.nav import NavItem
+from central.web.render import render, settle
+from central.web.tables import Table
+from protocol.limits import PERIODS_PER_SCHEDULE_MAX
+from protocol.schedule import ALWAYS
+
+EMPTY_LINES: Final = 3
+"""Free lines below the periods; saving gives more."""
+
+
+class ScheduleInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A schedule. ``periods``: [days, start minute, end minute], see ``protocol.schedule``."""
+
+    site: int
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    periods: Annotated[list[Period], msgspec.Meta(max_length=PERIODS_PER_SCHEDULE_MAX)] = []
+
+
+def save_schedule(
+    scope: Scope, schedule: Schedule | None, given: ScheduleInput, version: int | None
+) -> Schedule:
+    """Make or change a schedule and publish it. Inside ``db.write``.
+
+    :raises ConflictError: changed meanwhile, or the name is taken.
+    :raises InvalidInputError: a period cannot be, or the estate is outside the scope.
+    """
+    if not any(grant.site_id in (None, given.site) for grant in scope.grants):
+        raise InvalidInputError("There is no such estate.")
+    if schedule is None:
+        schedule = Schedule(site=given.site, version=0)
+    elif version is not None and schedule.version != version:
+        raise ConflictError("This schedule was changed meanwhile. Look at it again.")
+    elif schedule.site_id != given.site:
+        raise ConflictError("A schedule stays in its estate.")
+    _periods, errors = parse_lines(lines_of(given.periods))
+    if errors:
+        raise InvalidInputError(next(iter(errors.values())))
+    same = Schedule.select().where((Schedule.site == given.site) & (Schedule.name == given.name))
+    if same.where(Schedule.id != (schedule.id or 0)).exists():
+        raise ConflictError("There is a schedule with this name already.")
+    schedule.name, schedule.periods = given.name, [list(period) for period in given.periods]
+    schedule.version += 1
+    schedule.save()
+    assert schedule.id != ALWAYS, "the migration makes this row"
+    publish.schedule_changed(schedule.id)
+    return schedule
+
+
+def snapshot(schedule: Schedule) -> dict[str, Any]:
+    """What the audit row says about a schedule."""
+    return {"name": schedule.name, "periods": schedule.periods}
+
+
+def describe(periods: list[Period]) -> list[tuple[str, str]]:
+    """Each period in words: (days, hours)."""
+    return [
+        (
+            _("; ").join(str(word) for word in day_words(days)),
+            f"{show_minute(start)} – {show_minute(end)}" + (_(" (next day)") if end <= start else ""),
+        )
+        for days, start, end in periods
+    ]
+
+
+def _query(scope: Scope) -> Any:
+    levels = (
+        LevelEntry.select(peewee.fn.COUNT(peewee.fn.DISTINCT(LevelEntry.level)))
+        .where(LevelEntry.schedule == Schedule.id)
+        .alias("levels_count")
+    )
+    doors = (
+        Door.select(peewee.fn.COUNT(Door.id)).where(Door.unlock_schedule == Schedule.id).alias("doors_count")
+    )
+    query = Schedule.select(
+        Schedule.id, Schedule.name, Schedule.periods, Site.name.alias("site_name"), levels, doors
+    ).join(Site)
+    return scope.filter(query, Schedule)
+
+
+def _summary(row: Any) -> str:
+    parts = [f"{days} {hours}" for days, hours in describe([tuple(p) for p in row.periods])]
+    return _("; ").join(parts) or _("Never")
+
+
+SCHEDULES: Final = Table(
+    name="schedules",
+    title=lazy("Schedules"),
+    query=_query,
+    key=Schedule.id,
+    sort="name",
+    columns=(
+        Column("name", lazy("Schedule"), sort=Schedule.name, href=lambda row: f"/access/schedules/{row.id}"),
+        Column("periods", lazy("Periods"), value=_summary),
+        Column("levels_count", lazy("Access levels"), NUMBER),
+        Column("doors_count", lazy("Doors held open by it"), NUMBER),
+        Column("site_name", lazy("Estate")),
+    ),
+    empty=lazy(
+        "A schedule says in which hours of the week a card opens. Without one, cards open at all times."
+    ),
+    empty_href="/access/schedules/new",
+    empty_action=lazy("New schedule"),
+)
+
+
+class ScheduleForm(msgspec.Struct, kw_only=True):
+    """Name and estate; the lines of the grid are read by :func:`read_lines`."""
+
+    name: str
+    site: str
+    version: str | None
+
+
+FORM: Final = Form(
+    ScheduleForm,
+    TextField("name", lazy("Schedule"), length_max=60),
+    ChoiceField("site", lazy("Estate")),
+    HiddenField("version", "", is_required=False),
+)
+
+
+async def list_schedules(request: web.Request) -> web.Response:
+    """GET /access/schedules"""
+    return await list_page(request, SCHEDULES, scope_of(request), template="access/schedules.html")
+
+
+def read_lines(posted: Mapping[str, Any]) -> list[Line]:
+    """The lines of the grid: ``start_0``, ``end_0``, ``day_0_3`` ..."""
+    lines = []
+    for number in range(PERIODS_PER_SCHEDULE_MAX + EMPTY_LINES):
+        if f"start_{number}" not in posted:
+            break
+        days = sum(1 << bit for bit in range(len(DAYS)) if posted.get(f"day_{number}_{bit}"))
+        start, end = (str(posted.get(f"{name}_{number}", ""))[:8] for name in ("start", "end"))
+        lines.append(Line(days, start, end))
+    return lines
+
+
+async def edit_schedule(request: web.Request) -> web.Response:
+    """GET and POST /access/schedules/new and /access/schedules/{id}"""
+    settle(request)
+    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
+    text = request.match_info.get("id")
+    schedule_id = int(text) if text else None
+    choices = {"site": {str(number): name for number, name in await centre.db.read(sites_in, scope)}}
+    found = None if schedule_id is None else await centre.db.read(scope.get, Schedule, schedule_id)
+    if request.method == "GET":
+        values: dict[str, Any] = {"site": next(iter(choices["site"]), "")}
+        lines: list[Line] = []
+        if found is not None:
+            values = {"name": found.name, "site": found.site_id, "version": found.version}
+            lines = lines_of([tuple(period) for period in found.periods])
+        return await _page(request, found, FORM.blank(choices, **values), lines, {})
+    posted = await request.post()
+    form, lines = FORM.bind(posted, choices), read_lines(posted)
+    periods, errors = parse_lines(lines)
+    if form.is_valid and not errors:
+        value = form.value
+        given = ScheduleInput(site=int(value.site), name=value.name, periods=periods)
+
+        def write() -> None:
+            row = None if schedule_id is None else scope.get(Schedule, schedule_id)
+            before = None if row is None else snapshot(row)
+            version = int(value.version) if value.version and value.version.isdecimal() else None
+            saved = save_schedule(scope, row, given, version)
+            centre.audit.record(
+                actor,
+                "access.schedule_create" if row is None else "access.schedule_change",
+                "schedule",
+                saved.id,
+                before,
+                snapshot(saved),
+                site_id=saved.site_id,
+            )
+
+        try:
+            await centre.db.write(write)
+        except (ConflictError, InvalidInputError) as error:
+            form.fail(_(str(error)))
+        else:
+            raise web.HTTPSeeOther("/access/schedules")
+    return await _page(request, found, form, lines, errors, status=422)
+
+
+async def _page(
+    request: web.Request,
+    found: Schedule | None,
+    form: Any,
+    lines: list[Line],
+    errors: dict[int, str],
+    status: int = 200,
+) -> web.Response:
+    periods, _errors = parse_lines(lines)
+    context = {
+        "schedule": found,
+        "form": form,
+        "lines": [*lines, *[Line()] * EMPTY_LINES],
+        "errors": {number: _(message) for number, message in errors.items()},
+        "days": DAYS,
+        "bars": [(day, bars(periods, bit)) for bit, day in enumerate(DAYS)],
+        "lines_max": PERIODS_PER_SCHEDULE_MAX,
+    }
+    return await render(request, "access/schedule_edit.html", context, status=status)
+
+
+NAV: Final = [NavItem("access", lazy("Schedules"), "/access/schedules", order=60)]
+ROUTES: Final[list[Route]] = [
+    Route("GET", "/access/schedules", list_schedules, ("access", "view")),
+    Route("GET", "/access/schedules/new", edit_schedule, ("access", "approve")),
+    Route("POST", "/access/schedules/new", edit_schedule, ("access", "approve")),
+    Route("GET", r"/access/schedules/{id:\d+}", edit_schedule, ("access", "approve")),
+    Route("POST", r"/access/schedules/{id:\d+}", edit_schedule, ("access", "approve")),
+]
