@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from edge.core.presence import AGAIN_AFTER_MS
+from edge.emulated import TAP_MS
 from edge.i18n import language_of
 from provisioning.demo.browser import Browser, Page, Row
 from provisioning.errors import DemoError
@@ -24,6 +26,7 @@ WITHIN_S: Final = 20.0
 JOINED_WITHIN_S: Final = 60.0
 EVENTS: Final = "/access/events"
 EVENT_WITHIN_S: Final = 1.0
+AGAIN_AFTER_S: Final = TAP_MS / 1_000 + AGAIN_AFTER_MS / 1_000 + 1.0
 LOCK: Final = "lock.1"
 RESIDENT, NEIGHBOUR, STRANGER = "04A1B2C3D4E5F6", "04A1B2C3D4E5F7", "A1B2C3D4"
 
@@ -46,16 +49,20 @@ class SiteTester:
 
     def __init__(self, demo: Demo, browser: Browser) -> None:
         self.demo, self.browser = demo, browser
+        self._tapped_at: dict[tuple[str, int, str], float] = {}
 
     async def do(self, node: str, what: str, **more: Any) -> None:
         """Something at a device (``edge/emulated.py``)."""
         await self.demo.nodes[node].line.do({"do": what, **more})
 
     async def tap(self, node: str, uid: str, reader: int = 1) -> None:
-        """Hold a card to a reader for a moment."""
+        """Hold a card to a reader for a moment. The same card again at once is still one showing, so it waits first."""
         assert self.demo.site is not None
+        place = node, reader, uid
+        await asyncio.sleep(max(0.0, self._tapped_at.get(place, 0.0) + AGAIN_AFTER_S - time.monotonic()))
         kinds = {card.uid: card.kind for card in self.demo.site.cards}
         await self.do(node, "tap", reader=reader, card={"kind": kinds.get(uid, "classic1k"), "uid": uid})
+        self._tapped_at[place] = time.monotonic()
 
     def last(self, node: str, line: str = LOCK) -> tuple[bool, int]:
         """Whether an output is on, and when it last changed (ms of the machine's clock)."""
