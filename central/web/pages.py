@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from central.routes import PUBLIC, SIGNED_IN, Route
-from central.web import assets, i18n, live, openapi
+from central.web import assets, help, i18n, live, openapi
 from central.web.patterns import pattern_context
 from central.web.render import SHELL, render
 
@@ -102,6 +102,8 @@ ROUTES: list[Route] = [
     Route("POST", "/language", choose_language, PUBLIC),
     Route("GET", "/live", live.serve_live, SIGNED_IN),
     Route("GET", "/api/openapi.json", openapi.serve_document, PUBLIC),
+    Route("GET", "/manual", help.show_first, PUBLIC),
+    Route("GET", r"/manual/{chapter:[a-z-]+}", help.show_chapter, PUBLIC),
     Route("GET", "/shell", shell_state, SIGNED_IN),
     Route("GET", "/patterns", patterns, PUBLIC),
 ]
