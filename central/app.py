@@ -5,6 +5,7 @@ It refuses to start when a route declares no valid permission, comes twice, or h
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -81,6 +82,8 @@ def build_apps(centre: Centre, collected: Collected | None = None) -> Apps:
 
     :raises RouteError: the routes are not in order.
     """
+    # Names of a request's own storage are texts, so that templates can use them.
+    warnings.simplefilter("ignore", web.NotAppKeyWarning)
     parts = collected or collect()
     check_routes(parts.routes)
     limit = centre.config.limits.body_bytes_max

@@ -96,7 +96,11 @@ class Health:
                 found = Finding(found.level, found.message, found.values, self._now())
             self.findings[name] = found
         if self.level is not before:
-            log.warning("the service is %s", self.level.word)
+            log.log(
+                logging.INFO if self.level is Level.RUNNING else logging.WARNING,
+                "the service is %s",
+                self.level.word,
+            )
             self._on_change(self.level.word)
 
     async def _run(self) -> None:

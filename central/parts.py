@@ -30,6 +30,13 @@ from central.web.nav import NavItem
 PARTS: Final[tuple[str, ...]] = (
     "central.web.pages",
     "central.security.pages",
+    "central.security.account_pages",
+    "central.security.admin_pages",
+    "central.security.role_pages",
+    "central.security.token_pages",
+    "central.security.audit_pages",
+    "central.sites.pages",
+    "central.system.pages",
     "central.people.pages",
     "central.cards.pages",
     "central.access.pages",

@@ -74,7 +74,7 @@ def change(centre: Centre, maker: Principal, operator_id: int, version: int, giv
     OperatorRole.delete().where(OperatorRole.operator == operator).execute()
     OperatorGrant.delete().where(OperatorGrant.operator == operator).execute()
     _write_links(operator, given)
-    _check_somebody_remains()
+    check_somebody_remains()
     sessions.end_all(operator, but=maker.token_hash)
     centre.audit.record(maker.actor, "operators.change", "operator", operator.id, before, describe(operator))
 
@@ -92,7 +92,7 @@ def set_disabled(centre: Centre, maker: Principal, operator_id: int, disabled: b
     operator.disabled_at = centre.clock.now() if disabled else None
     operator.version, operator.changed_at = operator.version + 1, centre.clock.now()
     operator.save()
-    _check_somebody_remains()
+    check_somebody_remains()
     sessions.end_all(operator)
     action = "operators.disable" if disabled else "operators.enable"
     centre.audit.record(maker.actor, action, "operator", operator.id, after=describe(operator), reason=reason)
@@ -188,7 +188,10 @@ def _write_links(operator: Operator, given: OperatorInput) -> None:
         OperatorGrant.create(operator=operator, site=grant.site_id, organisation=grant.organisation_id)
 
 
-def _check_somebody_remains() -> None:
+def check_somebody_remains() -> None:
+    """
+    :raises ConflictError: nobody could give every right back any more.
+    """
     head_office = (
         Operator.select()
         .join(OperatorGrant)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from aiohttp import web
@@ -252,9 +252,7 @@ async def do_setup(request: web.Request) -> web.StreamResponse:
     return await _signed_in(request, await centre.db.write(do), "/first-steps")
 
 
-def check_passwords(
-    form: BoundForm[SetupInput] | BoundForm[PasswordInput], centre: Centre, number: str
-) -> None:
+def check_passwords(form: BoundForm[Any], centre: Centre, number: str) -> None:
     """Both are the same and good enough; what is not becomes an error at its field."""
     password, again = form["password"].text, form["again"].text
     if not form["password"].error:

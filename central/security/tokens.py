@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from central.audit import Audit
-from central.errors import ConflictError, ForbiddenError, InvalidInputError
+from central.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from central.routes import Pair
 from central.security.model import ApiToken, Operator
 from central.security.principal import Principal
@@ -90,15 +90,28 @@ def create_token(
         created_at=now,
         expires_at=expires_at,
     )
-    after = {"name": name, "permissions": sorted(wanted), "grants": grants, "expires_at": expires_at}
+    after = {
+        "name": name,
+        "permissions": sorted(wanted),
+        "grants": grants,
+        "expires_at": str(expires_at or ""),
+    }
     audit.record(maker.actor, "operators.token_create", "api_token", row.id, after=after)
     return token
+
+
+def may_administer(maker: Principal, row: ApiToken) -> bool:
+    """True when the token reaches no further than ``maker`` does."""
+    scope = Scope.of(Grant(site_id, organisation_id) for site_id, organisation_id in row.grants)
+    return maker.has_all_of(frozenset((a, b) for a, b in row.permissions), scope)
 
 
 def revoke_token(audit: Audit, maker: Principal, token_id: int, now: datetime) -> None:
     """The program is out from its next request on; inside ``db.write``. Again is no change."""
     row = ApiToken.get_or_none(ApiToken.id == token_id)
-    if row is None or row.revoked_at is not None:
+    if row is None or not may_administer(maker, row):
+        raise NotFoundError(_("There is no such record, or it belongs to another organisation."))
+    if row.revoked_at is not None:
         raise ConflictError(_("This token is revoked already."))
     row.revoked_at = now
     row.save()
