@@ -18,7 +18,8 @@ from protocol.downlink.centre import (
     Sealed,
     write_snapshot,
 )
-from protocol.downlink.node import Apply, DownlinkEffect, HotlistWanted, NodeDownlink, Rejected, StreamRows
+from protocol.downlink.changes import Apply, DownlinkEffect, HotlistWanted, Rejected, StreamRows
+from protocol.downlink.node import NodeDownlink
 
 __all__ = [
     "Apply",
