@@ -30,9 +30,10 @@ import base64
 import binascii
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from edge.i18n import LANGUAGES, _
 from edge.table_reader import ConfigError, TableReader
@@ -46,16 +47,17 @@ CENTRES_MAX: Final = 8
 FILE_MAX_BYTES: Final = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """The one-time permission to join: ``id.secret``, the secret 32 bytes in base64url."""
 
     ticket_id: str
-    secret: bytes = field(repr=False)
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Ticket({self.ticket_id!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderConfig:
+class ReaderConfig(Struct, frozen=True):
     """One reader chip and the wire to it. ``port`` is for uart, ``bus_number``/``device`` for spi."""
 
     unit: int = 1
@@ -67,21 +69,19 @@ class ReaderConfig:
     """0: the bus's own default."""
 
 
-@dataclass(frozen=True, slots=True)
-class EmulatorConfig:
+class EmulatorConfig(Struct, frozen=True):
     """An emulated board. ``control``: ``host:port`` on loopback (port 0: any), or a path for a unix socket."""
 
     control: str = "127.0.0.1:0"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeConfig:
+class NodeConfig(Struct, frozen=True):
     """A checked ``node.toml``."""
 
     name: str
     data_dir: Path
     centre: tuple[str, ...] = ()
-    ca_pem: str = field(default="", repr=False)
+    ca_pem: str = ""
     ticket: Ticket | None = None
     board: str = "simulated"
     period_s: int = 30

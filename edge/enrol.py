@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from edge.cache.outbox import NO_EPOCH, Outbox
 from edge.config import Ticket
@@ -43,8 +44,7 @@ class EnrolError(EdgeError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(Struct, frozen=True):
     """What a node says about its hardware when it joins."""
 
     serial: str = ""

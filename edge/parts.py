@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from edge.cache.at_start import AtStart
 from edge.cache.recorder import Recorder
@@ -32,8 +33,7 @@ class Service(Protocol):
         """End, soon."""
 
 
-@dataclass
-class Parts:
+class Parts(Struct):
     """Everything a node is made of; built by ``__main__`` (or a test), which owns what has to be closed."""
 
     keeper: Timekeeper

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from edge.cache.errors import CacheError, StorageError
 from edge.cache.outbox import Outbox
@@ -14,8 +15,7 @@ from protocol.facts import Entry
 _log: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AtStart:
+class AtStart(Struct, frozen=True):
     """What the outbox said when a run began. ``put_aside``: the name of a damaged one that was replaced, or empty."""
 
     unfinished: tuple[Entry, ...] = ()

@@ -6,8 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from edge.cache.drafts import Draft
 from edge.cache.outbox import Outbox
@@ -24,16 +25,14 @@ Job = Callable[[Outbox], Any]
 JobDone = Callable[[Any, Exception | None], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A fact that is to be stored, and who waits for that."""
 
     draft: Draft
     done: Done | None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """Everything that was waiting."""
 
     facts: list[Waiting]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from edge.cache.chain import checked_entries
 from edge.cache.drafts import body_if_it_matters, closes_seq, is_intent
@@ -25,8 +26,7 @@ def number(value: int) -> bytes:
     return value.to_bytes(8, "big")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The state of a file. ``head`` is the chain hash after ``last_seq``, ``purged_head`` after ``purged_through``."""
 
     node_epoch: int

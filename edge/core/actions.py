@@ -23,8 +23,9 @@ What ``effects`` promises:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from edge.core.feedback import Pattern
 from edge.core.lines import OutputLine
@@ -35,8 +36,7 @@ COMMIT_WITHIN_MS: Final = 1_000
 """A commit that takes longer counts as storage unusable for that presentation (design.md section 3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """Put a fact into the outbox, stamped with the moment of this step.
 
     ``personal`` is the card key that the fact is about, or empty. ``intent_id``: somebody waits for this commit.
@@ -48,53 +48,46 @@ class Record:
     within_ms: int = COMMIT_WITHIN_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """Let the door of this unit open: its lock output goes on, until ``Lock``."""
 
     unit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """Secure the door of this unit: its lock output goes off."""
 
     unit: int
 
 
-@dataclass(frozen=True, slots=True)
-class SetOutput:
+class SetOutput(Struct, frozen=True):
     """Drive another output than a lock (siren, reader reset)."""
 
     line: OutputLine
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(Struct, frozen=True):
     """Play a pattern of ``core.feedback`` at a reader: beep and LEDs."""
 
     reader: int
     pattern: Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer:
+class StartTimer(Struct, frozen=True):
     """Deliver ``TimerFired(name)`` after ``after_ms`` of monotonic time."""
 
     name: str
     after_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTimer:
+class CancelTimer(Struct, frozen=True):
     """The timer is no longer wanted."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RaiseAlarm:
+class RaiseAlarm(Struct, frozen=True):
     """The alarm stands from now on: status page and siren. Its evidence is the ``Record`` beside it.
 
     ``where`` is the number of the door or point, 0 for the whole node, as in ``AlarmFact``.
@@ -105,16 +98,14 @@ class RaiseAlarm:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClearAlarm:
+class ClearAlarm(Struct, frozen=True):
     """The cause of the alarm is over."""
 
     alarm: Alarm
     where: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """Remember a value over a restart; it comes back in ``Started.kept``. An empty value forgets the name."""
 
     name: str

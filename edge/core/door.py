@@ -27,11 +27,12 @@ While the fire input is active nothing is forced and nothing is held open.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from edge.core.actions import Action, CancelTimer, Lock, Record, Release, StartTimer
 from edge.core.alarms import cleared, raised
@@ -190,8 +191,7 @@ _FIRED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DoorSpec:
+class DoorSpec(Struct, frozen=True):
     """What is configured: the door's number at the centre (0: not set up there), its unit on this board, its row."""
 
     number: int
@@ -199,8 +199,7 @@ class DoorSpec:
     row: DoorRow
 
 
-@dataclass(frozen=True, slots=True)
-class DoorState:
+class DoorState(Struct, frozen=True):
     """What is remembered of a door between two stimuli.
 
     ``contact_open`` None: no contact, or not heard of yet; ``contact_told``: what the wire said last, fitted or not. ``grants``: seqs of released intents nobody has entered by.

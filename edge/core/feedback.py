@@ -7,9 +7,11 @@ in its rhythm, not only in its colour.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Pattern(StrEnum):
@@ -123,8 +125,7 @@ def next_change_ms(pattern: Pattern, elapsed_ms: int) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Player:
+class Player(Struct, frozen=True):
     """What one reader plays: a value. ``play`` makes the next player, ``frame`` says what the outputs are at a moment."""
 
     look: Pattern = Pattern.IDLE

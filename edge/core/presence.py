@@ -6,14 +6,14 @@ the same card at the same reader within ``AGAIN_AFTER_MS`` of its last showing i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 AGAIN_AFTER_MS: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class LastShown:
+class LastShown(Struct, frozen=True):
     """What a reader was shown last: the keys of the card, and when (monotonic)."""
 
     card: tuple[bytes, ...] = ()

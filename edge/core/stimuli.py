@@ -17,8 +17,9 @@ What the loop promises:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NewType
+
+from msgspec import Struct, field
 
 from edge.core.lines import InputLine
 from protocol.decide import Instant, Presentation
@@ -29,8 +30,7 @@ IntentId = NewType("IntentId", int)
 """Numbers the intents of one run of the process, from 1; it is not a fact's seq."""
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Struct, frozen=True):
     """The moment of a stimulus.
 
     ``mono_ms`` is the monotonic clock (never corrected, starts anywhere): distances and limits are measured with it.
@@ -41,8 +41,7 @@ class Now:
     instant: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class CardShown:
+class CardShown(Struct, frozen=True):
     """Cards came into the field of a reader; told once per stay, and again when another card joins.
 
     ``cards``: everything in the field, at least one. ``joined``: UIDs of those that no earlier stimulus of this stay named;
@@ -55,23 +54,20 @@ class CardShown:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class InputChanged:
+class InputChanged(Struct, frozen=True):
     """An input has a new debounced state."""
 
     line: InputLine
     active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+class TimerFired(Struct, frozen=True):
     """A timer started with ``StartTimer`` has run out."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteOpen:
+class RemoteOpen(Struct, frozen=True):
     """An operator asks for a release. Signature, nonce, age and node are verified already (reliability.md section 4).
 
     ``release_ms`` 0 is the door's own time; a longer one than the door's limit is cut to it.
@@ -82,8 +78,7 @@ class RemoteOpen:
     release_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ModeChanged:
+class ModeChanged(Struct, frozen=True):
     """An operator puts a door into a mode by hand; ``mode`` None gives it back to its configuration."""
 
     command_id: int
@@ -91,8 +86,7 @@ class ModeChanged:
     mode: Mode | None
 
 
-@dataclass(frozen=True, slots=True)
-class TestAsked:
+class TestAsked(Struct, frozen=True):
     """An operator asks a point (0: all) to show where it is."""
 
     command_id: int
@@ -101,23 +95,20 @@ class TestAsked:
     __test__ = False  # pytest: this is no test case
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderFaulted:
+class ReaderFaulted(Struct, frozen=True):
     """A reader stopped answering, and repair has not helped yet (B4)."""
 
     reader: int
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderRecovered:
+class ReaderRecovered(Struct, frozen=True):
     """A faulted reader reads again."""
 
     reader: int
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """The fate of an intent is known: durable (``ok``, with its seq) or not stored."""
 
     intent_id: IntentId
@@ -125,28 +116,24 @@ class Committed:
     seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CommitLate:
+class CommitLate(Struct, frozen=True):
     """An intent is not durable after ``Record.within_ms``: storage counts as unusable for this presentation."""
 
     intent_id: IntentId
 
 
-@dataclass(frozen=True, slots=True)
-class StorageState:
+class StorageState(Struct, frozen=True):
     """The outbox became usable or unusable."""
 
     usable: bool
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ViewChanged:
+class ViewChanged(Struct, frozen=True):
     """A new View is in force; what a role derived from the old one (schedules, modes) must be derived again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """The first stimulus of a run, before every other.
 
     ``unfinished``: seq and body of the intents in the outbox that have no outcome; what happened is unknown
@@ -157,8 +144,7 @@ class Started:
     kept: Mapping[str, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """Time has passed; comes at least once a second, and at once when the clock was corrected."""
 
 

@@ -5,8 +5,9 @@ with a transit card.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 TRIES_MAX: Final = 5
 WITHIN_MS: Final = 60_000
@@ -14,8 +15,7 @@ WITHIN_MS: Final = 60_000
 IGNORE_MS: Final = 30_000
 
 
-@dataclass(frozen=True, slots=True)
-class WrongTries:
+class WrongTries(Struct, frozen=True):
     """Moments (monotonic) of the refused tries that still count; ``ignore_until_ms`` None while the rule is not in force."""
 
     tries_ms: tuple[int, ...] = ()

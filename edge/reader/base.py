@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from msgspec import Struct
 
 from protocol.ids import Tier
 
@@ -99,8 +100,7 @@ class MonotonicTicks:
             time.sleep(duration_us / 1_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """How much the card has proved, by whatever ``verify`` the reader was given."""
 
     tier: Tier = Tier.UID_ONLY
@@ -108,8 +108,7 @@ class Proof:
     issue_no: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CardPresented:
+class CardPresented(Struct, frozen=True):
     """A card has come into the field.
 
     :ivar uid: 4, 7 or 10 bytes, without cascade tags and BCC; read twice before it is told.
@@ -127,8 +126,7 @@ class CardPresented:
     clone_suspected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SeveralCards:
+class SeveralCards(Struct, frozen=True):
     """The field holds more than one card; told whenever a card joins others.
 
     :ivar cards: all that could be told apart, at most ``CARDS_IN_FIELD_MAX``, the longest present first.
@@ -147,24 +145,21 @@ class SeveralCards:
         return tuple(card.uid for card in self.cards)
 
 
-@dataclass(frozen=True, slots=True)
-class CardRemoved:
+class CardRemoved(Struct, frozen=True):
     """A card that was told of has left the field; told of once per stay."""
 
     uid: bytes
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderFault:
+class ReaderFault(Struct, frozen=True):
     """The chip cannot be brought back by a soft reset, a hard reset and a new field; it is tried again and again (B4)."""
 
     reason: str
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderRecovered:
+class ReaderRecovered(Struct, frozen=True):
     """The chip works again after a ``ReaderFault``."""
 
     at_ms: int
@@ -173,8 +168,7 @@ class ReaderRecovered:
 Event = CardPresented | SeveralCards | CardRemoved | ReaderFault | ReaderRecovered
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """Counters since ``open``, and what the chip is.
 
     :ivar chip: class of the version register and its value, such as ``known 0x92``.
@@ -196,8 +190,7 @@ class Health:
     last_error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CardSession:
+class CardSession(Struct, frozen=True):
     """The selected card, for the time of one call in the reader's thread."""
 
     uid: bytes

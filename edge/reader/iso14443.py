@@ -6,8 +6,9 @@ was is believed only as far as both readings of the chip's CollPos agree (see ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from edge.reader.crc import crc_a, with_crc
 from edge.reader.errors import CardCollision, CardCorrupted, CardError, CardSilent
@@ -35,8 +36,7 @@ BACK_DOOR: Final = 0x40
 ACK: Final = 0x0A
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Struct, frozen=True):
     """A card in state ACTIVE."""
 
     uid: bytes

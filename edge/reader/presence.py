@@ -9,8 +9,9 @@ anticollision in state HALT would stay hidden, so the field is cycled before car
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from edge.reader.base import (
     CARDS_IN_FIELD_MAX,
@@ -36,8 +37,7 @@ MEETINGS_MAX: Final = 3
 SELECTS_FAILED_MAX: Final = 3
 
 
-@dataclass(slots=True)
-class _Stay:
+class _Stay(Struct):
     card: CardPresented
     misses: int = 0
     unsure: int = 0

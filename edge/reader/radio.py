@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 ETU_US: Final = 128 / 13.56
 """One bit at 106 kbit/s."""
@@ -11,8 +12,7 @@ FRAME_DELAY_US: Final = 91
 """Silence between a frame of the reader and the answer: 1236/fc (ISO/IEC 14443-3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What was received.
 
     :ivar last_bits: valid bits of the last byte; 0 means all eight.

@@ -24,10 +24,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from edge.core.lines import UNITS_MAX, InputLine, InputRole, OutputLine, OutputRole
 from edge.i18n import _
@@ -61,8 +62,7 @@ class Pull(Enum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class OutputPin:
+class OutputPin(Struct, frozen=True):
     """A driven pin. ``energised_level`` is 0 or 1."""
 
     line: OutputLine
@@ -90,8 +90,7 @@ class OutputPin:
         return self.rest_level if on is self.on_at_rest else self.energised_level
 
 
-@dataclass(frozen=True, slots=True)
-class InputPin:
+class InputPin(Struct, frozen=True):
     """A sensed pin. ``active_level`` is 0 or 1."""
 
     line: InputLine
@@ -101,8 +100,7 @@ class InputPin:
     debounce_ms: int = DEBOUNCE_MS_DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class BoardProfile:
+class BoardProfile(Struct, frozen=True):
     """A checked profile."""
 
     name: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from edge.core.lines import InputLine, OutputLine
 from edge.relay.base import Changed
@@ -21,8 +22,7 @@ from edge.relay.errors import BoardError
 TRANSITIONS_KEPT: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """An output changed, or was taken at rest when the board was opened. ``at_ms`` is the injected clock's."""
 
     at_ms: int

@@ -9,9 +9,10 @@ The exit button goes through nothing: whatever the state, its release stands fir
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from edge.core import door
 from edge.core.actions import Action, CancelTimer, Lock, StartTimer

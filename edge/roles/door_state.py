@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from edge.core.door import DoorState
 from edge.core.feedback import Pattern
@@ -25,8 +26,7 @@ _NO_TRIES: Final = WrongTries()
 _NOTHING_SHOWN: Final = LastShown()
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """An intent on its way to the medium.
 
     ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
@@ -42,8 +42,7 @@ class Pending:
     by_memory: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderState:
+class ReaderState(Struct, frozen=True):
     """One reader. ``fault``: what is wrong with it, None for nothing. ``fault_at``, ``tries_at``: the point under whose
     number that alarm stands, None while it does not.
     """
@@ -56,8 +55,7 @@ class ReaderState:
     look: Pattern | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DoorRoleState:
+class DoorRoleState(Struct, frozen=True):
     """The whole role. ``doors`` and ``readers`` by unit, ``by_hand`` by door number."""
 
     wiring: Wiring = _NO_WIRING

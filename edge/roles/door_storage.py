@@ -17,10 +17,10 @@ how often a door was opened from memory.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from edge.core import door
 from edge.core.alarms import cleared, raised

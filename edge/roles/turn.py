@@ -6,7 +6,8 @@ A ``Turn`` lives for one call of ``step``; what it was made from is never change
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from edge.core import door
 from edge.core.actions import Action, Feedback, Record

@@ -7,8 +7,9 @@ Contact and exit button of a door have the unit of its lock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from edge.core.door import DoorSpec
 from edge.core.lines import UNITS_MAX
@@ -20,8 +21,7 @@ NOT_SET_UP: Final = DoorRow("", contact_fitted=False)
 """A door that the centre does not know (yet): its exit button works all the same, nothing else is expected of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(Struct, frozen=True):
     """One View's doors and readers."""
 
     doors: dict[int, DoorSpec]

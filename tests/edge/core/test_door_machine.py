@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from edge.core import door
 from edge.core.actions import Action, CancelTimer, ClearAlarm, Lock, RaiseAlarm, Record, Release, StartTimer
