@@ -21,6 +21,8 @@ class PageForm:
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
+    options: dict[str, list[str]] = field(default_factory=dict)
+    """What can be chosen: values of lists, of boxes to tick."""
 
 
 @dataclass
@@ -54,12 +56,12 @@ class Page(HTMLParser):
         self.words = _joined(self._texts[0])
 
     def form(self, action: str) -> PageForm:
-        """The form that is sent to that path.
+        """The form that is posted to that path.
 
         :raises DemoError: the page has no such form.
         """
         for form in self.forms:
-            if form.action.partition("?")[0] == action:
+            if form.method == "post" and form.action.partition("?")[0] == action:
                 return form
         raise DemoError(f"{self.path} ({self.status}): no form for {action}; it says: {self.words[:400]}")
 
@@ -99,10 +101,14 @@ class Page(HTMLParser):
         if tag == "select":
             self._select = given.get("name", "")
         elif tag == "option" and self._select:
+            self._form.options.setdefault(self._select, []).append(given.get("value", ""))
             if "selected" in given or self._select not in fields:
                 fields[self._select] = given.get("value", "")
-        elif tag == "input" and "name" in given and _is_sent(given):
-            fields[given["name"]] = given.get("value", "")
+        elif tag == "input" and "name" in given:
+            if given.get("type") in ("checkbox", "radio"):
+                self._form.options.setdefault(given["name"], []).append(given.get("value", ""))
+            if _is_sent(given):
+                fields[given["name"]] = given.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
         """The end of one."""

@@ -1,5 +1,31 @@
-"""Fixtures of this folder."""
+"""Fixtures of this folder: one node by itself, and a whole site of real processes shared by the tests of one worker."""
 
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from provisioning.demo.__main__ import Demo
+from provisioning.demo.browser import Browser
 from tests.support.node_fixtures import make_node, node
+from tests.support.site import Site
 
-__all__ = ["make_node", "node"]
+__all__ = ["make_node", "node", "site"]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """Centre, two doors and an issuer, joined; an administrator signed in, pages in English."""
+    demo = Demo(tmp_path_factory.mktemp("site") / "site")
+    try:
+        await demo.start()
+        async with Browser(demo.centre_url, "en") as browser:
+            assert demo.site is not None
+            await browser.sign_in_by_link(demo.site.login_path)
+            running = Site(demo, browser)
+            await running.until_joined()
+            yield running
+    finally:
+        await demo.stop()

@@ -1,0 +1,84 @@
+"""A whole site of real processes for acceptance tests: what an operator does with its pages, beside the story's hands."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from provisioning.demo.__main__ import Demo
+from provisioning.demo.browser import Browser, Page
+from provisioning.demo.story import SiteTester, until
+
+_numbers = count(1)
+
+
+class Site(SiteTester):
+    """Each test enters people and issues cards of its own, so that tests do not meet."""
+
+    def __init__(self, demo: Demo, browser: Browser) -> None:
+        super().__init__(demo, browser)
+        self.login_number = "0001"
+
+    def next_number(self) -> int:
+        """A number that no other test has."""
+        return next(_numbers)
+
+    async def enter_person(self, number: str, **values: str) -> int:
+        """Enter a person through the form; the id."""
+        page = await self.browser.get("/people/new")
+        form = page.form("/people/new")
+        chosen = {name: form.options[name][-1] for name in ("organisation", "site")}
+        given = {
+            "name": f"住户{number}",
+            "number": number,
+            "kind": "owner",
+            "active": "1",
+            **chosen,
+            **values,
+        }
+        answer = await self.browser.send(page, "/people/new", **given)
+        return int(answer.path.rpartition("/")[2])
+
+    async def issue(self, person: int, uid: str, card_no: str, level: int = 1) -> Page:
+        """Issue a card to a person through the form; the page of the card. Level 1 opens every door at all times."""
+        page = await self.browser.get(f"/cards/issue?person={person}")
+        return await self.browser.send(page, "/cards/issue", uid=uid, card_no=card_no, levels=str(level))
+
+    async def resident(self, level: int = 1) -> Resident:
+        """A person with a card that every device holds."""
+        number = self.next_number()
+        uid, person_no, card_no = f"04DD{number:010X}", f"7{number:03d}", f"9{number:07d}"
+        person = await self.enter_person(person_no)
+        page = await self.issue(person, uid, card_no, level)
+        await self.until_joined()
+        return Resident(uid, person_no, card_no, page.path.partition("?")[0])
+
+    async def until_page(self, path: str, is_so: Any, within_s: float = 20.0) -> Page:
+        """The page, as soon as it says so."""
+        last: list[Page] = []
+
+        async def look() -> Page | None:
+            last[:] = [await self.browser.get(path)]
+            return last[0] if is_so(last[0]) else None
+
+        try:
+            return await until(look, path, within_s)
+        except Exception as error:
+            raise AssertionError(f"{path} never said so; last: {last[0].words[-1500:]}") from error
+
+    async def cut(self, node: str) -> None:
+        """Cut a device's network, and see the centre notice."""
+        await self.do(node, "network", up=False)
+
+    async def join(self, node: str) -> None:
+        """Join the network again and wait until nothing is on its way."""
+        await self.do(node, "network", up=True)
+        await self.until_joined()
+
+
+class Resident:
+    """A person with a card."""
+
+    def __init__(self, uid: str, person_no: str, card_no: str, path: str) -> None:
+        self.uid, self.person_no, self.card_no, self.path = uid, person_no, card_no, path
+        self.query = f"person={person_no}"
