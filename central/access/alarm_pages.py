@@ -13,9 +13,10 @@ from central.access.model import AlarmState
 from central.centre import centre_of
 from central.errors import InvalidInputError
 from central.people.exporting import audited
+from central.people.inputs import one_line, row_id
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
-from central.web.columns import MOMENT, Column, StatusFormat, WordFormat
+from central.web.columns import MOMENT, NUMBER, Column, StatusFormat, WordFormat
 from central.web.filters import ChoiceFilter, DayFilter
 from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
@@ -43,6 +44,7 @@ ALARMS: Final = Table(
     key=AlarmState.id,
     sort="-raised_at",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column("raised_at", lazy("Raised"), MOMENT, sort=AlarmState.raised_at, sorts_down_first=True),
         Column("state", lazy("Status"), StatusFormat("alarm"), value=state_of),
         Column("kind", lazy("Alarm"), WordFormat(_WORDS)),
@@ -114,10 +116,11 @@ async def export_alarms(request: web.Request) -> web.StreamResponse:
 async def acknowledge(request: web.Request) -> web.Response:
     """POST /alarms/acknowledge: one alarm, or all that are ticked."""
     posted = await request.post()
-    texts = [str(text) for text in posted.getall("alarm", [])]
-    if not texts or len(texts) > ACK_AT_ONCE_MAX or not all(text.isdecimal() for text in texts):
+    numbers = [row_id(str(text)) for text in posted.getall("alarm", [])]
+    chosen = [number for number in numbers if number is not None]
+    if not chosen or len(numbers) > ACK_AT_ONCE_MAX:
         raise InvalidInputError("Choose an alarm first.")
-    await take(request, [int(text) for text in texts], str(posted.get("note", ""))[:NOTE_CHARS_MAX])
+    await take(request, chosen, one_line(posted.get("note", ""), NOTE_CHARS_MAX))
     raise web.HTTPSeeOther("/alarms")
 
 

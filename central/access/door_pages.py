@@ -17,6 +17,7 @@ from central.access.words import CLOCK_TEXT, MODE_TEXT, STORAGE_TEXT, TIER_TEXT
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
+from central.people.inputs import one_line, path_id, row_id
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.scope import Scope
@@ -119,7 +120,7 @@ async def list_doors(request: web.Request) -> web.Response:
 
 async def show_door(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
     """GET /doors/{id}"""
-    centre, scope, door_id = centre_of(request), scope_of(request), int(request.match_info["id"])
+    centre, scope, door_id = centre_of(request), scope_of(request), path_id(request)
     now = centre.clock.now()
 
     def read() -> dict[str, Any]:
@@ -154,7 +155,7 @@ async def show_door(request: web.Request, problem: str = "", status: int = 200) 
 
 async def show_facts(request: web.Request) -> web.Response:
     """GET /doors/{id}/facts: the fragment that is loaded again when the door reports something."""
-    scope, door_id = scope_of(request), int(request.match_info["id"])
+    scope, door_id = scope_of(request), path_id(request)
 
     def read() -> Any:
         scope.get(Door, door_id)
@@ -175,13 +176,16 @@ KIND_TEXT: Final = {
 async def open_door(request: web.Request) -> web.Response:
     """POST /doors/{id}/open"""
     posted = await request.post()
-    return await _command(request, Wish(CommandKind.OPEN, str(posted.get("reason", ""))))
+    return await _command(
+        request, Wish(CommandKind.OPEN, one_line(posted.get("reason", ""), commands.REASON_CHARS_MAX))
+    )
 
 
 async def set_mode(request: web.Request) -> web.Response:
     """POST /doors/{id}/mode: by hand, until it is taken back."""
     posted = await request.post()
-    reason, text = str(posted.get("reason", "")), str(posted.get("mode", ""))
+    reason = one_line(posted.get("reason", ""), commands.REASON_CHARS_MAX)
+    text = str(posted.get("mode", ""))
     if text == "":
         return await _command(request, Wish(CommandKind.CLEAR_MODE, reason))
     if text not in {str(int(mode)) for mode in Mode}:
@@ -191,7 +195,7 @@ async def set_mode(request: web.Request) -> web.Response:
 
 async def _command(request: web.Request, wish: Wish) -> web.Response:
     try:
-        command_id = await ask_door(request, int(request.match_info["id"]), wish)
+        command_id = await ask_door(request, path_id(request), wish)
     except (ConflictError, InvalidInputError) as error:
         settle(request)
         return await show_door(request, _(str(error)), error.status)
@@ -208,7 +212,7 @@ async def ask_door(request: web.Request, door_id: int, wish: Wish) -> int:
 
 async def show_command(request: web.Request) -> web.Response:
     """GET /doors/commands/{id}: sent -> accepted -> confirmed, timed out or failed. Loads itself until it is final."""
-    centre, scope, command_id = centre_of(request), scope_of(request), int(request.match_info["id"])
+    centre, scope, command_id = centre_of(request), scope_of(request), path_id(request)
     now = centre.clock.now()
 
     def read() -> dict[str, Any]:
@@ -237,7 +241,7 @@ async def edit_door(request: web.Request) -> web.Response:
     """GET and POST /doors/{id}/edit"""
     settle(request)
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    door_id = int(request.match_info["id"])
+    door_id = path_id(request)
     door, choices = await centre.db.read(_door_and_choices, scope, door_id)
     if request.method == "GET":
         form = FORM.blank(choices, **_form_values(door))
@@ -249,7 +253,7 @@ async def edit_door(request: web.Request) -> web.Response:
         def write() -> None:
             found = scope.get(Door, door_id)
             before = door_service.snapshot(found)
-            version = int(value.version) if value.version.isdecimal() else None
+            version = row_id(value.version)
             door_service.change_door(found, _given(value), version)
             centre.audit.record(
                 actor,
@@ -316,7 +320,7 @@ async def edit_point(request: web.Request) -> web.Response:
     """GET and POST /doors/readers/{id}/edit"""
     settle(request)
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    point_id = int(request.match_info["id"])
+    point_id = path_id(request)
 
     def read() -> AccessPoint:
         return point_in(scope, point_id)

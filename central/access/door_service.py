@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from central.access.model import AccessPoint, Door, Schedule
 from central.errors import ConflictError, InvalidInputError
+from central.people.inputs import Line, Name, RowId
 from central.sync import publish
 from protocol.ids import Tier
 from protocol.records import ClockPolicy, Mode, StoragePolicy
 
-Label = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=600_000)]
 
 
 class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The settings of a door. Durations in milliseconds."""
 
-    label: Label
-    location: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    label: Name
+    location: Line = ""
     enabled: bool = True
     mode: Mode = Mode.NORMAL
-    unlock_schedule: int | None = None
+    unlock_schedule: RowId | None = None
     release_ms: Annotated[int, msgspec.Meta(ge=500, le=60_000)] = 5_000
     extended_release_ms: Annotated[int, msgspec.Meta(ge=500, le=120_000)] = 15_000
     held_open_ms: Annotated[int, msgspec.Meta(ge=1_000, le=600_000)] = 30_000
@@ -36,7 +36,7 @@ class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class PointInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The settings of a reader."""
 
-    label: Label
+    label: Name
     leaving: bool = False
     tier_min: Tier = Tier.UID_ONLY
 
@@ -59,13 +59,13 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
             raise InvalidInputError("There is no such schedule in this estate.")
     for name in given.__struct_fields__:
         value = getattr(given, name)
-        setattr(door, name, int(value) if name in _NUMBERS else value)
+        setattr(door, name, int(value) if name in NUMBERS else value)
     door.version += 1
     door.save()
     publish.door_changed(door.id)
 
 
-_NUMBERS = frozenset({"mode", "storage_policy", "clock_policy"})
+NUMBERS: Final = frozenset({"mode", "storage_policy", "clock_policy"})
 
 
 def change_point(point: AccessPoint, given: PointInput) -> None:

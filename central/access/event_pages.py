@@ -8,7 +8,7 @@ from aiohttp import web
 
 from central.access import alarms, events
 from central.access.door_lines import door_lines
-from central.access.events import EVENTS
+from central.access.events import EVENTS, MONITOR
 from central.access.explain import ask_again
 from central.access.model import AccessEvent, DoorCommand, Schedule
 from central.access.words import (
@@ -22,11 +22,13 @@ from central.access.words import (
 from central.cards.numbers import show_uid, uid_tail
 from central.centre import centre_of
 from central.people.exporting import audited
+from central.people.inputs import path_id
 from central.routes import Route
 from central.security.principal import principal_of, scope_of
 from central.sites.scope import Scope
+from central.web.fields import Choices
 from central.web.i18n import lazy
-from central.web.lists import list_export, list_json, list_page
+from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
 from central.web.render import render
 from protocol.decide import Trust
@@ -44,28 +46,27 @@ async def list_events(request: web.Request) -> web.Response:
         EVENTS,
         scope,
         template="access/events.html",
-        choices=await centre_of(request).db.read(events.choices_in, scope),
+        choices=await choices_of(request),
         export_path="/access/events/export",
     )
 
 
 async def export_events(request: web.Request) -> web.StreamResponse:
     """GET /access/events/export"""
-    scope = scope_of(request)
-    choices = await centre_of(request).db.read(events.choices_in, scope)
-    return await list_export(request, EVENTS, scope, choices=choices, on_export=audited("access.export"))
+    choices = await choices_of(request)
+    return await list_export(
+        request, EVENTS, scope_of(request), choices=choices, on_export=audited("access.export")
+    )
 
 
-async def api_events(request: web.Request) -> web.Response:
-    """GET /api/events: the same list, with the same filters, as JSON."""
-    scope = scope_of(request)
-    choices = await centre_of(request).db.read(events.choices_in, scope)
-    return await list_json(request, EVENTS, scope, choices=choices)
+async def choices_of(request: web.Request) -> dict[str, Choices]:
+    """What the filters of the list offer to this operator."""
+    return await centre_of(request).db.read(events.choices_in, scope_of(request))
 
 
 async def show_event(request: web.Request) -> web.Response:
     """GET /access/events/{id}: why it came out so, and what would change it."""
-    event_id, scope = int(request.match_info["id"]), scope_of(request)
+    event_id, scope = path_id(request), scope_of(request)
     context = await centre_of(request).db.read(_read_event, scope, event_id)
     key = context["key"]
     if key[:1] == b"U":
@@ -118,10 +119,10 @@ async def monitor(request: web.Request) -> web.Response:
     context = await centre_of(request).db.read(read)
     return await list_page(
         request,
-        EVENTS,
+        MONITOR,
         scope,
         template="access/monitor.html",
-        choices=await centre_of(request).db.read(events.choices_in, scope),
+        choices=await choices_of(request),
         context={**context, "may_act": principal_of(request).may("access", "edit")},
     )
 

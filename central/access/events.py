@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Final
 
 import peewee
+from markupsafe import Markup
 
 from central.access.model import AccessEvent, AccessPoint, Door
 from central.access.words import DIRECTION_TEXT, REASON_TEXT, SOURCE_TEXT
@@ -15,10 +17,10 @@ from central.nodes.model import Device
 from central.people.model import Person
 from central.people.table import found_by
 from central.sites.scope import HEAD_OFFICE, Scope
-from central.web.columns import CODE, MOMENT, YES, Column, StatusFormat, WordFormat
+from central.web.columns import CODE, MOMENT, NUMBER, YES, Column, Format, StatusFormat, WordFormat
 from central.web.fields import Choices
 from central.web.filters import ChoiceFilter, DayFilter, TextFilter
-from central.web.i18n import lazy
+from central.web.i18n import _, lazy
 from central.web.tables import Table
 from protocol.decide import Trust
 from protocol.facts import Outcome
@@ -92,6 +94,7 @@ EVENTS: Final = Table(
     key=AccessEvent.id,
     sort="-at",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column(
             "at",
             lazy("Time"),
@@ -186,6 +189,29 @@ EVENTS: Final = Table(
     ),
     empty=lazy("Every card shown at a reader, every exit button and every remote opening appears here."),
 )
+
+
+class PhotoFormat(Format):
+    """Where the holder's photo stands; a drawing until the card centre has one."""
+
+    def html(self, value: Any) -> Markup:
+        return Markup(
+            '<svg class="photo" viewBox="0 0 24 28" role="img" aria-label="{}"><circle cx="12" cy="9" r="6"/>'
+            '<path d="M1 28c0-8 4-12 11-12s11 4 11 12z"/></svg>'
+        ).format(_("No photo"))
+
+
+_MONITOR_COLUMNS: Final = ("at", "door_label", "direction", "person_name", "department", "result", "reason")
+MONITOR: Final = replace(
+    EVENTS,
+    name="monitor",
+    title=lazy("Live monitor"),
+    columns=(
+        Column("photo", lazy("Photo"), PhotoFormat(), value=lambda row: row.person_id, is_exported=False),
+        *(EVENTS.column(name) for name in _MONITOR_COLUMNS),
+    ),
+)
+"""The same events as the guard watches them: fewer columns, the photo beside the swipe."""
 
 
 def choices_in(scope: Scope) -> dict[str, Choices]:

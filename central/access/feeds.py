@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from central.access import alarms, events
-from central.access.events import EVENTS
+from central.access.events import EVENTS, MONITOR
 from central.access.projection.batch import ALARMS, COMMANDS, DOORS
 from central.access.projection.batch import EVENTS as ADDED
 from central.centre import Centre, centre_of
@@ -21,6 +21,7 @@ from central.security.principal import scope_of
 from central.sync.status import CHANGED
 from central.web.hub import Feed, Show
 from central.web.render import SHELL
+from central.web.tables import Table
 
 log = logging.getLogger(__name__)
 SIGNAL: Final = "-"
@@ -72,29 +73,33 @@ class EventFeeder:
                 self._wake.set()
 
     async def _look(self) -> None:
-        db, live = self._centre.db, self._centre.live
+        db = self._centre.db
         newest = await db.read(events.last_id)
         first = max(self._last_id, newest - ROWS_PER_LOOK_MAX)
         changed = sorted(number for number in self._outcomes if number <= first)[-ROWS_PER_LOOK_MAX:]
         if changed:
             for row in await db.read(events.rows_of, changed):
-                live.publish(EVENTS.name, row)
+                self._publish(row)
         self._outcomes.difference_update(changed)
         for row in await db.read(events.rows_after, first, ROWS_PER_LOOK_MAX):
-            live.publish(EVENTS.name, row)
+            self._publish(row)
             self._last_id = max(self._last_id, row["id"])
 
+    def _publish(self, row: Mapping[str, Any]) -> None:
+        for table in (EVENTS, MONITOR):
+            self._centre.live.publish(table.name, row)
 
-async def _open_events(request: web.Request, parameters: Mapping[str, str]) -> Show:
+
+async def _open_events(table: Table, request: web.Request, parameters: Mapping[str, str]) -> Show:
     scope = scope_of(request)
     choices = await centre_of(request).db.read(events.choices_in, scope)
-    view = EVENTS.view(parameters, choices)
+    view = table.view(parameters, choices)
 
     def show(payload: Mapping[str, Any]) -> str | None:
         row = events.live_row(payload)
         if not scope.allows(row.site_id, row.organisation_id) or not view.matches(row):
             return None
-        return str(EVENTS.row_html(row))
+        return str(table.row_html(row))
 
     return show
 
@@ -118,7 +123,8 @@ async def _open_command(request: web.Request, parameters: Mapping[str, str]) -> 
 
 
 FEEDS: Final = [
-    Feed(EVENTS.name, ("access", "view"), _open_events),
+    Feed(EVENTS.name, ("access", "view"), partial(_open_events, EVENTS)),
+    Feed(MONITOR.name, ("access", "view"), partial(_open_events, MONITOR)),
     Feed(DOORS, ("access", "view"), _open_signal),
     Feed(ALARMS, ("access", "view"), _open_signal),
     Feed(COMMANDS, ("access", "view"), _open_command),

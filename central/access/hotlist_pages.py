@@ -82,6 +82,7 @@ HOTLIST: Final = Table(
     key=Card.id,
     sort="-changed_at",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column("card_no", lazy("Card number"), CODE, sort=Card.card_no, href=lambda row: f"/cards/{row.id}"),
         Column(
             "person_name",

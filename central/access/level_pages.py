@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 import peewee
@@ -12,6 +13,7 @@ from central.access.model import AccessLevel, AccessPoint, CardLevel, LevelEntry
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
+from central.people.inputs import Name, ReasonLine, RowId, path_id, row_id
 from central.people.table import organisations_in, sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
@@ -35,10 +37,10 @@ ENTRY_PREFIX: Final = "point_"
 class LevelInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """An access level. ``entries``: reader -> schedule."""
 
-    site: int
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
-    note: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    organisation: int | None = None
+    site: RowId
+    name: Name
+    note: ReasonLine = ""
+    organisation: RowId | None = None
     active: bool = True
     entries: dict[int, int] = {}
 
@@ -163,6 +165,7 @@ LEVELS: Final = Table(
     key=AccessLevel.id,
     sort="name",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column(
             "name", lazy("Access level"), sort=AccessLevel.name, href=lambda row: f"/access/levels/{row.id}"
         ),
@@ -217,24 +220,17 @@ async def edit_level(request: web.Request) -> web.Response:
     """GET and POST /access/levels/new and /access/levels/{id}"""
     settle(request)
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    text = request.match_info.get("id")
-    level_id = int(text) if text else None
+    level_id = path_id(request) if "id" in request.match_info else None
     posted = await request.post()
     wanted = str(posted.get("site", "") or request.query.get("site", ""))
-    site = int(wanted) if wanted.isdecimal() else None
+    site = row_id(wanted)
     context = await centre.db.read(_read_edit, scope, level_id, site)
     level, choices = context["level"], context["choices"]
     if request.method == "GET":
         form = FORM.blank(choices, **_initial(level, context["site_id"]))
         return await render(request, "access/level_edit.html", {**context, "form": form})
     form = FORM.bind(posted, choices)
-    context["entries"] = entries = {
-        int(name.removeprefix(ENTRY_PREFIX)): int(str(value))
-        for name, value in posted.items()
-        if name.startswith(ENTRY_PREFIX)
-        and name.removeprefix(ENTRY_PREFIX).isdecimal()
-        and str(value).isdecimal()
-    }
+    context["entries"] = entries = read_entries(posted)
     if form.is_valid:
         value = form.value
         given = LevelInput(
@@ -249,7 +245,7 @@ async def edit_level(request: web.Request) -> web.Response:
         def write() -> None:
             found = None if level_id is None else level_in(scope, level_id)
             before = None if found is None else snapshot(found)
-            version = int(value.version) if value.version and value.version.isdecimal() else None
+            version = row_id(value.version or "")
             saved = save_level(scope, found, given, version)
             centre.audit.record(
                 actor,
@@ -268,6 +264,16 @@ async def edit_level(request: web.Request) -> web.Response:
         else:
             raise web.HTTPSeeOther("/access/levels")
     return await render(request, "access/level_edit.html", {**context, "form": form}, status=422)
+
+
+def read_entries(posted: Mapping[str, Any]) -> dict[int, int]:
+    """Reader -> schedule out of the form; a reader without a schedule does not open."""
+    entries = {}
+    for name, value in posted.items():
+        point, schedule = row_id(name.removeprefix(ENTRY_PREFIX)), row_id(str(value))
+        if name.startswith(ENTRY_PREFIX) and point is not None and schedule is not None:
+            entries[point] = schedule
+    return entries
 
 
 def level_in(scope: Scope, level_id: int) -> AccessLevel:

@@ -6,6 +6,7 @@ from typing import Final
 
 from central.access import (
     alarm_pages,
+    api,
     commands,
     door_pages,
     event_pages,
@@ -38,6 +39,7 @@ NAV: Final[list[NavItem]] = [item for module in _PAGES for item in module.NAV]
 ROUTES: Final[list[Route]] = [
     *(route for module in _PAGES for route in module.ROUTES),
     *search_pages.ROUTES,
+    *api.ROUTES,
 ]
 FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 

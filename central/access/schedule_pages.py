@@ -22,6 +22,7 @@ from central.access.schedules import (
 )
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
+from central.people.inputs import Name, RowId, path_id, row_id
 from central.people.table import sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
@@ -46,8 +47,8 @@ EMPTY_LINES: Final = 3
 class ScheduleInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A schedule. ``periods``: [days, start minute, end minute], see ``protocol.schedule``."""
 
-    site: int
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    site: RowId
+    name: Name
     periods: Annotated[list[Period], msgspec.Meta(max_length=PERIODS_PER_SCHEDULE_MAX)] = []
 
 
@@ -124,6 +125,7 @@ SCHEDULES: Final = Table(
     key=Schedule.id,
     sort="name",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column("name", lazy("Schedule"), sort=Schedule.name, href=lambda row: f"/access/schedules/{row.id}"),
         Column("periods", lazy("Periods"), value=_summary),
         Column("levels_count", lazy("Access levels"), NUMBER),
@@ -175,8 +177,7 @@ async def edit_schedule(request: web.Request) -> web.Response:
     """GET and POST /access/schedules/new and /access/schedules/{id}"""
     settle(request)
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    text = request.match_info.get("id")
-    schedule_id = int(text) if text else None
+    schedule_id = path_id(request) if "id" in request.match_info else None
     choices = {"site": {str(number): name for number, name in await centre.db.read(sites_in, scope)}}
     found = None if schedule_id is None else await centre.db.read(scope.get, Schedule, schedule_id)
     if request.method == "GET":
@@ -196,7 +197,7 @@ async def edit_schedule(request: web.Request) -> web.Response:
         def write() -> None:
             row = None if schedule_id is None else scope.get(Schedule, schedule_id)
             before = None if row is None else snapshot(row)
-            version = int(value.version) if value.version and value.version.isdecimal() else None
+            version = row_id(value.version or "")
             saved = save_schedule(scope, row, given, version)
             centre.audit.record(
                 actor,

@@ -11,6 +11,7 @@ from central.cards import table as card_table
 from central.cards.model import Card
 from central.centre import centre_of
 from central.people import table as people_table
+from central.people.inputs import one_line
 from central.people.model import Person
 from central.routes import SIGNED_IN, Route
 from central.security.principal import Principal, principal_of
@@ -22,7 +23,7 @@ MATCHES_MAX: Final = 20
 
 async def search(request: web.Request) -> web.Response:
     """GET /search?q=: what the operator may see of it; one match alone is opened at once."""
-    text = request.query.get("q", "").strip()[: LIMITS.filter_text_max_chars]
+    text = one_line(request.query.get("q", ""), LIMITS.filter_text_max_chars)
     found = await centre_of(request).db.read(_find, principal_of(request), text) if text else {}
     links = [link for group in found.values() for _title, link, _hint in group]
     if len(links) == 1:

@@ -13,13 +13,14 @@ from central.access.special_days import FILE_BYTES_MAX, GROUP_TEXT, Day, Group, 
 from central.audit import Actor
 from central.centre import Centre, centre_of
 from central.errors import InvalidInputError
+from central.people.inputs import path_id
 from central.people.table import sites_in
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.model import Site
 from central.sites.scope import Scope
 from central.sync import publish
-from central.web.columns import DAY, Column, WordFormat
+from central.web.columns import DAY, NUMBER, Column, WordFormat
 from central.web.fields import ChoiceField, Choices, DateField, TextField
 from central.web.filters import ChoiceFilter, DayFilter
 from central.web.forms import BoundForm, Form
@@ -47,6 +48,7 @@ DAYS: Final = Table(
     key=SpecialDay.id,
     sort="day_on",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column("day_on", lazy("Day"), DAY, sort=SpecialDay.day_on),
         Column("group", lazy("Kind of day"), WordFormat(GROUP_WORDS)),
         Column("name", lazy("Name")),
@@ -132,7 +134,7 @@ async def import_days(request: web.Request) -> web.Response:
 async def delete_day(request: web.Request) -> web.Response:
     """POST /access/special-days/{id}/delete"""
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    day_id = int(request.match_info["id"])
+    day_id = path_id(request)
 
     def write() -> None:
         day = scope.get(SpecialDay, day_id)

@@ -10,6 +10,7 @@ from aiohttp import web
 from central.cards.model import Card, CardClass
 from central.centre import centre_of
 from central.errors import ConflictError
+from central.people.inputs import path_id
 from central.people.table import sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
@@ -98,8 +99,7 @@ async def edit_class(request: web.Request) -> web.Response:
     """GET and POST /cards/classes/new and /cards/classes/{id}"""
     settle(request)
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    text = request.match_info.get("id")
-    class_id = int(text) if text else None
+    class_id = path_id(request) if "id" in request.match_info else None
     choices = {"site": {str(number): name for number, name in await centre.db.read(sites_in, scope)}}
     found = None if class_id is None else await centre.db.read(scope.get, CardClass, class_id)
     if request.method == "GET":

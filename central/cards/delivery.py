@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from central.cards.model import Card
 from central.cards.ports import DoorDelivery, places
@@ -50,22 +49,3 @@ class Delivery:
 def delivery_of(card: Card) -> Delivery:
     """Where the newest restriction of this card has arrived. Inside ``db.read``."""
     return Delivery(tuple(places().delivery(card.site_id, keys_of(card))))
-
-
-def as_json(delivery: Delivery) -> dict[str, Any]:
-    """For the API."""
-    return {
-        "doors_count": delivery.doors_count,
-        "refusing_count": delivery.refusing_count,
-        "is_complete": delivery.is_complete,
-        "last_at": delivery.last_at,
-        "missing": [
-            {
-                "device": device.device_label,
-                "doors": device.doors,
-                "is_online": device.is_online,
-                "since": device.since,
-            }
-            for device in delivery.missing
-        ],
-    }

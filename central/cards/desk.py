@@ -1,4 +1,4 @@
-"""Acts on one card from a page or the API: scope, act, audit row and publication in one transaction."""
+"""What the pages and the API of cards share: an act with its audit row in one transaction, filter choices."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from aiohttp import web
 
 from central.cards.acts import By, Change
 from central.cards.model import Card
+from central.cards.table import classes_in
 from central.centre import centre_of
 from central.errors import ConflictError
 from central.people.model import Person
 from central.security.principal import Principal, principal_of, scope_of
+from central.sites.scope import Scope
+from central.web.fields import Choices
 
 
 def by_of(request: web.Request) -> By:
@@ -82,3 +85,9 @@ def _record(request: web.Request, change: Change, reason: str) -> None:
         site_id=change.card.site_id,
         organisation_id=change.card.organisation_id,
     )
+
+
+async def filter_choices(request: web.Request, scope: Scope) -> dict[str, Choices]:
+    """What the filters of the list offer to this operator."""
+    classes = await centre_of(request).db.read(classes_in, scope)
+    return {"class": {str(number): name for number, name in classes}}

@@ -25,6 +25,7 @@ from central.cards.presented import (
 from central.cards.terms_form import TERM_FIELDS, term_choices, terms
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
+from central.people.inputs import one_line, row_id
 from central.people.model import Person
 from central.people.table import found_by
 from central.routes import Route
@@ -87,7 +88,7 @@ def _read_desk(scope: Scope, query: Any, now: datetime) -> Desk:
     readers = readers_in(scope)
     reader = choose_reader(readers, query.get("reader", ""))
     presented = presented_at(scope, reader, now) if reader is not None else None
-    person, matches = _person(scope, query.get("person", ""), query.get("q", "").strip())
+    person, matches = _person(scope, query.get("person", ""), one_line(query.get("q", ""), 80))
     choices: dict[str, Choices] = {}
     card_no, valid_days = "", 0
     if person is not None:
@@ -101,8 +102,8 @@ def _read_desk(scope: Scope, query: Any, now: datetime) -> Desk:
 
 def _person(scope: Scope, number: str, text: str) -> tuple[Person | None, list[Person]]:
     """The chosen person, or those whom a search finds; one match is the choice."""
-    if number.isdecimal():
-        return scope.get(Person, int(number)), []
+    if number:
+        return scope.get(Person, row_id(number) or 0), []
     if not text:
         return None, []
     query = scope.filter(Person.select().where(found_by(text) & Person.active))

@@ -8,21 +8,21 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from central.cards import acts, class_pages, desk_pages, entitlements, issue_pages
-from central.cards.desk import act_on
+from central.cards import acts, api, class_pages, desk_pages, entitlements, issue_pages
+from central.cards.desk import act_on, filter_choices
 from central.cards.feeds import FEEDS, install
 from central.cards.model import Card
 from central.cards.numbers import show_uid, uid_tail
-from central.cards.table import classes_in, make_table
+from central.cards.table import make_table
 from central.cards.terms_form import TERM_FIELDS, term_choices, terms
 from central.cards.view import view_of
 from central.cards.words import CHANNEL_TEXT
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.exporting import audited
+from central.people.inputs import one_line, path_id, row_id
 from central.routes import Route
 from central.security.principal import principal_of, scope_of
-from central.sites.scope import Scope
 from central.web.fields import Choices, HiddenField, NoteField
 from central.web.formats import last_day
 from central.web.forms import Form
@@ -62,7 +62,7 @@ async def list_cards(request: web.Request) -> web.Response:
         make_table(centre_of(request).clock.now()),
         scope,
         template="cards/list.html",
-        choices=await _filter_choices(request, scope),
+        choices=await filter_choices(request, scope),
         export_path="/cards/export",
     )
 
@@ -71,18 +71,13 @@ async def export_cards(request: web.Request) -> web.StreamResponse:
     """GET /cards/export"""
     scope = scope_of(request)
     table = make_table(centre_of(request).clock.now())
-    choices = await _filter_choices(request, scope)
+    choices = await filter_choices(request, scope)
     return await list_export(request, table, scope, choices=choices, on_export=audited("cards.export"))
-
-
-async def _filter_choices(request: web.Request, scope: Scope) -> dict[str, Choices]:
-    classes = await centre_of(request).db.read(classes_in, scope)
-    return {"class": {str(number): name for number, name in classes}}
 
 
 async def show_card(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
     """GET /cards/{id}"""
-    centre, card_id = centre_of(request), int(request.match_info["id"])
+    centre, card_id = centre_of(request), path_id(request)
     view = await centre.db.read(view_of, scope_of(request), card_id, centre.clock.now())
     principal = principal_of(request)
     uid = bytes(view.card.uid) if view.card.uid is not None else b""
@@ -102,18 +97,18 @@ async def show_card(request: web.Request, problem: str = "", status: int = 200) 
 
 async def show_delivery(request: web.Request) -> web.Response:
     """GET /cards/{id}/delivery: the fragment that is loaded again when a device acknowledges."""
-    centre, card_id = centre_of(request), int(request.match_info["id"])
+    centre, card_id = centre_of(request), path_id(request)
     view = await centre.db.read(view_of, scope_of(request), card_id, centre.clock.now())
     return await render(request, "cards/delivery.html", {"view": view, "card": view.card})
 
 
 async def do_act(request: web.Request) -> web.Response:
     """POST /cards/{id}/{act}: the acts that need no more than a few words."""
-    name, card_id = request.match_info["act"], int(request.match_info["id"])
+    name, card_id = request.match_info["act"], path_id(request)
     posted = await request.post()
 
     def text(field: str) -> str:
-        return str(posted.get(field, "")).strip()[:REASON_CHARS_MAX]
+        return one_line(posted.get(field, ""), REASON_CHARS_MAX)
 
     reason = text("reason")
     carry_out: dict[str, Any] = {
@@ -134,14 +129,13 @@ async def do_act(request: web.Request) -> web.Response:
         "cancel": lambda by, card: acts.cancel(by, card, reason=reason),
         "restock": lambda by, card: acts.restock(by, card, reason=reason),
     }
-    version = text("version")
     try:
         await act_on(
             request,
             card_id,
             carry_out[name],
             reason=reason,
-            version=int(version) if version.isdecimal() else None,
+            version=row_id(text("version")),
         )
     except (ConflictError, InvalidInputError) as error:
         settle(request)
@@ -175,7 +169,7 @@ async def rewrite(request: web.Request) -> web.Response:
                 card.id,
                 lambda by, found: acts.rewrite(by, found, terms(value), reason=value.reason or ""),
                 reason=value.reason or "",
-                version=int(value.version) if value.version.isdecimal() else None,
+                version=row_id(value.version),
             )
         except (ConflictError, InvalidInputError) as error:
             form.fail(_(str(error)))
@@ -186,7 +180,7 @@ async def rewrite(request: web.Request) -> web.Response:
 
 async def _read_terms(request: web.Request) -> tuple[Card, dict[str, Choices], list[int]]:
     settle(request)
-    scope, card_id = scope_of(request), int(request.match_info["id"])
+    scope, card_id = scope_of(request), path_id(request)
 
     def read() -> tuple[Card, dict[str, Choices], list[int]]:
         card = scope.get(Card, card_id)
@@ -205,6 +199,7 @@ NAV: Final = [
     *class_pages.NAV,
 ]
 ROUTES: Final[list[Route]] = [
+    *api.ROUTES,
     *issue_pages.ROUTES,
     *desk_pages.ROUTES,
     *class_pages.ROUTES,

@@ -14,7 +14,7 @@ from central.cards.rules import CardState, Disable, Holding, Shown, shown_status
 from central.people.model import Person
 from central.sites.scope import Scope
 from central.web import fold
-from central.web.columns import CODE, DAY, LAST_DAY, MOMENT, Column, StatusFormat
+from central.web.columns import CODE, DAY, LAST_DAY, MOMENT, NUMBER, Column, StatusFormat
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import LazyText, lazy
 from central.web.tables import Table
@@ -147,6 +147,7 @@ def make_table(now: datetime) -> Table:
         key=Card.id,
         sort="-changed_at",
         columns=(
+            Column("id", lazy("Record number"), NUMBER, is_shown=False),
             Column(
                 "card_no", lazy("Card number"), CODE, sort=Card.card_no, href=lambda row: f"/cards/{row.id}"
             ),

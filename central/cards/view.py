@@ -43,6 +43,8 @@ class CardView:
     holder_name: str
     class_name: str
     entitlements: list[tuple[Text, list[str]]]
+    chosen: dict[str, list[int]]
+    """The same as numbers, by provider."""
     acts: frozenset[Act]
     is_present: bool
     last_shown: tuple[datetime, str] | None
@@ -77,6 +79,7 @@ def view_of(scope: Scope, card_id: int, now: datetime) -> CardView:
         holder_name=card.person.name if card.person is not None else "",
         class_name=card.card_class.name if card.card_class is not None else "",
         entitlements=[(provider.title, _labels(provider, card)) for provider in entitlements.providers()],
+        chosen=entitlements.chosen(card.id),
         acts=frozenset(possible_acts(state)),
         is_present=is_present(card, now),
         last_shown=(showing.shown_at, where.label if where is not None else "")

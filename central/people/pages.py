@@ -10,22 +10,22 @@ from aiohttp import web
 from central.cards.table import cards_of_person
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
-from central.people import service
+from central.people import api, service
 from central.people.exporting import audited
+from central.people.handling import change_person, check_place, filter_choices
+from central.people.inputs import path_id, row_id
 from central.people.model import KIND_TEXT, Person, PersonKind
 from central.people.rules import mask_phone
 from central.people.service import PersonInput
 from central.people.table import (
     KIND_WORDS,
     PEOPLE,
-    departments_in,
     organisations_in,
     sites_in,
 )
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
-from central.sites.scope import Scope
-from central.web.fields import CheckField, ChoiceField, Choices, HiddenField, NoteField, TextField
+from central.web.fields import CheckField, ChoiceField, HiddenField, NoteField, TextField
 from central.web.formats import last_day
 from central.web.forms import Form
 from central.web.i18n import _, lazy
@@ -85,19 +85,19 @@ async def list_people(request: web.Request) -> web.Response:
         PEOPLE,
         scope,
         template="people/list.html",
-        choices=await _filter_choices(request, scope),
+        choices=await filter_choices(request, scope),
         export_path="/people/export",
     )
 
 
 async def export_people(request: web.Request) -> web.StreamResponse:
     scope = scope_of(request)
-    choices = await _filter_choices(request, scope)
+    choices = await filter_choices(request, scope)
     return await list_export(request, PEOPLE, scope, choices=choices, on_export=audited("people.export"))
 
 
 async def show_person(request: web.Request) -> web.Response:
-    scope, person_id = scope_of(request), int(request.match_info["id"])
+    scope, person_id = scope_of(request), path_id(request)
 
     def read() -> dict[str, Any]:
         person = scope.get(Person, person_id)
@@ -157,7 +157,7 @@ async def create_person(request: web.Request) -> web.Response:
 
 
 async def edit_person(request: web.Request) -> web.Response:
-    scope, person_id = scope_of(request), int(request.match_info["id"])
+    scope, person_id = scope_of(request), path_id(request)
     person = await centre_of(request).db.read(scope.get, Person, person_id)
     form = FORM.blank(
         await _form_choices(request),
@@ -168,56 +168,22 @@ async def edit_person(request: web.Request) -> web.Response:
 
 async def update_person(request: web.Request) -> web.Response:
     centre, scope = centre_of(request), scope_of(request)
-    person_id = int(request.match_info["id"])
+    person_id = path_id(request)
     person = await centre.db.read(scope.get, Person, person_id)
     form = FORM.bind(await request.post(), await _form_choices(request))
     if form.is_valid:
-        version = form.value.version
         try:
             await change_person(
                 request,
                 person_id,
                 _given(form.value),
-                int(version) if version and version.isdecimal() else None,
+                row_id(form.value.version or ""),
             )
         except (ConflictError, InvalidInputError) as error:
             form.fail(_(str(error)))
         else:
             raise web.HTTPSeeOther(f"/people/{person_id}")
     return await render(request, "people/edit.html", {"form": form, "person": person}, status=422)
-
-
-async def change_person(
-    request: web.Request, person_id: int, given: PersonInput, version: int | None
-) -> None:
-    """Change a person and write the audit row; for the page and the API."""
-    centre, actor, scope = centre_of(request), actor_of(request), scope_of(request)
-
-    def write() -> None:
-        person = scope.get(Person, person_id)
-        check_place(scope, given)
-        before = service.snapshot(person)
-        service.update(person, given, version, centre.clock.now())
-        centre.audit.record(
-            actor,
-            "people.change",
-            "person",
-            person.id,
-            before,
-            service.snapshot(person),
-            site_id=person.site_id,
-            organisation_id=person.organisation_id,
-        )
-
-    await centre.db.write(write)
-
-
-def check_place(scope: Scope, given: PersonInput) -> None:
-    """
-    :raises InvalidInputError: the operator may not enter people of this organisation in this estate.
-    """
-    if not scope.allows(given.site, given.organisation):
-        raise InvalidInputError("You may not enter people of this organisation in this estate.")
 
 
 def _given(form: PersonForm) -> PersonInput:
@@ -252,18 +218,9 @@ async def _form_choices(request: web.Request) -> dict[str, dict[str, str]]:
     return await centre_of(request).db.read(read)
 
 
-async def _filter_choices(request: web.Request, scope: Scope) -> dict[str, Choices]:
-    def read() -> dict[str, Choices]:
-        return {
-            "organisation": {str(number): name for number, name in organisations_in(scope)},
-            "department": {name: name for name in departments_in(scope)},
-        }
-
-    return await centre_of(request).db.read(read)
-
-
 NAV: Final = [NavItem("people", lazy("People"), "/people", order=10)]
 ROUTES: Final[list[Route]] = [
+    *api.ROUTES,
     Route("GET", "/people", list_people, ("people", "view")),
     Route("GET", "/people/export", export_people, ("people", "export")),
     Route("GET", "/people/new", new_person, ("people", "edit")),

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from central.cards.model import Card
 from central.cards.rules import Holding
 from central.errors import ConflictError, InvalidInputError
+from central.people.inputs import Line, Note, RequiredLine, RowId, ShortLine
 from central.people.model import Person, PersonKind
 from central.people.rules import clean_phone
 from central.sites.model import Organisation, Site
 from central.web import fold
 
-Line = Annotated[str, msgspec.Meta(max_length=100)]
-Required = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 KindName = Literal[
     "owner",
     "family",
@@ -38,18 +37,18 @@ on_change: Final[list[Callable[[Person], None]]] = []
 class PersonInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What an operator or an integration says about a person."""
 
-    site: int
-    organisation: int
+    site: RowId
+    organisation: RowId
     kind: KindName
-    number: Required
-    name: Required
-    initials: Annotated[str, msgspec.Meta(max_length=20)] = ""
+    number: RequiredLine
+    name: RequiredLine
+    initials: ShortLine = ""
     """Pinyin initials; made from the name when empty."""
     department: Line = ""
     building: Line = ""
     unit: Line = ""
-    phone: Annotated[str, msgspec.Meta(max_length=30)] = ""
-    note: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+    phone: ShortLine = ""
+    note: Note = ""
     active: bool = True
 
 

@@ -73,6 +73,7 @@ PEOPLE: Final = Table(
     key=Person.id,
     sort="number",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column(
             "number", lazy("Person number"), CODE, sort=Person.number, href=lambda row: f"/people/{row.id}"
         ),
