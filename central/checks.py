@@ -10,6 +10,7 @@ from central import settings
 from central.backup_record import last_backup_at
 from central.centre import Centre
 from central.health import GOOD, Finding, Level
+from central.web.i18n import lazy
 
 WAITING_MAX: Final = 1_000
 """More writes than this in the queue are shown as trouble."""
@@ -25,10 +26,10 @@ def add_checks(centre: Centre) -> None:
 async def database(centre: Centre) -> Finding:
     """The writer lives, keeps up, and a read comes back."""
     if not centre.db.is_writing:
-        return Finding(Level.STOPPED, "The database cannot be written.")
+        return Finding(Level.STOPPED, lazy("The database cannot be written."))
     await centre.db.read(settings.get, "setup_done")
     if centre.db.waiting_count > WAITING_MAX:
-        return Finding(Level.DEGRADED, "Many changes wait to be written.")
+        return Finding(Level.DEGRADED, lazy("Many changes wait to be written."))
     return GOOD
 
 
@@ -37,7 +38,9 @@ async def disk(centre: Centre) -> Finding:
     free = shutil.disk_usage(centre.config.data).free
     if free < centre.config.limits.free_disk_bytes_min:
         return Finding(
-            Level.DEGRADED, "Only %(megabytes)s MB are free on the disk.", {"megabytes": free // 1_000_000}
+            Level.DEGRADED,
+            lazy("Only %(megabytes)s MB are free on the disk."),
+            {"megabytes": free // 1_000_000},
         )
     return GOOD
 
@@ -51,8 +54,8 @@ async def backup(centre: Centre) -> Finding:
     if centre.clock.now() - (last or begun) <= age_max:
         return GOOD
     if last is None:
-        return Finding(Level.DEGRADED, "There is no backup yet.")
-    return Finding(Level.DEGRADED, "The last backup is too old.")
+        return Finding(Level.DEGRADED, lazy("There is no backup yet."))
+    return Finding(Level.DEGRADED, lazy("The last backup is too old."))
 
 
 def _last_backup() -> tuple[datetime | None, datetime | None]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
+
+from central.web.i18n import LazyText, gettext, lazy
 
 log = logging.getLogger(__name__)
 PERIOD_S: Final = 5.0
@@ -36,12 +38,16 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found. ``message`` is an English msgid with ``values``; empty when all is well."""
+    """What one check found; ``text``, with ``values`` in its places, is ``None`` when all is well."""
 
     level: Level = Level.RUNNING
-    message: str = ""
-    values: Mapping[str, Any] | None = None
+    text: LazyText | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
     since: datetime | None = None
+
+    def __str__(self) -> str:
+        """The finding in the reader's language, empty when all is well."""
+        return gettext(self.text.message, **self.values) if self.text is not None else ""
 
 
 GOOD: Final = Finding()
@@ -90,10 +96,10 @@ class Health:
         for name, check in self._checks.items():
             found = await _outcome(name, check)
             last = self.findings.get(name)
-            if last is not None and (last.level, last.message) == (found.level, found.message):
-                found = Finding(found.level, found.message, found.values, last.since)
+            if last is not None and (last.level, last.text) == (found.level, found.text):
+                found = replace(found, since=last.since)
             else:
-                found = Finding(found.level, found.message, found.values, self._now())
+                found = replace(found, since=self._now())
             self.findings[name] = found
         if self.level is not before:
             log.log(
@@ -115,7 +121,7 @@ async def _outcome(name: str, check: Check) -> Finding:
         async with asyncio.timeout(CHECK_WITHIN_S):
             return await check()
     except TimeoutError:
-        return Finding(Level.STOPPED, "It does not answer.")
+        return Finding(Level.STOPPED, lazy("It does not answer."))
     except Exception:
         log.exception("health check %s failed", name)
-        return Finding(Level.STOPPED, "The check itself failed; see the log.")
+        return Finding(Level.STOPPED, lazy("The check itself failed; see the log."))

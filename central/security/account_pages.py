@@ -190,7 +190,7 @@ def _operator(request: web.Request) -> Principal:
     """A program with a token has no account of this kind."""
     principal = principal_of(request)
     if principal.kind != "operator":
-        raise ForbiddenError("")
+        raise ForbiddenError()
     return principal
 
 

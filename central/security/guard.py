@@ -168,7 +168,7 @@ async def check_permission(
         raise SignInRequiredError(_("Please sign in."))
     if not principal.may_use(route.permission):
         await record_refusal(request, centre, route, principal)
-        raise ForbiddenError("")
+        raise ForbiddenError()
     if route.step_up and principal.kind == "operator" and not is_password_fresh(route, principal, centre):
         if request.method not in origin.SAFE_METHODS:
             password = (await read_form(request, centre)).get(STEP_UP_FIELD)
@@ -187,7 +187,7 @@ def is_password_fresh(route: Route, principal: Principal, centre: Centre) -> boo
 
 async def record_refusal(request: web.Request, centre: Centre, route: Route, principal: Principal) -> None:
     """A row of the audit trail for an attempt without the permission."""
-    _refused(request, ForbiddenError(""))
+    _refused(request, ForbiddenError())
     await centre.db.write(
         centre.audit.record,
         principal.actor,

@@ -23,7 +23,7 @@ from central.security.principal import actor_of, principal_of
 from central.system.first_steps import steps_done
 from central.web.fields import TextField, ZoneField
 from central.web.forms import BoundForm, Form
-from central.web.i18n import LazyText, _, lazy
+from central.web.i18n import LazyText, lazy
 from central.web.nav import NavItem
 from central.web.openapi import describes, send_json
 from central.web.render import SHELL, render, settle
@@ -81,7 +81,7 @@ async def api_health(request: web.Request) -> web.Response:
     """GET /api/health: every finding."""
     health = centre_of(request).health
     findings = {
-        name: FindingBody(found.level.word, text_of(found), found.since)
+        name: FindingBody(found.level.word, str(found), found.since)
         for name, found in health.findings.items()
     }
     return send_json(HealthBody(health.level.word, findings))
@@ -109,18 +109,13 @@ async def _system_page(
     context = {
         "state": centre.health.level.word,
         "findings": [
-            (CHECK_TITLES.get(name, name), f.level.word, text_of(f), f.since)
+            (CHECK_TITLES.get(name, name), f.level.word, str(f), f.since)
             for name, f in centre.health.findings.items()
         ],
         "backups": found["backups"],
         "form": form or SETTINGS.blank(**found["values"]),
     }
     return await render(request, "system/show.html", context, status=status)
-
-
-def text_of(finding: Any) -> str:
-    """What a check found, in the reader's language."""
-    return _(finding.message, **(finding.values or {})) if finding.message else ""
 
 
 async def save_settings(request: web.Request) -> web.Response:

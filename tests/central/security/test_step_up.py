@@ -1,0 +1,81 @@
+"""The password again before something that opens a door, moves money or gives data away (T10, 66)."""
+
+from __future__ import annotations
+
+import pytest
+
+from central.security.model import Operator, Role
+from tests.support.centre import PASSWORD, RunningCentre
+
+FORM = {"title": "Night desk", "cells": ["access.view"]}
+
+
+def roles() -> int:
+    return Role.select().where(~Role.built_in).count()
+
+
+@pytest.mark.requirement("T10")
+@pytest.mark.requirement(66)
+async def test_a_form_is_carried_out_once_the_password_is_given(running_centre: RunningCentre) -> None:
+    """Planted break: return True from ``is_password_fresh``."""
+    browser = await running_centre.as_role("administrator")
+    running_centre.clock.advance(s=running_centre.centre.config.security.step_up_s)
+    asked = await browser.post("/roles/new", FORM)
+    assert asked.status == 403
+    assert 'name="_password"' in asked.text
+    assert 'name="title" value="Night desk"' in asked.text, "nothing that was typed is lost"
+    assert await running_centre.read(roles) == 0
+    wrong = await browser.post("/roles/new", FORM | {"_password": "wrong"})
+    assert wrong.status == 403
+    assert "The password is wrong." in wrong.text
+    assert await running_centre.read(roles) == 0
+    assert (await browser.post("/roles/new", FORM | {"_password": PASSWORD})).status == 303
+    assert await running_centre.read(roles) == 1
+    running_centre.clock.advance(s=60)
+    assert (await browser.post("/roles/new", FORM | {"title": "Second"})).status == 303, "for a while"
+
+
+async def test_a_page_is_reached_by_way_of_the_password(running_centre: RunningCentre) -> None:
+    browser = await running_centre.as_role("administrator")
+    running_centre.clock.advance(s=running_centre.centre.config.security.step_up_s)
+    asked = await browser.get("/roles/new")
+    assert asked.location == "/step-up?next=%2Froles%2Fnew"
+    assert (await browser.post("/step-up", {"next": "/roles/new", "_password": "no"})).status == 422
+    given = await browser.post("/step-up", {"next": "/roles/new", "_password": PASSWORD})
+    assert given.location == "/roles/new"
+    assert (await browser.get("/roles/new")).status == 200
+    away = await browser.post("/step-up", {"next": "https://evil.example/", "_password": PASSWORD})
+    assert away.location == "/"
+
+
+async def test_what_htmx_sent_goes_to_the_password_page(running_centre: RunningCentre) -> None:
+    browser = await running_centre.as_role("administrator")
+    running_centre.clock.advance(s=running_centre.centre.config.security.step_up_s)
+    headers = {"HX-Request": "true", "HX-Current-URL": f"{running_centre.url}/roles?x=1"}
+    answer = await browser.post("/roles/new", FORM, headers=headers)
+    assert answer.headers["HX-Redirect"] == "/step-up?next=%2Froles%3Fx%3D1"
+
+
+async def test_guessing_here_counts_like_guessing_at_the_sign_in(running_centre: RunningCentre) -> None:
+    browser = await running_centre.as_role("administrator")
+    running_centre.clock.advance(s=running_centre.centre.config.security.step_up_s)
+    statuses = [(await browser.post("/roles/new", FORM | {"_password": "no"})).status for _ in range(8)]
+    assert statuses == [403] * 6 + [429] * 2
+    assert (await browser.post("/roles/new", FORM | {"_password": PASSWORD})).status == 429
+    assert await running_centre.read(roles) == 0
+
+
+async def test_remote_opening_asks_once_a_shift(running_centre: RunningCentre) -> None:
+    """A guard who opens for visitors all day types the password once at this station."""
+    from central.parts import collect
+
+    opening = [r for r in collect().routes if r.path.endswith("/open") and r.method == "POST"]
+    assert opening, "there is a remote opening"
+    for route in opening:
+        assert route.step_up, route.name
+        assert route.step_up_lasts == "shift", route.name
+    guard = await running_centre.as_role("guard")
+    running_centre.clock.advance(s=running_centre.centre.config.security.step_up_s)
+    path = opening[0].path.partition("{")[0] + "1/open"
+    assert 'name="_password"' not in (await guard.post(path)).text
+    assert await running_centre.read(lambda: Operator.select().count()) == 2
