@@ -26,6 +26,7 @@ WITHIN_S: Final = 20.0
 JOINED_WITHIN_S: Final = 60.0
 EVENTS: Final = "/access/events"
 EVENT_WITHIN_S: Final = 1.0
+APART_S: Final = TAP_MS / 1_000 + 1.0
 AGAIN_AFTER_S: Final = TAP_MS / 1_000 + AGAIN_AFTER_MS / 1_000 + 1.0
 LOCK: Final = "lock.1"
 RESIDENT, NEIGHBOUR, STRANGER = "04A1B2C3D4E5F6", "04A1B2C3D4E5F7", "A1B2C3D4"
@@ -56,13 +57,16 @@ class SiteTester:
         await self.demo.nodes[node].line.do({"do": what, **more})
 
     async def tap(self, node: str, uid: str, reader: int = 1) -> None:
-        """Hold a card to a reader for a moment. The same card again at once is still one showing, so it waits first."""
+        """Hold a card to a reader for a moment. Waits first: two at once are refused, the same at once is one showing."""
         assert self.demo.site is not None
-        place = node, reader, uid
-        await asyncio.sleep(max(0.0, self._tapped_at.get(place, 0.0) + AGAIN_AFTER_S - time.monotonic()))
+        place, before = (node, reader, uid), (node, reader, "")
+        free_at = max(
+            self._tapped_at.get(place, 0.0) + AGAIN_AFTER_S, self._tapped_at.get(before, 0.0) + APART_S
+        )
+        await asyncio.sleep(max(0.0, free_at - time.monotonic()))
         kinds = {card.uid: card.kind for card in self.demo.site.cards}
         await self.do(node, "tap", reader=reader, card={"kind": kinds.get(uid, "classic1k"), "uid": uid})
-        self._tapped_at[place] = time.monotonic()
+        self._tapped_at[place] = self._tapped_at[before] = time.monotonic()
 
     def last(self, node: str, line: str = LOCK) -> tuple[bool, int]:
         """Whether an output is on, and when it last changed (ms of the machine's clock)."""
