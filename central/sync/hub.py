@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from central.announce import RECONNECTED
 from central.clock import Clock
 from central.db import Database, announce
 from central.errors import CentralError
@@ -36,8 +37,8 @@ from protocol.centre_peer import (
 from protocol.centre_sessions import Sessions
 from protocol.downlink import Delivered, HotlistReported, NotApplied, Rejected
 from protocol.envelope import is_session_frame, peek
-from protocol.errors import ProtocolError, StateError
-from protocol.limits import NONCE_LENGTH
+from protocol.errors import ProtocolError, StateError, UnknownMessageError
+from protocol.limits import COMMANDS_WAITING_MAX, NONCE_LENGTH
 from protocol.messages import Command, MessageKind, RefusalCode
 from protocol.records import Revisions
 from protocol.uplink import Forked, Quarantined, Store
@@ -70,6 +71,10 @@ class Link:
     condition: tuple[object, ...] = ()
     """What was last said of clock, storage, readers and facts: a change is written at once."""
     online: bool = False
+    commands: list[tuple[Command, int]] = field(default_factory=list)
+    """Asked for, not yet given to the engine, which a database thread may be working in: (command, expires_at_ms)."""
+    published: bool = False
+    """Something was published that the engine has not been told of."""
 
 
 class Hub:
@@ -97,25 +102,33 @@ class Hub:
         self._audit_head = audit_head
         self.storage = PublishedStorage(signing_key, clock.now_ms)
         self.sessions = Sessions()
+        """Sessions of devices in use: what pages and commands mean by a device's session."""
+        self.quarantined = Sessions()
+        """Sessions of closed or forked node_epochs: they bear the same name, and must not push out its successor's."""
+        self._closings_count = 0
         self._links: dict[bytes, Link] = {}
         self.counts: Counter[str] = Counter()
         """Refused frames by the name of the error, since the start."""
         self.on_command: list[Callable[[int, bool], None]] = []
         """Called with (command_id, was it sent) in the event loop."""
         self._watch: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Take over from a former run: nobody has been heard yet."""
-        self.storage.refresh(await self._db.read(read_heads))
-        await self._db.write(status.all_gone, self._clock.now())
         self._db.subscribe(publish.PUBLISHED, self._published)
+        self._db.subscribe(tickets.CLOSED, self._closed)
+        self._db.subscribe(RECONNECTED, self._reconnected)
+        await self._look_again()
+        await self._db.write(status.all_gone, self._clock.now())
         self._watch = asyncio.create_task(self._watch_silence(), name="hub-watch")
 
     async def stop(self) -> None:
         """End the watch; connections are closed by their handlers."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        for task in (self._watch, *self._tasks):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     # -- frames -------------------------------------------------------------------------------------------------
 
@@ -124,7 +137,8 @@ class Hub:
     ) -> tuple[list[bytes], Link | None]:
         """Carry out the frames of one packet; returns the answer and the session that they belong to.
 
-        Never raises for what a frame holds: it is refused, counted, and the others go on.
+        Never raises for what a frame holds: it is refused, counted, and the others go on. What waits for a device is
+        given only to who has just proved to be that device: not for a frame that names it, nor for a repeated one.
         """
         answers: list[bytes] = []
         link: Link | None = None
@@ -135,15 +149,14 @@ class Hub:
                     answers.append(await self._join(frame))
                 elif kind == MessageKind.HELLO:
                     link = await self._open(frame)
+                    link.wake = wake or link.wake
                 else:
-                    peer = self.sessions.find(frame)
-                    if peer is None:
+                    found = self._find(frame)
+                    if found is None or (proved := await self._receive(found, frame)) is None:
                         answers.append(write_refused(frame, RefusalCode.SESSION_UNKNOWN, self._key))
-                        continue
-                    link = self._links[peer.session]
-                    await self._receive(link, frame)
-                if link is not None and wake is not None:
-                    link.wake = wake
+                    elif proved:
+                        link = found
+                        link.wake = wake or link.wake
             except ProtocolError as error:
                 self._count(error)
                 answers.append(write_refused(frame, _code_of(error), self._key))
@@ -157,14 +170,30 @@ class Hub:
     async def frames_to_send(self, link: Link) -> list[bytes]:
         """What waits for this device."""
         async with link.lock:
+            self._hand_over(link)
             frames = await self._db.read(link.peer.frames_to_send, self._now_ms(), self._clock.now_ms())
             effects = link.peer.command_effects()
         await self._carry_out(link, effects)
         return frames
 
+    def _hand_over(self, link: Link) -> None:
+        """Give the engine what came up while it may have been at work in another thread. The lock is held."""
+        if link.published:
+            link.published = False
+            link.peer.changed()
+        commands, link.commands = link.commands, []
+        for command, expires_at_ms in commands:
+            try:
+                link.peer.command(command, expires_at_ms)
+            except StateError:
+                self._told(command.command_id, False)
+
     def next_timer_s(self, link: Link) -> float | None:
         """Seconds until ``frames_to_send`` must be asked although nothing happened; None: never."""
-        at_ms = link.peer.next_timer()
+        due_ms = [at_ms for _, at_ms in link.commands]
+        if (timer_ms := link.peer.next_timer()) is not None:
+            due_ms.append(timer_ms)
+        at_ms = min(due_ms, default=None)
         return None if at_ms is None else max(0.0, (at_ms - self._now_ms()) / 1_000)
 
     def disconnected(self, link: Link) -> None:
@@ -176,8 +205,6 @@ class Hub:
         centre_key = enrolment.raw_public(self._key)
         outcome = await self._db.write(tickets.join, request, self._clock.now(), centre_key, self._box_key)
         if isinstance(outcome, tickets.Joined):
-            if outcome.is_new:
-                self._forget(request.node)
             return enrolment.write_enrolled(outcome.answer, outcome.verifier, self._key)
         self.counts[f"enrol {outcome.code.name}"] += 1
         if outcome.code is RefusalCode.TICKET_USED and outcome.device_id is not None:
@@ -188,7 +215,10 @@ class Hub:
 
     async def _open(self, frame: bytes) -> Link:
         header = peek(frame)
-        found = await self._db.read(tickets.find, header.sender, header.epoch)
+        closings = -1
+        while closings != self._closings_count:  # closed while we asked: ask again
+            closings = self._closings_count
+            found = await self._db.read(tickets.find, header.sender, header.epoch)
         if found is None:
             raise StateError("no such device")
         read_hello(frame, Ed25519PublicKey.from_public_bytes(bytes(found.public_key)))
@@ -213,16 +243,38 @@ class Hub:
             utc_ms=self._clock.now_ms(),
             audit=self._audit_head(),
         )
-        self.sessions.add(peer)
+        self._table(peer).add(peer)
         link = Link(peer, found.device_id, found.id)
         self._links[peer.session] = link
         self._sweep()
         return link
 
-    async def _receive(self, link: Link, frame: bytes) -> None:
+    def _table(self, peer: CentrePeer) -> Sessions:
+        return self.quarantined if peer.record.quarantine else self.sessions
+
+    def _find(self, frame: bytes) -> Link | None:
+        """The session of a frame; a signed one names the node_epoch that it is of."""
+        for table in (self.sessions, self.quarantined):
+            peer = table.find(frame)
+            if peer is not None and (is_session_frame(frame) or peek(frame).epoch == peer.record.node_epoch):
+                return self._links.get(peer.session)
+        return None
+
+    async def _receive(self, link: Link, frame: bytes) -> bool | None:
+        """Carry out a frame; False when it does not prove its sender, None when the session has just ended."""
         async with link.lock:
             effects = await self._db.read(link.peer.receive, frame, self._now_ms(), self._clock.now_ms())
+            if not self.is_open(link):
+                return None
             await self._carry_out(link, effects)
+        refused = [
+            effect
+            for effect in effects
+            if isinstance(effect, Rejected) and not isinstance(effect.error, UnknownMessageError)
+        ]
+        if is_session_frame(frame):  # sealed and counted: it cannot be repeated
+            return len(refused) == 0 or len(refused) < len(effects)
+        return len(effects) > len(refused)  # only signed: facts that are here already may be a repetition
 
     # -- effects ------------------------------------------------------------------------------------------------
 
@@ -238,7 +290,7 @@ class Hub:
                     end = await self._quarantine(link, effect.entries, "closed")
                     link.peer.uplink.stored(*end)
                 case Alive():
-                    self.sessions.heard(link.peer)
+                    self._table(link.peer).heard(link.peer)
                     self._sweep()
                     link.heard_s, link.online = self._monotonic(), True
                     if not link.peer.record.quarantine:
@@ -260,27 +312,38 @@ class Hub:
                 case HotlistReported():
                     await self._db.write(publish.keep_reported, link.device_id, effect.changes)
                 case CommandSent() | CommandExpired():
-                    for callback in self.on_command:
-                        callback(effect.command_id, isinstance(effect, CommandSent))
+                    self._told(effect.command_id, isinstance(effect, CommandSent))
                 case Rejected():
                     self._count(effect.error)
+
+    def _told(self, command_id: int, was_sent: bool) -> None:
+        for callback in self.on_command:
+            callback(command_id, was_sent)
 
     async def _store(self, link: Link, effect: Store) -> None:
         try:
             end = await self._db.write_grouped(
                 ingest.store, link.enrolment_id, effect.entries, self._clock.now_ms()
             )
-        except CentralError:
+        except ingest.NotNextError:
+            _not_stored(link)
             link.peer.uplink.store_failed(*await self._db.read(ingest.position, link.enrolment_id))
+            raise
+        except Exception:  # whatever it was: without this the engine would think the facts are here
+            _not_stored(link)
             raise
         link.peer.uplink.stored(*end)
 
     async def _quarantine(self, link: Link, entries: Any, why: str) -> tuple[int, bytes]:
         record = link.peer.record
         self.counts[f"quarantined {why}"] += len(entries)
-        return await self._db.write_grouped(
-            ingest.quarantine, link.device_id, record.node_epoch, entries, why, self._clock.now_ms()
-        )
+        try:
+            return await self._db.write_grouped(
+                ingest.quarantine, link.device_id, record.node_epoch, entries, why, self._clock.now_ms()
+            )
+        except Exception:
+            _not_stored(link)
+            raise
 
     async def _heard(self, link: Link, effect: Heard) -> None:
         now_s = self._monotonic()
@@ -327,25 +390,37 @@ class Hub:
 
     def revoke(self, node: str) -> None:
         """The node's sessions end now; its later facts go to quarantine (its row says so)."""
-        self._forget(node)
+        self._end([link for link in self._links.values() if link.peer.record.node == node])
 
-    def _forget(self, node: str) -> None:
-        for peer in list(self.sessions):
-            if peer.record.node == node:
-                wake = self._links[peer.session].wake
-                self.sessions.remove(peer)
-                if wake is not None:
-                    wake()
-        self._sweep()
+    def _closed(self, payload: Mapping[str, Any]) -> None:
+        """Enrolments were closed, by whatever process: their sessions end, and open again in quarantine."""
+        self._closings_count += 1
+        closed = set(payload["enrolments"])
+        self._end(
+            [
+                link
+                for link in self._links.values()
+                if link.enrolment_id in closed and not link.peer.record.quarantine
+            ]
+        )
+
+    def _end(self, links: Iterable[Link]) -> None:
+        for link in list(links):
+            self._table(link.peer).remove(link.peer)
+            self._links.pop(link.peer.session, None)
+            if link.wake is not None:
+                link.wake()
 
     def is_open(self, link: Link) -> bool:
         """False once the session was replaced or revoked: its connection is to be closed."""
         return link.peer.session in self._links
 
     def _sweep(self) -> None:
-        kept = {peer.session for peer in self.sessions}
+        kept = {peer.session for table in (self.sessions, self.quarantined) for peer in table}
         for session in set(self._links) - kept:
-            del self._links[session]
+            link = self._links.pop(session)
+            if link.wake is not None:
+                link.wake()  # so that its connection is closed
 
     # -- what the centre wants ----------------------------------------------------------------------------------
 
@@ -359,15 +434,39 @@ class Hub:
                 max(heads.balances, payload.get("balances", 0)),
             )
         )
+        self._nudge_all()
+
+    def _nudge_all(self) -> None:
         for link in self._links.values():
-            link.peer.changed()
+            link.published = True
             if link.wake is not None:
                 link.wake()
+
+    async def _look_again(self) -> None:
+        """Where the centre stands, from the database: announcements may have been missed."""
+        found = await self._db.read(read_heads)
+        known = self.storage.heads("")
+        newest = {name: max(getattr(found, name), getattr(known, name)) for name in found.__struct_fields__}
+        self.storage.refresh(found if found.config_epoch != known.config_epoch else Revisions(**newest))
+        self._nudge_all()
+
+    def _reconnected(self, payload: Mapping[str, Any]) -> None:
+        self._closings_count += 1
+        task = asyncio.get_running_loop().create_task(self._after_reconnection(), name="hub-reconnected")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _after_reconnection(self) -> None:
+        await self._look_again()
+        links = list(self._links.values())
+        closed = await self._db.read(tickets.closed_of, [link.enrolment_id for link in links])
+        self._closed({"enrolments": closed})
 
     def is_online(self, node: str) -> bool:
         """A session of this device is alive in this process."""
         peer = self.sessions.of_node(node)
-        return peer is not None and self._links[peer.session].online
+        link = None if peer is None else self._links.get(peer.session)
+        return link is not None and link.online
 
     def command(self, node: str, command: Command, wait_s: float = 10.0) -> None:
         """Send a command with the device's next fresh nonce, or not at all.
@@ -375,10 +474,12 @@ class Hub:
         :raises StateError: the device has no live session here, or too many commands wait.
         """
         peer = self.sessions.of_node(node)
-        if peer is None:
+        link = None if peer is None else self._links.get(peer.session)
+        if link is None:
             raise StateError("the device is not connected")
-        link = self._links[peer.session]
-        peer.command(command, self._now_ms() + int(wait_s * 1_000))
+        if len(link.commands) >= COMMANDS_WAITING_MAX:
+            raise StateError("no more commands are taken for this node")
+        link.commands.append((command, self._now_ms() + int(wait_s * 1_000)))
         if link.wake is not None:
             link.wake()
 
@@ -401,6 +502,11 @@ class _Hashes:
 
     def hash_at(self, seq: int) -> bytes | None:
         return ingest.hash_at(self._enrolment_id, seq)
+
+
+def _not_stored(link: Link) -> None:
+    """What the engine was given is not here: the node sends it again from the last committed fact on."""
+    link.peer.uplink.store_failed(link.peer.uplink.received_through, link.peer.uplink.head)
 
 
 def _condition(effect: Heard) -> tuple[object, ...] | None:

@@ -28,12 +28,19 @@ class NotNextError(ConflictError):
     """Another session stored these facts first: the engine is told where the device stands."""
 
 
+class ClosedError(ConflictError):
+    """The enrolment was closed, or a fork was seen, while the session was open: it must begin anew, in quarantine."""
+
+
 def store(enrolment_id: int, entries: Sequence[Entry], received_ms: int) -> tuple[int, bytes]:
     """Commit consecutive facts and project them; returns (received_through, head).
 
     :raises NotNextError: they do not follow the last committed fact of this enrolment.
+    :raises ClosedError: it takes no facts any more.
     """
     enrolment = Enrolment.get_by_id(enrolment_id)
+    if enrolment.closed_at is not None or enrolment.forked:
+        raise ClosedError("this enrolment was closed or forked meanwhile")
     if entries[0].fact.seq != enrolment.received_through + 1:
         raise NotNextError("these facts do not follow the last one received")
     corrected = _correct(enrolment_id, [entry.fact for entry in entries])

@@ -5,10 +5,12 @@ Everything here runs inside ``db.write`` or ``db.read``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from central.db import announce
 from central.nodes.model import Device
 from central.sync.model import DeviceStatus, Enrolment, Ticket
 from central.sync.storage import read_heads
@@ -17,6 +19,8 @@ from protocol.errors import SignatureError
 from protocol.facts import CHAIN_START
 from protocol.messages import Enrol, Enrolled, RefusalCode
 
+CLOSED: Final = "sync.closed"
+"""Announced with ``{"enrolments": [ids]}`` when enrolments were closed: every process ends their sessions."""
 TICKET_DAYS: Final = 14
 PERIOD_S: Final = 30
 """Agreed time between two polls of a device (T9: reload interval)."""
@@ -121,11 +125,20 @@ def _open_epoch(device_id: int, request: Enrol, now: datetime) -> int:
 
 def close_epochs(device_id: int, now: datetime) -> int:
     """Close every open enrolment of a device: revocation, or replacement by a new one. Returns how many."""
-    return (
-        Enrolment.update(closed_at=now)
-        .where((Enrolment.device == device_id) & Enrolment.closed_at.is_null())
-        .execute()
+    is_open = (Enrolment.device == device_id) & Enrolment.closed_at.is_null()
+    closing = [number for (number,) in Enrolment.select(Enrolment.id).where(is_open).tuples()]
+    if closing:
+        Enrolment.update(closed_at=now).where(Enrolment.id.in_(closing)).execute()
+        announce(CLOSED, {"enrolments": closing})
+    return len(closing)
+
+
+def closed_of(enrolment_ids: Iterable[int]) -> list[int]:
+    """Those of the enrolments that are closed."""
+    query = Enrolment.select(Enrolment.id).where(
+        Enrolment.id.in_(list(enrolment_ids)) & Enrolment.closed_at.is_null(False)
     )
+    return [number for (number,) in query.tuples()]
 
 
 def find(name: str, node_epoch: int) -> Enrolment | None:

@@ -11,7 +11,7 @@ from tests.support.estate import Estate
 
 
 @pytest.fixture
-def estate(tmp_path: Path) -> Iterator[Estate]:
-    made = Estate(tmp_path)
+def estate(tmp_path: Path, database_url: str) -> Iterator[Estate]:
+    made = Estate(tmp_path, database_url)
     yield made
     made.close()

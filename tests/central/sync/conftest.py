@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from central.announce import Listener
 from central.clock import FakeClock
 from central.sync import model, publish, tickets
 from central.sync.hub import Hub
+from central.sync.storage import read_heads
 from protocol import enrolment
 from protocol.messages import Enrol
 from protocol.node_peer import Identity, NodePeer
@@ -23,8 +26,8 @@ CENTRE_KEY = private_key(1)
 class Site:
     """An estate, its hub, and as many devices as a test wants."""
 
-    def __init__(self, directory: Path) -> None:
-        self.estate = Estate(directory)
+    def __init__(self, directory: Path, url: str) -> None:
+        self.estate = Estate(directory, url)
         self.estate.write(self._more)
         self.db, self.clock = self.estate.db, FakeClock()
         self.hub = Hub(
@@ -35,6 +38,12 @@ class Site:
         for table in (model.QuarantinedFact, model.Ticket):
             table.create_table(safe=True)
         publish.everything_changed(self.estate.site)
+
+    async def announced(self) -> None:
+        """Until the hub has been told of all that was published (PostgreSQL brings it back by itself)."""
+        async with asyncio.timeout(10):
+            while self.hub.storage.heads("") != await self.db.read(read_heads):
+                pass  # each look lets the loop run
 
     def ticket(self, device_id: int, number: int = 1) -> tuple[str, bytes]:
         secret = bytes([number]) * 32
@@ -79,6 +88,7 @@ class Node:
     async def talk(self, seconds: float = 60.0) -> None:
         """Exchange packets until nothing is left to say, over so much of moved time."""
         assert self.peer is not None
+        await self.site.announced()
         self.peer.connected(self.now_ms, live=False)
         end = self.site.clock.monotonic() + seconds
         while self.site.clock.monotonic() < end:
@@ -105,10 +115,17 @@ class Node:
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(tmp_path)
+async def site(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
+    made = Site(tmp_path, database_url)
     made.db._writer.start()  # ``open`` without the migrations: the estate has made its tables
+    if made.db.kind == "postgresql":
+        made.db._listener = Listener(database_url, made.db._deliver)
+        made.db._listener.start()
+        async with asyncio.timeout(10):
+            await made.db._listener.ready.wait()
     await made.hub.start()
     yield made
     await made.hub.stop()
+    if made.db._listener is not None:
+        await made.db._listener.stop()
     made.estate.close()
