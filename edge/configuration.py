@@ -60,6 +60,8 @@ class Configuration:
         self.stored: Callable[[Revisions, int], None] = lambda _revisions, _issued_at_ms: None
         """Told (revisions, time of issue) when a configuration is durable."""
         self._turn = asyncio.Lock()
+        self.loaded = asyncio.Event()
+        """Set once ``load`` is through: what is stored is known for good, and may be compared with the centre's."""
         self.view = View()
         self.problem = ""
         """What is wrong with the stored configuration, for the status; empty when nothing is."""
@@ -105,15 +107,14 @@ class Configuration:
         """Check every row and pack the cards in memory."""
         async with self._turn:
             try:
-                view = await self._run(self._store.load)
+                self._swap(await self._run(self._store.load))
             except CorruptedError as error:
                 self._put_aside(error)
-                view = self.view
+                self._swap(self.view)
             except CacheError as error:
                 self.problem = str(error)
                 _log.error("the configuration cannot be loaded: %s", error)
-                return
-            self._swap(view)
+            self.loaded.set()
 
     async def hotlist(self) -> list[Change]:
         """The stored restrictions, for a restored centre; empty when they cannot be read."""

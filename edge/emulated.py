@@ -8,7 +8,7 @@ What the control line (``control``) can do; ``reader`` and ``unit`` count from 1
 =============  ======================================  ================================================================
 ``place``      ``reader``, ``card``                    puts a card into the field, where it stays
 ``remove``     ``reader``, ``uid`` (optional)          takes that card away, or all
-``tap``        ``reader``, ``card``, ``ms`` (400)      places a card and takes it away again after so long
+``tap``        ``reader``, ``card``, ``ms`` (400)      places a card; takes it away after so long, once it was read
 ``fault``      ``reader``, ``fault``                   breaks the reader: ``{"kind": "lost"}`` ... (``emulator.faults``)
 ``mend``       ``reader``                              ends every fault of the reader
 ``input``      ``line`` ("rex.1"), ``active``          sets an input
@@ -32,6 +32,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from edge.clock import EmulatedTime, MachineTime
@@ -47,6 +48,8 @@ POWER_OFF_CODE: Final = 137
 TAP_MS: Final = 400
 PRESS_MS: Final = 300
 WALK_MS: Final = 1_500
+PATIENCE_S: Final = 3.0
+LOOK_S: Final = 0.02
 
 
 class Emulation:
@@ -61,6 +64,7 @@ class Emulation:
         self._config = config
         self._loop: asyncio.AbstractEventLoop
         self._tasks: set[asyncio.Task[None]] = set()
+        self._tap_count = 0
         self._readers = emulated_readers(config.readers, config.data_dir)
         commands = {
             "place": self._place,
@@ -178,21 +182,31 @@ class Emulation:
         return answer
 
     async def _tap(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        unit = int(request.get("reader", 1))
-        hold_s = _duration_s(request, TAP_MS)
-        answer = await self._do(
-            unit, {"do": "place", "card": request["card"], "hold_ms": round(hold_s * 1_000)}
-        )
-        await self._tell_cards(unit)
-        self._later(hold_s + 0.05, self._tell_cards(unit))
+        unit, hold_s = int(request.get("reader", 1)), _duration_s(request, TAP_MS)
+        before = self._read_count(unit)
+        self._tap_count += 1
+        name = f"tap {self._tap_count}"  # the UID of some cards is another one each time they get current
+        answer = await self._place({**request, "card": {**request["card"], "name": name}})
+        self._spawn(self._take_away(unit, name, hold_s, before))
         return answer
 
-    def _later(self, after_s: float, work: Coroutine[Any, Any, None]) -> None:
-        async def wait() -> None:
-            await asyncio.sleep(after_s)
-            await work
+    async def _take_away(self, unit: int, name: str, hold_s: float, before: int) -> None:
+        """As a holder does: when it has beeped, but not before ``hold_s``, and not much longer than he has patience."""
+        await asyncio.sleep(hold_s)
+        for _ in range(round(PATIENCE_S / LOOK_S)):
+            if self._read_count(unit) > before:
+                break
+            await asyncio.sleep(LOOK_S)
+        with suppress(ControlError):  # somebody else may have taken it
+            await self._do(unit, {"do": "remove", "name": name})
+        await self._tell_cards(unit)
 
-        task = self._loop.create_task(wait())
+    def _read_count(self, unit: int) -> int:
+        emulated = self._readers.get(unit)
+        return 0 if emulated is None else emulated.reader.health().card_count
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

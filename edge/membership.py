@@ -101,6 +101,7 @@ class Membership:
         is_settled = await self._settle(member)
         await self._load_mirror()
         node = self._node
+        await node.configuration.loaded.wait()
         self._report.boot = node.mirror.boot
         downlink = NodeDownlink(
             member.scope, node.configuration.revisions, node.configuration.digests, jitter=random.random()

@@ -1,7 +1,7 @@
 """The node: one loop to which everything comes, one step of the role at a time, everything else beside it.
 
 Start, in this order, because the first card must not wait for a network: storage thread, ``Started``, board, readers,
-READY. Only then the cards are packed in memory, and the link and the scheduler are imported at all.
+READY. Only then the cards are packed in memory, beside the loop, and the link and the scheduler are imported at all.
 
 A fault of the program, wherever it shows, ends the node: the board goes to its rest state and systemd starts it anew.
 """
@@ -118,7 +118,7 @@ class Node:
         self.spawn(self._begin_services())
 
     async def _begin_services(self) -> None:
-        await self.configuration.load()
+        self.spawn(self.configuration.load())
         self.mirror.load()
         if self.parts.services is not None:
             for service in await self.parts.services(self):

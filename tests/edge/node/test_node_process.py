@@ -201,3 +201,15 @@ def test_systemd_is_told_when_it_is_ready_and_that_it_lives(node: NodeProcess, t
         assert [systemd.recv(100) for _ in range(2)] == [b"WATCHDOG=1"] * 2
         node.stop()
         assert systemd.recv(100) == b"STOPPING=1"
+
+
+def test_a_tap_ends_once_the_card_was_read_also_for_a_card_without_a_fixed_number(node: NodeProcess) -> None:
+    node.seed([*one_door(), *cards(5)])
+    node.start()
+    line = node.line()
+    line.watch()
+    line.do("tap", reader=1, card={"kind": "random"})
+    line.until(lambda event: event.get("event") == "cards" and len(event["uids"]) == 1)
+    line.until(lambda event: event.get("event") == "cards" and event["uids"] == [])
+    node.stop()
+    assert [fact.reason for fact in node.facts() if isinstance(fact, AccessFact)] == [Reason.RANDOM_UID]
