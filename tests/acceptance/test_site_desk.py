@@ -1,0 +1,145 @@
+"""The card centre and the head of a whole site through its real pages: signing in, issuing, rewriting, registers."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioning.demo.browser import Browser, Page
+from tests.support.site import Site
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+
+GUESSES = ("", "admin", "0001", "123456", "js168", "onecard")
+
+
+async def try_to_sign_in(browser: Browser, number: str, password: str) -> Page:
+    """Number and password into the sign-in form."""
+    page = await browser.get("/login")
+    form = page.form("/login")
+    return await browser.post("/login", {**form.fields, "number": number, "password": password})
+
+
+def is_signed_in(page: Page) -> bool:
+    """Only then there is a button to sign out."""
+    return any(form.action == "/logout" for form in page.forms)
+
+
+@pytest.mark.requirement(16)
+@pytest.mark.requirement(31)
+async def test_nobody_comes_in_but_by_number_and_password(site: Site) -> None:
+    """Seen when: without signing in every page of the menu leads to the sign-in page; no usual password opens it; the
+    operator's number with the right password does, and after signing out the session is dead.
+
+    Planted break that turns it red: ``check_permission`` returning for nobody; ``logout`` only clearing the cookie.
+    """
+    menu = [link for link in (await site.browser.get("/doors")).links if link.startswith("/") and link != "/"]
+    async with Browser(site.demo.centre_url, "en") as stranger:
+        for path in ("/doors", "/cards", "/people", "/devices", "/access/events", *menu):
+            if path.startswith(("/manual", "/static", "#")):
+                continue
+            assert (await stranger.get(path)).path.startswith("/login"), path
+        for guess in GUESSES:
+            assert not is_signed_in(await try_to_sign_in(stranger, "0001", guess)), guess
+    async with Browser(site.demo.centre_url, "en") as operator:
+        assert is_signed_in(await try_to_sign_in(operator, "0001", site.demo.password))
+        doors = await operator.get("/doors")
+        assert is_signed_in(doors)
+        await operator.send(doors, "/logout")
+        assert (await operator.get("/doors")).path.startswith("/login")
+
+
+@pytest.mark.requirement(34)
+@pytest.mark.requirement(37)
+@pytest.mark.requirement(43)
+async def test_a_card_is_issued_to_a_person_who_was_entered_before(site: Site) -> None:
+    """Seen when: without a person the issue is refused and no card is made; with one it is bound to that person, in
+    normal use, and opens a door.
+
+    Planted break that turns it red: ``issue`` taking the first person when none is chosen.
+    """
+    resident = await site.resident()
+    template = (await site.browser.get("/cards/issue?person=1")).form("/cards/issue").fields
+    orphan = {**template, "person": "", "uid": "04AD0000000001", "card_no": "99990001", "levels": "1"}
+    assert (await site.browser.post("/cards/issue", orphan)).status >= 400
+    assert not (await site.browser.get("/cards?q=99990001")).rows_of("cards")
+    card = await site.browser.get(resident.path)
+    assert card.facts["Status"] == "In normal use"
+    assert card.facts["Holder"] == f"住户{resident.person_no}"
+    await site.opens("east-gate", resident.uid)
+    await site.shuts("east-gate")
+
+
+@pytest.mark.requirement(35)
+@pytest.mark.requirement(36)
+async def test_the_desk_says_what_a_card_is(site: Site) -> None:
+    """Seen when: an unknown card on the issuer shows its UID as a new card that can be issued; an issued one shows its
+    number, its holder and that it is in normal use.
+
+    Planted break that turns it red: ``presented_at`` answering with the newest card of any reader.
+    """
+    resident = await site.resident()
+    reader = next(
+        value
+        for form in (await site.browser.get("/cards/desk")).forms
+        for value in form.options.get("reader", [])
+        if value
+    )
+    desk = f"/cards/desk/presented?reader={reader}"
+    await site.tap("card-desk", "04C0FFEE000001")
+    page = await site.until_page(desk, lambda page: "04C0FFEE000001" in page.words.replace(" ", ""))
+    assert "New card" in page.words
+    await site.tap("card-desk", resident.uid)
+    page = await site.until_page(desk, lambda page: resident.card_no in page.words)
+    assert f"住户{resident.person_no}" in page.words
+    assert "In normal use" in page.words
+
+
+@pytest.mark.requirement(44)
+async def test_a_rewritten_card_opens_what_it_says_now(site: Site) -> None:
+    """Seen when: a card whose rights were taken away by rewriting is refused at the door, and opens it after they were
+    given back, the card itself untouched.
+
+    Planted break that turns it red: ``acts.rewrite`` not publishing the card's row.
+    """
+    resident = await site.resident()
+    path = f"{resident.path}/rewrite"
+    for levels, opens in (({}, False), ({"levels": "1"}, True)):
+        page = await site.browser.get(path)
+        (form,) = [form for form in page.forms if "version" in form.fields]
+        fields = {name: value for name, value in form.fields.items() if name != "levels"}
+        answer = await site.browser.post(path, {**fields, **levels})
+        assert answer.status == 200
+        await site.until_joined()
+        if opens:
+            await site.opens("hall", resident.uid)
+            await site.shuts("hall")
+        else:
+            await site.is_refused("hall", resident.uid, f"{resident.query}&result=denied")
+
+
+@pytest.mark.requirement(51)
+async def test_the_register_holds_number_and_place_of_each_device(site: Site) -> None:
+    """Seen when: the list shows number and location of each; a device entered by form stands there not enrolled; a
+    number that is taken is refused.
+
+    Planted break that turns it red: ``service.create`` without its check of the number.
+    """
+    number = str(500 + site.next_number())
+    page = await site.browser.get("/devices/new")
+    form = page.form("/devices/new")
+    given = {
+        **form.fields,
+        "site": form.options["site"][-1],
+        "organisation": form.options["organisation"][-1],
+        "number": number,
+        "label": "西门",
+        "name": f"west-gate-{number}",
+        "location": "西区入口",
+        "purpose": "door",
+    }
+    await site.browser.send(page, "/devices/new", **given)
+    rows = [row.cells for row in (await site.browser.get("/devices")).rows_of("devices")]
+    assert ["1", "东门", "东区入口", "Online"] in [cells[:4] for cells in rows]
+    assert [number, "西门", "西区入口", "Not enrolled"] in [cells[:4] for cells in rows]
+    again = await site.browser.post("/devices/new", {**given, "name": f"other-{number}"})
+    assert again.status == 422
