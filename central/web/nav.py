@@ -85,6 +85,11 @@ class Nav:
             return False
         return permission is Open.SIGNED_IN or bool(operator.may(*permission))
 
+    def current(self, path: str) -> NavItem | None:
+        """The entry that a page belongs to: the one with the longest path that leads to it."""
+        found = [item for item in self.items if item.is_current(path)]
+        return max(found, key=lambda item: len(item.path), default=None)
+
     def sections(self, operator: Any) -> list[NavSection]:
         """The menu as this operator sees it; empty for a visitor."""
         if operator is None:

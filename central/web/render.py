@@ -136,6 +136,7 @@ def page_context(request: web.Request) -> dict[str, Any]:
         "language": i18n.current().language,
         "zone": i18n.current().zone.key,
         "nav": shell.nav.sections(operator),
+        "nav_current": shell.nav.current(request.path),
         "may_open": lambda path: shell.nav.may_open(path, operator),
         "organisation": shell.organisation(request),
         "service": shell.service(),
