@@ -56,7 +56,10 @@ KINDS: Final[dict[str, AlarmKind]] = {
     # Raised by the centre itself, not by a fact of the device.
     "device_offline": AlarmKind(lazy("Device offline"), Severity.WARNING, Place.DEVICE),
     "records_differ": AlarmKind(
-        lazy("Two different records under one number"), Severity.URGENT, Place.DEVICE
+        lazy("Two different records under one number"), Severity.URGENT, Place.DEVICE, lasts=False
+    ),
+    "ticket_reused": AlarmKind(
+        lazy("A used join ticket was tried by another device"), Severity.URGENT, Place.DEVICE, lasts=False
     ),
 }
 OF_FACT: Final[dict[Alarm, str]] = {alarm: alarm.name.lower() for alarm in Alarm}

@@ -168,7 +168,7 @@ def acknowledge(
 
 
 def raise_by_centre(device_id: int, kind: str, at: datetime, detail: str = "") -> bool:
-    """Raise an alarm of a device that no fact raises; False when one of this kind is open already."""
+    """Raise an alarm of a device that no fact raises; False when one of this kind lasts already."""
     assert kind in KINDS, kind
     same = (
         (AlarmState.device == device_id)
@@ -176,7 +176,7 @@ def raise_by_centre(device_id: int, kind: str, at: datetime, detail: str = "") -
         & (AlarmState.seq < 0)
         & AlarmState.cleared_at.is_null()
     )
-    if AlarmState.select().where(same).exists():
+    if KINDS[kind].lasts and AlarmState.select().where(same).exists():
         return False
     device = Device.get_by_id(device_id)
     AlarmState.insert(

@@ -24,6 +24,7 @@ from central.errors import ConflictError, InvalidInputError
 from central.parts import Apps
 from central.sync.endpoints import HUB
 from central.sync.hub import Hub
+from central.web.i18n import lazy
 from protocol.errors import StateError
 from protocol.messages import Command, RemoteOpen, SetMode
 from protocol.records import Mode
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 ASKED: Final = "access.command"
 """Announced with ``{"id"}`` when a command waits to be sent."""
 REASON_CHARS_MAX: Final = 200
+NOT_CONNECTED: Final = lazy("The device is not connected.")
+NOT_FETCHED: Final = lazy("The device did not come for the command in time.")
 RELEASE_MS_MAX: Final = 60_000
 """The longest single release that an operator may ask for; the device cuts it to the door's own limit."""
 
@@ -126,7 +129,7 @@ class Dispatcher:
             self._hub.command(command.device.name, message_of(command, self._hub.new_nonce()))
         except StateError:
             if self._db.kind == "sqlite":  # this process is the only one: nobody else can reach the device
-                await self._db.write(note, command_id, CommandState.FAILED, "The device is not connected.")
+                await self._db.write(note, command_id, CommandState.FAILED, NOT_CONNECTED.message)
 
     def _asked(self, payload: Mapping[str, Any]) -> None:
         self._run(self.dispatch(payload["id"]))
@@ -135,8 +138,7 @@ class Dispatcher:
         if was_sent:
             self._run(self._db.write(note, command_id, CommandState.SENT, ""))
         else:
-            trouble = "The device did not come for the command in time."
-            self._run(self._db.write(note, command_id, CommandState.FAILED, trouble))
+            self._run(self._db.write(note, command_id, CommandState.FAILED, NOT_FETCHED.message))
 
     def _run(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

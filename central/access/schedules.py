@@ -39,6 +39,7 @@ WEEKDAYS: Final = 0b0011111
 WEEKEND: Final = 0b1100000
 EVERY_DAY: Final = 0b1111111
 ALL_DAYS: Final = (1 << len(DAYS)) - 1
+_NO_TIME: Final = InvalidInputError("A time is written as 08:30; the end of the day is 24:00.")
 _TIME: Final = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
 
 
@@ -63,10 +64,10 @@ def parse_minute(text: str) -> int:
     """
     match = _TIME.fullmatch(text.strip().replace("：", ":"))
     if match is None:
-        raise InvalidInputError("A time is written as 08:30; the end of the day is 24:00.")
+        raise _NO_TIME
     minute = int(match[1]) * 60 + int(match[2])
     if minute > DAY_MINUTES:
-        raise InvalidInputError("A time is written as 08:30; the end of the day is 24:00.")
+        raise _NO_TIME
     return minute
 
 
@@ -90,11 +91,11 @@ def parse_lines(lines: Iterable[Line]) -> tuple[list[Period], dict[int, str]]:
         except InvalidInputError as error:
             errors[number] = str(error)
         except ScheduleError:
-            errors[number] = "A time is written as 08:30; the end of the day is 24:00."
+            errors[number] = str(_NO_TIME)
         else:
             periods.append(period)
     if len(periods) > PERIODS_PER_SCHEDULE_MAX:
-        errors[PERIODS_PER_SCHEDULE_MAX] = "A schedule has 100 periods at most."
+        errors[PERIODS_PER_SCHEDULE_MAX] = str(InvalidInputError("A schedule has 100 periods at most."))
     return periods, errors
 
 

@@ -59,7 +59,7 @@ class Mistake:
 
     line: int
     column: str
-    message: str
+    message: LazyText
 
 
 def decode_text(raw: bytes) -> str:
@@ -106,15 +106,15 @@ def parse_csv(raw: bytes) -> tuple[list[Day], list[Mistake]]:
         try:
             on = parse_date(values[0])
         except ValueError:
-            mistakes.append(Mistake(number, "date", "Not a date; write it as 2026-10-01."))
+            mistakes.append(Mistake(number, "date", lazy("Not a date; write it as 2026-10-01.")))
             continue
         group = _GROUP_WORDS.get(values[1].lower())
         if group is None:
-            mistakes.append(Mistake(number, "group", "Not a group; write holiday, workday or special."))
+            mistakes.append(Mistake(number, "group", lazy("Not a group; write holiday, workday or special.")))
         elif on in seen:
-            mistakes.append(Mistake(number, "date", "This date comes twice in the file."))
+            mistakes.append(Mistake(number, "date", lazy("This date comes twice in the file.")))
         elif len(values[2]) > TEXT_MAX_CHARS:
-            mistakes.append(Mistake(number, "name", "The name is too long."))
+            mistakes.append(Mistake(number, "name", lazy("The name is too long.")))
         else:
             seen.add(on)
             days.append(Day(on, group, values[2]))

@@ -1,4 +1,4 @@
-"""Turns what the devices' sessions tell into alarms: a device that is gone, two records under one number."""
+"""Turns what the devices' sessions tell into alarms: a device that is gone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from central.access import alarms
 from central.centre import Centre
 from central.nodes.model import Device
 from central.parts import Apps
-from central.sync.hub import FORK_ALARM
 from central.sync.status import CHANGED
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ class Watch:
         self._centre = centre
         self._tasks: set[asyncio.Task[Any]] = set()
         centre.db.subscribe(CHANGED, self._changed)
-        centre.db.subscribe(FORK_ALARM, self._forked)
 
     def start(self) -> None:
         """Look once after the grace of the start."""
@@ -50,14 +48,6 @@ class Watch:
 
     def _changed(self, payload: Mapping[str, Any]) -> None:
         self._run(self._settle(list(payload["ids"])))
-
-    def _forked(self, payload: Mapping[str, Any]) -> None:
-        now = self._centre.clock.now()
-        self._run(
-            self._centre.db.write(
-                alarms.raise_by_centre, payload["device"], "records_differ", now, str(payload["seq"])
-            )
-        )
 
     def _run(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

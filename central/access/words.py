@@ -39,6 +39,8 @@ TIER_TEXT: Final[dict[Tier, LazyText]] = {
     Tier.CLASSIC_MAC: lazy("Card with a signed credential"),
     Tier.AES: lazy("Card with AES"),
 }
+ALWAYS_TEXT: Final = lazy("Always")
+"""The name that the migration gives to the schedule "always"."""
 SOURCE_TEXT: Final[dict[str, LazyText]] = {
     "card": lazy("Card"),
     "exit_button": lazy("Exit button"),
