@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from central.announce import RECONNECTED
 from central.clock import Clock
-from central.db import Database, announce
+from central.db import Database
 from central.errors import CentralError
-from central.sync import ingest, publish, status, tickets
+from central.sync import ingest, publish, status, suspicion, tickets
 from central.sync.storage import PublishedStorage, read_heads
 from protocol import enrolment
 from protocol.centre_peer import (
@@ -50,10 +50,6 @@ OFFLINE_LIVE_S: Final = 15.0
 """... or, where there is a live connection (a ping every five seconds), for this long (design.md section 4)."""
 STATUS_EVERY_S: Final = 30.0
 """A device's health is written at most this often while nothing about it changes."""
-TICKET_ALARM: Final = "sync.ticket"
-"""Announced with ``{"device", "code"}`` when a used ticket was shown by another key."""
-FORK_ALARM: Final = "sync.fork"
-"""Announced with ``{"device", "seq"}`` when two facts were seen under one number (I11)."""
 
 
 @dataclass
@@ -81,6 +77,7 @@ class Hub:
     """See the module.
 
     :param random_bytes: a source of secure randomness, injected so that a simulation can be repeated.
+    :param note: writes an audit row for what looks like an attack; called inside ``db.write``.
     """
 
     def __init__(
@@ -92,6 +89,7 @@ class Hub:
         random_bytes: Callable[[int], bytes],
         monotonic: Callable[[], float],
         audit_head: Callable[[], AuditHead] = AuditHead,
+        note: suspicion.Note = suspicion.no_note,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -100,6 +98,7 @@ class Hub:
         self._random = random_bytes
         self._monotonic = monotonic
         self._audit_head = audit_head
+        self._note = note
         self.storage = PublishedStorage(signing_key, clock.now_ms)
         self.sessions = Sessions()
         """Sessions of devices in use: what pages and commands mean by a device's session."""
@@ -208,9 +207,7 @@ class Hub:
             return enrolment.write_enrolled(outcome.answer, outcome.verifier, self._key)
         self.counts[f"enrol {outcome.code.name}"] += 1
         if outcome.code is RefusalCode.TICKET_USED and outcome.device_id is not None:
-            await self._db.write(
-                announce, TICKET_ALARM, {"device": outcome.device_id, "code": outcome.code.value}
-            )
+            await self._db.write(suspicion.ticket_reused, outcome.device_id, self._clock.now(), self._note)
         return write_refused(frame, outcome.code, self._key)
 
     async def _open(self, frame: bytes) -> Link:
@@ -284,8 +281,16 @@ class Hub:
                 case Store():
                     await self._store(link, effect)
                 case Forked():
-                    await self._quarantine(link, effect.entries, "fork")
-                    await self._db.write(announce, FORK_ALARM, {"device": link.device_id, "seq": effect.seq})
+                    self.counts["quarantined fork"] += len(effect.entries)
+                    await self._db.write(
+                        suspicion.fork,
+                        link.device_id,
+                        link.peer.record.node_epoch,
+                        effect.seq,
+                        effect.entries,
+                        self._clock.now(),
+                        self._note,
+                    )
                 case Quarantined():
                     end = await self._quarantine(link, effect.entries, "closed")
                     link.peer.uplink.stored(*end)

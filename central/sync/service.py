@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from central.audit import SYSTEM
 from central.centre import Centre
 from central.config import Config, split_address
 from central.nodes.pages import NODE_URLS
@@ -48,6 +49,15 @@ def install(apps: Apps) -> None:
         secrets.token_bytes,
         centre.clock.monotonic,
         lambda: _audit_head(centre),
+        lambda action, device, detail: centre.audit.record(
+            SYSTEM,
+            action,
+            "device",
+            device.id,
+            after=detail,
+            site_id=device.site_id,
+            organisation_id=device.organisation_id,
+        ),
     )
     apps.nodes[endpoints.HUB] = apps.browsers[endpoints.HUB] = hub
     apps.nodes[endpoints.SOCKETS] = set()

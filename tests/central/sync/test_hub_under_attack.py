@@ -28,9 +28,9 @@ async def session_of(site: Site, node: Node) -> Any:
     return site.hub._links[peer.session]
 
 
-async def facts_of(node: Node, site: Site) -> list[bytes]:
+async def facts_of(node: Node, site: Site, reason: Reason = Reason.UNKNOWN_CARD) -> list[bytes]:
     """The signed frames of a new fact, as the node sends them."""
-    kind, body = access_fact(site, Reason.UNKNOWN_CARD)
+    kind, body = access_fact(site, reason)
     node.outbox.add(kind, body)
     assert node.peer is not None
     node.peer.connected(node.now_ms, live=False)
