@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from provisioning.demo.__main__ import Demo
 from provisioning.demo.browser import Browser
+from provisioning.demo.processes import free_port
 from tests.support.node_fixtures import make_node, node
 from tests.support.site import Site
 
@@ -19,6 +20,7 @@ __all__ = ["make_node", "node", "site"]
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """Centre, two doors and an issuer, joined; an administrator signed in, pages in English."""
     demo = Demo(tmp_path_factory.mktemp("site") / "site")
+    demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()
         async with Browser(demo.centre_url, "en") as browser:
