@@ -46,6 +46,7 @@ class Report:
             uptime_s=node.upkeep.uptime_s(),
             clock=node.keeper.trust,
             clock_error_ms=node.keeper.error_ms(),
+            memory_grants_count=sum(getattr(node.state, "memory_grants", {}).values()),
         )
 
     def _reader_state(self, unit: int) -> ReaderState:

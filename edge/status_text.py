@@ -56,7 +56,14 @@ def lines(status: Mapping[str, Any]) -> list[str]:
         if reader["fault"] or reader["last_error"]:
             text.append("    " + (reader["fault"] or reader["last_error"]))
     for alarm in status["alarms"]:
-        text.append(_("ALARM %(alarm)s at %(where)s %(detail)s", **alarm))
+        text.append(
+            _(
+                "ALARM: %(alarm)s (door or reader %(where)s) %(detail)s",
+                alarm=_alarm(alarm["alarm"]),
+                where=alarm["where"] or "-",
+                detail=alarm["detail"],
+            )
+        )
     for part, detail in status["trouble"].items():
         text.append(_trouble(part, detail))
     return text
@@ -96,6 +103,23 @@ def _storage(state: str) -> str:
 
 def _reader(state: str) -> str:
     return {"working": _("working"), "recovering": _("recovering"), "faulted": _("FAULT")}.get(state, state)
+
+
+def _alarm(name: str) -> str:
+    """The words of the centre's pages."""
+    return {
+        "forced_open": _("Door forced open"),
+        "held_open_soon": _("Door will soon be open too long"),
+        "held_open": _("Door open too long"),
+        "wrong_tries": _("Too many wrong tries at a reader"),
+        "reader_fault": _("Reader fault"),
+        "tamper": _("Device opened or moved"),
+        "fire": _("Fire input"),
+        "storage_unusable": _("Device cannot record"),
+        "storage_low": _("Device storage nearly full"),
+        "clock_untrusted": _("Device does not know the time"),
+        "temperature": _("Device too hot"),
+    }.get(name, name)
 
 
 def _link(link: Mapping[str, Any]) -> str:

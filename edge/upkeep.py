@@ -48,6 +48,7 @@ class Upkeep:
         self._effects: Effects
         self._mirror: Mirror
         self._ticks = 0
+        self._begun = False
         self._started_ms = 0
         self._clock_alarm = False
 
@@ -62,6 +63,7 @@ class Upkeep:
         if put_aside:
             self._damaged(put_aside)
         self.clock_news(clock_news)
+        self._begun = True
 
     def uptime_s(self) -> int:
         """Since the program was started."""
@@ -101,7 +103,7 @@ class Upkeep:
                     if after >= Trust.HOLDOVER and self._clock_alarm:
                         self._clock_alarm = False
                         self._effects.perform(cleared(Alarm.CLOCK_UNTRUSTED))
-        if self._ticks and any(isinstance(item, Anchored | Jumped) for item in news):
+        if self._begun and any(isinstance(item, Anchored | Jumped) for item in news):
             self._save_clock()
             self.rebuild_jobs()
             self._deliver(Tick())
