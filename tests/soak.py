@@ -1,0 +1,161 @@
+"""`make soak`: the long versions of what `make test` runs shortly, each from seeds that are printed.
+
+    make soak ARGS="--minutes 60 --first 100000 --only histories,line"
+
+Rounds of every part follow one another until the time is up; each round takes the next seeds. A violation is printed with
+what runs it again, the other parts go on, and the exit code is 1. ``--first`` runs a found seed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import apsw
+import pytest
+
+MINUTES = 30.0
+HISTORY_STEPS = 120
+LINE_SEEDS = 50
+LINE_LENGTH = 600
+FUZZ_COUNT = 50_000
+HISTORIES = 10
+CUT_OUTCOMES = 4
+
+
+class Violation(AssertionError):
+    """A promise was broken; the text says how to see it again."""
+
+
+def _quietly(unraisable: Any) -> None:
+    """SQLite reports the cuts that it meets while it cleans up; they are meant; anything else is shown."""
+    if not issubclass(unraisable.exc_type, apsw.Error):
+        sys.__unraisablehook__(unraisable)
+
+
+def histories(seed: int) -> str:
+    """Whole-site histories, three times as long as in the suite. Names the seed of a broken one."""
+    from tests.sim.world import play
+
+    for number in range(seed, seed + HISTORIES):
+        with tempfile.TemporaryDirectory(prefix="onecard-soak-") as folder:
+            asyncio.run(play(Path(folder), number, HISTORY_STEPS))
+    return f"whole-site histories {seed}..{seed + HISTORIES - 1}, {HISTORY_STEPS} steps each"
+
+
+def line(seed: int) -> str:
+    """The two peers over a line with every fault."""
+    from protocol.downlink import centre as downlink_centre
+    from tests.protocol.test_lossy_line import history_of, play
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(downlink_centre, "ROWS_PER_PART", 2)  # four cards make a snapshot of several parts
+        for number in range(seed, seed + LINE_SEEDS):
+            try:
+                play(bool(number % 2), history_of(number, LINE_LENGTH))
+            except Exception as error:
+                raise Violation(f"lossy line, seed {number}: {error!r}") from error
+    return f"lossy line {seed}..{seed + LINE_SEEDS - 1}, {LINE_LENGTH} acts each"
+
+
+def power(seed: int) -> str:
+    """A script of the node's storage, cut at every operation, with other survivors than the suite draws."""
+    from edge.cache.errors import CacheError
+    from tests.edge.cache.test_power_cuts import SCRIPTS, Disk, Told, violations
+
+    script = SCRIPTS[seed % len(SCRIPTS)]
+    with tempfile.TemporaryDirectory(prefix="onecard-soak-") as name:
+        path, full, looked = Path(name), Disk(), 0
+        script(full, path, Told())
+        for cut_at in range(1, full.count + 1):
+            disk, told = Disk(), Told()
+            disk.cut_at = cut_at
+            try:
+                script(disk, path, told)
+            except CacheError:
+                if not disk.is_cut:
+                    raise
+            for number in range(CUT_OUTCOMES):
+                looked += 1
+                survivor = disk.after_cut(Random(f"{seed}/{cut_at}/{number}"))
+                if found := violations(survivor, path, told):
+                    raise Violation(f"{script.__name__}, seed {seed}, cut at {cut_at}: {found}")
+    return f"power cuts of {script.__name__}, seed {seed}: {looked} disks"
+
+
+def fuzz(seed: int) -> str:
+    """Every parser, from ``seed``."""
+    from tests.wire import test_fuzz
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(test_fuzz, "SEED", seed)
+        patch.setattr(test_fuzz, "COUNT", FUZZ_COUNT)
+        name = list(test_fuzz.PARSERS)[seed % len(test_fuzz.PARSERS)]
+        parser, seeds = test_fuzz.PARSERS[name]
+        taken, refused = test_fuzz.feed(parser, seeds)
+    return f"fuzz of {name}, seed {seed}: {taken} taken, {refused} refused"
+
+
+PARTS: dict[str, tuple[Callable[[int], str], int]] = {
+    "histories": (histories, HISTORIES),
+    "line": (line, LINE_SEEDS),
+    "power": (power, 1),
+    "fuzz": (fuzz, 1),
+}
+"""Each part and how many seeds a round of it takes."""
+
+
+def rounds(first: int, names: list[str]) -> Iterator[tuple[str, int]]:
+    """Part and seed, without end."""
+    number = 0
+    while True:
+        for name in names:
+            yield name, first + number * PARTS[name][1]
+        number += 1
+
+
+def run(names: list[str], first: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> int:
+    """Run until the time is up, at least one round of every part; returns how many rounds found a violation."""
+    end, found = clock() + seconds, 0
+    for count, (name, seed) in enumerate(rounds(first, names)):
+        if count >= len(names) and clock() >= end:
+            break
+        try:
+            print(f"ok    {PARTS[name][0](seed)}", flush=True)
+        except Exception as error:
+            found += 1
+            print(f"FAIL  {name}, seed {seed}: {error}", flush=True)
+            traceback.print_exc()
+            print(f'again: make soak ARGS="--only {name} --first {seed} --minutes 0"', flush=True)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, run; 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(prog="make soak", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="how long (default: %(default)s)")
+    parser.add_argument("--first", type=int, help="first seed (default: drawn, and printed)")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, by comma (default: %(default)s)")
+    given = parser.parse_args(arguments)
+    names = given.only.split(",")
+    if unknown := set(names) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    first = int.from_bytes(os.urandom(4), "big") if given.first is None else given.first
+    sys.unraisablehook = _quietly
+    print(f"first seed {first}, {given.minutes:g} minutes", flush=True)
+    found = run(names, first, given.minutes * 60)
+    print(f"{found} rounds broke a promise" if found else "no promise was broken")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
