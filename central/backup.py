@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from central.audit import Actor, Head, read_head, verify, witness
 from central.backup_file import DUMP_MEMBER, SQLITE_MEMBER, check_tar, write_tar
@@ -163,8 +164,9 @@ def _dump_postgres(url: str, folder: Path, marks: list[BackupMark]) -> tuple[Pat
         current_engine.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         (snapshot,) = current_engine.execute_sql("SELECT pg_export_snapshot()").fetchone()
         verify()
-        dump = ("pg_dump", "--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--file={target}")
-        run_tool(*dump, f"--dbname={url}")
+        run_tool(
+            url, "pg_dump", "--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--file={target}"
+        )
         return {mark.name: mark.read() for mark in marks}, read_head()
 
     database = Database(url)
@@ -172,19 +174,22 @@ def _dump_postgres(url: str, folder: Path, marks: list[BackupMark]) -> tuple[Pat
         found, head = database.call_read(act)
     finally:
         database.call_close()
-    run_tool("pg_restore", "--list", str(target))
     return target, found, head
 
 
-def run_tool(*command: str) -> None:
-    """A program of PostgreSQL.
+def run_tool(url: str, *command: str) -> None:
+    """A program of PostgreSQL on the database of ``url``; a password goes by the environment, where ``ps`` shows none.
 
     :raises BackupError: it is not installed, or it failed; the message is its own.
     """
     tool = shutil.which(command[0])
     if tool is None:
         raise BackupError(_("The program %(name)s is needed and is not installed.", name=command[0]))
-    done = subprocess.run([tool, *command[1:]], capture_output=True, text=True, check=False)
+    password, environment = urlsplit(url).password, dict(os.environ)
+    if password:
+        url, environment["PGPASSWORD"] = url.replace(f":{password}@", "@", 1), unquote(password)
+    arguments = [tool, *command[1:], f"--dbname={url}"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise BackupError(f"{command[0]}: {done.stderr.strip()[:500]}")
 

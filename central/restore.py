@@ -21,7 +21,7 @@ from central.clock import Clock
 from central.config import CONFIG_FILE, Config
 from central.crypted import decrypt
 from central.db import Database
-from central.engines import kind_of, sqlite_path
+from central.engines import ensure_connected, kind_of, make_engine, sqlite_path
 from central.errors import BackupError, CentralError
 from central.web.i18n import _
 
@@ -67,14 +67,9 @@ def _put_in_place(config: Config, found: Path) -> None:
     if is_dump != (kind_of(url) == "postgresql"):
         raise BackupError(_("The backup is of another kind of database than database.url names."))
     if is_dump:
-        run_tool(
-            "pg_restore",
-            "--no-owner",
-            "--exit-on-error",
-            "--single-transaction",
-            f"--dbname={url}",
-            str(found / DUMP_MEMBER),
-        )
+        _check_is_empty(url)
+        dump = found / DUMP_MEMBER
+        run_tool(url, "pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", str(dump))
         (found / DUMP_MEMBER).unlink()
     elif sqlite_path(url).absolute().parent != data.absolute():
         if sqlite_path(url).exists():
@@ -88,6 +83,16 @@ def _put_in_place(config: Config, found: Path) -> None:
     if data.exists():
         data.rmdir()
     os.rename(found, data)
+
+
+def _check_is_empty(url: str) -> None:
+    engine = make_engine(url)
+    ensure_connected(engine)
+    try:
+        if engine.get_tables():
+            raise BackupError(_("The database is not empty: a backup is restored into an empty one."))
+    finally:
+        engine.close()
 
 
 def _after(config: Config, clock: Clock, at: datetime, steps: Iterable[Callable[[], None]]) -> None:
