@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
@@ -173,21 +174,32 @@ async def join(
         attempt += 1
 
 
-def settle(outbox: Outbox, member: Member) -> bool:
-    """Bring an open outbox into the node_epoch of the enrolment. False when its facts can belong to no node_epoch.
+class Settled(Enum):
+    """How an outbox stands to an enrolment."""
+
+    AS_IT_WAS = "as it was"
+    ADOPTED = "adopted"
+    BEGUN = "begun"
+    HOMELESS = "homeless"
+    """Its facts can belong to no node_epoch; only a new ticket helps."""
+
+
+def settle(outbox: Outbox, member: Member) -> Settled:
+    """Bring an open outbox into the node_epoch of the enrolment.
 
     - Of this node_epoch already: nothing to do.
     - Recorded before the enrolment that carried its salt: they are its first facts.
-    - Of an older node_epoch: put aside, whole; the centre has closed it.
-    - Begun after damage: its facts may not take the numbers of the lost ones. A new ticket is needed.
+    - Of an older node_epoch: put aside, whole; the centre has closed it. A new one is begun.
+    - Begun after damage: its facts may not take the numbers of the lost ones.
     """
     if outbox.node_epoch == member.node_epoch:
-        return True
+        return Settled.AS_IT_WAS
     if outbox.node_epoch == NO_EPOCH:
         if outbox.salt != member.salt:
-            return False
+            return Settled.HOMELESS
         outbox.adopt(member.node_epoch)
-        return True
+        return Settled.ADOPTED
     outbox.set_aside(f"epoch-{outbox.node_epoch}")
     outbox.begin(member.node_epoch, member.salt)
-    return True
+    outbox.start_run()
+    return Settled.BEGUN

@@ -15,7 +15,7 @@ from edge.cache.errors import CacheError
 from edge.cache.outbox import Outbox
 from edge.config import NodeConfig
 from edge.correspondence import Correspondence
-from edge.enrol import EnrolError, Enrolment, board_of_this_machine, join, settle
+from edge.enrol import EnrolError, Enrolment, Settled, board_of_this_machine, join, settle
 from edge.files import FileError
 from edge.i18n import _
 from edge.identity import IdentityFiles, Member, peer_identity
@@ -98,7 +98,7 @@ class Membership:
 
     async def _run(self) -> None:
         member = await self._join_if_needed()
-        is_settled = await self._settle(member)
+        settled = await self._settle(member)
         await self._load_mirror()
         node = self._node
         await node.configuration.loaded.wait()
@@ -115,9 +115,12 @@ class Membership:
             jitter=random.random(),
         )
         self._correspondence = Correspondence(_Host(node, self._files), node.configuration, member, downlink)
-        if not is_settled:
+        if settled is Settled.HOMELESS:
             peer.uplink.refused()
             node.upkeep.trouble.setdefault("outbox", "outbox.db")
+        elif settled is Settled.BEGUN:
+            node.record_boot()
+        node.upkeep.damaged.append(peer.uplink.refused)
         self.link = Link(
             self._link_config,
             peer,
@@ -164,11 +167,12 @@ class Membership:
     def _tell(self, text: str) -> None:
         self._problem = text
 
-    async def _settle(self, member: Member) -> bool:
+    async def _settle(self, member: Member) -> Settled:
         while True:
             result, error = await self._in_storage(lambda outbox: settle(outbox, member))
             if error is None:
-                return bool(result)
+                assert isinstance(result, Settled)
+                return result
             assert isinstance(error, CacheError), error
             self._tell(str(error))
             await asyncio.sleep(RETRY_S)

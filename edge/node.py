@@ -101,7 +101,8 @@ class Node:
         start = self.parts.outbox_start()
         clock_news = self.keeper.start()
         self.recorder.start()
-        self.record(BootFact(self.parts.boot_id, VERSION, self.keeper.floor_ms(), not start.ended_well))
+        self.record_boot(unclean=not start.ended_well)
+        self.upkeep.damaged.append(self.record_boot)
         self.upkeep.begin(self.effects, self.mirror, clock_news, start.put_aside)
         self.parts.board.open()
         self.effects.light_up(list(self.workers))
@@ -204,6 +205,10 @@ class Node:
         """Put facts of the node itself into the outbox."""
         self.effects.record(*bodies)
 
+    def record_boot(self, *, unclean: bool = False) -> None:
+        """Put the start of this run into the outbox; again when another outbox was begun."""
+        self.record(BootFact(self.parts.boot_id, VERSION, self.keeper.floor_ms(), unclean))
+
     def with_outbox(self, job: Job) -> None:
         """Have something done in the storage thread."""
         self.recorder.call(job)
@@ -241,7 +246,11 @@ class Node:
         self.deliver(InputChanged(line, active))
 
     def _progress(self) -> Mapping[str, int]:
-        return {f"reader {unit}": worker.heartbeat for unit, worker in self.workers.items()}
+        progress = {f"reader {unit}": worker.heartbeat for unit, worker in self.workers.items()}
+        polls = getattr(
+            self.parts.board, "poll_count", None
+        )  # a board with pins polls its inputs in a thread
+        return progress if polls is None else {**progress, "inputs": polls}
 
     def _tick(self) -> None:
         self._loop.call_later(TICK_S, self._tick)

@@ -43,6 +43,8 @@ class Upkeep:
         """What an installer has to do something about, by the part that says so."""
         self.wake_link: Callable[[], None] = lambda: None
         self.rebuild_jobs: Callable[[], None] = lambda: None
+        self.damaged: list[Callable[[], None]] = []
+        """Told when the outbox was found damaged while running, and a new one was begun."""
         self._deliver = deliver
         self._save_clock = save_clock
         self._effects: Effects
@@ -133,6 +135,8 @@ class Upkeep:
                 self._effects.perform(cleared(Alarm.STORAGE_LOW))
             case StorageNews.DAMAGED:
                 self._damaged(detail)
+                for tell in self.damaged:
+                    tell()
             case StorageNews.LOST:
                 self._effects.perform(moment(Alarm.STORAGE_UNUSABLE, 0, f"{detail} facts lost"))
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.cache.outbox import NO_EPOCH, Outbox
 from edge.config import Ticket
-from edge.enrol import Board, EnrolError, Enrolment, join, settle
+from edge.enrol import Board, EnrolError, Enrolment, Settled, join, settle
 from edge.files import FileError
 from edge.i18n import use_language
 from edge.identity import IdentityFiles, Member
@@ -114,10 +114,10 @@ async def test_facts_from_before_joining_become_the_first_of_the_node_epoch(node
     node.outbox.append([refused(1)])
     member = await node.join(FakeCentre())
     assert (member.node, member.node_epoch, member.salt) == ("gate", 5, node.outbox.salt)
-    assert settle(node.outbox, member)
+    assert settle(node.outbox, member) is Settled.ADOPTED
     assert (node.outbox.node_epoch, node.outbox.last_seq) == (5, 1)
     assert node.files.member() == member
-    assert settle(node.outbox, member), "again after a power cut"
+    assert settle(node.outbox, member) is Settled.AS_IT_WAS, "again after a power cut"
 
 
 async def test_lost_answers_and_lost_connections_only_cost_a_repeat(node: Node) -> None:
@@ -173,8 +173,9 @@ async def test_joining_anew_puts_the_old_outbox_aside_whole(node: Node, tmp_path
     settle(node.outbox, await node.join(FakeCentre()))
     node.outbox.append([refused(1)])
     member = Member("gate", 6, bytes(32), bytes(32), "east", 30, bytes([3]) * 16, "T2")
-    assert settle(node.outbox, member)
+    assert settle(node.outbox, member) is Settled.BEGUN
     assert (node.outbox.node_epoch, node.outbox.last_seq, node.outbox.salt) == (6, 0, bytes([3]) * 16)
+    assert node.outbox.boot == 1
     kept = Outbox(tmp_path / "node" / "outbox.db.epoch-5-1")
     kept.open()
     assert (kept.node_epoch, kept.last_seq) == (5, 1)
@@ -189,7 +190,7 @@ async def test_an_outbox_begun_after_damage_may_not_take_used_numbers(node: Node
     node.outbox.append([refused(1)])
     node.outbox.set_aside("damaged")
     node.outbox.open()
-    assert not settle(node.outbox, member)
+    assert settle(node.outbox, member) is Settled.HOMELESS
     assert node.outbox.node_epoch == NO_EPOCH
 
 

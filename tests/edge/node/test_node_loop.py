@@ -243,3 +243,23 @@ async def test_a_reader_that_hangs_withholds_the_watchdog(site: Site) -> None:
         await running.until(lambda: not watchdog.feed() or not watchdog.feed())
         assert watchdog.stuck == ("reader 1",)
         running.reader.hold.set()
+
+
+async def test_damage_found_while_running_is_an_alarm_and_the_new_outbox_begins_with_a_start(
+    site: Site,
+) -> None:
+    async with Running(site.parts()) as running:
+        told: list[int] = []
+        running.node.upkeep.damaged.append(lambda: told.append(1))
+        await running.until(lambda: running.node.mirror.is_loaded and running.node.mirror.last_seq >= 2)
+        running.node.recorder.call(
+            lambda outbox: outbox._connection.execute("UPDATE fact SET fact = x'00' WHERE seq = 1")
+        )
+        running.node.upkeep.prove(running.node.recorder.call)
+        await running.until(lambda: told == [1])
+        running.reader.show(UID)
+        await running.until(lambda: running.board.lines.get(LOCK, False))
+    facts = facts_of(site.directory)
+    assert AlarmFact(Alarm.STORAGE_UNUSABLE, True, 0, "damaged, kept as outbox.db.damaged-1") in facts
+    assert any(isinstance(fact, BootFact) for fact in facts)
+    assert any(isinstance(fact, AccessFact) for fact in facts)
