@@ -216,9 +216,11 @@ class Hub:
         while closings != self._closings_count:  # closed while we asked: ask again
             closings = self._closings_count
             found = await self._db.read(tickets.find, header.sender, header.epoch)
+            backed_up = None if found is None else await self._db.read(ingest.backed_up, found.id)
         if found is None:
             raise StateError("no such device")
-        read_hello(frame, Ed25519PublicKey.from_public_bytes(bytes(found.public_key)))
+        hello = read_hello(frame, Ed25519PublicKey.from_public_bytes(bytes(found.public_key)))
+        heads = self.storage.heads(found.device.name)
         record = NodeRecord(
             node=found.device.name,
             node_epoch=found.node_epoch,
@@ -239,7 +241,10 @@ class Hub:
             self._random,
             utc_ms=self._clock.now_ms(),
             audit=self._audit_head(),
+            hotlist_wanted=0 < hello.revisions.config_epoch < heads.config_epoch,  # from before a restore
         )
+        if backed_up is not None:
+            peer.backed_up(backed_up)
         self._table(peer).add(peer)
         link = Link(peer, found.device_id, found.id)
         self._links[peer.session] = link

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from central.access import projection as access_projection
 from central.access.projection import Stored
+from central.backup_record import last_backup
 from central.errors import ConflictError
 from central.sync.model import Enrolment, QuarantinedFact, StoredFact
 from protocol import clocksync
 from protocol.decide import Trust
 from protocol.facts import ClockFact, Entry, Fact, FactKind, decode_body
+from protocol.messages import BackedUp
 
 PROJECTIONS: Final = (access_projection,)
 """Every module that projects facts: ``apply(device_id, facts, live=...)`` and ``reset()``."""
@@ -217,3 +219,15 @@ def hash_at(enrolment_id: int, seq: int) -> bytes | None:
     """The chain hash of a committed fact, or None when it is not here."""
     found = StoredFact.get_or_none((StoredFact.enrolment == enrolment_id) & (StoredFact.seq == seq))
     return None if found is None else bytes(found.hash)
+
+
+def backed_up(enrolment_id: int) -> BackedUp | None:
+    """What the newest whole backup holds of this enrolment's facts: so far its device may purge (I1)."""
+    backup = last_backup()
+    through = 0 if backup is None else backup.marks.get("received", {}).get(str(enrolment_id), 0)
+    head = hash_at(enrolment_id, through)
+    if backup is None or head is None:
+        return None
+    enrolment = Enrolment.get_by_id(enrolment_id)
+    issued_at_ms = int(backup.begun_at.timestamp() * 1_000)
+    return BackedUp(enrolment.device.name, enrolment.node_epoch, through, head, issued_at_ms)

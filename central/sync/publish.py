@@ -168,11 +168,14 @@ def _publish_card(card_id: int, revision: Revision) -> None:
     space, owner = _site(card.site_id), f"card:{card_id}"
     wanted = {entry.key: entry for entry in card_rows.card_rows(card_id)}
     published = {
-        bytes(row.key) for row in PublishedRow.select(PublishedRow.key).where(PublishedRow.owner == owner)
+        (row.space, bytes(row.key))
+        for row in PublishedRow.select(PublishedRow.space, PublishedRow.key).where(
+            PublishedRow.owner == owner
+        )
     }
-    for key in published - set(wanted):
+    for former, key in published - {(space, key) for key in wanted}:  # another key, or another estate
         for kind in (Kind.RESTRICTION, Kind.CARD):
-            _set(revision, space, kind, CardKey(key), None, set(), owner)
+            _set(revision, former, kind, CardKey(key), None, set(), owner)
     for key, entry in wanted.items():
         before = _published_card(space, key)
         _set(revision, space, Kind.RESTRICTION, key, entry.restriction, {space}, owner)

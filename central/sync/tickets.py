@@ -120,6 +120,17 @@ def _open_epoch(device_id: int, request: Enrol, now: datetime) -> int:
         head=CHAIN_START,
     ).execute()
     DeviceStatus.insert(device=device_id).on_conflict_ignore().execute()
+    DeviceStatus.update(  # the new storage holds nothing of what the former one had acknowledged
+        online=False,
+        last_seq=0,
+        health={},
+        config_epoch=0,
+        restrictions=0,
+        access=0,
+        restrictions_in_memory=0,
+        acknowledged_at=None,
+        trouble="",
+    ).where(DeviceStatus.device == device_id).execute()
     return epoch
 
 

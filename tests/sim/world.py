@@ -19,6 +19,7 @@ from typing import Any
 from central.access.model import AccessEvent, CardLevel
 from central.cards.model import Card, CardIssue
 from central.cards.rules import Disable, Holding
+from central.backup_record import Backup
 from central.clock import FakeClock
 from central.db import Database
 from central.sync import model, publish, tickets
@@ -254,7 +255,7 @@ class World:
     def _furnish(self) -> None:
         from central.nodes.service import DeviceInput, create
 
-        for table in (model.QuarantinedFact, model.Ticket):
+        for table in (model.QuarantinedFact, model.Ticket, Backup):
             table.create_table(safe=True)
         for number, name in ((3, "hall"), (4, "garage")):
             create(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from central.announce import Listener
+from central.backup_record import Backup
 from central.clock import FakeClock
 from central.sync import model, publish, tickets
 from central.sync.hub import Hub
@@ -35,7 +36,7 @@ class Site:
         )
 
     def _more(self) -> None:
-        for table in (model.QuarantinedFact, model.Ticket):
+        for table in (model.QuarantinedFact, model.Ticket, Backup):
             table.create_table(safe=True)
         publish.everything_changed(self.estate.site)
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from central.access.model import AccessEvent, CardLevel, LevelEntry
+from central.backup_record import Backup
 from central.cards.model import Card, CardIssue
 from central.cards.rules import Disable, Holding
+from central.sites.model import Site as SiteRow
 from central.sync import ingest, publish, status
 from central.sync.model import DeviceStatus, Enrolment, PublishedRow, QuarantinedFact, StoredFact
 from central.sync.storage import rows_of_scope
@@ -18,6 +20,7 @@ from protocol.ids import Stream, uid_key
 from protocol.messages import Enrolled, RefusalCode, Refused
 from protocol.reasons import Reason
 from protocol.records import Kind, Revisions
+from protocol.uplink import Purge
 from tests.central.sync.conftest import Node, Site
 from tests.support.estate import NOON
 
@@ -242,3 +245,41 @@ async def test_what_a_device_says_of_itself_is_kept_by_name(site: Site) -> None:
     health = site.estate.read(lambda: DeviceStatus.get_by_id(site.estate.gate_device).health)
     assert health["storage_usable"] is True
     assert health["readers"] == []
+
+
+async def test_a_device_is_told_how_much_of_its_facts_a_backup_holds(site: Site) -> None:
+    """Planted break: leave out ``peer.backed_up`` when a session opens."""
+    node = await enrolled(site)
+    for _ in range(3):
+        node.outbox.add(*access_fact(site, Reason.UNKNOWN_CARD))
+    await node.talk()
+
+    def back_up() -> None:
+        marks = {"received": {str(Enrolment.get().id): 2}}
+        Backup.create(begun_at=NOON, finished_at=NOON, file_name="a", marks=marks)
+
+    site.estate.write(back_up)
+    await node.talk()
+    assert [effect.through for effect in node.answers if isinstance(effect, Purge)] == [2]
+
+
+async def test_a_new_device_in_an_old_place_has_acknowledged_nothing(site: Site) -> None:
+    """Planted break: keep the status of the former storage."""
+    give_card(site)
+    await (await enrolled(site)).talk()
+    await enrolled(site, key_number=7)
+    (gate, *_) = site.estate.read(status.delivery_of_card, [uid_key(UID)], site.estate.site)
+    assert (gate.acknowledged, gate.online, gate.acknowledged_at) == (False, False, None)
+
+
+async def test_a_card_that_moves_to_another_estate_is_withdrawn_from_the_first(site: Site) -> None:
+    """Planted break: look for the former rows by their key alone."""
+    card_id = give_card(site)
+
+    def move() -> list[str]:
+        other = SiteRow.create(name="第二花园", zone="Asia/Shanghai", created_at=NOON)
+        Card.update(site=other.id).where(Card.id == card_id).execute()
+        publish.card_changed(card_id)
+        return [row.space for row in PublishedRow.select().where(PublishedRow.kind == Kind.CARD) if row.body]
+
+    assert f"site:{site.estate.site}" not in site.estate.write(move)
