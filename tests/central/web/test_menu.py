@@ -1,0 +1,76 @@
+"""The menu shows what the operator may open, by the permissions that the routes themselves declare."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from central.routes import NODE, PUBLIC, SIGNED_IN, Route
+from central.web.i18n import lazy
+from central.web.nav import Nav, NavItem
+from tests.support.pages import FakeOperator
+
+
+async def page(request: web.Request) -> web.Response:
+    raise AssertionError
+
+
+ROUTES = [
+    Route("GET", "/", page, SIGNED_IN),
+    Route("GET", "/cards", page, ("cards", "view")),
+    Route("GET", "/cards/issue", page, ("cards", "edit")),
+    Route("POST", "/cards/issue", page, ("cards", "approve")),
+    Route("GET", "/manual", page, PUBLIC),
+    Route("GET", "/node/hello", page, NODE),
+]
+NAV = Nav.build(
+    [
+        NavItem("cards", lazy("Issue"), "/cards/issue", order=20),
+        NavItem("cards", lazy("Cards"), "/cards", order=10),
+        NavItem("overview", lazy("Home"), "/"),
+    ],
+    ROUTES,
+)
+
+
+def titles(operator: FakeOperator | None) -> list[list[str]]:
+    return [[i.title.message for i in section.items] for section in NAV.sections(operator)]
+
+
+def test_an_operator_sees_what_the_roles_allow_in_order() -> None:
+    assert titles(FakeOperator()) == [["Home"], ["Cards", "Issue"]]
+    assert titles(FakeOperator(permissions={("cards", "view")})) == [["Home"], ["Cards"]]
+    assert titles(FakeOperator(permissions={("cards", "approve")})) == [["Home"]]
+    assert titles(None) == []
+
+
+def test_links_on_pages_follow_the_same_permissions() -> None:
+    clerk = FakeOperator(permissions={("cards", "view")})
+    assert NAV.may_open("/cards", clerk)
+    assert not NAV.may_open("/cards/issue", clerk)
+    assert not NAV.may_open("/node/hello", FakeOperator())
+    assert not NAV.may_open("/nothing", FakeOperator())
+    assert NAV.may_open("/manual", None)
+    assert not NAV.may_open("/", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        ("/", "/"),
+        ("/cards", "/cards"),
+        ("/cards/7", "/cards"),
+        ("/cards/issue", "/cards/issue"),
+        ("/cardsx", None),
+    ],
+)
+def test_one_entry_is_marked_as_the_current_one(path: str, entry: str | None) -> None:
+    found = NAV.current(path)
+    assert (found.path if found else None) == entry
+
+
+def test_an_entry_without_a_route_or_section_stops_the_start() -> None:
+    with pytest.raises(KeyError):
+        Nav.build([NavItem("cards", lazy("Lost"), "/lost")], ROUTES)
+    with pytest.raises(ValueError):
+        Nav.build([NavItem("nowhere", lazy("Cards"), "/cards")], ROUTES)
