@@ -41,6 +41,7 @@ def keywords() -> dict[str, Any]:
     return {
         "_": None,
         "gettext": None,
+        "say": None,
         "lazy": None,
         "N_": None,
         "FieldError": None,
