@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.browser import running_chromium
+from tests.support.demo_site import DemoSite, running_demo
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,3 +26,10 @@ async def browser() -> AsyncIterator[Any]:
     """One Chromium for all tests of this process; ``open_page(browser)`` gives a tab in a fresh profile."""
     async with running_chromium() as chromium:
         yield chromium
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def demo_site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DemoSite]:
+    """The whole demo as real processes, once for all tests that stand in the group ``site``."""
+    async with running_demo(tmp_path_factory.mktemp("site") / "demo", browser) as site:
+        yield site

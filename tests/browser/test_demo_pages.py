@@ -1,0 +1,179 @@
+"""The virtual tap page beside the live monitor, and how fast the site ends with streams open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from provisioning.demo.browser import Browser
+from provisioning.demo.processes import free_port
+from tests.support.browser import PHONE, ROOT, WIDE, assert_accessible, assert_fits, expect, open_page, shoot
+from tests.support.demo_site import DemoSite
+
+pytestmark = pytest.mark.xdist_group("site")
+SEEN_WITHIN_S = 5.0
+ENDS_WITHIN_S = 1.0
+UP_WITHIN_S = 60.0
+HAPPENED = "tbody[data-feed] tr"
+
+
+async def tap(page: Any, what: str, button: str) -> None:
+    """Choose a card by what it is and press a reader's button at the east gate."""
+    await page.get_by_role("radio", name=re.compile(re.escape(what))).check()
+    await page.locator('[data-node="east-gate"]').get_by_role("button", name=button).click()
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "zh-Hant", "en"])
+async def test_the_virtual_tap_page_is_accessible_and_fits(
+    browser: Any, demo_site: DemoSite, language: str
+) -> None:
+    async with open_page(browser, language=language) as page:
+        await page.goto(demo_site.demo.taps_url)
+        assert await page.locator("html").get_attribute("lang") == language
+        await expect(page.locator("[data-power]").first).not_to_have_text("")
+        await page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        for size in (WIDE, PHONE):
+            await page.set_viewport_size({"width": size[0], "height": size[1]})
+            await assert_fits(page)
+            await assert_accessible(page)
+            await shoot(page, f"taps-{language}-{size[0]}")
+
+
+async def test_a_tap_stands_on_the_live_page(
+    browser: Any, demo_site: DemoSite, record_property: Any
+) -> None:
+    """Planted break: connect the feed of the monitor to a topic that does not exist."""
+    site = demo_site.demo.site
+    assert site is not None
+    async with (
+        open_page(browser, language="en", storage_state=demo_site.cookies) as monitor,
+        open_page(browser, language="en") as taps,
+    ):
+        await monitor.goto(f"{demo_site.url}/access/monitor")
+        await monitor.wait_for_selector('[data-live-state][data-state="live"]')
+        await taps.goto(demo_site.demo.taps_url)
+        before = await monitor.locator(HAPPENED).count()
+        await demo_site.tester.until_lock("east-gate", False)
+        began = time.monotonic()
+        await tap(taps, "A card to report lost", "Tap: 门外")
+        top = monitor.locator(HAPPENED).first
+        await expect(monitor.locator(HAPPENED)).to_have_count(before + 1, timeout=SEEN_WITHIN_S * 1_000)
+        seen_s = time.monotonic() - began
+        record_property("tap_to_live_page_s", round(seen_s, 3))
+        print(f"the tap stood on the live page after {seen_s:.2f} s")
+        await expect(top).to_contain_text("周大勇")
+        await shoot(monitor, "monitor-granted-en")
+        await demo_site.tester.shuts("east-gate")
+
+
+async def test_ctrl_c_ends_the_demo_with_streams_open_in_under_a_second(tmp_path: Path) -> None:
+    """The process that Ctrl-C reaches ends the centre and every device; none waits for an open event stream.
+
+    Planted break: leave the streams of the hub open when the listener closes, or wait for each child in turn.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "provisioning.demo", "--data", str(tmp_path / "demo")),
+        cwd=ROOT,
+        env={**os.environ, "LANG": "en_GB.UTF-8", "LC_ALL": "", "LANGUAGE": "en", "PYTHONUNBUFFERED": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        said = ""
+        assert process.stdout is not None
+        async with asyncio.timeout(UP_WITHIN_S):
+            while "\nOperator 0001" not in said:
+                line = await process.stdout.readline()
+                assert line, said
+                said += line.decode()
+            while "Virtual tap page" not in said:
+                said += (await process.stdout.readline()).decode()
+        link = re.search(r"(http://localhost:\d+)(/\S+)", said)
+        taps = re.search(r"Virtual tap page: (\S+)", said)
+        assert link, said
+        assert taps, said
+        async with Browser(link[1], "en") as browser, aiohttp.ClientSession() as other:
+            await browser.sign_in_by_link(link[2])
+            async with browser.stream("/live?feed=events") as live, other.get(f"{taps[1]}/events") as lights:
+                assert live.status == 200
+                async with asyncio.timeout(SEEN_WITHIN_S):
+                    assert await live.content.readline()
+                    assert await lights.content.readline()
+                began = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                async with asyncio.timeout(UP_WITHIN_S):
+                    code = await process.wait()
+                took_s = time.monotonic() - began
+        print(f"the demo ended {took_s:.2f} s after Ctrl-C")
+        assert code == 0
+        assert took_s < ENDS_WITHIN_S
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_ctrl_c_ends_the_centre_with_a_stream_open_in_under_a_second(
+    demo_site: DemoSite, tmp_path: Path
+) -> None:
+    """Not killed: it says goodbye to its streams and ends by itself."""
+    port = free_port(0)
+    data = tmp_path / "centre"
+    data.mkdir(mode=0o700)
+    (data / "centre.toml").write_text(
+        f'[browsers]\nlisten = "127.0.0.1:{port}"\ntls = "off"\n[nodes]\nlisten = "127.0.0.1:{free_port(0)}"\n'
+    )
+    await _copy_database(demo_site, data)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "central", "serve", "--data", str(data)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with aiohttp.ClientSession() as knocking, asyncio.timeout(UP_WITHIN_S):
+            while True:
+                try:
+                    async with knocking.get(f"http://localhost:{port}/login"):
+                        break
+                except aiohttp.ClientConnectionError:
+                    assert process.returncode is None
+                    await asyncio.sleep(0.05)
+        async with Browser(f"http://localhost:{port}", "en") as browser:
+            login = await browser.get("/login")
+            await browser.send(login, "/login", number="0001", password=demo_site.demo.password)
+            async with browser.stream("/live?feed=events") as live:
+                assert live.status == 200
+                async with asyncio.timeout(SEEN_WITHIN_S):
+                    assert await live.content.readline()
+                began = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                async with asyncio.timeout(UP_WITHIN_S):
+                    code = await process.wait()
+                took_s = time.monotonic() - began
+        print(f"the centre ended {took_s:.2f} s after Ctrl-C")
+        assert code == 0
+        assert took_s < ENDS_WITHIN_S
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _copy_database(demo_site: DemoSite, data: Path) -> None:
+    """The same site in a folder of its own: its database as SQLite copies it, and its keys."""
+    source = demo_site.demo.folder / "centre"
+    shutil.copytree(source / "keys", data / "keys")
+    with sqlite3.connect(source / "onecard.db") as running, sqlite3.connect(data / "onecard.db") as copy:
+        running.backup(copy)

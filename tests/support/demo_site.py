@@ -1,0 +1,75 @@
+"""The whole demo site for browser tests: real processes on loopback, signed in once, with something in every list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from central.parts import collect
+from central.routes import NODE
+from provisioning.demo.__main__ import Demo
+from provisioning.demo.browser import Browser
+from provisioning.demo.story import RESIDENT, STRANGER, SiteTester
+from tests.support.browser import open_page
+
+ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
+NOT_A_PAGE = re.compile(r"^/api/|^/static/|^/live$|^/favicon|/export$|\.(csv|crt)$|^/healthz$|^/metrics$")
+"""What is not read as a page: the JSON API, files, streams."""
+NEEDS_A_LINK = frozenset({"/login", "/login/link", "/setup", "/password", "/patterns", "/doors/commands/1"})
+"""Pages for people without a session or with a link or a command of their own; other tests open these."""
+
+
+@dataclass
+class DemoSite:
+    """A running demo, the cookies of its signed-in operator, and hands for its readers."""
+
+    demo: Demo
+    cookies: Any
+    tester: SiteTester
+
+    @property
+    def url(self) -> str:
+        """Where the centre is."""
+        return self.demo.centre_url
+
+
+def page_paths() -> list[str]:
+    """Every GET page that the centre serves to browsers, with existing ids filled in."""
+    found = {
+        ONE.sub("1", route.path)
+        for route in collect().routes
+        if route.method == "GET" and route.permission is not NODE and not NOT_A_PAGE.search(route.path)
+    }
+    return ["/", *sorted(path for path in found - NEEDS_A_LINK - {"/"} if "{" not in path)]
+
+
+@asynccontextmanager
+async def running_demo(folder: Path, chromium: Any) -> AsyncIterator[DemoSite]:
+    """The site, up and joined, with an opened door and a refused card in its events; ended afterwards."""
+    demo = Demo(folder)
+    try:
+        await demo.start()
+        assert demo.site is not None
+        async with (
+            Browser(demo.centre_url, "en") as hands,
+            open_page(chromium, language="en") as page,
+        ):
+            await hands.sign_in_by_link(demo.site.login_path)
+            await page.goto(f"{demo.centre_url}/login")
+            await page.fill('input[name="number"]', "0001")
+            await page.fill('input[name="password"]', demo.password)
+            await page.press('input[name="password"]', "Enter")
+            await page.wait_for_selector('form[action="/logout"]', state="attached")
+            cookies = await page.context.storage_state()
+            tester = SiteTester(demo, hands)
+            await tester.until_joined()
+            await tester.opens("east-gate", RESIDENT)
+            await tester.shuts("east-gate")
+            await tester.is_refused("hall", STRANGER, "result=denied")
+            yield DemoSite(demo, cookies, tester)
+    finally:
+        await demo.stop()
