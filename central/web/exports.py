@@ -20,9 +20,10 @@ from aiohttp import web
 from central.centre import centre_of
 from central.web import formats, i18n
 from central.web.columns import Column
+from central.web.cursors import cursor_of
 from central.web.i18n import _
 from central.web.render import SHELL, render
-from central.web.tables import View, cursor_of, without_place
+from central.web.tables import View, without_place
 
 BOM = "\ufeff"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -9,17 +9,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from central.web.days import DATE_MAX, DATE_MIN, FieldError, day_start, parse_day
 from central.web.i18n import Text, _, current, ngettext
-
-DATE_MIN, DATE_MAX = date(1900, 1, 1), date(2199, 12, 31)
-
-
-class FieldError(ValueError):
-    """The input cannot be used; the message is for the operator and already translated."""
 
 
 @dataclass(frozen=True)
@@ -299,19 +294,3 @@ class HiddenField(Field):
     """A value that travels with the form unseen (the version of what is edited)."""
 
     control: ClassVar[str] = "hidden"
-
-
-def parse_day(raw: str) -> date:
-    """A day such as 2026-11-23. Raises FieldError for one that does not exist or lies outside 1900-2199."""
-    try:
-        on = date.fromisoformat(unicodedata.normalize("NFKC", raw).strip().replace("/", "-"))
-    except ValueError:
-        raise FieldError(_("Must be a date such as 2026-11-23.")) from None
-    if not DATE_MIN <= on <= DATE_MAX:
-        raise FieldError(_("Must lie between %(least)s and %(most)s.", least=DATE_MIN, most=DATE_MAX))
-    return on
-
-
-def day_start(on: date) -> datetime:
-    """The first instant of a day in the site's time zone."""
-    return datetime.combine(on, time(0), current().zone)

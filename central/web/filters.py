@@ -12,7 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from central.web import formats
-from central.web.fields import (
+from central.web.days import FieldError, day_start, parse_day
+from central.web.fields import Choice, Choices, NumberField, TextField, choice_list
     Choice,
     Choices,
     FieldError,

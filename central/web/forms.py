@@ -23,7 +23,8 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 from multidict import MultiMapping
 
-from central.web.fields import Choice, ChoiceField, Choices, Field, FieldError, choice_list
+from central.web.days import FieldError
+from central.web.fields import Choice, ChoiceField, Choices, Field, choice_list
 from central.web.i18n import _
 
 T = TypeVar("T")

@@ -25,10 +25,11 @@ from aiohttp import web
 from central.centre import centre_of
 from central.errors import InvalidInputError
 from central.web import exports
+from central.web.cursors import encode_cursor
 from central.web.fields import Choices
 from central.web.i18n import _
 from central.web.render import render, settle
-from central.web.tables import Table, View, encode_cursor
+from central.web.tables import Table, View
 
 OnExport = Callable[[web.Request, View, str, int], Awaitable[None]]
 """Called before an export is sent, with the view, the format and the number of rows: for the audit row (12)."""

@@ -18,27 +18,21 @@ tests of a list shows it).
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 import peewee
 from markupsafe import Markup
 
 from central.errors import InvalidInputError
 from central.web.columns import Column, row_html
+from central.web.cursors import ROW_KEY, SORT_KEY, Cursor, cursor_of, decode_cursor, encode_cursor
 from central.web.fields import Choices
 from central.web.filters import BoundFilter, Filter, bind_filter
 from central.web.i18n import Text
 from central.web.limits import LIMITS, WebLimits
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SORT_KEY, ROW_KEY = "key_sort_", "key_row_"
 
 
 @dataclass(frozen=True)
@@ -127,11 +121,6 @@ class Table:
             before=self._place(query.get("before", ""), sort),
             limit=int(limit) if limit else self.limits.page_rows,
         )
-
-
-SafeInteger = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-CursorPart = SafeInteger | Annotated[str, msgspec.Meta(max_length=500)]
-Cursor = tuple[int | str, int | str]
 
 
 @dataclass(frozen=True)
@@ -280,37 +269,6 @@ def _beyond(column: Any, key: Any, start: Cursor, descending: bool) -> Any:
         return key < row if descending else key > row
     here, there = peewee.Tuple(column, key), peewee.Tuple(peewee.Value(value), peewee.Value(row))
     return here < there if descending else here > there
-
-
-def cursor_of(row: Any) -> Cursor:
-    """The place of a fetched row."""
-    return _plain(getattr(row, SORT_KEY)), _plain(getattr(row, ROW_KEY))
-
-
-def _plain(value: Any) -> int | str:
-    """A sort value as it stands in the database: instants are epoch milliseconds there, days are ISO texts."""
-    if isinstance(value, datetime):
-        return (value - EPOCH) // timedelta(milliseconds=1)
-    if isinstance(value, date):
-        return value.isoformat()
-    return int(value) if isinstance(value, int) else str(value)
-
-
-def encode_cursor(cursor: Cursor) -> str:
-    """A place as text for an address."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).rstrip(b"=").decode()
-
-
-def decode_cursor(text: str) -> Cursor | None:
-    """The place out of an address; None for an empty text. Raises InvalidInputError."""
-    if not text:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        value, row = msgspec.json.decode(raw, type=tuple[CursorPart, CursorPart])
-    except (ValueError, binascii.Error, msgspec.MsgspecError):
-        raise InvalidInputError("This address of a page in a list is not valid.") from None
-    return value, row
 
 
 def without_place(view: View) -> View:

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from multidict import MultiDict
 
 from central.web.catalogue import Language
+from central.web.days import FieldError
 from central.web.fields import (
     CheckField,
     ChoiceField,
     ChoicesField,
     DateField,
     Field,
-    FieldError,
     FirstDayField,
     LastDayField,
     MoneyField,

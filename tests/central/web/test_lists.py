@@ -16,13 +16,14 @@ from central.centre import CENTRE
 from central.routes import Route
 from central.web import exports
 from central.web.columns import MOMENT, MONEY, Column, neutral
+from central.web.cursors import decode_cursor, encode_cursor
 from central.web.fields import Choice
 from central.web.filters import ChoiceFilter, DayFilter, NumberFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.limits import WebLimits
 from central.web.lists import list_export, list_json, list_page
 from central.web.openapi import describes
-from central.web.tables import Table, decode_cursor, encode_cursor
+from central.web.tables import Table
 from tests.support.pages import Passage
 from tests.support.plans import plan_of
 
