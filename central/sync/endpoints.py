@@ -8,7 +8,8 @@ from typing import Final
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from central.routes import NODE, Route
-from central.sync.hub import Hub, Link
+from central.sync.hub import Hub
+from central.sync.links import Link
 from protocol.envelope import join, split
 from protocol.errors import LimitError, ProtocolError
 from protocol.limits import PACKET_MAX

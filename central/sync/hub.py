@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -20,6 +19,7 @@ from central.clock import Clock
 from central.db import Database
 from central.errors import CentralError
 from central.sync import ingest, publish, status, suspicion, tickets
+from central.sync.links import Hashes, Link, code_of, condition_of, not_stored
 from central.sync.storage import PublishedStorage, read_heads
 from protocol import enrolment
 from protocol.centre_peer import (
@@ -50,27 +50,6 @@ OFFLINE_LIVE_S: Final = 15.0
 """... or, where there is a live connection (a ping every five seconds), for this long (design.md section 4)."""
 STATUS_EVERY_S: Final = 30.0
 """A device's health is written at most this often while nothing about it changes."""
-
-
-@dataclass
-class Link:
-    """What the hub keeps beside an engine."""
-
-    peer: CentrePeer
-    device_id: int
-    enrolment_id: int
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    wake: Callable[[], None] | None = None
-    """Set while the session has a live connection: there is something to send."""
-    heard_s: float = 0.0
-    written_s: float = 0.0
-    condition: tuple[object, ...] = ()
-    """What was last said of clock, storage, readers and facts: a change is written at once."""
-    online: bool = False
-    commands: list[tuple[Command, int]] = field(default_factory=list)
-    """Asked for, not yet given to the engine, which a database thread may be working in: (command, expires_at_ms)."""
-    published: bool = False
-    """Something was published that the engine has not been told of."""
 
 
 class Hub:
@@ -158,7 +137,7 @@ class Hub:
                         link.wake = wake or link.wake
             except ProtocolError as error:
                 self._count(error)
-                answers.append(write_refused(frame, _code_of(error), self._key))
+                answers.append(write_refused(frame, code_of(error), self._key))
             except CentralError as error:
                 log.warning("a frame could not be stored: %s", error)
                 answers.append(write_refused(frame, RefusalCode.BUSY, self._key, retry_after_s=5))
@@ -237,7 +216,7 @@ class Hub:
             record,
             self._key,
             self.storage,
-            _Hashes(found.id),
+            Hashes(found.id),
             self._random,
             utc_ms=self._clock.now_ms(),
             audit=self._audit_head(),
@@ -336,11 +315,11 @@ class Hub:
                 ingest.store, link.enrolment_id, effect.entries, self._clock.now_ms()
             )
         except ingest.NotNextError:
-            _not_stored(link)
+            not_stored(link)
             link.peer.uplink.store_failed(*await self._db.read(ingest.position, link.enrolment_id))
             raise
         except Exception:  # whatever it was: without this the engine would think the facts are here
-            _not_stored(link)
+            not_stored(link)
             raise
         link.peer.uplink.stored(*end)
 
@@ -352,13 +331,13 @@ class Hub:
                 ingest.quarantine, link.device_id, record.node_epoch, entries, why, self._clock.now_ms()
             )
         except Exception:
-            _not_stored(link)
+            not_stored(link)
             raise
 
     async def _heard(self, link: Link, effect: Heard) -> None:
         now_s = self._monotonic()
         link.heard_s = now_s
-        condition = _condition(effect)
+        condition = condition_of(effect)
         news = condition is not None and condition != link.condition
         due = news or now_s - link.written_s >= STATUS_EVERY_S or not link.online
         link.condition = condition or link.condition
@@ -502,41 +481,3 @@ class Hub:
 
     def _count(self, error: Exception) -> None:
         self.counts[type(error).__name__] += 1
-
-
-class _Hashes:
-    """``protocol.uplink.FactStore`` of one enrolment; asked inside ``db.read``."""
-
-    def __init__(self, enrolment_id: int) -> None:
-        self._enrolment_id = enrolment_id
-
-    def hash_at(self, seq: int) -> bytes | None:
-        return ingest.hash_at(self._enrolment_id, seq)
-
-
-def _not_stored(link: Link) -> None:
-    """What the engine was given is not here: the node sends it again from the last committed fact on."""
-    link.peer.uplink.store_failed(link.peer.uplink.received_through, link.peer.uplink.head)
-
-
-def _condition(effect: Heard) -> tuple[object, ...] | None:
-    health = effect.health
-    if health is None:
-        return None
-    return (health.clock, health.storage_usable, health.readers, effect.last_seq)
-
-
-def _code_of(error: ProtocolError) -> RefusalCode:
-    from protocol.errors import LimitError, SignatureError, VersionError
-
-    match error:
-        case SignatureError():
-            return RefusalCode.BAD_SIGNATURE
-        case LimitError():
-            return RefusalCode.TOO_LARGE
-        case VersionError():
-            return RefusalCode.VERSION
-        case StateError():
-            return RefusalCode.UNKNOWN_NODE
-        case _:
-            return RefusalCode.MALFORMED

@@ -1,0 +1,72 @@
+"""What the hub keeps beside the engine of each session, and the small answers that it gives for one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from central.sync import ingest
+from protocol.centre_peer import CentrePeer, Heard
+from protocol.errors import LimitError, ProtocolError, SignatureError, StateError, VersionError
+from protocol.messages import Command, RefusalCode
+
+
+@dataclass
+class Link:
+    """What the hub keeps beside an engine."""
+
+    peer: CentrePeer
+    device_id: int
+    enrolment_id: int
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wake: Callable[[], None] | None = None
+    """Set while the session has a live connection: there is something to send."""
+    heard_s: float = 0.0
+    written_s: float = 0.0
+    condition: tuple[object, ...] = ()
+    """What was last said of clock, storage, readers and facts: a change is written at once."""
+    online: bool = False
+    commands: list[tuple[Command, int]] = field(default_factory=list)
+    """Asked for, not yet given to the engine, which a database thread may be working in: (command, expires_at_ms)."""
+    published: bool = False
+    """Something was published that the engine has not been told of."""
+
+
+class Hashes:
+    """``protocol.uplink.FactStore`` of one enrolment; asked inside ``db.read``."""
+
+    def __init__(self, enrolment_id: int) -> None:
+        self._enrolment_id = enrolment_id
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """As the engine asks it."""
+        return ingest.hash_at(self._enrolment_id, seq)
+
+
+def not_stored(link: Link) -> None:
+    """What the engine was given is not here: the node sends it again from the last committed fact on."""
+    link.peer.uplink.store_failed(link.peer.uplink.received_through, link.peer.uplink.head)
+
+
+def condition_of(effect: Heard) -> tuple[object, ...] | None:
+    """What a poll says of clock, storage, readers and facts; None when it says nothing of health."""
+    health = effect.health
+    if health is None:
+        return None
+    return (health.clock, health.storage_usable, health.readers, effect.last_seq)
+
+
+def code_of(error: ProtocolError) -> RefusalCode:
+    """What a device is told about a frame that was refused for this."""
+    match error:
+        case SignatureError():
+            return RefusalCode.BAD_SIGNATURE
+        case LimitError():
+            return RefusalCode.TOO_LARGE
+        case VersionError():
+            return RefusalCode.VERSION
+        case StateError():
+            return RefusalCode.UNKNOWN_NODE
+        case _:
+            return RefusalCode.MALFORMED
