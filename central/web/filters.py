@@ -14,15 +14,6 @@ from typing import Any, ClassVar
 from central.web import formats
 from central.web.days import FieldError, day_start, parse_day
 from central.web.fields import Choice, Choices, NumberField, TextField, choice_list
-    Choice,
-    Choices,
-    FieldError,
-    NumberField,
-    TextField,
-    choice_list,
-    day_start,
-    parse_day,
-)
 from central.web.i18n import Text, _
 from central.web.limits import LIMITS
 
