@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +26,7 @@ RESET_PIN_BASE: Final = 4
 """Emulated reset pins, one per reader; they only have to differ."""
 UART_BAUD: Final = 115_200
 ANSWER_S: Final = 5.0
+_PR_SET_PDEATHSIG: Final = 1
 
 
 class EmulatedReader(Protocol):
@@ -81,7 +84,9 @@ class OverUart:
             "--control",
             "0",
         ]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1])
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1], preexec_fn=_end_with_parent
+        )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -112,6 +117,11 @@ class OverUart:
             self._process.wait(2)
         except subprocess.TimeoutExpired:
             self._process.kill()
+
+
+def _end_with_parent() -> None:
+    """In the child: a node that is killed takes its emulators with it (prctl(2))."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def wiring_of(config: ReaderConfig, chip: Chip) -> spi.Wiring:

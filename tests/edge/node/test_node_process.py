@@ -139,6 +139,19 @@ def test_two_readers_on_two_buses(make_node: Callable[..., NodeProcess]) -> None
     assert [(fact.point, fact.reason) for fact in facts] == [(1, Reason.GRANTED), (2, Reason.GRANTED)]
 
 
+def test_a_node_that_is_killed_takes_its_emulators_with_it(make_node: Callable[..., NodeProcess]) -> None:
+    node = make_node(more='[[readers]]\nbus = "uart"\n')
+    node.start()
+    node.line()
+    device = node.data_dir / "uart-1"
+    assert device.exists()
+    node.kill()
+    deadline = time.monotonic() + DEADLINE_S
+    while device.exists():  # the emulator takes it away when it ends
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
 def test_a_crash_between_the_record_and_the_door_is_unknown_never_opened(node: NodeProcess) -> None:
     node.seed([*one_door(), *cards(5)])
     outbox = Outbox(node.data_dir / "outbox.db")
