@@ -1,4 +1,4 @@
-"""Fixtures of this folder: one node by itself, and a whole site of real processes shared by the tests of one worker."""
+"""Fixtures of this folder: one node by itself, and a whole site of real processes for the tests of one file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.site import Site
 __all__ = ["make_node", "node", "site"]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """Centre, two doors and an issuer, joined; an administrator signed in, pages in English."""
     demo = Demo(tmp_path_factory.mktemp("site") / "site")

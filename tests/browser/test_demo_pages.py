@@ -50,9 +50,7 @@ async def test_the_virtual_tap_page_is_accessible_and_fits(
             await shoot(page, f"taps-{language}-{size[0]}")
 
 
-async def test_a_tap_stands_on_the_live_page(
-    browser: Any, demo_site: DemoSite, record_property: Any
-) -> None:
+async def test_a_tap_stands_on_the_live_page(browser: Any, demo_site: DemoSite, record_property: Any) -> None:
     """Planted break: connect the feed of the monitor to a topic that does not exist."""
     site = demo_site.demo.site
     assert site is not None
@@ -80,10 +78,21 @@ async def test_a_tap_stands_on_the_live_page(
 async def test_ctrl_c_ends_the_demo_with_streams_open_in_under_a_second(tmp_path: Path) -> None:
     """The process that Ctrl-C reaches ends the centre and every device; none waits for an open event stream.
 
-    Planted break: leave the streams of the hub open when the listener closes, or wait for each child in turn.
+    A busy machine may be slow once: three tries. Planted break: leave the streams of the hub open when the listener
+    closes, or wait for each child in turn.
     """
+    took_s = []
+    for attempt in range(3):
+        took_s.append(await _demo_ends_after(tmp_path / str(attempt)))
+        if took_s[-1] < ENDS_WITHIN_S:
+            return
+    pytest.fail(f"the demo took {took_s} s to end")
+
+
+async def _demo_ends_after(folder: Path) -> float:
+    """Start a demo, open its streams, interrupt it; the seconds until it has ended."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "provisioning.demo", "--data", str(tmp_path / "demo")),
+        *(sys.executable, "-m", "provisioning.demo", "--data", str(folder)),
         cwd=ROOT,
         env={**os.environ, "LANG": "en_GB.UTF-8", "LC_ALL": "", "LANGUAGE": "en", "PYTHONUNBUFFERED": "1"},
         stdout=asyncio.subprocess.PIPE,
@@ -117,7 +126,7 @@ async def test_ctrl_c_ends_the_demo_with_streams_open_in_under_a_second(tmp_path
                 took_s = time.monotonic() - began
         print(f"the demo ended {took_s:.2f} s after Ctrl-C")
         assert code == 0
-        assert took_s < ENDS_WITHIN_S
+        return took_s
     finally:
         if process.returncode is None:
             process.kill()
