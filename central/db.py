@@ -15,117 +15,45 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import peewee
 
 from central.announce import CHANNEL, Listener, decode, encode
+from central.current import (
+    Model,
+    OutsideDatabaseError,
+    Transaction,
+    after_commit,
+    announce,
+    bound,
+    current_engine,
+    current_transaction,
+    local,
+    note_change,
+)
 from central.engines import NotesChanges, begin_write_arguments, ensure_connected, kind_of, make_engine
 from central.errors import StorageError
 from central.migrate import upgrade
 from central.writer import Job, Writer
 
+__all__ = [
+    "Check",
+    "Database",
+    "Model",
+    "OutsideDatabaseError",
+    "Transaction",
+    "after_commit",
+    "announce",
+    "bound",
+    "current_engine",
+    "current_transaction",
+]
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class OutsideDatabaseError(RuntimeError):
-    """A mistake of ours: a model was used outside ``db.read`` / ``db.write``."""
-
-
-@dataclass
-class Transaction:
-    """What one ``fn`` did, kept until its commit."""
-
-    tables: set[str] = field(default_factory=set)
-    """Tables in which a row was inserted, updated or deleted through the models."""
-    audit_rows_count: int = 0
-    callbacks: list[Callable[[], None]] = field(default_factory=list)
-    announcements: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-
-
-class _Local(threading.local):
-    engine: peewee.Database | None = None
-    transaction: Transaction | None = None
-
-
-_local = _Local()
-
-
-class _CurrentEngine(peewee.DatabaseProxy):
-    """Stands for the engine of the call that runs in this thread; there is none outside such a call."""
-
-    __slots__ = ("_callbacks",)
-
-    def initialize(self, obj: object) -> None:
-        """Nothing to bind: the engine is found at each use."""
-
-    @property
-    def obj(self) -> peewee.Database | None:
-        return _local.engine
-
-    def __getattr__(self, name: str) -> Any:
-        if _local.engine is None:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            raise OutsideDatabaseError("models are used inside db.read(fn) or db.write(fn) only")
-        return getattr(_local.engine, name)
-
-
-current_engine: Final = _CurrentEngine()
-
-
-class Model(peewee.Model):
-    """Base of every table of the centre."""
-
-    class Meta:
-        database = current_engine
-        legacy_table_names = False
-        only_save_dirty = True
-
-
-def current_transaction() -> Transaction:
-    """The transaction that runs in this thread.
-
-    :raises OutsideDatabaseError: outside ``db.write``.
-    """
-    if _local.transaction is None:
-        raise OutsideDatabaseError("only inside db.write(fn)")
-    return _local.transaction
-
-
-def after_commit(callback: Callable[[], None]) -> None:
-    """Call ``callback`` in the event loop once this transaction is committed; never when it is not."""
-    current_transaction().callbacks.append(callback)
-
-
-def announce(topic: str, payload: Mapping[str, Any]) -> None:
-    """Tell every process that shares this database, this one included, once this transaction is committed.
-
-    ``payload`` is small and JSON-able (PostgreSQL carries at most 8,000 bytes); see :meth:`Database.subscribe`.
-    """
-    current_transaction().announcements.append((topic, payload))
-
-
-def _note_change(table: str) -> None:
-    if _local.transaction is not None:
-        _local.transaction.tables.add(table)
-
-
-@contextmanager
-def bound(engine: peewee.Database) -> Iterator[None]:
-    """Models in this thread use ``engine``: for schema tools and tests only."""
-    assert _local.engine is None
-    _local.engine = engine
-    try:
-        yield
-    finally:
-        _local.engine = None
 
 
 Check = Callable[[Transaction], None]
@@ -157,7 +85,7 @@ class Database:
             make_engine(url, read_only=True),
         )
         if isinstance(self._write_engine, NotesChanges):
-            self._write_engine.note_change = _note_change
+            self._write_engine.note_change = note_change
         self._readers = ThreadPoolExecutor(readers_count, thread_name_prefix="db-read")
         self._writer = Writer(
             self._run_batch, self._write_engine.close, group_max=group_max, queue_max=queue_max
@@ -267,8 +195,10 @@ class Database:
             self._write_engine.close()
 
     def call_close(self) -> None:
-        """The synchronous half of :meth:`close`."""
-        self._writer.stop()
+        """The synchronous half of :meth:`close`.
+
+        The writer goes last: the connection that closes an SQLite file empties its write-ahead log into it.
+        """
         for connection in self._reader_connections:
             break_off = connection.interrupt if self.kind == "sqlite" else connection.cancel
             break_off()
@@ -276,6 +206,7 @@ class Database:
         for connection in self._reader_connections:
             connection.close()
         self._reader_connections.clear()
+        self._writer.stop()
         for engine in (self._write_engine, self._read_engine):
             if not engine.is_closed():
                 engine.close()
@@ -307,7 +238,7 @@ class Database:
             return error
 
     def _run_checked(self, transaction: Transaction, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
-        _local.transaction = transaction
+        local.transaction = transaction
         try:
             result = fn(*args, **kwargs)
             assert not isinstance(result, peewee.BaseQuery), "return data, not a lazy query"
@@ -320,7 +251,7 @@ class Database:
                     )
             return result
         finally:
-            _local.transaction = None
+            local.transaction = None
 
     def _read_now(self, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
         engine = self._read_engine
@@ -332,15 +263,15 @@ class Database:
     @contextmanager
     def _bound(self, engine: peewee.Database, connections: list[Any] | None) -> Iterator[None]:
         """Models in this thread use ``engine``; a connection made on the way is added to ``connections``."""
-        if _local.engine is not None:
+        if local.engine is not None:
             raise OutsideDatabaseError("db.read and db.write do not nest")
         if ensure_connected(engine) and connections is not None:
             connections.append(engine.connection())
-        _local.engine = engine
+        local.engine = engine
         try:
             yield
         finally:
-            _local.engine = None
+            local.engine = None
 
     # -- after the commit ----------------------------------------------------------------------------------------------
 
