@@ -59,10 +59,16 @@ def shell_language(environment: Any) -> Language:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="onecard-central", description="the centre of the one-card system")
+    parser = argparse.ArgumentParser(
+        prog="onecard-central", description=_("The centre of the one-card system")
+    )
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of database and keys")
-    common.add_argument("--config", type=Path, metavar="FILE", help="default: centre.toml in the data folder")
+    common.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help=_("folder of database and keys")
+    )
+    common.add_argument(
+        "--config", type=Path, metavar="FILE", help=_("default: centre.toml in the data folder")
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[Config, Any], int], text: str, parents: Any = commands) -> Any:
@@ -70,26 +76,30 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
-    made = command("serve", _serve, "run the centre")
-    made.add_argument("--listen", metavar="HOST:PORT", help="for browsers")
-    made.add_argument("--node-listen", metavar="HOST:PORT", help="for devices")
-    command("setup-link", _setup_link, "print a new one-time link for the first set-up")
-    operator = commands.add_parser("operator", help="operators").add_subparsers(required=True, metavar="ACT")
+    made = command("serve", _serve, _("run the centre"))
+    made.add_argument("--listen", metavar="HOST:PORT", help=_("for browsers"))
+    made.add_argument("--node-listen", metavar="HOST:PORT", help=_("for devices"))
+    command("setup-link", _setup_link, _("print a new one-time link for the first set-up"))
+    operator = commands.add_parser("operator", help=_("operators")).add_subparsers(
+        required=True, metavar="ACT"
+    )
     for name, run, text in (
         (
             "reset-password",
             _reset_password,
-            "print a one-time link by which the operator chooses a new password",
+            _("print a one-time link by which the operator chooses a new password"),
         ),
-        ("login-link", _login_link, "print a one-time link that signs the operator in"),
+        ("login-link", _login_link, _("print a one-time link that signs the operator in")),
     ):
         command(name, run, text, operator).add_argument("number", metavar="NUMBER")
-    command("rebuild", _rebuild, "make again everything that is derived from received records")
-    command("audit-verify", _audit_verify, "check the whole audit trail")
-    made = command("backup", _backup, "write database and keys into one file, and read it back")
+    command("rebuild", _rebuild, _("make again everything that is derived from received records"))
+    command("audit-verify", _audit_verify, _("check the whole audit trail"))
+    made = command("backup", _backup, _("write database and keys into one file, and read it back"))
     made.add_argument("file", type=Path, metavar="FILE")
-    made.add_argument("--plain", action="store_true", help="without a passphrase: the file holds every key")
-    made = command("restore", _restore, "put a backup into an empty data folder")
+    made.add_argument(
+        "--plain", action="store_true", help=_("without a passphrase: the file holds every key")
+    )
+    made = command("restore", _restore, _("put a backup into an empty data folder"))
     made.add_argument("file", type=Path, metavar="FILE")
     return parser
 
