@@ -18,7 +18,8 @@ from central.people.model import Person
 from central.routes import Route
 from central.security.principal import scope_of
 from central.sites.scope import Scope
-from central.sync.model import DeviceStatus, PublishedRow
+from central.sync.model import DeviceStatus, Head, PublishedRow
+from central.sync.publish import CONFIG_EPOCH
 from central.web.columns import CODE, MOMENT, NUMBER, Column, StatusFormat, WordFormat
 from central.web.filters import ChoiceFilter, DayFilter, TextFilter
 from central.web.i18n import lazy
@@ -33,6 +34,14 @@ def _revision() -> Any:
     owner = peewee.Value("card:").concat(Card.id.cast("text"))
     return PublishedRow.select(peewee.fn.MAX(PublishedRow.revision)).where(
         (PublishedRow.owner == owner) & (PublishedRow.kind == Kind.RESTRICTION.value)
+    )
+
+
+def _held() -> Any:
+    """The device holds the newest restriction of the card, of this centre's present configuration."""
+    epoch = Head.select(Head.revision).where(Head.stream == CONFIG_EPOCH)
+    return (DeviceStatus.config_epoch == peewee.fn.COALESCE(epoch, 1)) & (
+        DeviceStatus.restrictions >= _revision()
     )
 
 
@@ -60,7 +69,7 @@ def _query(scope: Scope) -> Any:
             Person.name.alias("person_name"),
             Person.department,
             _doors().alias("doors_count"),
-            _doors(DeviceStatus.restrictions >= _revision()).alias("acknowledged_count"),
+            _doors(_held()).alias("acknowledged_count"),
         )
         .left_outer_join(Person)
         .where(Card.dead_since.is_null(False))
@@ -73,7 +82,7 @@ def _reason(row: Any) -> int | None:
     return None if reason is None else int(reason)
 
 
-_COMPLETE: Final = _doors(DeviceStatus.restrictions >= _revision()) >= _doors()
+_COMPLETE: Final = _doors(_held()) >= _doors()
 
 HOTLIST: Final = Table(
     name="hotlist",
