@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from central.access.model import AccessEvent, CardLevel
+from central.backup_record import Backup
 from central.cards.model import Card, CardIssue
 from central.cards.rules import Disable, Holding
-from central.backup_record import Backup
 from central.clock import FakeClock
 from central.db import Database
 from central.sync import model, publish, tickets
