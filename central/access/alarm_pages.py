@@ -91,7 +91,7 @@ async def list_alarms(request: web.Request) -> web.Response:
         export_path="/alarms/export",
         context={
             "waiting": waiting,
-            "may_act": principal_of(request).may("access", "edit"),
+            "may_act": principal_of(request).may("access", "approve"),
             "note_max": NOTE_CHARS_MAX,
         },
     )
@@ -102,7 +102,7 @@ async def open_fragment(request: web.Request) -> web.Response:
     waiting = await centre_of(request).db.read(alarms.open_alarms, scope_of(request))
     context = {
         "waiting": waiting,
-        "may_act": principal_of(request).may("access", "edit"),
+        "may_act": principal_of(request).may("access", "approve"),
         "note_max": NOTE_CHARS_MAX,
     }
     return await render(request, "access/alarms_open.html", context)
@@ -156,5 +156,5 @@ ROUTES: Final[list[Route]] = [
     Route("GET", "/alarms", list_alarms, ("access", "view")),
     Route("GET", "/alarms/open", open_fragment, ("access", "view")),
     Route("GET", "/alarms/export", export_alarms, ("access", "export")),
-    Route("POST", "/alarms/acknowledge", acknowledge, ("access", "edit")),
+    Route("POST", "/alarms/acknowledge", acknowledge, ("access", "approve")),
 ]

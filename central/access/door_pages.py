@@ -114,7 +114,7 @@ async def list_doors(request: web.Request) -> web.Response:
     """GET /doors"""
     lines = await centre_of(request).db.read(door_lines, scope_of(request))
     template = "access/door_rows.html" if request.headers.get("HX-Request") else "access/doors.html"
-    context = {"doors": lines, "may_act": principal_of(request).may("access", "edit")}
+    context = {"doors": lines, "may_act": principal_of(request).may("access", "approve")}
     return await render(request, template, context)
 
 
@@ -145,8 +145,8 @@ async def show_door(request: web.Request, problem: str = "", status: int = 200) 
         "mode_text": MODE_TEXT,
         "modes": MODE_TEXT,
         "kinds": KIND_TEXT,
-        "may_act": principal.may("access", "edit"),
-        "may_set": principal.may("access", "approve"),
+        "may_act": principal.may("access", "approve"),
+        "may_set": principal.may("access", "edit"),
         "problem": problem,
         "reason_max": commands.REASON_CHARS_MAX,
     }
@@ -377,7 +377,7 @@ ROUTES: Final[list[Route]] = [
         "POST",
         r"/doors/{id:\d+}/open",
         open_door,
-        ("access", "edit"),
+        ("access", "approve"),
         step_up=True,
         step_up_lasts="shift",
     ),
@@ -385,13 +385,13 @@ ROUTES: Final[list[Route]] = [
         "POST",
         r"/doors/{id:\d+}/mode",
         set_mode,
-        ("access", "edit"),
+        ("access", "approve"),
         step_up=True,
         step_up_lasts="shift",
     ),
     Route("GET", r"/doors/commands/{id:\d+}", show_command, ("access", "view")),
-    Route("GET", r"/doors/{id:\d+}/edit", edit_door, ("access", "approve")),
-    Route("POST", r"/doors/{id:\d+}/edit", edit_door, ("access", "approve")),
-    Route("GET", r"/doors/readers/{id:\d+}/edit", edit_point, ("access", "approve")),
-    Route("POST", r"/doors/readers/{id:\d+}/edit", edit_point, ("access", "approve")),
+    Route("GET", r"/doors/{id:\d+}/edit", edit_door, ("access", "edit")),
+    Route("POST", r"/doors/{id:\d+}/edit", edit_door, ("access", "edit")),
+    Route("GET", r"/doors/readers/{id:\d+}/edit", edit_point, ("access", "edit")),
+    Route("POST", r"/doors/readers/{id:\d+}/edit", edit_point, ("access", "edit")),
 ]

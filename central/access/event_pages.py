@@ -123,7 +123,7 @@ async def monitor(request: web.Request) -> web.Response:
         scope,
         template="access/monitor.html",
         choices=await choices_of(request),
-        context={**context, "may_act": principal_of(request).may("access", "edit")},
+        context={**context, "may_act": principal_of(request).may("access", "approve")},
     )
 
 
@@ -135,7 +135,7 @@ async def monitor_side(request: web.Request) -> web.Response:
         return {"doors": door_lines(scope), "alarms": alarms.open_alarms(scope, MONITOR_ALARMS)}
 
     context = await centre_of(request).db.read(read)
-    context["may_act"] = principal_of(request).may("access", "edit")
+    context["may_act"] = principal_of(request).may("access", "approve")
     return await render(request, "access/monitor_side.html", context)
 
 

@@ -328,8 +328,8 @@ def _initial(level: AccessLevel | None, site_id: int | None) -> dict[str, Any]:
 NAV: Final = [NavItem("access", lazy("Access levels"), "/access/levels", order=50)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/access/levels", list_levels, ("access", "view")),
-    Route("GET", "/access/levels/new", edit_level, ("access", "approve")),
-    Route("POST", "/access/levels/new", edit_level, ("access", "approve")),
-    Route("GET", r"/access/levels/{id:\d+}", edit_level, ("access", "approve")),
-    Route("POST", r"/access/levels/{id:\d+}", edit_level, ("access", "approve")),
+    Route("GET", "/access/levels/new", edit_level, ("access", "edit")),
+    Route("POST", "/access/levels/new", edit_level, ("access", "edit")),
+    Route("GET", r"/access/levels/{id:\d+}", edit_level, ("access", "edit")),
+    Route("POST", r"/access/levels/{id:\d+}", edit_level, ("access", "edit")),
 ]

@@ -242,8 +242,8 @@ async def _page(
 NAV: Final = [NavItem("access", lazy("Schedules"), "/access/schedules", order=60)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/access/schedules", list_schedules, ("access", "view")),
-    Route("GET", "/access/schedules/new", edit_schedule, ("access", "approve")),
-    Route("POST", "/access/schedules/new", edit_schedule, ("access", "approve")),
-    Route("GET", r"/access/schedules/{id:\d+}", edit_schedule, ("access", "approve")),
-    Route("POST", r"/access/schedules/{id:\d+}", edit_schedule, ("access", "approve")),
+    Route("GET", "/access/schedules/new", edit_schedule, ("access", "edit")),
+    Route("POST", "/access/schedules/new", edit_schedule, ("access", "edit")),
+    Route("GET", r"/access/schedules/{id:\d+}", edit_schedule, ("access", "edit")),
+    Route("POST", r"/access/schedules/{id:\d+}", edit_schedule, ("access", "edit")),
 ]

@@ -214,7 +214,7 @@ async def _page(
         "imported": request.query.get("imported", "")
         if request.query.get("imported", "").isdecimal()
         else "",
-        "may_edit": principal_of(request).may("access", "approve"),
+        "may_edit": principal_of(request).may("access", "edit"),
     }
     response = await list_page(
         request, DAYS, scope_of(request), template="access/special_days.html", context=context
@@ -228,13 +228,13 @@ NAV: Final = [NavItem("access", lazy("Special days"), "/access/special-days", or
 ROUTES: Final[list[Route]] = [
     Route("GET", "/access/special-days", list_days, ("access", "view")),
     Route("GET", "/access/special-days/template.csv", template, ("access", "view")),
-    Route("POST", "/access/special-days", add_day, ("access", "approve")),
+    Route("POST", "/access/special-days", add_day, ("access", "edit")),
     Route(
         "POST",
         "/access/special-days/import",
         import_days,
-        ("access", "approve"),
+        ("access", "edit"),
         body_bytes_max=FILE_BYTES_MAX + 16_384,
     ),
-    Route("POST", r"/access/special-days/{id:\d+}/delete", delete_day, ("access", "approve")),
+    Route("POST", r"/access/special-days/{id:\d+}/delete", delete_day, ("access", "edit")),
 ]
