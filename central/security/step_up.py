@@ -18,7 +18,7 @@ from central.web.fields import PasswordField
 from central.web.forms import BoundForm, Form
 from central.web.i18n import _, lazy
 from central.web.pages import local_path
-from central.web.render import render
+from central.web.render import render, settle
 
 
 @dataclass
@@ -47,6 +47,7 @@ async def ask(request: web.Request) -> web.StreamResponse:
     if any(isinstance(value, web.FileField) for value in posted.values()):
         return web.Response(status=303, headers={"Location": _address("/")})
     hidden = [(name, str(value)) for name, value in _items(posted) if name not in (STEP_UP_FIELD, FIELD)]
+    settle(request)  # this answers for the guard, which stands before the language is chosen
     form = FORM.blank()
     if STEP_UP_FIELD in posted:
         form.fail(_("The password is wrong."), STEP_UP_FIELD)
