@@ -101,7 +101,7 @@ HOTLIST: Final = Table(
         ),
         Column("department", lazy("Department")),
         Column("reason", lazy("Reason"), WordFormat(REASON_TEXT), value=_reason),
-        Column("dead_since", lazy("Since"), MOMENT),
+        Column("dead_since", lazy("Dead since"), MOMENT),
         Column("acknowledged_count", lazy("Doors that refuse it"), NUMBER),
         Column("doors_count", lazy("Doors"), NUMBER),
         Column(
@@ -116,7 +116,7 @@ HOTLIST: Final = Table(
         TextFilter(
             "q", lazy("Search"), where=found_by, placeholder=lazy("Card number, UID, name, person number")
         ),
-        DayFilter("dead_since", lazy("Since"), field=Card.dead_since),
+        DayFilter("dead_since", lazy("Dead since"), field=Card.dead_since),
         ChoiceFilter(
             "delivery",
             lazy("Delivery"),

@@ -27,7 +27,7 @@ from central.web.forms import BoundForm, Form
 from central.web.i18n import _, lazy
 from central.web.lists import list_page
 from central.web.nav import NavItem
-from central.web.render import settle
+from central.web.render import render, settle
 from central.web.tables import Table
 
 GROUP_WORDS: Final = {int(group): text for group, text in GROUP_TEXT.items()}
@@ -49,7 +49,13 @@ DAYS: Final = Table(
     sort="day_on",
     columns=(
         Column("id", lazy("Record number"), NUMBER, is_shown=False),
-        Column("day_on", lazy("Day"), DAY, sort=SpecialDay.day_on),
+        Column(
+            "day_on",
+            lazy("Day"),
+            DAY,
+            sort=SpecialDay.day_on,
+            href=lambda row: f"/access/special-days/{row.id}",
+        ),
         Column("group", lazy("Kind of day"), WordFormat(GROUP_WORDS)),
         Column("name", lazy("Name")),
         Column("site_name", lazy("Estate")),
@@ -129,6 +135,18 @@ async def import_days(request: web.Request) -> web.Response:
         return await _page(request, form, choices, problem=_("The file has no day in it."))
     await put_days(request, int(site), days)
     raise web.HTTPSeeOther(f"/access/special-days?imported={len(days)}")
+
+
+async def show_day(request: web.Request) -> web.Response:
+    """GET /access/special-days/{id}: change it by entering it again, or take it away."""
+    settle(request)
+    scope, day_id = scope_of(request), path_id(request)
+    day, choices = (
+        await centre_of(request).db.read(scope.get, SpecialDay, day_id),
+        await _choices(request),
+    )
+    form = FORM.blank(choices, site=day.site_id, group=day.group, day_on=day.day_on, name=day.name)
+    return await render(request, "access/special_day.html", {"form": form, "day": day})
 
 
 async def delete_day(request: web.Request) -> web.Response:
@@ -236,5 +254,6 @@ ROUTES: Final[list[Route]] = [
         ("access", "edit"),
         body_bytes_max=FILE_BYTES_MAX + 16_384,
     ),
+    Route("GET", r"/access/special-days/{id:\d+}", show_day, ("access", "edit")),
     Route("POST", r"/access/special-days/{id:\d+}/delete", delete_day, ("access", "edit")),
 ]

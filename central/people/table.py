@@ -13,12 +13,13 @@ from central.people.rules import mask_phone
 from central.sites.model import Organisation, Site
 from central.sites.scope import Scope
 from central.web import fold
-from central.web.columns import CODE, NUMBER, Column, StatusFormat, WordFormat
+from central.web.columns import CODE, NUMBER, Column, WordFormat
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
 
 KIND_WORDS: Final = {kind.value: text for kind, text in KIND_TEXT.items()}
+PRESENCE: Final = {"yes": lazy("Present"), "no": lazy("Left")}
 _CARDS: Final = Card.alias()
 
 
@@ -85,11 +86,7 @@ PEOPLE: Final = Table(
         Column("phone", lazy("Telephone"), CODE, value=lambda row: mask_phone(row.phone)),
         Column("cards_count", lazy("Cards in use"), NUMBER),
         Column(
-            "active",
-            lazy("Status"),
-            StatusFormat("enabled"),
-            value=lambda row: "yes" if row.active else "no",
-            is_exported=False,
+            "active", lazy("Status"), WordFormat(PRESENCE), value=lambda row: "yes" if row.active else "no"
         ),
         Column("site_name", lazy("Estate"), is_shown=False),
     ),
@@ -108,7 +105,7 @@ PEOPLE: Final = Table(
         ChoiceFilter(
             "active",
             lazy("Status"),
-            choices={"yes": lazy("Present"), "no": lazy("Left")},
+            choices=PRESENCE,
             where=lambda value: Person.active == (value == "yes"),
         ),
     ),

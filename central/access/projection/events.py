@@ -40,6 +40,10 @@ def access(batch: Batch, stored: Stored, body: AccessFact) -> Place:
         holder.card_id if holder is not None else None,
         holder.person_id if holder is not None else None,
     )
+    if key:
+        _show(batch, stored, body, key)
+    if point is not None and point.door_id is None:
+        return place  # an issuer on a desk: a card is placed there, nobody asks to go through
     _add(
         batch,
         stored,
@@ -62,8 +66,6 @@ def access(batch: Batch, stored: Stored, body: AccessFact) -> Place:
         restrictions_revision=body.revisions.restrictions,
         access_revision=body.revisions.access,
     )
-    if key:
-        _show(batch, stored, body, key)
     return place
 
 

@@ -128,6 +128,12 @@ def test_a_reader_that_is_not_registered_loses_no_event(estate: Estate) -> None:
     assert (event["point"], event["door"], event["site"]) == (None, None, estate.site)
 
 
+def test_a_card_on_the_desk_is_seen_but_is_no_door_event(estate: Estate) -> None:
+    estate.show_at_desk(UID)
+    assert rows(estate, AccessEvent) == []
+    assert rows(estate, Showing)[0]["point"] == estate.desk
+
+
 def test_the_exit_button_is_an_event_without_a_person(estate: Estate) -> None:
     estate.project(estate.stored(ExitFact(1, 5_000)))
     (event,) = rows(estate, AccessEvent)

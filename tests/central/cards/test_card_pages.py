@@ -50,8 +50,8 @@ async def test_the_page_asks_for_the_card_and_shows_it_when_it_is_placed(
     await estate.show_at_desk(UID)
     page = await centre_client.get(f"/cards/issue?person={estate.person}")
     assert "This is a new card." in page.text
-    assert re.search(rf'name="uid"[^>]*value="{UID}"', page.text)
-    assert re.search(r'name="card_no"[^>]*value="00000001"', page.text)
+    assert re.search(rf'<input [^>]*form="issue-form"[^>]*name="uid" value="{UID}"', page.text)
+    assert re.search(r'<input [^>]*form="issue-form"[^>]*name="card_no" value="00000001"', page.text)
     assert f'sse-connect="cards.shown?point={estate.desk}"' in page.text
 
 
