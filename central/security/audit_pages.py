@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import web
@@ -9,12 +10,12 @@ from aiohttp import web
 from central.audit import AuditEntry, verify
 from central.centre import centre_of
 from central.errors import AuditError
-from central.fields import canonical_json
 from central.routes import Route
+from central.security.audit_words import ACTIONS, OBJECTS, changed_only, line_of
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
-from central.web.columns import CODE, LONG, MOMENT, NUMBER, Column
-from central.web.filters import DayFilter, TextFilter
+from central.web.columns import CODE, LONG, MOMENT, NUMBER, Column, WordFormat
+from central.web.filters import ChoiceFilter, DayFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
@@ -38,12 +39,17 @@ def _query(scope: Scope) -> Any:
     return query.where(condition)
 
 
-def _detail(name: str) -> Any:
+def _detail(name: str) -> Callable[[AuditEntry], str]:
+    return lambda row: line_of((row.detail or {}).get(name))
+
+
+def _side(name: str) -> Callable[[AuditEntry], str]:
+    """Before or after, without what stayed the same."""
+
     def read(row: AuditEntry) -> str:
-        value = (row.detail or {}).get(name)
-        if value in (None, ""):
-            return ""
-        return value if isinstance(value, str) else canonical_json(value)
+        detail = row.detail or {}
+        before, after = changed_only(detail.get("before"), detail.get("after"))
+        return line_of(before if name == "before" else after)
 
     return read
 
@@ -57,20 +63,20 @@ AUDIT: Final = Table(
     columns=(
         Column("at", lazy("Time"), MOMENT, sort=AuditEntry.at, sorts_down_first=True),
         Column("actor", lazy("Who"), value=_detail("actor")),
-        Column("action", lazy("What"), CODE),
+        Column("action", lazy("What"), WordFormat(ACTIONS)),
         Column(
             "object", lazy("On what"), CODE, value=lambda row: f"{row.object_kind} {row.object_id}".strip()
         ),
-        Column("before", lazy("Before"), LONG, value=_detail("before")),
-        Column("after", lazy("After"), LONG, value=_detail("after")),
+        Column("before", lazy("Before"), LONG, value=_side("before")),
+        Column("after", lazy("After"), LONG, value=_side("after")),
         Column("reason", lazy("Reason"), LONG, value=_detail("reason")),
         Column("address", lazy("From"), CODE, value=_detail("address"), is_shown=False),
         Column("seq", lazy("Number"), NUMBER, is_shown=False),
     ),
     filters=(
         DayFilter("at", lazy("Day"), field=AuditEntry.at),
-        TextFilter("action", lazy("What"), where=lambda text: AuditEntry.action.startswith(text)),
-        TextFilter("object", lazy("Kind of thing"), where=lambda text: AuditEntry.object_kind == text),
+        ChoiceFilter("action", lazy("What"), field=AuditEntry.action, choices=ACTIONS),
+        ChoiceFilter("object", lazy("Kind of thing"), field=AuditEntry.object_kind, choices=OBJECTS),
         TextFilter("id", lazy("Number of the thing"), where=lambda text: AuditEntry.object_id == text),
         TextFilter("who", lazy("Operator"), where=lambda text: AuditEntry.detail.contains(text)),
     ),

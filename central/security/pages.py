@@ -18,7 +18,7 @@ from central.security.principal import OPERATOR, principal_of
 from central.web.catalogue import Language
 from central.web.fields import CheckField, ChoiceField, HiddenField, PasswordField, TextField, ZoneField
 from central.web.forms import BoundForm, Form
-from central.web.i18n import _, current, lazy
+from central.web.i18n import _, current, lazy, using
 from central.web.pages import local_path
 from central.web.render import render
 
@@ -206,7 +206,7 @@ SETUP: Final = Form(
     CheckField(
         "sample",
         lazy("Load a sample estate"),
-        hint=lazy("A few people, cards and doors to try things with; they can be deleted again."),
+        hint=lazy("A few devices, access levels and people to try things with."),
     ),
 )
 
@@ -249,7 +249,9 @@ async def do_setup(request: web.Request) -> web.StreamResponse:
                 load(centre, now)
         return operator_id
 
-    return await _signed_in(request, await centre.db.write(do), "/first-steps")
+    with using(Language(given.language)):  # the sample is in the language that was chosen
+        operator_id = await centre.db.write(do)
+    return await _signed_in(request, operator_id, "/first-steps")
 
 
 def check_passwords(form: BoundForm[Any], centre: Centre, number: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,7 +71,7 @@ FORM: Final = Form(
 
 
 async def list_roles(request: web.Request) -> web.Response:
-    """GET /roles: every role with its rights, side by side."""
+    """GET /roles: every role with its rights."""
     settle(request)
 
     def read() -> list[dict[str, Any]]:
@@ -78,14 +79,23 @@ async def list_roles(request: web.Request) -> web.Response:
             {
                 "id": role.id,
                 "title": roles.title_of(role),
-                "cells": _cells(role),
+                "rights": rights_of(role.permissions),
                 "count": _holders(role).count(),
             }
             for role in Role.select().order_by(Role.built_in.desc(), Role.id)
         ]
 
-    context = {"roles": await centre_of(request).db.read(read), **_matrix()}
-    return await render(request, "security/roles.html", context)
+    return await render(request, "security/roles.html", {"roles": await centre_of(request).db.read(read)})
+
+
+def rights_of(permissions: Iterable[Sequence[str]]) -> list[tuple[str, str]]:
+    """(sub-system, verbs) in words, in the order of the matrix: ``("Patrol", "See · Change")``."""
+    given = {(sub_system, verb) for sub_system, verb in permissions}
+    return [
+        (str(title), " · ".join(str(VERB_TITLES[v]) for v in VERBS if (sub_system, v) in given))
+        for sub_system, title in SUB_SYSTEM_TITLES.items()
+        if any((sub_system, v) in given for v in VERBS)
+    ]
 
 
 async def new_role(request: web.Request) -> web.Response:

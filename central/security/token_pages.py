@@ -15,7 +15,7 @@ from central.security import tokens
 from central.security.model import ApiToken, Operator
 from central.security.operator_form import choices_for, ids_of
 from central.security.principal import principal_of
-from central.security.role_pages import SUB_SYSTEM_TITLES, VERB_TITLES
+from central.security.role_pages import SUB_SYSTEM_TITLES, VERB_TITLES, rights_of
 from central.sites.scope import Grant, Scope
 from central.web.fields import Choice, ChoicesField, LastDayField, TextField
 from central.web.forms import BoundForm, Form
@@ -103,7 +103,7 @@ async def _page(request: web.Request, form: BoundForm[TokenInput], status: int =
                 "created_at": row.created_at,
                 "expires_at": row.expires_at,
                 "revoked_at": row.revoked_at,
-                "permissions": ", ".join(f"{s}.{v}" for s, v in row.permissions),
+                "rights": rights_of(row.permissions),
             }
             for row in rows
             if tokens.may_administer(principal_of(request), row)

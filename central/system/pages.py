@@ -20,6 +20,7 @@ from central.parts import Apps, BackupMark, collect
 from central.routes import PUBLIC, SIGNED_IN, Route
 from central.security.first_run import SETTINGS_CHANGED
 from central.security.principal import actor_of, principal_of
+from central.system import sample
 from central.system.first_steps import steps_done
 from central.web.fields import TextField, ZoneField
 from central.web.forms import BoundForm, Form
@@ -197,6 +198,9 @@ async def first_steps(request: web.Request) -> web.Response:
 
 def _back() -> web.Response:
     return web.Response(status=303, headers={"Location": "/system"})
+
+
+SAMPLES: Final = [sample.load]
 
 
 def install(apps: Apps) -> None:

@@ -99,3 +99,15 @@ async def test_the_sample_is_loaded_in_the_same_transaction(tmp_path) -> None:
         assert (await browser.post(path, FORM | {"sample": "1"})).status == 500
         assert await running.read(lambda: Operator.select().count() + Site.select().count()) == 0
         assert (await browser.post(path, FORM)).status == 303
+
+
+async def test_the_sample_estate_is_there_to_try_things_with(tmp_path) -> None:
+    """Planted break: leave ``SAMPLES`` out of ``collect``."""
+    async with run_centre(tmp_path / "centre", set_up=False) as running:
+        path = await new_link(running)
+        browser = running.visitor()
+        assert (await browser.post(path, FORM | {"sample": "1"})).status == 303
+        assert "林晓梅" in (await browser.get("/people")).text
+        assert "东门" in (await browser.get("/devices")).text
+        levels = (await browser.get("/access/levels")).text
+        assert "业主" in levels

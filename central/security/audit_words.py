@@ -1,0 +1,130 @@
+"""The audit trail in words: what was done, on what kind of thing, and a change as one readable line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from central.cards.words import ACT_TEXT
+from central.fields import canonical_json
+from central.web.i18n import LazyText, lazy
+
+ACTIONS: Final[dict[str, LazyText]] = {
+    "refused": lazy("Tried without the right"),
+    "access.acknowledge": lazy("Acknowledged an alarm"),
+    "access.clear_mode": lazy("Ended a door mode set by hand"),
+    "access.door_change": lazy("Changed a door"),
+    "access.export": lazy("Exported door records"),
+    "access.level_change": lazy("Changed an access level"),
+    "access.level_create": lazy("Made an access level"),
+    "access.open": lazy("Opened a door from here"),
+    "access.reader_change": lazy("Changed a reader"),
+    "access.schedule_change": lazy("Changed a schedule"),
+    "access.schedule_create": lazy("Made a schedule"),
+    "access.set_mode": lazy("Set a door mode by hand"),
+    "access.special_day_delete": lazy("Took a special day out"),
+    "access.special_days": lazy("Entered special days"),
+    "audit.export": lazy("Exported the audit trail"),
+    "cards.class_change": lazy("Changed a card class"),
+    "cards.class_create": lazy("Made a card class"),
+    "cards.export": lazy("Exported cards"),
+    **{f"cards.{act.value}": text for act, text in ACT_TEXT.items()},
+    "nodes.create": lazy("Entered a device"),
+    "nodes.enable": lazy("Switched a device on or off"),
+    "nodes.revoke": lazy("Revoked a device"),
+    "nodes.ticket": lazy("Made an SD card for a device"),
+    "operators.change": lazy("Changed an operator"),
+    "operators.create": lazy("Made an operator"),
+    "operators.disable": lazy("Disabled an operator"),
+    "operators.enable": lazy("Enabled an operator"),
+    "operators.language": lazy("Chose a language"),
+    "operators.login_link": lazy("Made a sign-in link on the server"),
+    "operators.password_by_link": lazy("Chose a password by a link"),
+    "operators.password_change": lazy("Changed the own password"),
+    "operators.password_link": lazy("Made a link for a new password"),
+    "operators.role_change": lazy("Changed a role"),
+    "operators.role_create": lazy("Made a role"),
+    "operators.sessions_end": lazy("Signed out everywhere else"),
+    "operators.sign_in": lazy("Signed in"),
+    "operators.sign_out": lazy("Signed out"),
+    "operators.slowed_down": lazy("Too many wrong passwords"),
+    "operators.token_create": lazy("Made a token for a program"),
+    "operators.token_revoke": lazy("Revoked the token of a program"),
+    "operators.totp_remove": lazy("Took the phone code off"),
+    "operators.totp_set": lazy("Set up a phone code"),
+    "people.change": lazy("Changed a person"),
+    "people.create": lazy("Entered a person"),
+    "people.export": lazy("Exported people"),
+    "sites.change": lazy("Changed an estate or organisation"),
+    "sites.create": lazy("Made an estate or organisation"),
+    "system.backup": lazy("Made a backup"),
+    "system.rebuild": lazy("Made derived data anew"),
+    "system.restart": lazy("Restarted the service"),
+    "system.restore": lazy("Restored a backup"),
+    "system.set_up": lazy("Did the first set-up"),
+    "system.settings": lazy("Changed settings"),
+}
+"""Every action that any part records; a test compares this with the code."""
+
+OBJECTS: Final[dict[str, LazyText]] = {
+    "alarm": lazy("Alarm"),
+    "api_token": lazy("Token"),
+    "backup": lazy("Backup"),
+    "card": lazy("Card"),
+    "card_class": lazy("Card class"),
+    "device": lazy("Device"),
+    "door": lazy("Door"),
+    "level": lazy("Access level"),
+    "list": lazy("List"),
+    "operator": lazy("Operator"),
+    "operator_number": lazy("Operator number"),
+    "organisation": lazy("Organisation"),
+    "person": lazy("Person"),
+    "reader": lazy("Reader"),
+    "role": lazy("Role"),
+    "route": lazy("Page"),
+    "schedule": lazy("Schedule"),
+    "site": lazy("Estate"),
+    "special_day": lazy("Special day"),
+    "system": lazy("System"),
+}
+
+
+def action_text(action: str) -> str:
+    """What was done, in the reader's language; a code that nobody knows any more is shown as it is."""
+    return str(ACTIONS.get(action, action))
+
+
+def object_text(kind: str, object_id: str) -> str:
+    """``Card 12``, ``Operator 3``, ``System``."""
+    return f"{OBJECTS.get(kind, kind)} {object_id}".strip()
+
+
+def line_of(value: Any) -> str:
+    """A JSON value as one line: ``name: East gate; active: yes``. Names of fields stay as programs know them."""
+    if value in (None, "", {}, []):
+        return ""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_short(part)}" for name, part in value.items())
+    return _short(value)
+
+
+def changed_only(before: Any, after: Any) -> tuple[Any, Any]:
+    """Both sides without what stayed the same."""
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return before, after
+    same = {name for name in before if name in after and before[name] == after[name]}
+    return (
+        {name: part for name, part in before.items() if name not in same},
+        {name: part for name, part in after.items() if name not in same},
+    )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return "✓" if value else "✗"
+    if isinstance(value, str | int):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
+        return ", ".join(map(str, value))
+    return "—" if value is None else canonical_json(value)
