@@ -118,7 +118,12 @@ def found_by(text: str) -> Any:
     return condition | Card.person.in_(people)
 
 
-_LOST: Final = Card.reasons.contains(f'"{Disable.LOST.value}"')
+def _has_reason(reason: Disable) -> Any:
+    """The stored list of reasons names this one; compared as text, which both engines can."""
+    return Card.reasons.cast("text").contains(f'"{reason.value}"')
+
+
+_LOST: Final = _has_reason(Disable.LOST)
 _STATES: Final[dict[str, LazyText]] = {
     "stock": lazy("New card"),
     "in_use": lazy("In use"),
@@ -134,7 +139,7 @@ def _state_condition(value: str) -> Any:
     if value == "lost":
         return (Card.holding == Holding.IN_USE.value) & _LOST
     if value == "suspended":
-        return (Card.holding == Holding.IN_USE.value) & Card.reasons.contains(f'"{Disable.SUSPENDED.value}"')
+        return (Card.holding == Holding.IN_USE.value) & _has_reason(Disable.SUSPENDED)
     return Card.holding == value
 
 

@@ -1,4 +1,4 @@
-"""The estate that the tests of doors work on."""
+"""The estate that these tests work on: on SQLite, and on PostgreSQL where there is one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.estate import Estate
 
 
 @pytest.fixture
-def estate(tmp_path: Path, database_url: str) -> Iterator[Estate]:
+def estate(database_url: str, tmp_path: Path) -> Iterator[Estate]:
     made = Estate(tmp_path, database_url)
     yield made
     made.close()

@@ -264,6 +264,31 @@ async def test_control_characters_never_reach_the_records(estate: Estate, centre
     assert "&lt;script&gt;" in (await centre_client.get(f"/cards/{card}")).text
 
 
+async def test_the_list_of_cards_is_narrowed_by_status_holder_and_number(
+    estate: Estate, centre_client: Browser
+) -> None:
+    first = await estate.issue(centre_client, UID, "00000001", valid_until="2026-07-31")
+    second = await estate.issue(centre_client, "04A1B2C4", "00000002", person=estate.stranger)
+    await centre_client.post(f"/cards/{first}/lose")
+    await centre_client.post(f"/cards/{second}/suspend", {"reason": "x"})
+
+    async def numbers(filters: str) -> list[str]:
+        return [
+            row["card_no"]
+            for row in json.loads((await centre_client.get(f"/api/cards?{filters}")).text)["items"]
+        ]
+
+    assert await numbers("sort=card_no") == ["00000001", "00000002"]
+    assert await numbers("state=lost") == ["00000001"]
+    assert await numbers("state=suspended") == ["00000002"]
+    assert await numbers("state=in_use&q=李四") == ["00000002"]
+    assert await numbers("state=returned") == []
+    assert await numbers("q=04A1B2C3") == await numbers("q=zs") == await numbers("q=00000001") == ["00000001"]
+    export = await centre_client.get("/cards/export?format=csv&state=lost")
+    assert "2026-07-31" in export.text
+    assert "04A1B2C3" not in export.text
+
+
 # -- who may, and whose ---------------------------------------------------------------------------------------------
 
 
