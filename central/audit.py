@@ -77,7 +77,7 @@ class AuditEntry(Model):
 
     class Meta:
         table_name = "audit_entry"
-        indexes = ((("object_kind", "object_id"), False),)
+        indexes = ((("object_kind", "object_id"), False), (("actor_kind", "actor_id"), False))
 
     def public_part(self) -> list[Any]:
         """What the chain covers, in a fixed order."""

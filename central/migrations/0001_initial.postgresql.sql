@@ -78,6 +78,7 @@ CREATE TABLE "audit_entry" ("seq" BIGINT NOT NULL PRIMARY KEY, "at" BIGINT NOT N
 CREATE INDEX "audit_entry_at" ON "audit_entry" ("at");
 CREATE INDEX "audit_entry_action" ON "audit_entry" ("action");
 CREATE INDEX "audit_entry_object_kind_object_id" ON "audit_entry" ("object_kind", "object_id");
+CREATE INDEX "audit_entry_actor_kind_actor_id" ON "audit_entry" ("actor_kind", "actor_id");
 CREATE TABLE "audit_head" ("id" SERIAL NOT NULL PRIMARY KEY, "seq" BIGINT NOT NULL, "hash" BYTEA NOT NULL);
 CREATE TABLE "audit_witness" ("seq" BIGINT NOT NULL PRIMARY KEY, "hash" BYTEA NOT NULL, "at" BIGINT NOT NULL);
 CREATE TABLE "backup" ("id" SERIAL NOT NULL PRIMARY KEY, "begun_at" BIGINT NOT NULL, "finished_at" BIGINT, "file_name" TEXT NOT NULL, "bytes_count" BIGINT NOT NULL, "marks" TEXT NOT NULL);

@@ -78,6 +78,7 @@ CREATE TABLE "audit_entry" ("seq" INTEGER NOT NULL PRIMARY KEY, "at" INTEGER NOT
 CREATE INDEX "audit_entry_at" ON "audit_entry" ("at");
 CREATE INDEX "audit_entry_action" ON "audit_entry" ("action");
 CREATE INDEX "audit_entry_object_kind_object_id" ON "audit_entry" ("object_kind", "object_id");
+CREATE INDEX "audit_entry_actor_kind_actor_id" ON "audit_entry" ("actor_kind", "actor_id");
 CREATE TABLE "audit_head" ("id" INTEGER NOT NULL PRIMARY KEY, "seq" INTEGER NOT NULL, "hash" BLOB NOT NULL);
 CREATE TABLE "audit_witness" ("seq" INTEGER NOT NULL PRIMARY KEY, "hash" BLOB NOT NULL, "at" INTEGER NOT NULL);
 CREATE TABLE "backup" ("id" INTEGER NOT NULL PRIMARY KEY, "begun_at" INTEGER NOT NULL, "finished_at" INTEGER, "file_name" TEXT NOT NULL, "bytes_count" INTEGER NOT NULL, "marks" TEXT NOT NULL);

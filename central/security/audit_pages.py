@@ -11,7 +11,8 @@ from central.audit import AuditEntry, verify
 from central.centre import centre_of
 from central.errors import AuditError
 from central.routes import Route
-from central.security.audit_words import ACTIONS, OBJECTS, changed_only, line_of
+from central.security.audit_words import ACTIONS, OBJECTS, changed_only, line_of, object_text
+from central.security.model import Operator
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
 from central.web.columns import CODE, LONG, MOMENT, NUMBER, Column, WordFormat
@@ -39,6 +40,11 @@ def _query(scope: Scope) -> Any:
     return query.where(condition)
 
 
+def _by_operator(number: str) -> Any:
+    of_number = Operator.select(Operator.id).where(Operator.number == number)
+    return (AuditEntry.actor_kind == "operator") & AuditEntry.actor_id.in_(of_number)
+
+
 def _detail(name: str) -> Callable[[AuditEntry], str]:
     return lambda row: line_of((row.detail or {}).get(name))
 
@@ -64,9 +70,7 @@ AUDIT: Final = Table(
         Column("at", lazy("Time"), MOMENT, sort=AuditEntry.at, sorts_down_first=True),
         Column("actor", lazy("Who"), value=_detail("actor")),
         Column("action", lazy("What"), WordFormat(ACTIONS)),
-        Column(
-            "object", lazy("On what"), CODE, value=lambda row: f"{row.object_kind} {row.object_id}".strip()
-        ),
+        Column("object", lazy("On what"), value=lambda row: object_text(row.object_kind, row.object_id)),
         Column("before", lazy("Before"), LONG, value=_side("before")),
         Column("after", lazy("After"), LONG, value=_side("after")),
         Column("reason", lazy("Reason"), LONG, value=_detail("reason")),
@@ -78,7 +82,7 @@ AUDIT: Final = Table(
         ChoiceFilter("action", lazy("What"), field=AuditEntry.action, choices=ACTIONS),
         ChoiceFilter("object", lazy("Kind of thing"), field=AuditEntry.object_kind, choices=OBJECTS),
         TextFilter("id", lazy("Number of the thing"), where=lambda text: AuditEntry.object_id == text),
-        TextFilter("who", lazy("Operator"), where=lambda text: AuditEntry.detail.contains(text)),
+        TextFilter("who", lazy("Operator number"), where=_by_operator),
     ),
 )
 

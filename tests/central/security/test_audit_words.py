@@ -79,6 +79,8 @@ async def test_the_page_speaks_words_and_keeps_to_the_scope(running_centre: Runn
     assert "sites.create" not in page.partition("<tbody>")[2]
     narrowed = (await browser.get("/audit?action=sites.change&object=site&id=1")).text
     assert narrowed.count("<tr id=") == 1
+    assert (await browser.get(f"/audit?action=sites.change&who={browser.number}")).text.count("<tr id=") == 1
+    assert (await browser.get("/audit?action=sites.change&who=0001")).text.count("<tr id=") == 0
     other = await running_centre.as_role("manager", site=2)
     seen = (await other.get("/audit")).text
     assert "Second Estate" in seen
