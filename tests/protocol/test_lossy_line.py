@@ -33,7 +33,7 @@ NUMBERS = {
     "card": (0, 3),
     "no card": (0, 3),
     "fact": (1, 3),
-    "open": (1, 10**6),
+    "open": (0, 0),
     "back up": (0, 0),
     # what the line does
     "send": (0, 0),
@@ -111,8 +111,9 @@ def perform(world: World, act: str, number: int) -> None:
                 world.fact(CARDS[number])
         case "open":
             session = world.sessions.of_node("gate")
-            if session is not None and number not in world.opened:
-                session.command(RemoteOpen(number, "gate", bytes(16), 0, 1), world.now_ms + 10_000)
+            if session is not None:
+                command = RemoteOpen(next(world.command_ids), "gate", bytes(16), 0, 1)
+                session.command(command, world.now_ms + 10_000)
         case "back up":
             world.back_up()
         case "send":

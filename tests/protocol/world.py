@@ -5,7 +5,7 @@ The peers are the real ones; only storage is in memory. Every step checks what m
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import count, pairwise
 
 from protocol.centre_peer import Alive, CentrePeer, NodeRecord, write_refused
 from protocol.centre_sessions import Sessions
@@ -55,6 +55,8 @@ class World:
         self.commit_at_once = True
         self.applies: list[Apply] = []
         self.apply_at_once = True
+        self.command_ids = count(1)
+        """As the centre numbers them: each operator's act has an id of its own."""
         self.opened: list[int] = []
         self.reported: list[HotlistReported] = []
         self.effects: list[object] = []
