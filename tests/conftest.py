@@ -2,6 +2,9 @@
 
 A test that needs Chromium or a PostgreSQL server is left out on a machine without it, and the summary says so. Where
 ONECARD_FULL=1 is set (the gate), nothing is left out: what is missing fails.
+
+Property tests draw the same examples at each run, so that a run says something of the change and not of the day;
+`make soak` draws others.
 """
 
 from __future__ import annotations
@@ -14,6 +17,11 @@ from glob import glob
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("drawn", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 REQUIREMENTS_OUT = "ONECARD_REQUIREMENTS_OUT"
 """When set: the file to which each requirement test appends one JSON line (tests/requirements_report.py reads it)."""

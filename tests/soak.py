@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -105,11 +106,28 @@ def fuzz(seed: int) -> str:
     return f"fuzz of {name}, seed {seed}: {taken} taken, {refused} refused"
 
 
+def properties(seed: int) -> str:
+    """Every property test of the suite, with examples drawn from ``seed``."""
+    tests = Path(__file__).parent
+    files = [
+        str(file) for file in sorted(tests.rglob("test_*.py")) if "from hypothesis" in file.read_text("utf-8")
+    ]
+    arguments = [sys.executable, "-m", "pytest", "-x", f"--hypothesis-seed={seed}", *files]
+    environment = dict(os.environ, HYPOTHESIS_PROFILE="drawn")
+    run = subprocess.run(
+        arguments, cwd=tests.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        raise Violation((run.stdout + run.stderr)[-4_000:])
+    return f"property tests of {len(files)} files, seed {seed}"
+
+
 PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "histories": (histories, HISTORIES),
     "line": (line, LINE_SEEDS),
     "power": (power, 1),
     "fuzz": (fuzz, 1),
+    "properties": (properties, 1),
 }
 """Each part and how many seeds a round of it takes."""
 
