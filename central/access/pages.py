@@ -6,7 +6,9 @@ from typing import Final
 
 from central.access import (
     alarm_pages,
-    api,
+    api_doors,
+    api_records,
+    api_settings,
     commands,
     door_pages,
     event_pages,
@@ -39,7 +41,9 @@ NAV: Final[list[NavItem]] = [item for module in _PAGES for item in module.NAV]
 ROUTES: Final[list[Route]] = [
     *(route for module in _PAGES for route in module.ROUTES),
     *search_pages.ROUTES,
-    *api.ROUTES,
+    *api_doors.ROUTES,
+    *api_records.ROUTES,
+    *api_settings.ROUTES,
 ]
 FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 import peewee
 from aiohttp import web
 
 from central.access.model import Door, LevelEntry, Schedule
+from central.access.schedule_service import ScheduleInput, put_schedule
 from central.access.schedules import (
     DAYS,
     Line,
@@ -22,13 +23,12 @@ from central.access.schedules import (
 )
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
-from central.people.inputs import Name, RowId, path_id, row_id
+from central.people.inputs import path_id, row_id
 from central.people.table import sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.model import Site
 from central.sites.scope import Scope
-from central.sync import publish
 from central.web.columns import NUMBER, Column
 from central.web.fields import ChoiceField, HiddenField, TextField
 from central.web.forms import Form
@@ -38,53 +38,9 @@ from central.web.nav import NavItem
 from central.web.render import render, settle
 from central.web.tables import Table
 from protocol.limits import PERIODS_PER_SCHEDULE_MAX
-from protocol.schedule import ALWAYS
 
 EMPTY_LINES: Final = 3
 """Free lines below the periods; saving gives more."""
-
-
-class ScheduleInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A schedule. ``periods``: [days, start minute, end minute], see ``protocol.schedule``."""
-
-    site: RowId
-    name: Name
-    periods: Annotated[list[Period], msgspec.Meta(max_length=PERIODS_PER_SCHEDULE_MAX)] = []
-
-
-def save_schedule(
-    scope: Scope, schedule: Schedule | None, given: ScheduleInput, version: int | None
-) -> Schedule:
-    """Make or change a schedule and publish it. Inside ``db.write``.
-
-    :raises ConflictError: changed meanwhile, or the name is taken.
-    :raises InvalidInputError: a period cannot be, or the estate is outside the scope.
-    """
-    if not any(grant.site_id in (None, given.site) for grant in scope.grants):
-        raise InvalidInputError("There is no such estate.")
-    if schedule is None:
-        schedule = Schedule(site=given.site, version=0)
-    elif version is not None and schedule.version != version:
-        raise ConflictError("This schedule was changed meanwhile. Look at it again.")
-    elif schedule.site_id != given.site:
-        raise ConflictError("A schedule stays in its estate.")
-    _periods, errors = parse_lines(lines_of(given.periods))
-    if errors:
-        raise InvalidInputError(next(iter(errors.values())))
-    same = Schedule.select().where((Schedule.site == given.site) & (Schedule.name == given.name))
-    if same.where(Schedule.id != (schedule.id or 0)).exists():
-        raise ConflictError("There is a schedule with this name already.")
-    schedule.name, schedule.periods = given.name, [list(period) for period in given.periods]
-    schedule.version += 1
-    schedule.save()
-    assert schedule.id != ALWAYS, "the migration makes this row"
-    publish.schedule_changed(schedule.id)
-    return schedule
-
-
-def snapshot(schedule: Schedule) -> dict[str, Any]:
-    """What the audit row says about a schedule."""
-    return {"name": schedule.name, "periods": schedule.periods}
 
 
 def describe(periods: list[Period]) -> list[tuple[str, str]]:
@@ -176,7 +132,7 @@ def read_lines(posted: Mapping[str, Any]) -> list[Line]:
 async def edit_schedule(request: web.Request) -> web.Response:
     """GET and POST /access/schedules/new and /access/schedules/{id}"""
     settle(request)
-    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
+    centre, scope = centre_of(request), scope_of(request)
     schedule_id = path_id(request) if "id" in request.match_info else None
     choices = {"site": {str(number): name for number, name in await centre.db.read(sites_in, scope)}}
     found = None if schedule_id is None else await centre.db.read(scope.get, Schedule, schedule_id)
@@ -194,23 +150,9 @@ async def edit_schedule(request: web.Request) -> web.Response:
         value = form.value
         given = ScheduleInput(site=int(value.site), name=value.name, periods=periods)
 
-        def write() -> None:
-            row = None if schedule_id is None else scope.get(Schedule, schedule_id)
-            before = None if row is None else snapshot(row)
-            version = row_id(value.version or "")
-            saved = save_schedule(scope, row, given, version)
-            centre.audit.record(
-                actor,
-                "access.schedule_create" if row is None else "access.schedule_change",
-                "schedule",
-                saved.id,
-                before,
-                snapshot(saved),
-                site_id=saved.site_id,
-            )
-
+        version = row_id(value.version or "")
         try:
-            await centre.db.write(write)
+            await centre.db.write(put_schedule, centre, scope, actor_of(request), schedule_id, given, version)
         except (ConflictError, InvalidInputError) as error:
             form.fail(_(str(error)))
         else:
