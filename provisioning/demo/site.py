@@ -20,8 +20,10 @@ from central.nodes.service import DeviceInput
 from central.people import service as people
 from central.people.service import PersonInput
 from central.security.links import Purpose, make_link
-from central.security.model import Operator, OperatorGrant, OperatorRole
+from central.security.model import ApiToken, Operator, OperatorGrant, OperatorRole
 from central.security.roles import create_built_in
+from central.security.sessions import hash_token, new_token
+from central.security.tokens import PREFIX
 from central.sites.model import Organisation, Site
 from central.sync import publish
 from protocol.schedule import ALWAYS
@@ -58,6 +60,8 @@ class DemoSite:
     """What the demo needs to know of what it has made."""
 
     login_path: str
+    token: str
+    """Of the tap page, which reads the newest events as any other program does."""
     devices: tuple[DemoDevice, ...]
     cards: tuple[DemoCard, ...]
 
@@ -124,7 +128,9 @@ def make(now: datetime, password_hash: str, login_valid_s: int) -> DemoSite:
     }
     publish.everything_changed(site.id)
     cards = tuple(_person(site.id, organisation.id, levels, row, now) for row in _PEOPLE)
-    return DemoSite(_operator(now, password_hash, login_valid_s), tuple(made), (*cards, *_OTHERS))
+    operator = _operator(now, password_hash)
+    link = make_link(Purpose.LOGIN, operator, now, login_valid_s)
+    return DemoSite(link, _token(operator, now), tuple(made), (*cards, *_OTHERS))
 
 
 def _level(site_id: int, name: str, schedule_id: int) -> int:
@@ -165,11 +171,24 @@ def _person(
     return DemoCard(what, chip, uid, name)
 
 
-def _operator(now: datetime, password_hash: str, login_valid_s: int) -> str:
+def _operator(now: datetime, password_hash: str) -> Operator:
     roles = create_built_in()
     operator = Operator.create(
         number="0001", name="管理员", password_hash=password_hash, created_at=now, changed_at=now
     )
     OperatorRole.create(operator=operator, role=roles["administrator"])
     OperatorGrant.create(operator=operator)
-    return make_link(Purpose.LOGIN, operator, now, login_valid_s)
+    return operator
+
+
+def _token(operator: Operator, now: datetime) -> str:
+    token = PREFIX + new_token()
+    ApiToken.create(
+        name="虚拟刷卡",
+        token_hash=hash_token(token),
+        permissions=[["access", "view"]],
+        grants=[[None, None]],
+        created_by=operator,
+        created_at=now,
+    )
+    return token

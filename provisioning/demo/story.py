@@ -19,7 +19,7 @@ from provisioning.errors import DemoError
 from provisioning.texts import translator
 
 if TYPE_CHECKING:
-    from provisioning.demo.__main__ import Demo
+    from provisioning.demo.demo import Demo
 
 T = TypeVar("T")
 WITHIN_S: Final = 20.0

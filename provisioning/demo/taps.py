@@ -1,13 +1,15 @@
 """The virtual tap page (虛擬刷卡): the demo process's own port; the production centre has no such route.
 
-It drives the emulated chip, so a tap goes through the real driver, node and protocol. Loopback only.
+It drives the emulated chip, so a tap goes through the real driver, node and protocol. On loopback it is open; where the
+demo is opened to the network, the key in its address is needed, and kept in a cookie.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +18,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from provisioning.demo.control import ControlLine
 from provisioning.demo.processes import Child
+from provisioning.demo.recent import Recent, in_words
 from provisioning.demo.site import DemoCard, DemoDevice
 from provisioning.errors import DemoError
 from provisioning.texts import LANGUAGES, choose, translator
 
 HERE: Final = Path(__file__).parent
 QUEUE_MAX: Final = 1_000
+COOKIE: Final = "taps"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ALLOWED: Final = frozenset(
     {
         "tap",
@@ -51,8 +56,18 @@ class DemoNode:
 class TapServer:
     """The page, its live stream, and the switch for each node."""
 
-    def __init__(self, nodes: Mapping[str, DemoNode], cards: tuple[DemoCard, ...], centre_url: str) -> None:
+    def __init__(
+        self,
+        nodes: Mapping[str, DemoNode],
+        cards: tuple[DemoCard, ...],
+        centre_url: str,
+        recent: Recent,
+        key: str = "",
+    ) -> None:
+        """:param key: without it nobody gets in; empty: everybody does."""
         self._nodes = nodes
+        self._recent = recent
+        self._key = key
         self._cards = cards
         self._centre_url = centre_url
         self._watchers: set[asyncio.Queue[str]] = set()
@@ -61,16 +76,16 @@ class TapServer:
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
         )
 
-    async def start(self, port: int) -> None:
-        """Listen on loopback."""
-        app = web.Application(client_max_size=64 * 1024)
+    async def start(self, host: str, port: int) -> None:
+        """Listen."""
+        app = web.Application(client_max_size=64 * 1024, middlewares=[self._guard])
         app.router.add_get("/", self._page)
         app.router.add_get("/events", self._events)
         app.router.add_post("/do", self._do)
         app.router.add_static("/static", HERE / "static")
         self._runner = web.AppRunner(app, shutdown_timeout=0.2, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        await web.TCPSite(self._runner, host, port).start()
 
     async def stop(self) -> None:
         """End every open stream and the listener."""
@@ -85,6 +100,17 @@ class TapServer:
         for queue in list(self._watchers):
             if queue.qsize() < QUEUE_MAX:
                 queue.put_nowait(line)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let in who has the key, by the address once and by its cookie from then on."""
+        given = request.query.get("key", "") or request.cookies.get(COOKIE, "")
+        if self._key and not compare_digest(given.encode(), self._key.encode()):
+            raise web.HTTPForbidden(text="The address needs its key: see where the demo was started.")
+        response = await handler(request)
+        if self._key and not response.prepared:
+            response.set_cookie(COOKIE, self._key, httponly=True, samesite="Strict")
+        return response
 
     async def _page(self, request: web.Request) -> web.Response:
         language = choose(request.query.get("lang", ""), request.headers.get("Accept-Language", ""))
@@ -117,6 +143,8 @@ class TapServer:
             for event in node.line.now.values():
                 queue.put_nowait(json.dumps({"node": name, **event}))
         self._watchers.add(queue)
+        language = choose(request.query.get("lang", ""), request.headers.get("Accept-Language", ""))
+        following = asyncio.create_task(self._tell_recent(queue, language), name="recent events")
         try:
             while line := await queue.get():
                 await response.write(f"data: {line}\n\n".encode())
@@ -124,7 +152,12 @@ class TapServer:
             pass
         finally:
             self._watchers.discard(queue)
+            following.cancel()
         return response
+
+    async def _tell_recent(self, queue: asyncio.Queue[str], language: str) -> None:
+        async for rows in self._recent.follow():
+            queue.put_nowait(json.dumps({"event": "recent", "rows": in_words(rows, language)}))
 
     async def _do(self, request: web.Request) -> web.Response:
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):

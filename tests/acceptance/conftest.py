@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from provisioning.demo.__main__ import Demo
 from provisioning.demo.browser import Browser
+from provisioning.demo.demo import Demo
 from provisioning.demo.processes import free_port
 from tests.support.node_fixtures import make_node, node
 from tests.support.site import Site

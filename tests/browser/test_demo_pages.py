@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 
 from provisioning.demo.browser import Browser
+from provisioning.demo.demo import Demo, network_address
 from provisioning.demo.processes import free_port
 from tests.support.browser import PHONE, ROOT, WIDE, assert_accessible, assert_fits, expect, open_page, shoot
 from tests.support.demo_site import DemoSite
@@ -186,3 +187,57 @@ async def _copy_database(demo_site: DemoSite, data: Path) -> None:
     shutil.copytree(source / "keys", data / "keys")
     with sqlite3.connect(source / "onecard.db") as running, sqlite3.connect(data / "onecard.db") as copy:
         running.backup(copy)
+
+
+async def test_the_tap_page_shows_what_has_arrived_at_the_centre(browser: Any, demo_site: DemoSite) -> None:
+    """A guard sees the records beside the lamps, in the language of the page; without the network they wait.
+
+    Planted break: let the page follow another list than the centre's.
+    """
+    newest = ".recent li >> nth=0"
+    async with open_page(browser, language="zh-Hant") as taps:
+        await taps.goto(demo_site.demo.taps_url)
+        await demo_site.tester.until_lock("hall", False)
+        hall = taps.locator('[data-node="hall"]')
+        await hall.locator("summary").click()
+        await expect(taps.locator(newest)).to_be_visible()
+        before = await taps.locator(newest).inner_text()
+        await hall.get_by_role("button", name="斷網", exact=True).click()
+        await expect(hall.locator("[data-network]")).to_contain_text("網絡已斷")
+        await taps.get_by_role("radio", name=re.compile("外來的卡")).check()
+        await hall.get_by_role("button", name=re.compile("刷卡")).first.click()
+        await expect(hall.locator('[data-line="led_red.1"]')).to_have_class(re.compile("on"))
+        assert await taps.locator(newest).inner_text() == before
+        await hall.get_by_role("button", name="恢復網絡").click()
+        await expect(taps.locator(newest)).to_contain_text("大堂", timeout=SEEN_WITHIN_S * 1_000)
+        await expect(taps.locator(newest)).to_contain_text("拒絕")
+        await shoot(taps, "taps-recent-zh-Hant")
+
+
+async def test_another_computer_opens_the_demo_signs_in_and_taps(browser: Any, tmp_path: Path) -> None:
+    """Through this computer's address on the network: TLS, so that the session holds; the tap page asks for its key.
+
+    Planted break: leave the centre's plain HTTP on when the demo is opened to the network.
+    """
+    demo = Demo(tmp_path / "demo", to_network=True)
+    try:
+        await demo.start()
+        assert demo.site is not None
+        assert "localhost" not in demo.centre_url or network_address() == "localhost"
+        async with open_page(browser, language="en") as page:
+            await page.goto(demo.centre_url + demo.site.login_path)
+            await page.get_by_role("button").first.click()
+            await page.goto(f"{demo.centre_url}/access/monitor")
+            await expect(page.locator("h1")).to_contain_text("Live monitor")
+        async with open_page(browser, language="en", quiet=False) as stranger:
+            answer = await stranger.goto(demo.taps_url.partition("?")[0])
+            assert answer is not None
+            assert answer.status == 403
+        async with open_page(browser, language="en") as taps:
+            await taps.goto(demo.taps_url)
+            await tap(taps, "A stranger's card", "Tap: 门外")
+            await expect(taps.locator(".recent li >> nth=0")).to_contain_text(
+                "Denied", timeout=UP_WITHIN_S * 1_000
+            )
+    finally:
+        await demo.stop()

@@ -11,8 +11,8 @@ from typing import Any
 
 from central.parts import collect
 from central.routes import NODE
-from provisioning.demo.__main__ import Demo
 from provisioning.demo.browser import Browser
+from provisioning.demo.demo import Demo
 from provisioning.demo.story import RESIDENT, STRANGER, SiteTester
 from tests.support.browser import open_page
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from provisioning.demo.__main__ import Demo
 from provisioning.demo.browser import Browser, Page
+from provisioning.demo.demo import Demo
 from provisioning.demo.story import SiteTester, until
 
 _numbers = count(1)

@@ -27,7 +27,27 @@ for (const section of document.querySelectorAll("[data-node]")) {
   }
 }
 
+// Newest on top; what each line says comes from the centre, already in words.
+function showRecent(rows) {
+  const list = document.querySelector(".recent ol");
+  list.replaceChildren(...rows.map((row) => {
+    const line = document.createElement("li");
+    line.className = row.result;
+    for (const name of ["at", "door", "who", "word", "reason"]) {
+      const part = document.createElement(name === "word" ? "b" : "span");
+      part.textContent = row[name];
+      line.append(part, " ");
+    }
+    return line;
+  }));
+  document.querySelector(".recent [data-none]").hidden = rows.length > 0;
+}
+
 function show(event) {
+  if (event.event === "recent") {
+    showRecent(event.rows);
+    return;
+  }
   const section = document.querySelector(`[data-node="${event.node}"]`);
   if (!section) return;
   if (event.event === "power") {
@@ -48,6 +68,6 @@ function show(event) {
   }
 }
 
-const source = new EventSource("/events");
+const source = new EventSource("/events" + location.search);
 source.onmessage = (message) => show(JSON.parse(message.data));
 window.addEventListener("pagehide", () => source.close());
