@@ -22,7 +22,7 @@ from central.web import i18n
 from central.web.catalogue import Language
 from central.web.render import render
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "manual"
+FOLDER: Final = Path(__file__).resolve().parents[1] / "manual"
 CHAPTERS: Final = ("start", "people", "cards", "devices", "doors", "alarms", "operators", "system")
 """The chapters in their order; each is there in every language."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -152,3 +154,20 @@ def test_locks_name_no_index() -> None:
         assert "http" not in re.sub(r"aiohttp", "", text), path
         assert "--index" not in text, path
         assert "--find-links" not in text, path
+
+
+def test_whatever_a_package_reads_is_installed_with_it() -> None:
+    """An installed centre has its pages, texts, schema and manual: a file of a kind that no pattern names would be
+    missing there and nowhere else. Planted offence: take ``*.po`` out of the patterns."""
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]["*"]
+    manual = sorted((ROOT / "central/manual").rglob("*.md"))
+    assert manual, "the manual is part of the centre"
+    data = [
+        path for path in tracked("") if path.relative_to(ROOT).parts[0] in PACKAGES and path.suffix != ".py"
+    ]
+    missing = [
+        path for path in [*data, *manual] if not any(fnmatch(path.name, pattern) for pattern in patterns)
+    ]
+    assert missing == []
