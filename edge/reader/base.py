@@ -15,6 +15,7 @@ from msgspec import Struct
 from protocol.ids import Tier
 
 if TYPE_CHECKING:
+    from edge.reader.isodep import IsoDep
     from edge.reader.mifare import MifareClassic
 
 CARDS_IN_FIELD_MAX: Final = 8
@@ -191,11 +192,18 @@ class Health(Struct, frozen=True):
 
 
 class CardSession(Struct, frozen=True):
-    """The selected card, for the time of one call in the reader's thread."""
+    """The selected card, for the time of one call in the reader's thread.
+
+    :ivar classic: its blocks, if it is a MIFARE Classic.
+    :ivar isodep: its ISO/IEC 14443-4 side, if it has one; not activated yet.
+    :ivar select_again: after an error of a MIFARE Classic: wake and select the card anew, so that the conversation can go on.
+    """
 
     uid: bytes
     sak: int
     classic: MifareClassic
+    isodep: IsoDep
+    select_again: Callable[[], None]
 
 
 Verify = Callable[[CardSession], Proof]

@@ -25,6 +25,7 @@ from edge.reader.base import (
 )
 from edge.reader.errors import CardError, CardSilent
 from edge.reader.iso14443 import Iso14443a
+from edge.reader.isodep import IsoDep
 from edge.reader.mifare import MifareClassic
 from protocol.ids import is_random_uid
 
@@ -56,6 +57,7 @@ class Presence:
         self._stays: dict[bytes, _Stay] = {}
         self._field_is_fresh = True
         self._awake = False
+        self._isodep = IsoDep(air.chip)
         self._events: list[Event] = []
 
     @property
@@ -67,6 +69,7 @@ class Presence:
         """The chip was reset: every card starts anew."""
         self._field_is_fresh = True
         self._awake = False
+        self._isodep.lost()
 
     def forget(self, at_ms: int) -> None:
         """Take leave of every card, when the reader is too ill to know. One that stays is told of anew afterwards."""
@@ -107,15 +110,22 @@ class Presence:
         return self._session(uid, self._air.select(uid))
 
     def end(self) -> None:
-        """After a conversation: the card is halted, enciphered if the conversation was; the next call ends the cipher."""
+        """After a conversation: the card is halted, enciphered if the conversation was; the next call ends the cipher.
+
+        A card that was spoken to in blocks is deselected; one that does not say that it went loses its power.
+        """
         self._rest()
 
     # --- one poll -------------------------------------------------------------------------------------------------
 
     def _rest(self) -> None:
-        if self._awake:
-            self._awake = False
+        if not self._awake:
+            return
+        self._awake = False
+        if not self._isodep.active:
             self._air.halt()
+        elif not self._isodep.deselect():
+            self._refresh()
 
     def _watch(self, at_ms: int) -> None:
         for stay in self._stays.values():
@@ -248,4 +258,9 @@ class Presence:
         self._events.append(SeveralCards(everybody, tuple(card.uid for card in joined), at_ms, more))
 
     def _session(self, uid: bytes, sak: int) -> CardSession:
-        return CardSession(uid, sak, MifareClassic(self._air.chip, uid))
+        def select_again() -> None:
+            self._air.halt()
+            self._air.wake_up()
+            self._air.select(uid)
+
+        return CardSession(uid, sak, MifareClassic(self._air.chip, uid), self._isodep, select_again)
