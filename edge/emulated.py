@@ -8,7 +8,8 @@ What the control line (``control``) can do; ``reader`` and ``unit`` count from 1
 =============  ======================================  ================================================================
 ``place``      ``reader``, ``card``                    puts a card into the field, where it stays
 ``remove``     ``reader``, ``uid`` (optional)          takes that card away, or all
-``tap``        ``reader``, ``card``, ``ms`` (400)      places a card; takes it away after so long, once it was read
+``tap``        ``reader``, ``card``, ``ms`` (400)      places a card; takes it away after so long, once it was told of;
+                                                       the next tap at this reader waits for that, as people do
 ``fault``      ``reader``, ``fault``                   breaks the reader: ``{"kind": "lost"}`` ... (``emulator.faults``)
 ``mend``       ``reader``                              ends every fault of the reader
 ``input``      ``line`` ("rex.1"), ``active``          sets an input
@@ -31,25 +32,24 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from edge.clock import EmulatedTime, MachineTime
 from edge.config import NodeConfig
 from edge.control import ControlError, ControlServer
 from edge.core.lines import InputLine, InputRole, OutputLine, OutputRole
-from edge.emulated_readers import emulated_readers
+from edge.emulated_readers import EmulatedReader, emulated_readers
+from edge.emulated_taps import Taps, hold_s
 from edge.reader.base import CardReader
 from edge.relay.board import load as load_profile
 from edge.relay.simulated import SimulatedBoard, Transition
 
 POWER_OFF_CODE: Final = 137
-TAP_MS: Final = 400
 PRESS_MS: Final = 300
 WALK_MS: Final = 1_500
-PATIENCE_S: Final = 3.0
-LOOK_S: Final = 0.02
 
 
 class Emulation:
@@ -63,8 +63,7 @@ class Emulation:
         """The link's switch, once there is one."""
         self._config = config
         self._loop: asyncio.AbstractEventLoop
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._tap_count = 0
+        self._taps: dict[int, Taps] = {}
         self._readers = emulated_readers(config.readers, config.data_dir)
         commands = {
             "place": self._place,
@@ -102,8 +101,8 @@ class Emulation:
 
     async def stop(self) -> None:
         """Close the control line."""
-        for task in self._tasks:
-            task.cancel()
+        for taps in self._taps.values():
+            taps.stop()
         await self._server.stop()
 
     def _output_changed(self, transition: Transition) -> None:
@@ -157,11 +156,14 @@ class Emulation:
 
     # -- cards and readers --------------------------------------------------------------------------------------
 
-    async def _do(self, unit: int, command: dict[str, Any]) -> dict[str, Any]:
+    def _reader(self, unit: int) -> EmulatedReader:
         emulated = self._readers.get(unit)
         if emulated is None:
             raise ControlError(f"there is no reader {unit}")
-        answer = await asyncio.to_thread(emulated.do, command)
+        return emulated
+
+    async def _do(self, unit: int, command: dict[str, Any]) -> dict[str, Any]:
+        answer = await asyncio.to_thread(self._reader(unit).do, command)
         if not answer.pop("ok"):
             raise ControlError(answer["error"])
         return answer
@@ -182,33 +184,15 @@ class Emulation:
         return answer
 
     async def _tap(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        unit, hold_s = int(request.get("reader", 1)), _duration_s(request, TAP_MS)
-        before = self._read_count(unit)
-        self._tap_count += 1
-        name = f"tap {self._tap_count}"  # the UID of some cards is another one each time they get current
-        answer = await self._place({**request, "card": {**request["card"], "name": name}})
-        self._spawn(self._take_away(unit, name, hold_s, before))
-        return answer
+        unit = int(request.get("reader", 1))
+        if unit not in self._taps:
+            self._taps[unit] = Taps(self._reader(unit).reader, self._place, partial(self._take, unit))
+        return await self._taps[unit].add(request)
 
-    async def _take_away(self, unit: int, name: str, hold_s: float, before: int) -> None:
-        """As a holder does: when it has beeped, but not before ``hold_s``, and not much longer than he has patience."""
-        await asyncio.sleep(hold_s)
-        for _ in range(round(PATIENCE_S / LOOK_S)):
-            if self._read_count(unit) > before:
-                break
-            await asyncio.sleep(LOOK_S)
+    async def _take(self, unit: int, name: str) -> None:
         with suppress(ControlError):  # somebody else may have taken it
             await self._do(unit, {"do": "remove", "name": name})
         await self._tell_cards(unit)
-
-    def _read_count(self, unit: int) -> int:
-        emulated = self._readers.get(unit)
-        return 0 if emulated is None else emulated.reader.health().card_count
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _fault(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         return await self._do(int(request.get("reader", 1)), {"do": "fault", "fault": request["fault"]})
@@ -235,7 +219,7 @@ class Emulation:
     async def _press(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         line = InputLine(InputRole.REX, int(request.get("unit", 1)))
         self._set_input(line, True)
-        self._loop.call_later(_duration_s(request, PRESS_MS), self._set_input, line, False)
+        self._loop.call_later(hold_s(request, PRESS_MS), self._set_input, line, False)
         return {}
 
     async def _walk(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -244,7 +228,7 @@ class Emulation:
             return {"opened": False}
         contact = InputLine(InputRole.CONTACT, unit)
         self._set_input(contact, True)
-        self._loop.call_later(_duration_s(request, WALK_MS), self._set_input, contact, False)
+        self._loop.call_later(hold_s(request, WALK_MS), self._set_input, contact, False)
         return {"opened": True}
 
     async def _force(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -270,10 +254,3 @@ class Emulation:
     async def _power_off(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
         self._loop.call_later(0.05, os._exit, POWER_OFF_CODE)
         return {}
-
-
-def _duration_s(request: Mapping[str, Any], default_ms: int) -> float:
-    ms = int(request.get("ms", default_ms))
-    if not 0 < ms <= 600_000:
-        raise ControlError("ms is from 1 to 600000")
-    return ms / 1_000

@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from edge.config import ReaderConfig
 from edge.errors import EdgeError
-from edge.reader.base import CardReader, MonotonicTicks
+from edge.reader.base import CardPresented, CardReader, CardSession, Event, MonotonicTicks, SeveralCards
 from edge.reader.emulator import spi
 from edge.reader.emulator.bus import EmulatorBus
 from edge.reader.emulator.chip import Chip
@@ -21,7 +22,9 @@ from edge.reader.emulator.clock import RealTimeClock
 from edge.reader.emulator.control import handle
 from edge.reader.emulator.field import Field
 from edge.reader.reader import Mfrc522Reader
+from protocol.ids import is_random_uid
 
+T = TypeVar("T")
 RESET_PIN_BASE: Final = 4
 """Emulated reset pins, one per reader; they only have to differ."""
 UART_BAUD: Final = 115_200
@@ -29,10 +32,46 @@ ANSWER_S: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
+class Overheard:
+    """A ``CardReader`` that remembers which cards it has told of: its holder hears the beep and goes.
+
+    :ivar event_count: events with cards, so far.
+    """
+
+    def __init__(self, reader: CardReader) -> None:
+        self._reader = reader
+        self.event_count = 0
+        self._told: dict[bytes, int] = {}
+        self.open, self.close, self.health = reader.open, reader.close, reader.health
+
+    def poll(self) -> list[Event]:
+        """See ``CardReader``."""
+        events = self._reader.poll()
+        for event in events:
+            if isinstance(event, CardPresented | SeveralCards):
+                self.event_count += 1
+                uids = (event.uid,) if isinstance(event, CardPresented) else event.joined
+                self._told.update((_who(uid), self.event_count) for uid in uids)
+        return events
+
+    def transact(self, uid: bytes, operation: Callable[[CardSession], T]) -> T:
+        """See ``CardReader``."""
+        return self._reader.transact(uid, operation)
+
+    def has_told_of(self, uid: bytes, since: int) -> bool:
+        """Has this card been told of, alone or as one that joined others, after ``event_count`` was ``since``?"""
+        return self._told.get(_who(uid), 0) > since
+
+
+def _who(uid: bytes) -> bytes:
+    """Cards with a random UID have another one each time they get current, so they count as one."""
+    return b"" if is_random_uid(uid) else uid
+
+
 class EmulatedReader(Protocol):
     """A reader, and the hands that put cards before it."""
 
-    reader: CardReader
+    reader: Overheard
 
     def do(self, command: dict[str, Any]) -> dict[str, Any]:
         """One command of ``reader.emulator.control``; its answer. May wait for another process."""
@@ -57,7 +96,7 @@ class InProcess:
             from edge.reader.bus_direct import DirectTransport
 
             bus = DirectTransport(EmulatorBus(chip))
-        self.reader: CardReader = Mfrc522Reader(bus, MonotonicTicks(), chip.hold_reset)
+        self.reader = Overheard(Mfrc522Reader(bus, MonotonicTicks(), chip.hold_reset))
 
     def do(self, command: dict[str, Any]) -> dict[str, Any]:
         """See ``EmulatedReader``."""
@@ -92,9 +131,8 @@ class OverUart:
         if not line:
             raise EdgeError(f"the emulator of reader {config.unit} did not start")
         self._port = int(json.loads(line)["control"])
-        self.reader: CardReader = Mfrc522Reader(
-            UartBus(str(link), config.speed_hz or UART_BAUD), MonotonicTicks()
-        )
+        bus = UartBus(str(link), config.speed_hz or UART_BAUD)
+        self.reader = Overheard(Mfrc522Reader(bus, MonotonicTicks()))
 
     def do(self, command: dict[str, Any]) -> dict[str, Any]:
         """See ``EmulatedReader``."""

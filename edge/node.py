@@ -224,11 +224,8 @@ class Node:
 
     def _reader_told(self, unit: int, event: Event) -> None:
         match event:
-            case CardPresented():
-                self.deliver(CardShown(unit, (_presentation(event),)))
-            case SeveralCards():
-                cards = tuple(_presentation(card) for card in event.cards)
-                self.deliver(CardShown(unit, cards, event.joined, event.more))
+            case CardPresented() | SeveralCards():
+                self.deliver(card_shown(unit, event))
             case ReaderFault(reason=reason):
                 self.faulted_readers[unit] = reason
                 self.deliver(ReaderFaulted(unit, reason))
@@ -271,6 +268,13 @@ class Node:
         """A configuration is durable."""
         self.keeper.issued(issued_at_ms)
         self.record(ConfigFact(revisions))
+
+
+def card_shown(reader: int, event: CardPresented | SeveralCards) -> CardShown:
+    """What the role is told of cards in the field of a reader."""
+    if isinstance(event, CardPresented):
+        return CardShown(reader, (_presentation(event),), left_alone=event.left_alone)
+    return CardShown(reader, tuple(_presentation(card) for card in event.cards), event.joined, event.more)
 
 
 def _presentation(card: CardPresented) -> Presentation:

@@ -10,6 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from protocol.decide import Presentation
+
 AGAIN_AFTER_MS: Final = 1_000
 
 
@@ -23,3 +25,10 @@ class LastShown(Struct, frozen=True):
         """(what to remember, whether this is a new showing). Every sight prolongs the showing that it belongs to."""
         same = bool(card) and card == self.card and now_ms - self.at_ms < AGAIN_AFTER_MS
         return LastShown(card, now_ms), not same
+
+
+def identity(card: Presentation) -> tuple[bytes, ...]:
+    """What makes two showings the same: the card, and whether it lay among several. Empty: it has no number of its own."""
+    if not card.keys():
+        return ()
+    return (card.uid, b"several") if card.several else (card.uid,)

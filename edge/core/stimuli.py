@@ -42,16 +42,18 @@ class Now(Struct, frozen=True):
 
 
 class CardShown(Struct, frozen=True):
-    """Cards came into the field of a reader; told once per stay, and again when another card joins.
+    """Cards came into the field of a reader; told once per stay, again when another card joins, and when one is left alone.
 
     ``cards``: everything in the field, at least one. ``joined``: UIDs of those that no earlier stimulus of this stay named;
-    empty means all of them. ``more``: there are further cards that could not be told apart.
+    empty means all of them. ``more``: there are further cards that could not be told apart. ``left_alone``: the card was
+    named before, among others that have gone since.
     """
 
     reader: int
     cards: tuple[Presentation, ...]
     joined: tuple[bytes, ...] = ()
     more: bool = False
+    left_alone: bool = False
 
 
 class InputChanged(Struct, frozen=True):

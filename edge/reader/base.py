@@ -110,13 +110,14 @@ class Proof(Struct, frozen=True):
 
 
 class CardPresented(Struct, frozen=True):
-    """A card has come into the field.
+    """A card has come into the field, or is left alone there after it had lain among others (``SeveralCards``).
 
     :ivar uid: 4, 7 or 10 bytes, without cascade tags and BCC; read twice before it is told.
     :ivar atqa: the answer to the request, low byte first on the air; 0 when several cards answered together.
     :ivar sak: the answer to the last SELECT (ISO/IEC 14443-3).
     :ivar clone_suspected: it obeys the back door of "Gen1a" copies, which a genuine card never does.
     :ivar at_ms: monotonic milliseconds of the reader's ``Ticks``.
+    :ivar left_alone: it was told of before, among others that have gone since. Each stay is told of alone once at most.
     """
 
     uid: bytes
@@ -125,6 +126,7 @@ class CardPresented(Struct, frozen=True):
     at_ms: int
     proof: Proof = Proof()
     clone_suspected: bool = False
+    left_alone: bool = False
 
 
 class SeveralCards(Struct, frozen=True):

@@ -1,7 +1,8 @@
 """Who is in the field: turns frames into arrivals and departures.
 
 Law of this file: a card is told of when its UID was read twice, once by anticollision and once by a SELECT that names it;
-it counts as gone after ``MISSES_MAX`` polls in which it kept *silent*. A garbled answer is an answer.
+it counts as gone after ``MISSES_MAX`` polls in which it kept *silent*. A garbled answer is an answer, and the silence of a
+chip that has lost its set-up is none. A card that lay among others and was left alone is told of once more, alone.
 
 Between polls every known card is halted, so one REQA tells whether somebody new has come. Cards that lose an
 anticollision in state HALT would stay hidden, so the field is cycled before cards are told apart anew.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from edge.reader.base import (
     CARDS_IN_FIELD_MAX,
@@ -42,6 +43,7 @@ class _Stay(Struct):
     card: CardPresented
     misses: int = 0
     unsure: int = 0
+    told_alone: bool = False
 
 
 class Presence:
@@ -58,6 +60,8 @@ class Presence:
         self._field_is_fresh = True
         self._awake = False
         self._isodep = IsoDep(air.chip)
+        self._hidden = False
+        """Somebody who is not known may lie in the field, halted, since it was cycled last."""
         self._events: list[Event] = []
 
     @property
@@ -68,7 +72,7 @@ class Presence:
     def field_was_cycled(self) -> None:
         """The chip was reset: every card starts anew."""
         self._field_is_fresh = True
-        self._awake = False
+        self._awake = self._hidden = False
         self._isodep.lost()
 
     def forget(self, at_ms: int) -> None:
@@ -130,14 +134,23 @@ class Presence:
     def _watch(self, at_ms: int) -> None:
         for stay in self._stays.values():
             self._visit(stay)
-        if self._somebody_new():
+        new = self._somebody_new()
+        if new:
             self._meet(at_ms, called=False)
         gone = [uid for uid, stay in self._stays.items() if self._is_gone(stay)]
-        for uid in gone:
-            self._leave(uid, at_ms)
         if gone:
+            self._air.chip.check()  # or is it the chip that has fallen silent?
+            for uid in gone:
+                self._leave(uid, at_ms)
             # Whatever is left there in state HALT, or in doubt, starts anew.
             self._refresh()
+            for stay in self._stays.values():
+                self._visit(stay)
+            new = self._somebody_new()
+            if new:
+                self._meet(at_ms, called=True)
+        if not new:
+            self._tell_left_alone(at_ms)
 
     def _visit(self, stay: _Stay) -> None:
         self._field_is_fresh = False
@@ -195,7 +208,9 @@ class Presence:
                     sure = False
             if sure:
                 break
-        self._tell(cards, len(found) > CARDS_IN_FIELD_MAX, at_ms, sure=sure)
+        more = len(found) > CARDS_IN_FIELD_MAX
+        self._hidden = more or not sure
+        self._tell(cards, more, at_ms, sure=sure)
 
     def _enumerate(self) -> tuple[dict[bytes, tuple[int, bool]], bool]:
         """UID -> (SAK, obeys the back door) of everybody, and whether nobody can have been missed."""
@@ -243,8 +258,8 @@ class Presence:
         for uid, stay in list(self._stays.items()):
             if uid in there:
                 stay.misses = stay.unsure = 0
-            elif sure and (stay.misses or is_random_uid(uid)):
-                # Gone within one poll, or a card that takes another random UID with every new field.
+            elif sure and (is_random_uid(uid) or self._has_just_gone(stay)):
+                # A card that takes another random UID with every new field, or gone within one poll.
                 self._leave(uid, at_ms)
         joined = [card for card in cards if card.uid not in self._stays]
         for card in joined:
@@ -252,10 +267,28 @@ class Presence:
         if not joined:
             return
         if len(self._stays) == 1 and not more:
+            self._stays[joined[0].uid].told_alone = True
             self._events.append(joined[0])
             return
         everybody = tuple(stay.card for stay in self._stays.values())
         self._events.append(SeveralCards(everybody, tuple(card.uid for card in joined), at_ms, more))
+
+    def _has_just_gone(self, stay: _Stay) -> bool:
+        """Not found among the others: does it keep silent to its name too?"""
+        if not stay.misses:
+            self._rest()
+            self._visit(stay)
+        return stay.misses > 0
+
+    def _tell_left_alone(self, at_ms: int) -> None:
+        """The others have gone, and nobody else has answered: whoever is left is alone for the first time."""
+        if len(self._stays) != 1 or self._hidden:
+            return
+        (stay,) = self._stays.values()
+        if stay.told_alone or stay.misses or stay.unsure:
+            return
+        stay.told_alone = True
+        self._events.append(structs.replace(stay.card, at_ms=at_ms, left_alone=True))
 
     def _session(self, uid: bytes, sak: int) -> CardSession:
         def select_again() -> None:

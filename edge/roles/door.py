@@ -2,7 +2,7 @@
 
 A card goes through: one showing or two (``core.presence``), several cards in the field (``core.several``), the wrong-try
 rule (``core.wrong_tries``), ``protocol.decide``; a grant becomes an intent, and the commit of the intent the release
-(``door_storage``). A refusal is a fact at once. Only what the wrong-try rule ignores leaves no fact: its alarm has said so.
+(``door_storage``). A refusal is a fact at once. Every showing leaves one access fact, whatever came before it.
 
 The exit button goes through nothing: whatever the state, its release stands first in the list of the same step.
 """
@@ -20,6 +20,7 @@ from edge.core.alarms import cleared, moment, raised
 from edge.core.door import DoorState
 from edge.core.feedback import Pattern
 from edge.core.lines import InputRole
+from edge.core.presence import identity
 from edge.core.several import choose
 from edge.core.stimuli import (
     CardShown,
@@ -154,7 +155,10 @@ def _card_shown(turn: Turn, shown: CardShown) -> None:
     if shown.joined and not card.several and card.uid not in shown.joined:
         return  # it was there before, and has had its answer
     reader = turn.reader(unit)
-    last, is_new = reader.last.shown((card.uid,) if card.keys() else (), turn.now.mono_ms)
+    name = identity(card)
+    if shown.left_alone and name and name == reader.last.card:
+        return  # it was the one of ours among those that have gone, and has had its answer
+    last, is_new = reader.last.shown(name, turn.now.mono_ms)
     turn.readers[unit] = replace(reader, last=last)
     if not is_new:
         return
@@ -200,18 +204,15 @@ def _granted(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> N
     assert unit is not None, "a point without a door grants nothing"
     number = turn.wiring.door(unit).number
     pending = Pending(fact, number, unit, decision.release_ms, reader, decision.key)
-    if not turn.storage_usable:
+    if not turn.storage_usable or len(turn.pending) >= INTENTS_MAX:
         door_storage.at_once(turn, pending)
-    elif len(turn.pending) >= INTENTS_MAX:
-        turn.signal(reader, Pattern.WAIT)
     else:
         turn.intend(pending)
 
 
 def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
     reason = decision.reason
-    if reason is not Reason.WRONG_TRIES:
-        turn.record(fact, decision.key)
+    turn.record(fact, decision.key)
     turn.signal(reader, REFUSAL.get(reason, Pattern.DENIED))
     if reason in DEAD_CARD:
         turn.add(*moment(Alarm.DEAD_CARD_USED, fact.point, reason.name.lower(), decision.key))

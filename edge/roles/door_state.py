@@ -18,7 +18,7 @@ from protocol.records import Mode
 from protocol.view import View
 
 INTENTS_MAX: Final = 16
-"""Intents whose commit is awaited, over all readers; who comes beyond is asked to wait."""
+"""Intents whose commit is awaited, over all readers; for who comes beyond, storage counts as unusable."""
 COMMANDS_KEPT: Final = 64
 """Ids of commands that were carried out; one that comes again is refused (I10)."""
 _NO_WIRING: Final = wiring_of(View())

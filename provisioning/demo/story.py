@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from edge.core.presence import AGAIN_AFTER_MS
-from edge.emulated import TAP_MS
+from edge.emulated_taps import TAP_MS
 from edge.i18n import language_of
 from provisioning.demo.browser import Browser, Page, Row
 from provisioning.errors import DemoError

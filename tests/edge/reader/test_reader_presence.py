@@ -8,9 +8,10 @@ import pytest
 
 from edge.reader.base import CARDS_IN_FIELD_MAX, CardPresented, CardRemoved, Proof, SeveralCards
 from edge.reader.emulator.cards import Card, RandomUidCard
-from edge.reader.emulator.faults import BitErrors, Fault, Noise
+from edge.reader.emulator.faults import BitErrors, BrownOut, Fault, Noise
 from edge.reader.emulator.mifare_classic import ClassicCard, MagicCard
 from edge.reader.errors import AuthenticationFailed, CardSilent
+from edge.reader.presence import MISSES_MAX
 from protocol.ids import Tier
 
 UID4 = bytes.fromhex("1A2B3C4D")
@@ -99,13 +100,58 @@ def test_a_second_card_joins_the_first(bench) -> None:
     assert event.joined == (UID7,)
 
 
-def test_cards_that_leave_one_by_one_are_not_presented_again(bench) -> None:
+def test_a_card_that_is_left_alone_is_told_of_alone_and_only_once(bench) -> None:
     first, second = Card(UID4), Card(UID7)
     bench.show(first, second)
+    bench.field.remove(first)
+    gone, left = bench.poll(MISSES_MAX)
+    assert gone == CardRemoved(UID4, gone.at_ms)
+    assert isinstance(left, CardPresented)
+    assert (left.uid, left.left_alone) == (UID7, True)
+    assert bench.seconds(2) == []
+    assert [type(event) for event in bench.show(first)] == [SeveralCards]
     bench.field.remove(first)
     assert [type(event) for event in bench.seconds(2)] == [CardRemoved]
     bench.field.remove(second)
     assert [type(event) for event in bench.seconds(2)] == [CardRemoved]
+
+
+def test_cards_that_leave_together_are_not_told_of_alone(bench) -> None:
+    first, second = Card(UID4), Card(UID7)
+    bench.show(first, second)
+    bench.field.remove(first)
+    bench.poll()
+    bench.field.remove(second)
+    assert [type(event) for event in bench.seconds(2)] == [CardRemoved] * 2
+
+
+def test_a_card_that_takes_the_place_of_another_in_the_middle_of_a_poll_is_alone(bench) -> None:
+    """Found by a poll that had found the other one there still."""
+    first = Card(UID4)
+    bench.show(first)
+    seen: list[object] = []
+    for after_us in range(0, 30_000, 500):
+        bench.field.place(first)
+        bench.seconds(1)
+        now_us = bench.clock.now_us()
+        swap_us = (now_us // 100_000 + 1) * 100_000 + after_us
+        second = Card(UID7)
+        bench.field.remove(first, swap_us)
+        bench.field.place(second, swap_us)
+        seen += [type(event) for event in bench.poll(4) if not isinstance(event, CardRemoved)]
+        bench.field.remove(second)
+        bench.poll(4)
+        assert seen == [CardPresented], after_us
+        seen.clear()
+
+
+def test_the_silence_of_a_chip_that_was_reset_is_no_departure(bench) -> None:
+    """A brown-out leaves the antenna off until the canary looks, up to a second later; the card lies there all the while."""
+    bench.show(Card(UID4))
+    for _ in range(11):
+        BrownOut().start(bench.chip)
+        assert bench.seconds(6.1) == []
+    assert bench.reader.health().soft_reset_count >= 11
 
 
 def test_a_card_swapped_between_two_polls_is_presented_alone(bench) -> None:

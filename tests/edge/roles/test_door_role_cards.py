@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.core.actions import Feedback, Record, Release
+from edge.core.actions import Record, Release
 from edge.core.feedback import Pattern
 from edge.core.lines import InputRole
 from edge.core.stimuli import CardShown, Committed, IntentId
@@ -166,6 +166,24 @@ def test_two_of_ours_or_none_are_asked_to_come_one_by_one(
     assert signals(actions) == [(1, Pattern.ONE_CARD_PLEASE)]
 
 
+def test_who_then_shows_one_of_them_alone_is_not_taken_for_the_same_showing(node: DoorNode) -> None:
+    node.show(GOOD, OFFICE)
+    node.wait(300)
+    assert released(node.swipe(GOOD)) == [1]
+
+
+def test_the_one_that_is_left_alone_is_decided_unless_it_was_the_one_of_ours(node: DoorNode) -> None:
+    node.swipe(GOOD)
+    node.show(GOOD, STRANGER, joined=(STRANGER.uid,))
+    node.wait(400)
+    left = node.show(STRANGER, left_alone=True)
+    assert [fact.reason for fact in bodies(left, AccessFact)] == [Reason.UNKNOWN_CARD]
+    node.wait(5_000)
+    assert bodies(node.show(STRANGER, GOOD), AccessFact)[0].reason is Reason.GRANTED
+    node.wait(5_000)
+    assert node.show(GOOD, left_alone=True) == []
+
+
 def test_cards_beyond_telling_apart_are_refused(node: DoorNode) -> None:
     assert bodies(node.show(GOOD, more=True), AccessFact)[0].reason is Reason.SEVERAL_CARDS
 
@@ -187,7 +205,8 @@ def test_the_fifth_stranger_raises_the_alarm_and_the_sixth_is_ignored(node: Door
     assert alarms(fifth) == [(Alarm.WRONG_TRIES, True, IN)]
     sixth = node.show(STRANGER)
     assert signals(sixth) == [(1, Pattern.IGNORED)]
-    assert bodies(sixth) == []
+    assert alarms(sixth) == []
+    assert [fact.reason for fact in bodies(sixth, AccessFact)] == [Reason.WRONG_TRIES]
 
 
 def test_a_valid_card_still_opens_while_strangers_are_ignored(node: DoorNode) -> None:
@@ -251,10 +270,9 @@ def test_an_answer_that_nobody_waits_for_changes_nothing(node: DoorNode) -> None
     assert node.state == before
 
 
-def test_too_many_at_once_are_asked_to_wait(node: DoorNode) -> None:
+def test_for_who_comes_while_too_many_wait_storage_counts_as_unusable(node: DoorNode) -> None:
     for number in range(16):
         node.send(CardShown(1, (GOOD,) if number % 2 else (EXTENDED,)))
     actions = node.show(GOOD, reader=2)
-    assert signals(actions) == [(2, Pattern.WAIT)]
-    assert bodies(actions) == []
-    assert Feedback(2, Pattern.WAIT) in actions
+    assert signals(actions) == [(2, Pattern.STORAGE_FAULT)]
+    assert [fact.reason for fact in bodies(actions, AccessFact)] == [Reason.STORAGE_UNUSABLE]
