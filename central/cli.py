@@ -133,7 +133,7 @@ def _setup_link(config: Config, chosen: Any) -> int:
         now, valid_s = centre.clock.now(), config.security.link_valid_s
         return centre.db.call_write(first_run.make_setup_link, now, valid_s)
 
-    print(host_acts.address(config, _with_centre(config, make)))
+    print(host_acts.addresses(config, _with_centre(config, make)))
     return 0
 
 
@@ -142,13 +142,13 @@ def _reset_password(config: Config, chosen: Any) -> int:
     print(
         _("Operator %(number)s chooses a new password at this address (it works once):", number=chosen.number)
     )
-    print(host_acts.address(config, path))
+    print(host_acts.addresses(config, path))
     return 0
 
 
 def _login_link(config: Config, chosen: Any) -> int:
     path = _with_centre(config, lambda c: c.db.call_write(host_acts.login_link, c, chosen.number))
-    print(host_acts.address(config, path))
+    print(host_acts.addresses(config, path))
     return 0
 
 

@@ -190,15 +190,6 @@ def split_address(key: str, address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def address_of(browsers: BrowserConfig, host: str, port: int) -> str:
-    """What to type in a browser on this machine: ``public_url`` where one is set, else the listener's own address."""
-    if browsers.public_url:
-        return browsers.public_url
-    host = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1", "::1") else host
-    scheme = "http" if browsers.tls == "off" else "https"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
 def _build(kind: type[C], values: Any, prefix: str) -> C:
     if not isinstance(values, dict):
         raise ConfigError(f"{prefix.rstrip('.')}: expected a table")

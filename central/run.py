@@ -60,13 +60,14 @@ async def _serve(config: Config, say: Callable[[str], None]) -> bool:
 async def _greet(server: Server, say: Callable[[str], None]) -> None:
     """Where the centre is and, as long as nobody has done it, the one-time link for the first set-up."""
     centre = server.centre
-    say(_("The centre runs: %(url)s", url=server.browser_url))
+    say(_("The centre runs: %(url)s", url=" ".join(server.browser_urls)))
     if await centre.db.read(first_run.is_due):
         path = await centre.db.write(
             first_run.make_setup_link, centre.clock.now(), centre.config.security.link_valid_s
         )
         say(_("First set-up, once, at this address:"))
-        say(f"  {server.browser_url}{path}")
+        for url in server.browser_urls:
+            say(f"  {url}{path}")
         if centre.config.browsers.tls == "own":
             say(
                 _("The browser will warn until the certificate of this centre is installed. Its fingerprint:")

@@ -10,9 +10,10 @@ from typing import Final
 
 from aiohttp import web
 
+from central.addresses import addresses_of
 from central.app import build_apps
 from central.centre import Centre
-from central.config import Config, address_of, split_address
+from central.config import Config, split_address
 from central.parts import Apps, Collected
 from central.security.certificates import BROWSER_DAYS, NODE_DAYS, listener_context, server_context
 from central.security.headers import hide_version
@@ -57,7 +58,7 @@ class Server:
         except BaseException:
             await self.stop()
             raise
-        log.info("browsers: %s, devices: %s:%s", self.browser_url, *self.node_address)
+        log.info("browsers: %s, devices: %s:%s", self.browser_urls[0], *self.node_address)
 
     async def stop(self) -> None:
         """Close the listeners, wake what is open, finish the writes."""
@@ -68,9 +69,9 @@ class Server:
         await self.centre.db.close()
 
     @property
-    def browser_url(self) -> str:
-        """What to type in a browser on this machine."""
-        return address_of(self.centre.config.browsers, *self.browser_address)
+    def browser_urls(self) -> list[str]:
+        """What to type in a browser: on this machine, then on others."""
+        return addresses_of(self.centre.config.browsers, *self.browser_address)
 
     async def _listen(
         self, app: web.Application, address: str, tls: ssl.SSLContext | None, keepalive_s: int

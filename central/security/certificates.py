@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from central.addresses import own_addresses
 from central.errors import ConfigError, StorageError
 from central.security.keys import write_private
 
@@ -106,19 +107,6 @@ def certificate_names(names: tuple[str, ...]) -> tuple[str, ...]:
     host = socket.gethostname()
     found = {"localhost", "127.0.0.1", "::1", host, f"{host}.local", *names, *own_addresses()}
     return tuple(sorted(_spelling(name) for name in found if name)[:NAMES_MAX])
-
-
-def own_addresses() -> set[str]:
-    """The addresses by which other machines may reach this one, as far as the system tells. No packet is sent."""
-    found: set[str] = set()
-    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect((far, 9))
-                found.add(probe.getsockname()[0])
-        except OSError:
-            continue
-    return found
 
 
 def _spelling(name: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from central.addresses import addresses_of
 from central.audit import COMMAND
 from central.centre import Centre
-from central.config import Config, address_of, split_address
+from central.config import Config, split_address
 from central.errors import NotFoundError
 from central.security import links
 from central.security.model import Operator
@@ -37,9 +38,10 @@ def login_link(centre: Centre, number: str) -> str:
     return path
 
 
-def address(config: Config, path: str) -> str:
-    """The whole address of a path, as a browser on this machine reaches it (or ``public_url``)."""
-    return address_of(config.browsers, *split_address("browsers.listen", config.browsers.listen)) + path
+def addresses(config: Config, path: str) -> str:
+    """The whole addresses of a path, a line each: as this machine reaches it, then as others do."""
+    listener = split_address("browsers.listen", config.browsers.listen)
+    return "\n".join(url + path for url in addresses_of(config.browsers, *listener))
 
 
 def _find(number: str) -> Operator:

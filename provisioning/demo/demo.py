@@ -17,9 +17,10 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher
 
+from central.addresses import own_addresses
 from central.clock import SystemClock
 from central.db import Database
-from central.security.certificates import load_or_create_authority, own_addresses
+from central.security.certificates import load_or_create_authority
 from central.security.keys import load_or_create
 from provisioning.demo.control import ControlLine
 from provisioning.demo.processes import Child, free_port
