@@ -16,11 +16,11 @@ def addresses_of(browsers: BrowserConfig, host: str, port: int) -> list[str]:
     as others reach it."""
     if browsers.public_url:
         return [browsers.public_url]
-    hosts = (
-        ["localhost", *sorted(own_addresses())]
-        if host in EVERYWHERE
-        else ["localhost" if host in HERE else host]
-    )
+    if host in EVERYWHERE:
+        reached = [address for address in sorted(own_addresses()) if host == "::" or ":" not in address]
+        hosts = ["localhost", *reached]
+    else:
+        hosts = ["localhost" if host in HERE else host]
     scheme = "http" if browsers.tls == "off" else "https"
     return [f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts]
 
