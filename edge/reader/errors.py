@@ -49,5 +49,13 @@ class AuthenticationFailed(CardError):
     """The key is not the one of this sector, or the card left while it was tried."""
 
 
+class CardStatus(CardError):
+    """The card's application answered a command with an error; ``status`` is the card's code for it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the card answered with status {status:#04x}")
+        self.status = status
+
+
 class CardDataError(CardError):
     """What stands on the card is not in the form that it must have: access bits, value block."""

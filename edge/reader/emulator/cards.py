@@ -133,6 +133,11 @@ class Card:
         self._level = 0
         self._ready_us = 0
 
+    def show_uid(self, uid: bytes) -> None:
+        """Answer with this UID from now on."""
+        self.uid = uid
+        self.levels = cascade_levels(uid)
+
     # Power
 
     def power_up(self, at_us: int) -> None:
@@ -249,8 +254,7 @@ class RandomUidCard(Card):
 
     def power_up(self, at_us: int) -> None:
         if self.state is State.OFF:
-            self.uid = b"\x08" + self._source.randbytes(3)
-            self.levels = cascade_levels(self.uid)
+            self.show_uid(b"\x08" + self._source.randbytes(3))
         super().power_up(at_us)
 
     def to_dict(self) -> dict[str, Any]:

@@ -43,11 +43,25 @@ def _classic(data: dict[str, Any]) -> Card:
     return card
 
 
+def _desfire(data: dict[str, Any]) -> Card:
+    from edge.reader.emulator.desfire_card import DesfireCard  # brings cryptography along
+
+    return DesfireCard.from_dict(data)
+
+
+def _ntag424(data: dict[str, Any]) -> Card:
+    from edge.reader.emulator.ntag424_card import Ntag424Card  # brings cryptography along
+
+    return Ntag424Card.from_dict(data)
+
+
 KINDS: dict[str, Callable[[dict[str, Any]], Card]] = {
     Card.kind: lambda data: Card(_uid(data), **_identity(data)),
     RandomUidCard.kind: lambda data: RandomUidCard(int(data.get("seed", 0)), **_identity(data)),
     MagicCard.kind: _classic,
     **dict.fromkeys(LAYOUTS, _classic),
+    **dict.fromkeys(("desfire_ev1", "desfire_ev2", "desfire_ev3"), _desfire),
+    "ntag424": _ntag424,
 }
 
 
