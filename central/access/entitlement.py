@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from central.access.model import AccessLevel, CardLevel
+from central.access.model import AccessLevel, AccessPoint, CardLevel, Door, LevelEntry
 from central.cards import entitlements
 from central.cards.entitlements import Choice
 from central.cards.model import Card
 from central.errors import InvalidInputError
+from central.routes import SubSystem
 from central.web.i18n import LazyText, lazy
 from protocol.limits import LEVELS_PER_CARD_MAX
 
@@ -18,6 +19,7 @@ class Levels:
 
     name: str = "levels"
     title: LazyText = lazy("Access levels")
+    sub_system: SubSystem = "access"
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """Levels in use of the estate that this organisation may give."""
@@ -36,6 +38,17 @@ class Levels:
         """Numbers of the card's levels."""
         query = CardLevel.select(CardLevel.level).where(CardLevel.card == card_id).order_by(CardLevel.level)
         return [number for (number,) in query.tuples()]
+
+    def places(self, values: Sequence[int]) -> list[str]:
+        """Labels of the doors in use behind the readers of these levels."""
+        query = (
+            Door.select(Door.label)
+            .join(AccessPoint)
+            .join(LevelEntry)
+            .where(LevelEntry.level.in_(list(values)) & Door.enabled)
+            .distinct()
+        )
+        return sorted(label for (label,) in query.tuples())
 
     def choose(self, card_id: int, values: Sequence[int]) -> None:
         """Give the card exactly these levels; one that it has already may stay although it is no longer offered."""

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from central.cards import entitlements
-from central.cards.model import Card, CardAct, CardClass, CardIssue, Showing
+from central.cards.history import end_loss, open_loss, write_act
+from central.cards.model import Card, CardClass, CardIssue, Showing
 from central.cards.numbers import check_card_no
 from central.cards.rows import keys_of
 from central.cards.rules import Act, CardState, Holding, step
@@ -59,6 +60,8 @@ class Change:
     act: Act
     before: dict[str, Any]
     after: dict[str, Any]
+    new_card: Card | None = None
+    """The card that took the place of this one."""
 
 
 def issue(
@@ -123,9 +126,22 @@ def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "") -> Change:
     _save(card, by)
     entitlements.choose(card.id, dict(terms.entitlements))
     if is_extension(old_until, terms.valid_until):
-        days = {"old_until": _stamp(old_until), "new_until": _stamp(terms.valid_until)}
-        _write_act(card, Act.EXTEND, by, reason, days)
+        _write_act(card, Act.EXTEND, by, reason, {"old_until": _stamp(old_until)})
     return _done(card, Act.REWRITE, by, before, reason)
+
+
+def extend(by: By, card: Card, valid_until: datetime | None, *, reason: str = "") -> Change:
+    """延期: a later end, nothing else (54); an expired card works again. ``valid_until`` is exclusive; None for no end.
+
+    :raises InvalidInputError: the new end is not later than the old one.
+    """
+    before, old_until = snapshot(card), card.valid_until
+    if not is_extension(old_until, valid_until):
+        raise InvalidInputError("The new last day must lie behind the old one.")
+    card.state = step(card.state, Act.EXTEND)
+    card.valid_until = valid_until
+    _save(card, by)
+    return _done(card, Act.EXTEND, by, before, reason, {"old_until": _stamp(old_until)})
 
 
 def report_lost(
@@ -133,7 +149,31 @@ def report_lost(
 ) -> Change:
     """掛失: dead everywhere, at once (46, 48)."""
     act = Act.REPORT_STOLEN if stolen else Act.REPORT_LOST
-    return _change_state(card, act, by, reason, {"reporter": reporter, "channel": channel})
+    change = _change_state(card, act, by, reason, {"reporter": reporter, "channel": channel})
+    open_loss(card, (by.operator_id, by.operator_name), by.at, stolen, reporter, channel)
+    return change
+
+
+def replace(by: By, old: Card, uid: bytes, card_no: str, *, reason: str = "") -> Change:
+    """補卡: a new card with the rights and the validity of one that is reported lost (45). The old one stays dead for ever.
+
+    :raises IllegalActError: the old card is not reported lost.
+    :raises ConflictError, InvalidInputError: as :func:`issue`.
+    """
+    before, person = snapshot(old), old.person
+    if person is None:
+        raise ConflictError("Nobody holds this card.")
+    terms = Terms(old.card_class_id, old.valid_from, old.valid_until, entitlements.chosen(old.id))
+    old.state = step(old.state, Act.REPLACE)
+    _end_issue(old, by)
+    _save(old, by)
+    issued = issue(by, uid, card_no, person, terms, for_unit=bool(old.holder_unit), reason=reason)
+    end_loss(old, Act.REPLACE, by.operator_name, by.at, issued.card)
+    _write_act(old, Act.REPLACE, by, reason, {"replaced_by": issued.card.card_no})
+    _take_rights(old)
+    publish.card_changed(old.id)
+    after = {**snapshot(old), "new_card": issued.card.id, "new_card_no": issued.card.card_no}
+    return Change(old, Act.REPLACE, before, after, issued.card)
 
 
 def lift(by: By, card: Card, *, identity_checked: bool, reason: str) -> Change:
@@ -170,12 +210,10 @@ def take_back(by: By, card: Card, *, reason: str = "") -> Change:
         raise ConflictError("Show the card to a reader first: only a card that is here can be returned.")
     before = snapshot(card)
     card.state = step(card.state, Act.RETURN)
-    CardIssue.update(ended_at=by.at).where(
-        (CardIssue.card == card.id) & (CardIssue.issue_no == card.issue_no)
-    ).execute()
+    _end_issue(card, by)
     card.dead_since = by.at
     _save(card, by)
-    entitlements.choose(card.id, {provider.name: [] for provider in entitlements.providers()})
+    _take_rights(card)
     return _done(card, Act.RETURN, by, before, reason)
 
 
@@ -196,6 +234,15 @@ def restock(by: By, card: Card, *, reason: str = "") -> Change:
     card.valid_from = card.valid_until = card.dead_since = None
     _save(card, by)
     return _done(card, Act.RESTOCK, by, before, reason)
+
+
+def destroy(by: By, card: Card, *, reason: str) -> Change:
+    """銷毀: the card was cut up. It stays in the books as destroyed.
+
+    :raises InvalidInputError: no reason is given.
+    """
+    _need_reason(reason)
+    return _change_state(card, Act.DESTROY, by, reason)
 
 
 def is_present(card: Card, now: datetime) -> bool:
@@ -267,22 +314,22 @@ def _done(
     details: Mapping[str, Any] | None = None,
 ) -> Change:
     _write_act(card, act, by, reason, details)
+    end_loss(card, act, by.operator_name, by.at)
     publish.card_changed(card.id)
     return Change(card, act, before, snapshot(card))
 
 
 def _write_act(card: Card, act: Act, by: By, reason: str, details: Mapping[str, Any] | None = None) -> None:
-    CardAct.create(
-        card=card,
-        issue_no=card.issue_no,
-        act=act.value,
-        at=by.at,
-        operator_id=by.operator_id,
-        operator_name=by.operator_name,
-        person=card.person_id,
-        reason=reason.strip(),
-        details=dict(details or {}),
-    )
+    write_act(card, act, (by.operator_id, by.operator_name), by.at, reason, details)
+
+
+def _end_issue(card: Card, by: By) -> None:
+    of_issue = (CardIssue.card == card.id) & (CardIssue.issue_no == card.issue_no)
+    CardIssue.update(ended_at=by.at).where(of_issue).execute()
+
+
+def _take_rights(card: Card) -> None:
+    entitlements.choose(card.id, {provider.name: [] for provider in entitlements.providers()})
 
 
 def _save(card: Card, by: By) -> None:

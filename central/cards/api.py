@@ -26,7 +26,7 @@ from central.security.principal import principal_of, scope_of
 from central.web.lists import list_json
 from central.web.openapi import describes, read_json, send_json
 
-ActName = Literal["lose", "lift", "suspend", "resume", "return", "cancel", "restock"]
+ActName = Literal["lose", "lift", "suspend", "resume", "return", "cancel", "restock", "destroy"]
 UidText = Annotated[str, msgspec.Meta(max_length=40)]
 
 
@@ -43,11 +43,6 @@ class TermsBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
         :raises InvalidInputError: a time without its offset, or out of range.
         """
-        for at in (self.valid_from, self.valid_until):
-            if at is not None and at.tzinfo is None:
-                raise InvalidInputError("A time needs its offset, for example 2026-12-31T16:00:00Z.")
-            if at is not None and not 1970 < at.year < 2100:
-                raise InvalidInputError("A time must lie between 1971 and 2099.")
         return Terms(self.card_class, _utc(self.valid_from), _utc(self.valid_until), {"levels": self.levels})
 
 
@@ -65,6 +60,24 @@ class IssueBody(TermsBody, kw_only=True, forbid_unknown_fields=True):
 class RewriteBody(TermsBody, kw_only=True, forbid_unknown_fields=True):
     """Other rights or validity for a card in use."""
 
+    reason: ReasonLine = ""
+    version: RowId | None = None
+
+
+class ExtendBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A later end of the validity (exclusive; null: none)."""
+
+    valid_until: datetime | None
+    reason: ReasonLine = ""
+    version: RowId | None = None
+
+
+class ReplaceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The new card for one that is reported lost."""
+
+    uid: UidText
+    card_no: ShortLine = ""
+    """As printed; needed for a card that is not in stock."""
     reason: ReasonLine = ""
     version: RowId | None = None
 
@@ -188,7 +201,7 @@ async def api_card_rewrite(request: web.Request) -> web.Response:
 
 
 @describes(
-    "Report a card lost, lift, suspend, resume, return, cancel, put back into stock",
+    "Report a card lost, lift, suspend, resume, return, cancel, put back into stock, destroy",
     takes=ActBody,
     gives=CardBody,
 )
@@ -196,6 +209,36 @@ async def api_card_act(request: web.Request) -> web.Response:
     """POST /api/cards/{id}/acts"""
     given, card_id = await read_json(request, ActBody), path_id(request)
     await act_on(request, card_id, _act(given), reason=given.reason, version=given.version)
+    return send_json(await _read(request, card_id))
+
+
+@describes("Extend the validity of a card", takes=ExtendBody, gives=CardBody)
+async def api_card_extend(request: web.Request) -> web.Response:
+    """POST /api/cards/{id}/extend"""
+    given, card_id = await read_json(request, ExtendBody), path_id(request)
+    until = _utc(given.valid_until)
+    await act_on(
+        request,
+        card_id,
+        lambda by, card: acts.extend(by, card, until, reason=given.reason),
+        reason=given.reason,
+        version=given.version,
+    )
+    return send_json(await _read(request, card_id))
+
+
+@describes("Replace a lost card; gives the lost one", takes=ReplaceBody, gives=CardBody)
+async def api_card_replace(request: web.Request) -> web.Response:
+    """POST /api/cards/{id}/replace"""
+    given, card_id = await read_json(request, ReplaceBody), path_id(request)
+    uid = parse_uid(given.uid)
+    await act_on(
+        request,
+        card_id,
+        lambda by, card: acts.replace(by, card, uid, given.card_no, reason=given.reason),
+        reason=given.reason,
+        version=given.version,
+    )
     return send_json(await _read(request, card_id))
 
 
@@ -220,6 +263,7 @@ def _act(given: ActBody) -> Callable[[By, Card], Change]:
         "return": lambda by, card: acts.take_back(by, card, reason=reason),
         "cancel": lambda by, card: acts.cancel(by, card, reason=reason),
         "restock": lambda by, card: acts.restock(by, card, reason=reason),
+        "destroy": lambda by, card: acts.destroy(by, card, reason=reason),
     }
     return simple[given.act]
 
@@ -274,7 +318,16 @@ def _delivery(delivery: Delivery) -> DeliveryBody:
 
 
 def _utc(at: datetime | None) -> datetime | None:
-    return None if at is None else at.astimezone(UTC)
+    """
+    :raises InvalidInputError: a time without its offset, or out of range.
+    """
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        raise InvalidInputError("A time needs its offset, for example 2026-12-31T16:00:00Z.")
+    if not 1970 < at.year < 2100:
+        raise InvalidInputError("A time must lie between 1971 and 2099.")
+    return at.astimezone(UTC)
 
 
 ROUTES: Final[list[Route]] = [
@@ -284,4 +337,6 @@ ROUTES: Final[list[Route]] = [
     Route("GET", r"/api/cards/{id:\d+}", api_card, ("cards", "view")),
     Route("PUT", r"/api/cards/{id:\d+}", api_card_rewrite, ("cards", "edit")),
     Route("POST", r"/api/cards/{id:\d+}/acts", api_card_act, ("cards", "edit")),
+    Route("POST", r"/api/cards/{id:\d+}/extend", api_card_extend, ("cards", "edit")),
+    Route("POST", r"/api/cards/{id:\d+}/replace", api_card_replace, ("cards", "edit")),
 ]

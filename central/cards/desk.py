@@ -48,6 +48,9 @@ async def act_on(
         if version is not None and card.version != version:
             raise ConflictError("This card was changed meanwhile. Look at it again.")
         change = act(by, card)
+        new = change.new_card
+        if new is not None and not scope.allows(new.site_id, new.organisation_id):
+            raise ConflictError("This card belongs to another organisation.")
         _record(request, change, reason)
         return int(change.card.id)
 

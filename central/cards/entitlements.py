@@ -6,11 +6,14 @@ inside ``db.read`` or ``db.write``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+from central.routes import SubSystem
 from central.web.i18n import LazyText
+
+PLACES_MAX: Final = 60
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,17 @@ class EntitlementProvider(Protocol):
     name: str
     """Name of its form field and of its key in API bodies, for example ``levels``."""
     title: LazyText
+    sub_system: SubSystem
+    """The sub-system that a card with any of its values is good for (38)."""
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """What a card of this estate and organisation can be given."""
 
     def chosen(self, card_id: int) -> list[int]:
         """Values the card has, sorted."""
+
+    def places(self, values: Sequence[int]) -> list[str]:
+        """Labels of the doors and devices that these values open, in the order of people."""
 
     def choose(self, card_id: int, values: Sequence[int]) -> None:
         """Give the card exactly these.
@@ -68,6 +76,20 @@ def choose(card_id: int, values: dict[str, list[int]]) -> None:
     for provider in providers():
         if provider.name in values:
             provider.choose(card_id, values[provider.name])
+
+
+def sub_systems_of(chosen: Mapping[str, Sequence[int]]) -> list[SubSystem]:
+    """What a card with these values is good for, sorted."""
+    return sorted({provider.sub_system for provider in providers() if chosen.get(provider.name)})
+
+
+def places_of(chosen: Mapping[str, Sequence[int]]) -> list[str]:
+    """Labels of doors and devices that a card with these values opens; ``PLACES_MAX`` at most, then how many more."""
+    found = [
+        place for provider in providers() for place in provider.places(list(chosen.get(provider.name, ())))
+    ]
+    more = len(found) - PLACES_MAX
+    return [*found[:PLACES_MAX], f"+{more}"] if more > 0 else found
 
 
 def levels_of(card_id: int) -> tuple[int, ...]:

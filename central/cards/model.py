@@ -91,9 +91,15 @@ class CardIssue(Model):
 
 
 class CardAct(Model):
-    """One line of a card's life: what was done, when, by whom and why. Never changed, never deleted (52, 54, 55)."""
+    """One line of a card's life: what was done, when, by whom and why. Never changed, never deleted (52, 54, 55).
+
+    Estate, organisation, class and department are those of that moment: a report of March says in December what it
+    said in March, and a card that went to another organisation does not take its history there.
+    """
 
     card = peewee.ForeignKeyField(Card, backref="acts", on_delete="RESTRICT")
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
     issue_no = peewee.IntegerField()
     act = peewee.TextField()
     """A value of :class:`~central.cards.rules.Act`."""
@@ -101,12 +107,63 @@ class CardAct(Model):
     operator_id = peewee.IntegerField(null=True)
     operator_name = peewee.TextField(default="")
     person = peewee.ForeignKeyField(Person, null=True, on_delete="RESTRICT")
+    kind = peewee.TextField(default="")
+    """What the holder is: a value of :class:`~central.people.model.PersonKind`."""
+    department = peewee.TextField(default="")
+    card_class = peewee.ForeignKeyField(CardClass, null=True, index=False, on_delete="RESTRICT")
+    valid_from = InstantField(null=True)
+    valid_until = InstantField(null=True)
+    """Exclusive; of an extension: the new end."""
+    sub_systems = JsonField(default=list)
+    """What the card was good for after this act: names of ``central.routes.SubSystem``, sorted."""
     reason = peewee.TextField(default="")
     details = JsonField(default=dict)
-    """What the act needs beside the rest: reporter and channel of a loss, old and new last day of an extension."""
+    """What the act needs beside the rest: reporter and channel of a loss, the old end of an extension, doors of an issue."""
 
     class Meta:
-        indexes = ((("act", "at"), False),)
+        indexes = (
+            (("act", "at"), False),
+            (("site", "act", "at"), False),
+            (("organisation", "act", "at"), False),
+            (("act", "operator_id", "at"), False),
+            (("act", "department", "at"), False),
+            (("act", "card_class", "at"), False),
+            (("act", "kind", "at"), False),
+        )
+
+
+class CardLoss(Model):
+    """One loss report, from 掛失 until the card was found, replaced, handed in or given up (55)."""
+
+    card = peewee.ForeignKeyField(Card, backref="losses", on_delete="RESTRICT")
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    issue_no = peewee.IntegerField()
+    person = peewee.ForeignKeyField(Person, null=True, on_delete="RESTRICT")
+    """Who held the card then."""
+    department = peewee.TextField(default="")
+    stolen = peewee.BooleanField(default=False)
+    reported_at = InstantField()
+    reporter = peewee.TextField(default="")
+    channel = peewee.TextField(default="")
+    """A key of ``central.cards.words.CHANNEL_TEXT``."""
+    operator_id = peewee.IntegerField(null=True)
+    operator_name = peewee.TextField(default="")
+    """Who took the report."""
+    status = peewee.TextField()
+    """A value of :class:`~central.cards.rules.LossStatus`."""
+    ended_at = InstantField(null=True)
+    ended_by = peewee.TextField(default="")
+    replaced_by = peewee.ForeignKeyField(Card, null=True, backref="replaces", on_delete="RESTRICT")
+
+    class Meta:
+        indexes = (
+            (("reported_at",), False),
+            (("site", "reported_at"), False),
+            (("organisation", "reported_at"), False),
+            (("status", "reported_at"), False),
+            (("department", "reported_at"), False),
+        )
 
 
 class Showing(Model):

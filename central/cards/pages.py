@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from central.cards import acts, api, class_pages, desk_pages, entitlements, issue_pages
+from central.cards import acts, api, class_pages, desk_pages, entitlements, follow_up_pages, issue_pages
 from central.cards.desk import act_on, filter_choices
 from central.cards.feeds import FEEDS, install
 from central.cards.model import Card
@@ -128,6 +128,7 @@ async def do_act(request: web.Request) -> web.Response:
         "return": lambda by, card: acts.take_back(by, card, reason=reason),
         "cancel": lambda by, card: acts.cancel(by, card, reason=reason),
         "restock": lambda by, card: acts.restock(by, card, reason=reason),
+        "destroy": lambda by, card: acts.destroy(by, card, reason=reason),
     }
     try:
         await act_on(
@@ -203,6 +204,7 @@ ROUTES: Final[list[Route]] = [
     *issue_pages.ROUTES,
     *desk_pages.ROUTES,
     *class_pages.ROUTES,
+    *follow_up_pages.ROUTES,
     Route("GET", "/cards", list_cards, ("cards", "view")),
     Route("GET", "/cards/export", export_cards, ("cards", "export")),
     Route("GET", r"/cards/{id:\d+}", show_card, ("cards", "view")),
@@ -211,7 +213,7 @@ ROUTES: Final[list[Route]] = [
     Route("POST", r"/cards/{id:\d+}/rewrite", rewrite, ("cards", "edit")),
     Route(
         "POST",
-        r"/cards/{id:\d+}/{act:lose|lift|suspend|resume|return|cancel|restock}",
+        r"/cards/{id:\d+}/{act:lose|lift|suspend|resume|return|cancel|restock|destroy}",
         do_act,
         ("cards", "edit"),
     ),

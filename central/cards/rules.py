@@ -64,6 +64,16 @@ class Act(Enum):
     DESTROY = "destroy"
 
 
+class LossStatus(Enum):
+    """What became of a loss report."""
+
+    OPEN = "open"
+    LIFTED = "lifted"
+    REPLACED = "replaced"
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+
+
 class Shown(Enum):
     """The status as people read it, derived."""
 
@@ -152,6 +162,14 @@ TABLE: Final[dict[tuple[Holding, Act], Transition]] = {
     (Holding.REPLACED, Act.DESTROY): Transition(Holding.DESTROYED),
     (Holding.CANCELLED, Act.DESTROY): Transition(Holding.DESTROYED),
 }
+
+LOSS_ENDS: Final[dict[Act, LossStatus]] = {
+    Act.LIFT: LossStatus.LIFTED,
+    Act.REPLACE: LossStatus.REPLACED,
+    Act.RETURN: LossStatus.RETURNED,
+    Act.CANCEL: LossStatus.CANCELLED,
+}
+"""Acts after which nobody looks for the card any more."""
 
 TERMINAL: Final = frozenset({Holding.DESTROYED})
 

@@ -132,6 +132,7 @@ _STATES: Final[dict[str, LazyText]] = {
     "returned": lazy("Returned"),
     "replaced": lazy("Replaced"),
     "cancelled": lazy("Cancelled"),
+    "destroyed": lazy("Destroyed"),
 }
 
 

@@ -114,6 +114,21 @@ class DeviceStatus(Model):
     trouble = peewee.TextField(default="")
 
 
+class Acknowledgement(Model):
+    """When a device first held the restrictions up to a revision, safe from a power cut (B2, U16). Never changed.
+
+    ``DeviceStatus.acknowledged_at`` moves with every later delivery; this does not.
+    """
+
+    device = peewee.ForeignKeyField(Device, index=False, on_delete="CASCADE")
+    config_epoch = peewee.BigIntegerField()
+    restrictions = peewee.BigIntegerField()
+    at = InstantField()
+
+    class Meta:
+        indexes = ((("device", "config_epoch", "restrictions"), True),)
+
+
 class StoredFact(Model):
     """A fact as it was received; never edited. ``corrected_ms`` stands beside the original ``wall_ms`` (I12)."""
 

@@ -11,7 +11,14 @@ import msgspec
 
 from central.db import announce
 from central.nodes.model import Device
-from central.sync.model import DeviceScope, DeviceStatus, Enrolment, PublishedRow, RowTag
+from central.sync.model import (
+    Acknowledgement,
+    DeviceScope,
+    DeviceStatus,
+    Enrolment,
+    PublishedRow,
+    RowTag,
+)
 from central.sync.storage import read_heads
 from protocol.ids import CardKey, Stream
 from protocol.messages import Health, Hello
@@ -67,6 +74,12 @@ def delivered(device_id: int, revisions: Revisions, durable: bool, at: datetime)
     """The device decides by these revisions."""
     values: dict[str, Any] = {"restrictions_in_memory": revisions.restrictions}
     if durable:
+        Acknowledgement.insert(
+            device=device_id,
+            config_epoch=revisions.config_epoch,
+            restrictions=revisions.restrictions,
+            at=at,
+        ).on_conflict_ignore().execute()
         values |= {
             "config_epoch": revisions.config_epoch,
             "restrictions": revisions.restrictions,
@@ -128,6 +141,21 @@ def delivery_of_card(keys: Sequence[CardKey], site_id: int) -> list[DeviceDelive
     return _deliveries(site_id, max((row.revision for row in rows), default=0))
 
 
+def _first_held(device_id: int, config_epoch: int, restrictions: int) -> datetime | None:
+    """When the device first acknowledged this revision or a newer one."""
+    mark = (
+        Acknowledgement.select(Acknowledgement.at)
+        .where(
+            (Acknowledgement.device == device_id)
+            & (Acknowledgement.config_epoch == config_epoch)
+            & (Acknowledgement.restrictions >= restrictions)
+        )
+        .order_by(Acknowledgement.restrictions)
+        .first()
+    )
+    return None if mark is None else mark.at
+
+
 def undelivered_counts(site_id: int) -> dict[int, int]:
     """Per device: rows published for it that it has not acknowledged yet (未下發)."""
     counts: dict[int, int] = {}
@@ -171,7 +199,7 @@ def _deliveries(site_id: int, restrictions: int) -> list[DeviceDelivery]:
                 status.changed_at,
                 acknowledged or status.restrictions_in_memory >= restrictions,
                 acknowledged,
-                status.acknowledged_at if acknowledged else None,
+                _first_held(device.id, epoch, restrictions) if acknowledged else None,
             )
         )
     return result

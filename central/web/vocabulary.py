@@ -70,6 +70,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         replaced=(lazy("Replaced"), "arrow", "idle"),
         returned=(lazy("Returned"), "arrow", "idle"),
         cancelled=(lazy("Cancelled"), "slash", "idle"),
+        destroyed=(lazy("Destroyed"), "cross", "idle"),
     ),
     "decision": _states(
         granted=(lazy("Granted"), "check", "good"),

@@ -38,6 +38,7 @@ TABLES = [
     cards.Card,
     cards.CardIssue,
     cards.CardAct,
+    cards.CardLoss,
     cards.Showing,
     access.Schedule,
     access.SpecialDay,
@@ -57,6 +58,7 @@ TABLES = [
     sync.DeviceScope,
     sync.Enrolment,
     sync.DeviceStatus,
+    sync.Acknowledgement,
     sync.StoredFact,
 ]
 

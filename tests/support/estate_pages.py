@@ -126,19 +126,11 @@ class Estate:
 
     async def acknowledge(self, device: int, *, in_memory_only: bool = False) -> None:
         """The device has everything that was published."""
+        from central.sync.status import delivered
         from central.sync.storage import read_heads
 
         def write() -> None:
-            heads = read_heads()
-            values: dict[str, Any] = {"restrictions_in_memory": heads.restrictions}
-            if not in_memory_only:
-                values |= {
-                    "config_epoch": heads.config_epoch,
-                    "restrictions": heads.restrictions,
-                    "access": heads.access,
-                    "acknowledged_at": self.now,
-                }
-            DeviceStatus.update(**values).where(DeviceStatus.device == device).execute()
+            delivered(device, read_heads(), not in_memory_only, self.now)
 
         await self.running.write(write)
 
