@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edge.emulated import Emulation
     from edge.node import Node
     from edge.parts import Parts, Service
-    from edge.reader.base import CardReader
+    from edge.reader.base import CardReader, Verify
     from edge.relay.base import Board
 
 SWITCH_INTERVAL_S: Final = 0.0005
@@ -170,20 +170,22 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
     from edge.clock_file import ClockFile
     from edge.configuration import Configuration
     from edge.parts import Parts
+    from edge.reader.verify import CardVerifier
     from edge.roles.door import DoorRole
     from edge.timekeeper import Timekeeper
 
+    verify = CardVerifier(lambda: configuration.view.door_keys)
     time: MachineTime = SystemTime()
     emulation: Emulation | None = None
     board: Board
     if config.emulator is not None:
         from edge.emulated import Emulation
 
-        emulation = Emulation(config, time)
+        emulation = Emulation(config, time, verify)
         time, board, readers = emulation.time, emulation.board, emulation.readers()
     else:
         board = _board(config)
-        readers = {reader.unit: _reader(reader, board) for reader in config.readers}
+        readers = {reader.unit: _reader(reader, board, verify) for reader in config.readers}
     executor = ThreadPoolExecutor(1, "configuration")
     outbox = Outbox(config.data_dir / "outbox.db")
     configuration = Configuration(ConfigStore(config.data_dir / "config.db"), executor, time.boottime_ms)
@@ -230,7 +232,7 @@ def _board(config: NodeConfig) -> Board:
     return GpioBoard(profile)
 
 
-def _reader(config: ReaderConfig, board: Board) -> CardReader:
+def _reader(config: ReaderConfig, board: Board, verify: Verify) -> CardReader:
     from edge.core.lines import OutputLine, OutputRole
     from edge.reader.base import MonotonicTicks, Transport
     from edge.reader.reader import Mfrc522Reader
@@ -256,7 +258,8 @@ def _reader(config: ReaderConfig, board: Board) -> CardReader:
                 ]
             )
         bus = SpiBus(config.bus_number, config.device, pin, config.speed_hz or SPEED_HZ)
-    return Mfrc522Reader(bus, MonotonicTicks(), partial(board.set, line) if pin is not None else None)
+    reset = partial(board.set, line) if pin is not None else None
+    return Mfrc522Reader(bus, MonotonicTicks(), reset, verify)
 
 
 # -- the other commands -------------------------------------------------------------------------------------------

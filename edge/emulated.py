@@ -43,7 +43,7 @@ from edge.control import ControlError, ControlServer
 from edge.core.lines import InputLine, InputRole, OutputLine, OutputRole
 from edge.emulated_readers import EmulatedReader, emulated_readers
 from edge.emulated_taps import Taps, hold_s
-from edge.reader.base import CardReader
+from edge.reader.base import CardReader, Verify
 from edge.relay.board import load as load_profile
 from edge.relay.simulated import SimulatedBoard, Transition
 
@@ -55,7 +55,7 @@ WALK_MS: Final = 1_500
 class Emulation:
     """Everything that is not real about a node. Also the ``Service`` of its control line."""
 
-    def __init__(self, config: NodeConfig, real: MachineTime) -> None:
+    def __init__(self, config: NodeConfig, real: MachineTime, verify: Verify | None = None) -> None:
         assert config.emulator is not None
         self.time = EmulatedTime(real, str(uuid.uuid4()))
         self.board = SimulatedBoard(load_profile(config.board), self.time.mono_ms)
@@ -64,7 +64,7 @@ class Emulation:
         self._config = config
         self._loop: asyncio.AbstractEventLoop
         self._taps: dict[int, Taps] = {}
-        self._readers = emulated_readers(config.readers, config.data_dir)
+        self._readers = emulated_readers(config.readers, config.data_dir, verify)
         commands = {
             "place": self._place,
             "remove": self._remove,

@@ -14,7 +14,15 @@ from typing import Any, Final, Protocol, TypeVar
 
 from edge.config import ReaderConfig
 from edge.errors import EdgeError
-from edge.reader.base import CardPresented, CardReader, CardSession, Event, MonotonicTicks, SeveralCards
+from edge.reader.base import (
+    CardPresented,
+    CardReader,
+    CardSession,
+    Event,
+    MonotonicTicks,
+    SeveralCards,
+    Verify,
+)
 from edge.reader.emulator import spi
 from edge.reader.emulator.bus import EmulatorBus
 from edge.reader.emulator.chip import Chip
@@ -83,7 +91,7 @@ class EmulatedReader(Protocol):
 class InProcess:
     """A chip here, under the real ``mfrc522`` package (bus ``spi``) or without a wire (bus ``emulator``)."""
 
-    def __init__(self, config: ReaderConfig, chip: Chip) -> None:
+    def __init__(self, config: ReaderConfig, chip: Chip, verify: Verify | None) -> None:
         self._chip = chip
         bus: Any
         if config.bus == "spi":
@@ -96,7 +104,7 @@ class InProcess:
             from edge.reader.bus_direct import DirectTransport
 
             bus = DirectTransport(EmulatorBus(chip))
-        self.reader = Overheard(Mfrc522Reader(bus, MonotonicTicks(), chip.hold_reset))
+        self.reader = Overheard(Mfrc522Reader(bus, MonotonicTicks(), chip.hold_reset, verify))
 
     def do(self, command: dict[str, Any]) -> dict[str, Any]:
         """See ``EmulatedReader``."""
@@ -109,7 +117,7 @@ class InProcess:
 class OverUart:
     """A chip in a process of its own, behind a pseudo-terminal."""
 
-    def __init__(self, config: ReaderConfig, folder: Path) -> None:
+    def __init__(self, config: ReaderConfig, folder: Path, verify: Verify | None) -> None:
         from edge.reader.bus_uart import UartBus
 
         link = folder / f"uart-{config.unit}"
@@ -132,7 +140,7 @@ class OverUart:
             raise EdgeError(f"the emulator of reader {config.unit} did not start")
         self._port = int(json.loads(line)["control"])
         bus = UartBus(str(link), config.speed_hz or UART_BAUD)
-        self.reader = Overheard(Mfrc522Reader(bus, MonotonicTicks()))
+        self.reader = Overheard(Mfrc522Reader(bus, MonotonicTicks(), verify=verify))
 
     def do(self, command: dict[str, Any]) -> dict[str, Any]:
         """See ``EmulatedReader``."""
@@ -168,15 +176,17 @@ def wiring_of(config: ReaderConfig, chip: Chip) -> spi.Wiring:
     return spi.Wiring(chip, config.bus_number, device, RESET_PIN_BASE + config.unit)
 
 
-def emulated_readers(configs: tuple[ReaderConfig, ...], folder: Path) -> dict[int, EmulatedReader]:
+def emulated_readers(
+    configs: tuple[ReaderConfig, ...], folder: Path, verify: Verify | None = None
+) -> dict[int, EmulatedReader]:
     """Every reader of the configuration, emulated; replaces ``spidev`` and ``RPi.GPIO`` for this process."""
     chips = {config.unit: Chip(Field(RealTimeClock())) for config in configs if config.bus != "uart"}
     wirings = [wiring_of(config, chips[config.unit]) for config in configs if config.bus == "spi"]
     if wirings:
         spi.install(*wirings)
     return {
-        config.unit: OverUart(config, folder)
+        config.unit: OverUart(config, folder, verify)
         if config.bus == "uart"
-        else InProcess(config, chips[config.unit])
+        else InProcess(config, chips[config.unit], verify)
         for config in configs
     }

@@ -56,6 +56,10 @@ DURATION_MAX_MS: Final = 24 * 3_600_000
 
 UID_LENGTHS: Final = frozenset({4, 7, 10})
 CREDENTIAL_ID_LENGTH: Final = 8
+READ_KEY_LENGTH: Final = 16
+PUBLIC_KEY_LENGTH: Final = 32
+ZONES_MAX: Final = 16
+"""Zones with a read key of their own, at one site."""
 
 REMOTE_OPEN_MAX_AGE_MS: Final = 10_000
 """A signed remote-open command is void this long after the node issued its nonce (reliability.md section 4)."""

@@ -22,8 +22,11 @@ from protocol.limits import (
     ENTRIES_PER_LEVEL_MAX,
     LEVELS_PER_CARD_MAX,
     PERIODS_PER_SCHEDULE_MAX,
+    PUBLIC_KEY_LENGTH,
+    READ_KEY_LENGTH,
     ROW_BYTES_MAX,
     TEXT_MAX_CHARS,
+    ZONES_MAX,
 )
 from protocol.reasons import DISABLING, Reason
 
@@ -145,6 +148,21 @@ class SiteRow(msgspec.Struct, frozen=True, array_like=True):
     label: str
 
 
+class ReadKeyRow(msgspec.Struct, frozen=True, array_like=True):
+    """The key of a zone from which its doors get the reading key of each card; known by ``zone * 256 + version``.
+
+    Only devices with readers in that zone get it. It lets nobody make a card: that takes the issuer's private key.
+    """
+
+    key: bytes
+
+
+class IssuerKeyRow(msgspec.Struct, frozen=True, array_like=True):
+    """The issuer's public key (Ed25519) by which credentials are checked; known by its generation."""
+
+    public_key: bytes
+
+
 Row: TypeAlias = (
     RestrictionRow
     | StaleRightsRow
@@ -155,6 +173,8 @@ Row: TypeAlias = (
     | PointRow
     | DoorRow
     | SiteRow
+    | ReadKeyRow
+    | IssuerKeyRow
 )
 
 
@@ -170,6 +190,8 @@ class Kind(IntEnum):
     POINT = 14
     DOOR = 15
     SITE = 16
+    READ_KEY = 17
+    ISSUER_KEY = 18
 
 
 OPTIONAL_KIND_MIN: Final = 64
@@ -184,6 +206,8 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.POINT: PointRow,
     Kind.DOOR: DoorRow,
     Kind.SITE: SiteRow,
+    Kind.READ_KEY: ReadKeyRow,
+    Kind.ISSUER_KEY: IssuerKeyRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -197,6 +221,8 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.POINT: Stream.ACCESS,
     Kind.DOOR: Stream.ACCESS,
     Kind.SITE: Stream.ACCESS,
+    Kind.READ_KEY: Stream.ACCESS,
+    Kind.ISSUER_KEY: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8
@@ -300,6 +326,10 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             for duration in (row.release_ms, row.extended_release_ms, row.held_open_ms, row.pre_alarm_ms)
         ):
             raise LimitError("a duration of a door is out of range")
+        case ReadKeyRow() if len(row.key) != READ_KEY_LENGTH or int.from_bytes(key, "big") >= ZONES_MAX << 8:
+            raise MalformedError("a read key has 16 bytes, and a zone from 0 to 15")
+        case IssuerKeyRow() if len(row.public_key) != PUBLIC_KEY_LENGTH or int.from_bytes(key, "big") > 0xFF:
+            raise MalformedError("a public key has 32 bytes, and a generation from 0 to 255")
         case PointRow() | DoorRow() | SiteRow() if len(row.label) > TEXT_MAX_CHARS:
             raise LimitError("a label is too long")
         case _:

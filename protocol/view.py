@@ -17,6 +17,7 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
+from protocol.card_layout.door_keys import NO_DOOR_KEYS, DoorKeys, ReadKey, door_keys, zone_and_version
 from protocol.errors import UnknownRecordError
 from protocol.ids import CardKey, Stream, Tier
 from protocol.records import (
@@ -26,10 +27,12 @@ from protocol.records import (
     Change,
     ClockPolicy,
     DoorRow,
+    IssuerKeyRow,
     Kind,
     LevelRow,
     Mode,
     PointRow,
+    ReadKeyRow,
     RestrictionRow,
     Revisions,
     Row,
@@ -155,7 +158,7 @@ class AccessPoint(msgspec.Struct, frozen=True):
 class _Site:
     """What follows from the rows known by a number: zone and special days, schedules, grants, points. Built once, shared."""
 
-    __slots__ = ("access_points", "calendar", "grants", "rows", "schedules")
+    __slots__ = ("access_points", "calendar", "door_keys", "grants", "rows", "schedules")
 
     def __init__(self, rows: Mapping[tuple[Kind, int], Row]) -> None:
         self.rows = rows
@@ -163,6 +166,8 @@ class _Site:
         special: dict[int, int] = {}
         doors: dict[int, DoorRow] = {}
         points: dict[int, PointRow] = {}
+        read_keys: list[ReadKey] = []
+        public_keys: dict[int, bytes] = {}
         self.schedules: dict[int, Schedule] = {}
         self.grants: dict[tuple[int, int], tuple[int, ...]] = {}
         self.access_points: dict[int, AccessPoint] = {}
@@ -179,8 +184,13 @@ class _Site:
                     doors[number] = row
                 case PointRow():
                     points[number] = row
+                case ReadKeyRow():
+                    read_keys.append(ReadKey(*zone_and_version(number), row.key))
+                case IssuerKeyRow():
+                    public_keys[number] = row.public_key
                 case _:
                     pass
+        self.door_keys = door_keys(read_keys, public_keys) if read_keys or public_keys else NO_DOOR_KEYS
         self.calendar = Calendar(zone_of(site.zone if isinstance(site, SiteRow) else "UTC"), special)
         for number, point_row in points.items():
             door = doors.get(point_row.door)
@@ -236,6 +246,11 @@ class View:
     def access_points(self) -> Mapping[int, AccessPoint]:
         """Every reader of this node that has a door, by point number."""
         return self._site.access_points
+
+    @property
+    def door_keys(self) -> DoorKeys:
+        """What this node checks credentials by."""
+        return self._site.door_keys
 
     # -- what decide asks ---------------------------------------------------------------------------------------
 

@@ -292,8 +292,9 @@ class Presence:
 
     def _session(self, uid: bytes, sak: int) -> CardSession:
         def select_again() -> None:
-            self._air.halt()
+            self._rest()
             self._air.wake_up()
+            self._awake = True
             self._air.select(uid)
 
         return CardSession(uid, sak, MifareClassic(self._air.chip, uid), self._isodep, select_again)

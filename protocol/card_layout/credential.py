@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from protocol.errors import LimitError, MalformedError
-from protocol.limits import CREDENTIAL_ID_LENGTH, UID_LENGTHS
+from protocol.limits import CREDENTIAL_ID_LENGTH, UID_LENGTHS, ZONES_MAX
 
 FORMAT: Final = 1
 BODY_LENGTH: Final = 32
@@ -29,7 +29,6 @@ HEADER_LENGTH: Final = 16
 """Up to and including the credential id: enough to tell which of two slots is newer."""
 CARD_NO_LENGTH: Final = 8
 SEQ_MAX: Final = 0xFFFF
-ZONES_MAX: Final = 16
 _BODY: Final = Layout(">BBHHH8s8sII")
 _CONTEXT: Final = b"onecard credential\0"
 

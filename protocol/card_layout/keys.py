@@ -10,8 +10,8 @@ from enum import IntEnum
 from typing import Final
 
 from protocol.card_layout import aes
+from protocol.limits import READ_KEY_LENGTH
 
-KEY_LENGTH: Final = 16
 CLASSIC_KEY_LENGTH: Final = 6
 INPUT_MAX: Final = 31
 """Bytes of a diversification input (AN10922, 2.2)."""
@@ -34,7 +34,7 @@ def diversify(master: bytes, diversification: bytes) -> bytes:
 
     :param diversification: 1 to 31 bytes.
     """
-    assert len(master) == KEY_LENGTH, "an AES-128 key has 16 bytes"
+    assert len(master) == READ_KEY_LENGTH, "an AES-128 key has 16 bytes"
     assert 1 <= len(diversification) <= INPUT_MAX, "AN10922 takes 1 to 31 bytes"
     message = b"\x01" + diversification
     k1, k2 = aes.subkeys(master)

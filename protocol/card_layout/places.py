@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocol.card_layout.credential import SLOT_LENGTH, ZONES_MAX
+from protocol.card_layout.credential import SLOT_LENGTH
+from protocol.limits import ZONES_MAX
 
 # -- MIFARE Classic -------------------------------------------------------------------------------------------------
 

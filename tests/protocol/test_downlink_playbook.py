@@ -347,14 +347,14 @@ def test_a_new_session_asks_at_once() -> None:
 
 
 def test_an_unknown_required_kind_leaves_the_old_view_and_is_said() -> None:
-    newer = Change(17, b"\0\0\0\1", b"\x90")
+    newer = Change(63, b"\0\0\0\1", b"\x90")
     (
         play(AT_5)
         >> Heads(Revisions(1, 5, 6, 5))
         << Pull(A, 1, 5)
         >> delta(A, 5, 6, *ISSUED, newer)
         << refused(MalformedError)
-        << CannotApply(A, 6, (17,))
+        << CannotApply(A, 6, (63,))
         >> At(10**9)  # asking again would not help
         >> Heads(Revisions(1, 5, 7, 5))  # but something newer might
         << Pull(A, 1, 5)
@@ -656,8 +656,8 @@ def test_what_a_node_says_becomes_its_delivery_state(centre: MemoryCentre) -> No
             Revisions(1, 2, 0, 0), True, (digests[0], bytes(16), b"")
         )  # not there yet: nothing to compare
         << Delivered(Revisions(1, 2, 0, 0), True)
-        >> CannotApply(A, 1, (17,))
-        << NotApplied(A, 1, (17,))
+        >> CannotApply(A, 1, (63,))
+        << NotApplied(A, 1, (63,))
     ).check()
 
 

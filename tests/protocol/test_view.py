@@ -17,10 +17,12 @@ from protocol.records import (
     CardRow,
     Change,
     DoorRow,
+    IssuerKeyRow,
     Kind,
     LevelRow,
     Mode,
     PointRow,
+    ReadKeyRow,
     RestrictionRow,
     Revisions,
     Row,
@@ -205,7 +207,7 @@ def test_a_card_takes_at_most_eighty_bytes() -> None:
 
 
 BAD: list[tuple[Change, type[ProtocolError]]] = [
-    (Change(17, number_key(1), b"\x90"), UnknownRecordError),
+    (Change(63, number_key(1), b"\x90"), UnknownRecordError),
     (Change(63, number_key(1), b""), UnknownRecordError),
     (Change(10, KEYS[0], b"\xc1"), MalformedError),
     (Change(10, KEYS[0], b"\x91\x01"), MalformedError),
@@ -224,7 +226,27 @@ BAD: list[tuple[Change, type[ProtocolError]]] = [
     (put(1, DoorRow("d" * (TEXT_MAX_CHARS + 1))), LimitError),
     (put(1, DoorRow("d", release_ms=-1)), LimitError),
     (put(1, DoorRow("d", held_open_ms=10**9)), LimitError),
+    (put(0x0001, ReadKeyRow(bytes(15))), MalformedError),
+    (put(0x1000, ReadKeyRow(bytes(16))), MalformedError),
+    (put(1, IssuerKeyRow(bytes(31))), MalformedError),
+    (put(256, IssuerKeyRow(bytes(32))), MalformedError),
 ]
+
+
+def test_card_keys_are_found_newest_version_first() -> None:
+    changes = [
+        put(number, ReadKeyRow(bytes((number & 0xFF,)) * 16)) for number in (0x0102, 0x0001, 0x0103, 0x0002)
+    ]
+    view = View().apply([*changes, put(4, IssuerKeyRow(bytes(32)))], Revisions(1, 1, 1, 1))
+    keys = view.door_keys
+    assert [(key.zone, key.version) for key in keys.read] == [(0, 2), (0, 1), (1, 3), (1, 2)]
+    assert keys.zones == (0, 1)
+    assert keys.usable
+    later = view.apply([put(1, DoorRow("d"))], Revisions(1, 1, 2, 1)).door_keys
+    assert later == keys
+    fewer = view.apply([delete(Kind.READ_KEY, 0x0001)], Revisions(1, 1, 2, 1)).door_keys
+    assert [key.version for key in fewer.of_zone(0)] == [2]
+    assert not View().door_keys.usable
 
 
 @pytest.mark.parametrize(("bad", "error"), BAD, ids=lambda value: getattr(value, "__name__", None))

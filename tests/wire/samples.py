@@ -64,10 +64,12 @@ from protocol.records import (
     Change,
     ClockPolicy,
     DoorRow,
+    IssuerKeyRow,
     Kind,
     LevelRow,
     Mode,
     PointRow,
+    ReadKeyRow,
     RestrictionRow,
     Revisions,
     ScheduleRow,
@@ -104,6 +106,8 @@ ROWS: dict[Kind, Change] = {
         ),
     ),
     Kind.SITE: put(0, SiteRow("Asia/Shanghai", "春江花园")),
+    Kind.READ_KEY: put(0x0203, ReadKeyRow(HASH)),
+    Kind.ISSUER_KEY: put(4, IssuerKeyRow(KEY)),
 }
 
 BODIES: dict[FactKind, Body] = {
