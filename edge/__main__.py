@@ -206,7 +206,7 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
         outbox_start=partial(open_at_start, outbox),
         board=board,
         readers=readers,
-        role=DoorRole(),
+        role=DoorRole(board.profile.lock_units),
         executor=executor,
         save_clock=clock_file.save,
         boot_id=time.boot_id(),

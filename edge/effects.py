@@ -81,6 +81,10 @@ class Effects:
         self._stopped = False
         self.alarms: dict[tuple[Alarm, int], str] = {}
         """Alarms that stand, with their detail, by (alarm, where)."""
+        self.locks: dict[int, tuple[bool, int]] = {}
+        """What each lock relay is: (released, since when in monotonic ms), by unit; none before it was driven first."""
+        self.lock_moved: Callable[[], None] = lambda: None
+        """Told when a relay has another state than before."""
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Carry the actions out, in their order. After ``stop`` nothing is."""
@@ -91,9 +95,9 @@ class Effects:
                 case Record():
                     self._record(action)
                 case Release(unit):
-                    self._outputs.set(OutputLine(OutputRole.LOCK, unit), True)
+                    self._drive_lock(unit, True)
                 case Lock(unit):
-                    self._outputs.set(OutputLine(OutputRole.LOCK, unit), False)
+                    self._drive_lock(unit, False)
                 case SetOutput(line, on):
                     self._outputs.set(line, on)
                 case Feedback(reader, pattern):
@@ -121,6 +125,13 @@ class Effects:
             for handle in handles.values():
                 handle.cancel()
             handles.clear()
+
+    def _drive_lock(self, unit: int, released: bool) -> None:
+        self._outputs.set(OutputLine(OutputRole.LOCK, unit), released)
+        before = self.locks.get(unit)
+        if before is None or before[0] is not released:
+            self.locks[unit] = (released, self._keeper.mono_ms())
+            self.lock_moved()
 
     # -- facts --------------------------------------------------------------------------------------------------
 

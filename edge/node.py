@@ -88,6 +88,7 @@ class Node:
         self.effects = Effects(
             self._loop, self.parts.board, self.recorder, self.keeper, self.deliver, self.upkeep.commit_overdue
         )
+        self.effects.lock_moved = lambda: self.upkeep.wake_link()
         try:
             self._start()
             await self._stopping.wait()

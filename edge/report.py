@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edge.release import VERSION
@@ -47,7 +47,23 @@ class Report:
             clock=node.keeper.trust,
             clock_error_ms=node.keeper.error_ms(),
             memory_grants_count=sum(getattr(node.state, "memory_grants", {}).values()),
+            locks=self._locks(),
         )
+
+    def _locks(self) -> tuple[tuple[int, bool, int], ...]:
+        """What is driven, by the numbers that the centre gave its doors."""
+        node = self._node
+        wiring, now_ms = getattr(node.state, "wiring", None), node.keeper.mono_ms()
+        if wiring is None:
+            return ()
+        moved = {door: node.effects.locks.get(unit) for door, unit in wiring.unit_of_door.items()}
+        return tuple((door, lock[0], now_ms - lock[1]) for door, lock in moved.items() if lock is not None)
+
+    def _refused_doors(self) -> Mapping[int, int]:
+        """Doors that have no lock on this board: the unit that they name, by number."""
+        wiring = getattr(self._node.state, "wiring", None)
+        doors = self._node.configuration.view.doors()
+        return {number: unit for number, unit in wiring.refused.items() if number in doors} if wiring else {}
 
     def _reader_state(self, unit: int) -> ReaderState:
         if unit in self._node.faulted_readers or unit not in self._node.workers:
@@ -105,6 +121,9 @@ class Report:
             },
             "readers": readers,
             "doors": {number: row.label for number, row in view.doors().items()},
+            "doors_without_lock": {
+                view.doors()[number].label: unit for number, unit in self._refused_doors().items()
+            },
             "inputs": {str(line): active for line, active in node.inputs.items()},
             "alarms": [
                 {"alarm": alarm.name.lower(), "where": where, "detail": detail}

@@ -55,6 +55,16 @@ def lines(status: Mapping[str, Any]) -> list[str]:
         )
         if reader["fault"] or reader["last_error"]:
             text.append("    " + (reader["fault"] or reader["last_error"]))
+    for label, unit in status["doors_without_lock"].items():
+        text.append(
+            _(
+                "Door %(label)s has NO LOCK: output %(unit)s is not on this board, or another door has it",
+                label=label,
+                unit=unit,
+            )
+            if unit
+            else _("Door %(label)s has NO LOCK: no output of this board is left for it", label=label)
+        )
     for alarm in status["alarms"]:
         text.append(
             _(

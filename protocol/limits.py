@@ -65,3 +65,5 @@ REMOTE_OPEN_MAX_AGE_MS: Final = 10_000
 """A signed remote-open command is void this long after the node issued its nonce (reliability.md section 4)."""
 CLOCK_ROUND_TRIP_MAX_MS: Final = 2_000
 """A time reply that took longer than this is not used to set the clock (reliability.md section 3)."""
+UNITS_MAX: Final = 8
+"""Doors, or readers, that one board may have; their units count from 1."""

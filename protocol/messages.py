@@ -219,7 +219,11 @@ class Refused(_Message, frozen=True, tag=MessageKind.REFUSED.value):
 
 
 class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
-    """How a node is. ``readers``: (point, state). ``temperature_c`` of the processor, -128 when not known."""
+    """How a node is. ``readers``: (point, state). ``temperature_c`` of the processor, -128 when not known.
+
+    ``locks``: (door, whether its lock relay is released, for how many milliseconds it has been so); a door that has no
+    output on this board is missing. Sent with each poll, and alone at once when a relay has moved.
+    """
 
     storage_usable: bool = True
     storage_free_mib: U32 = 0
@@ -231,6 +235,7 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     clock: Trust = Trust.NONE
     clock_error_ms: U63 = 0
     memory_grants_count: U32 = 0
+    locks: Annotated[tuple[tuple[U32, bool, U63], ...], Meta(max_length=POINTS_PER_NODE_MAX)] = ()
 
 
 class Poll(_Message, frozen=True, tag=MessageKind.POLL.value):

@@ -171,6 +171,8 @@ class NodePeer:
         self._poll_sent_at_ms: int | None = None
         self._ping_at_ms = 0
         self._heard_at_ms: int | None = None
+        self._relays_told: list[tuple[int, bool]] | None = None
+        """What this session's centre was told of the lock relays."""
 
     # -- the route ----------------------------------------------------------------------------------------------
 
@@ -278,6 +280,7 @@ class NodePeer:
         self._link, self._hello, self._attempt = _Link.OPEN, None, 0
         self._heard_at_ms = self._poll_at_ms = self._ping_at_ms = now_ms
         self._poll_sent_at_ms = None
+        self._relays_told = None
         self.period_s = welcome.period_s or PERIOD_DEFAULT_S
         self.downlink.scope = welcome.scope
         self.downlink.reconnected()
@@ -333,17 +336,15 @@ class NodePeer:
         if self._live and now_ms >= self._ping_at_ms:
             self._ping_at_ms = now_ms + PING_EVERY_MS
             messages.append(Ping(self._nonce(now_ms), now_ms))
+        health = self._status.health()
+        relays = [(door, released) for door, released, _ in health.locks]
         if now_ms >= self._poll_due_ms():
             self._poll_sent_at_ms = now_ms
-            messages.append(
-                Poll(
-                    self.downlink.stored,
-                    now_ms,
-                    self._nonce(now_ms),
-                    self._outbox.last_seq,
-                    self._status.health(),
-                )
-            )
+            nonce = self._nonce(now_ms)
+            messages.append(Poll(self.downlink.stored, now_ms, nonce, self._outbox.last_seq, health))
+        elif relays != self._relays_told:
+            messages.append(health)
+        self._relays_told = relays
         messages += self.downlink.messages_to_send(now_ms)
         messages += self.uplink.messages_to_send(now_ms)
         return [self._frame(message, self._channel) for message in messages]

@@ -127,7 +127,12 @@ class PointRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DoorRow(msgspec.Struct, frozen=True, array_like=True):
-    """One door of this node. Durations in milliseconds."""
+    """One door of this node. Durations in milliseconds.
+
+    ``unit``: the number of its lock output on the node's board, from 1; its contact and exit button have the same one. 0: the
+    node takes one that no other door names, in the order of the doors' lowest readers. A door whose unit another door (of a
+    lower number) names too, or that the board does not have, is none of the node's: nothing opens it.
+    """
 
     label: str
     mode: Mode = Mode.NORMAL
@@ -139,6 +144,7 @@ class DoorRow(msgspec.Struct, frozen=True, array_like=True):
     storage_policy: StoragePolicy = StoragePolicy.DENY
     clock_policy: ClockPolicy = ClockPolicy.SECURE
     contact_fitted: bool = True
+    unit: int = 0
 
 
 class SiteRow(msgspec.Struct, frozen=True, array_like=True):

@@ -25,7 +25,10 @@ from protocol.records import Mode
 
 
 class DoorSummary(msgspec.Struct, frozen=True):
-    """A door with its three facts; ``relay``, ``contact`` and ``rule`` are words of the vocabulary."""
+    """A door with its three facts; ``relay``, ``contact`` and ``rule`` are words of the vocabulary.
+
+    ``relay`` is ``unknown`` while the device is offline; ``last_relay`` is then what it was at ``last_known_at``.
+    """
 
     id: int
     label: str
@@ -34,6 +37,9 @@ class DoorSummary(msgspec.Struct, frozen=True):
     enabled: bool
     is_online: bool
     relay: str
+    relay_since: datetime | None
+    last_relay: str
+    last_known_at: datetime | None
     contact: str
     rule: str
     changed_at: datetime | None
@@ -107,6 +113,9 @@ def _summary(line: DoorLine) -> DoorSummary:
         line.enabled and line.device_enabled,
         line.is_online,
         line.relay,
+        line.relay_since,
+        line.last_relay,
+        line.last_known_at,
         line.contact,
         line.rule,
         line.changed_at,

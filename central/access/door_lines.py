@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import peewee
 
@@ -32,6 +32,11 @@ class DoorLine:
     since: datetime | None
     """Since when the device is online or offline."""
     relay: str
+    """unknown while the device is offline, or has not said it yet."""
+    relay_since: datetime | None
+    last_relay: str
+    """What the relay was when the device was heard last (``last_known_at``), while it is offline; else empty."""
+    last_known_at: datetime | None
     contact: str
     rule: str
     configured_mode: Mode
@@ -61,6 +66,8 @@ def _line(door: Door) -> DoorLine:
     status = getattr(door.device, "status", None)
     state = getattr(door, "state", None)
     contact = state.contact if state is not None else "unknown"
+    relay, relay_since = _relay(door, status)
+    is_online = bool(status is not None and status.online)
     mode = Mode(state.mode) if state is not None and state.mode is not None else Mode(door.mode)
     return DoorLine(
         id=door.id,
@@ -72,11 +79,22 @@ def _line(door: Door) -> DoorLine:
         device_label=door.device.label,
         device_number=door.device.number,
         device_enabled=door.device.enabled,
-        is_online=bool(status is not None and status.online),
+        is_online=is_online,
         since=status.changed_at if status is not None else None,
-        relay=state.lock if state is not None else "unknown",
+        relay=relay if is_online else "unknown",
+        relay_since=relay_since if is_online else None,
+        last_relay=relay if not is_online and relay_since is not None else "",
+        last_known_at=status.heard_at if status is not None and not is_online else None,
         contact=contact if door.contact_fitted else "absent",
         rule=MODE_WORD[mode],
         configured_mode=Mode(door.mode),
         changed_at=state.changed_at if state is not None else None,
     )
+
+
+def _relay(door: Door, status: DeviceStatus | None) -> tuple[str, datetime | None]:
+    """The lock relay as the device told it last, and since when it has been so."""
+    for number, released, since_ms in status.locks if status is not None else ():
+        if number == door.number:
+            return "released" if released else "secured", datetime.fromtimestamp(since_ms / 1_000, UTC)
+    return "unknown", None

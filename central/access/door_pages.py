@@ -28,6 +28,7 @@ from central.web.nav import NavItem
 from central.web.render import render, settle
 from protocol.facts import CommandResult
 from protocol.ids import Tier
+from protocol.limits import UNITS_MAX
 from protocol.records import ClockPolicy, Mode, StoragePolicy
 
 RECENT_COMMANDS: Final = 20
@@ -46,6 +47,7 @@ class DoorForm(msgspec.Struct, kw_only=True):
     pre_alarm_s: int
     storage_policy: str
     clock_policy: str
+    unit: str | None
     contact_fitted: bool
     enabled: bool
     version: str
@@ -83,6 +85,15 @@ FORM: Final = Form(
         "clock_policy",
         lazy("When the device does not know the time"),
         choices={str(int(policy)): text for policy, text in CLOCK_TEXT.items()},
+    ),
+    ChoiceField(
+        "unit",
+        lazy("Lock output on the device"),
+        is_required=False,
+        choices={str(unit): str(unit) for unit in range(1, UNITS_MAX + 1)},
+        hint=lazy(
+            "The door contact and the exit button have the same number. Empty: the device takes a free one."
+        ),
     ),
     CheckField("contact_fitted", lazy("A door contact is fitted")),
     CheckField("enabled", lazy("In use")),
@@ -293,6 +304,7 @@ def _form_values(door: Door) -> dict[str, Any]:
         "pre_alarm_s": door.pre_alarm_ms // 1_000,
         "storage_policy": door.storage_policy,
         "clock_policy": door.clock_policy,
+        "unit": door.unit,
         "contact_fitted": door.contact_fitted,
         "enabled": door.enabled,
         "version": door.version,
@@ -313,6 +325,7 @@ def _given(value: DoorForm) -> DoorInput:
         storage_policy=StoragePolicy(int(value.storage_policy)),
         clock_policy=ClockPolicy(int(value.clock_policy)),
         contact_fitted=value.contact_fitted,
+        unit=int(value.unit) if value.unit else None,
     )
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
+import peewee
 
 from central.access.model import AccessPoint, Door, Schedule
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import Line, Name, RowId
 from central.sync import publish
 from protocol.ids import Tier
+from protocol.limits import UNITS_MAX
 from protocol.records import ClockPolicy, Mode, StoragePolicy
 
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=600_000)]
 
 
 class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The settings of a door. Durations in milliseconds."""
+    """The settings of a door. Durations in milliseconds. ``unit``: its lock output on the device; none: the device chooses."""
 
     label: Name
     location: Line = ""
@@ -31,6 +33,7 @@ class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     storage_policy: StoragePolicy = StoragePolicy.DENY
     clock_policy: ClockPolicy = ClockPolicy.SECURE
     contact_fitted: bool = True
+    unit: Annotated[int, msgspec.Meta(ge=1, le=UNITS_MAX)] | None = None
 
 
 class PointInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -61,7 +64,10 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
         value = getattr(given, name)
         setattr(door, name, int(value) if name in NUMBERS else value)
     door.version += 1
-    door.save()
+    try:
+        door.save()
+    except peewee.IntegrityError:
+        raise ConflictError("Another door of this device has this lock output.") from None
     publish.door_changed(door.id)
 
 
@@ -90,6 +96,7 @@ def snapshot(door: Door) -> dict[str, Any]:
         "storage_policy": StoragePolicy(door.storage_policy).name.lower(),
         "clock_policy": ClockPolicy(door.clock_policy).name.lower(),
         "contact_fitted": door.contact_fitted,
+        "unit": door.unit,
     }
 
 

@@ -18,7 +18,7 @@ from central.centre import Centre, centre_of
 from central.errors import StorageError
 from central.parts import Apps
 from central.security.principal import scope_of
-from central.sync.status import CHANGED
+from central.sync.status import CHANGED, LOCKS
 from central.web.hub import Feed, Show
 from central.web.render import SHELL
 from central.web.tables import Table
@@ -138,6 +138,7 @@ def install(apps: Apps) -> None:
         db.subscribe(topic, partial(live.publish, topic))
     db.subscribe(ALARMS, lambda payload: live.publish(SHELL_TOPIC, payload))
     db.subscribe(CHANGED, lambda payload: live.publish(DOORS, payload))
+    db.subscribe(LOCKS, lambda payload: live.publish(DOORS, payload))
     feeder = EventFeeder(centre)
 
     async def start(app: web.Application) -> None:

@@ -49,7 +49,10 @@ class Door(Model):
     organisation = peewee.ForeignKeyField(Organisation, backref="doors", on_delete="RESTRICT")
     device = peewee.ForeignKeyField(Device, backref="doors", on_delete="RESTRICT")
     number = peewee.IntegerField()
-    """Number of the door on its device, from 1: the unit of its lock, contact and exit button there."""
+    """Number of the door on its device, from 1; records name it by this, so it never changes."""
+    unit = peewee.IntegerField(null=True)
+    """Which lock output of the device's board it has; its contact and exit button have the same number. None: the device
+    takes one that is free."""
     label = peewee.TextField()
     location = peewee.TextField(default="")
     enabled = peewee.BooleanField(default=True)
@@ -67,6 +70,7 @@ class Door(Model):
     class Meta:
         indexes = (
             (("device", "number"), True),
+            (("device", "unit"), True),
             (("site", "label"), False),
         )
 
@@ -264,11 +268,9 @@ class AlarmState(Model):
 
 
 class DoorState(Model):
-    """Three separate facts about a door, as last reported: lock relay, contact, rule."""
+    """Contact and rule of a door, as last reported by facts. Its lock relay stands in ``DeviceStatus.locks``."""
 
     door = peewee.ForeignKeyField(Door, primary_key=True, on_delete="CASCADE")
-    lock = peewee.TextField(default="unknown")
-    """secured, released or unknown."""
     contact = peewee.TextField(default="unknown")
     """closed, open, forced, held or unknown."""
     mode = peewee.IntegerField(null=True)

@@ -88,6 +88,7 @@ def door_row(door_id: int) -> tuple[int, int, DoorRow | None]:
         storage_policy=StoragePolicy(door.storage_policy),
         clock_policy=ClockPolicy(door.clock_policy),
         contact_fitted=door.contact_fitted,
+        unit=door.unit or 0,
     )
     return door.device_id, door.number, row
 

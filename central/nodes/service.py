@@ -93,6 +93,7 @@ def _furnish(device: Device, given: DeviceInput) -> None:
             organisation=device.organisation_id,
             device=device.id,
             number=number,
+            unit=number,
             label=label,
             location=given.location,
         )

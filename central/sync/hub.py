@@ -337,10 +337,9 @@ class Hub:
     async def _heard(self, link: Link, effect: Heard) -> None:
         now_s = self._monotonic()
         link.heard_s = now_s
-        condition = condition_of(effect)
-        news = condition is not None and condition != link.condition
-        due = news or now_s - link.written_s >= STATUS_EVERY_S or not link.online
-        link.condition = condition or link.condition
+        condition = condition_of(effect, link.condition)
+        due = condition != link.condition or now_s - link.written_s >= STATUS_EVERY_S or not link.online
+        link.condition = condition
         link.online = True
         received_all = effect.last_seq is not None and effect.last_seq == link.peer.uplink.received_through
         if due and not link.peer.record.quarantine:
@@ -362,7 +361,7 @@ class Hub:
         for link in list(self._links.values()):
             limit = OFFLINE_LIVE_S if link.wake is not None else link.peer.record.period_s * OFFLINE_PERIODS
             if link.online and now_s - link.heard_s > limit:
-                link.online = False
+                link.online, link.condition = False, ()
                 if self.sessions.of_node(link.peer.record.node) is link.peer:
                     try:
                         await self._db.write(status.gone, link.device_id, self._clock.now())

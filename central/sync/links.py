@@ -25,7 +25,7 @@ class Link:
     heard_s: float = 0.0
     written_s: float = 0.0
     condition: tuple[object, ...] = ()
-    """What was last said of clock, storage, readers and facts: a change is written at once."""
+    """What was last said of facts, clock, storage, readers and locks: a change is written at once."""
     online: bool = False
     commands: list[tuple[Command, int]] = field(default_factory=list)
     """Asked for, not yet given to the engine, which a database thread may be working in: (command, expires_at_ms)."""
@@ -49,12 +49,15 @@ def not_stored(link: Link) -> None:
     link.peer.uplink.store_failed(link.peer.uplink.received_through, link.peer.uplink.head)
 
 
-def condition_of(effect: Heard) -> tuple[object, ...] | None:
-    """What a poll says of clock, storage, readers and facts; None when it says nothing of health."""
-    health = effect.health
-    if health is None:
-        return None
-    return (health.clock, health.storage_usable, health.readers, effect.last_seq)
+def condition_of(effect: Heard, before: tuple[object, ...]) -> tuple[object, ...]:
+    """What is known of clock, storage, readers, locks and facts after this was heard; ``before``: what was known."""
+    last_seq, *rest = before or (None,)
+    if effect.last_seq is not None:
+        last_seq = effect.last_seq
+    if (health := effect.health) is not None:
+        relays = [(door, released) for door, released, _ in health.locks]
+        rest = [health.clock, health.storage_usable, health.readers, relays]
+    return (last_seq, *rest)
 
 
 def code_of(error: ProtocolError) -> RefusalCode:

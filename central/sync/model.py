@@ -106,6 +106,9 @@ class DeviceStatus(Model):
     clock = peewee.IntegerField(default=0)
     last_seq = peewee.BigIntegerField(default=0)
     health = JsonField(default=dict)
+    locks = JsonField(default=list)
+    """[[door's number, is its lock relay released, since when in ms since 1970], ...] as last told; empty: not told since the
+    device is online."""
     config_epoch = peewee.BigIntegerField(default=0)
     restrictions = peewee.BigIntegerField(default=0)
     access = peewee.BigIntegerField(default=0)

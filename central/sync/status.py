@@ -26,14 +26,17 @@ from protocol.records import Revisions
 
 CHANGED: Final = "sync.devices"
 """Announced with ``{"ids": [device ids]}`` when a device came, went, or acknowledged."""
+LOCKS: Final = "sync.locks"
+"""Announced with ``{"site", "device"}`` when a lock relay is known to have another state."""
 
 
 def alive(device_id: int, hello: Hello, at: datetime) -> None:
-    """The device opened a session."""
+    """The device opened a session. What its locks are it says with its first poll."""
     _update(
         device_id,
         at,
         online=True,
+        locks=[],
         software=hello.software,
         clock=int(hello.clock),
         last_seq=hello.last_seq,
@@ -48,8 +51,13 @@ def heard(
     if last_seq is not None:
         values["last_seq"] = last_seq
     if health is not None:
-        values["health"] = msgspec.to_builtins(msgspec.structs.asdict(health))
+        fields = msgspec.to_builtins(msgspec.structs.asdict(health))
+        del fields["locks"]
+        values["health"] = fields
         values["clock"] = int(health.clock)
+        values["locks"] = [
+            [door, released, int(at.timestamp() * 1_000) - for_ms] for door, released, for_ms in health.locks
+        ]
     _update(device_id, at, **values)
     if received_all:
         Enrolment.update(uploaded_through_ms=int(at.timestamp() * 1_000)).where(
@@ -107,10 +115,18 @@ def _update(device_id: int, at: datetime, **values: Any) -> None:
     else:
         changed = not status.online
         if changed:
-            values["changed_at"] = at
+            values = {"locks": [], **values, "changed_at": at}
         DeviceStatus.update(heard_at=at, **values).where(DeviceStatus.device == device_id).execute()
     if changed:
         announce(CHANGED, {"ids": [device_id]})
+    before = [] if status is None else status.locks
+    if _relays(values.get("locks", before)) != _relays(before):
+        site_id = Device.select(Device.site).where(Device.id == device_id).scalar()
+        announce(LOCKS, {"site": site_id, "device": device_id})
+
+
+def _relays(locks: list[list[Any]]) -> list[tuple[Any, ...]]:
+    return [(door, released) for door, released, _ in locks]
 
 
 # -- is that lost card dead at every door? (B2) ---------------------------------------------------------------------

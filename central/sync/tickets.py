@@ -124,6 +124,7 @@ def _open_epoch(device_id: int, request: Enrol, now: datetime) -> int:
         online=False,
         last_seq=0,
         health={},
+        locks=[],
         config_epoch=0,
         restrictions=0,
         access=0,

@@ -7,10 +7,7 @@ that belong to the whole box (fire, tamper) are unit 1. Written ``lock.2`` in pr
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
-
-UNITS_MAX: Final = 8
-"""Doors or readers that one board may have."""
+from typing import NamedTuple
 
 
 class OutputRole(StrEnum):

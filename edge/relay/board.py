@@ -30,9 +30,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from edge.core.lines import UNITS_MAX, InputLine, InputRole, OutputLine, OutputRole
+from edge.core.lines import InputLine, InputRole, OutputLine, OutputRole
 from edge.i18n import _
 from edge.relay.errors import ProfileError
+from protocol.limits import UNITS_MAX
 
 FOLDER: Final = Path(__file__).parent / "boards"
 PINS: Final = range(2, 28)
@@ -107,6 +108,11 @@ class BoardProfile(Struct, frozen=True):
     title: str
     outputs: tuple[OutputPin, ...]
     inputs: tuple[InputPin, ...]
+
+    @property
+    def lock_units(self) -> frozenset[int]:
+        """The units that have a lock output."""
+        return frozenset(pin.line.unit for pin in self.outputs if pin.line.role is OutputRole.LOCK)
 
 
 def shipped() -> list[str]:

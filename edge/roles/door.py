@@ -44,7 +44,7 @@ from edge.core.wrong_tries import IGNORE_MS, WrongTries
 from edge.roles import door_commands, door_modes, door_storage
 from edge.roles.door_state import INTENTS_MAX, DoorRoleState, Pending
 from edge.roles.turn import Turn
-from edge.roles.wiring import wiring_of
+from edge.roles.wiring import ALL_UNITS, wiring_of
 from protocol.decide import Decision, PointState, Presentation, decide
 from protocol.facts import (
     AccessFact,
@@ -70,7 +70,13 @@ REFUSAL: Final[dict[Reason, Pattern]] = {
 
 
 class DoorRole:
-    """See the module and ``roles.base.Role``."""
+    """See the module and ``roles.base.Role``.
+
+    :param units: the lock outputs that the board has.
+    """
+
+    def __init__(self, units: frozenset[int] = ALL_UNITS) -> None:
+        self._units = units
 
     def initial(self) -> DoorRoleState:
         """Before ``Started``: nothing is known, and exit buttons work."""
@@ -108,9 +114,9 @@ class DoorRole:
             case StorageState():
                 door_storage.storage_state(turn, stimulus)
             case ViewChanged():
-                _view_changed(turn)
+                _view_changed(turn, self._units)
             case Started():
-                _started(turn, stimulus)
+                _started(turn, stimulus, self._units)
         turn.look_around()
         return turn.state(), turn.actions
 
@@ -118,17 +124,17 @@ class DoorRole:
 # -- start and configuration ------------------------------------------------------------------------------------
 
 
-def _started(turn: Turn, started: Started) -> None:
+def _started(turn: Turn, started: Started, units: frozenset[int]) -> None:
     for seq, _body in started.unfinished:
         turn.record(OutcomeFact(seq, Outcome.UNKNOWN))
     for name, value in started.kept.items():
         door_modes.remember(turn, name, value)
-    _view_changed(turn)
+    _view_changed(turn, units)
 
 
-def _view_changed(turn: Turn) -> None:
+def _view_changed(turn: Turn, units: frozenset[int]) -> None:
     """Doors that are new are locked (a magnet rests released until then), the others learn their new rows."""
-    before, turn.wiring = turn.wiring, wiring_of(turn.view)
+    before, turn.wiring = turn.wiring, wiring_of(turn.view, units)
     for unit in sorted(turn.wiring.doors.keys() | turn.doors.keys()):
         old, new = before.door(unit), turn.wiring.door(unit)
         if unit not in turn.doors:

@@ -228,8 +228,11 @@ class Status:
     boot = 1
     software = "0.1.0"
 
+    def __init__(self) -> None:
+        self.locks: tuple[tuple[int, bool, int], ...] = ()
+
     def health(self) -> Health:
-        return Health()
+        return Health(locks=self.locks)
 
     def trust(self) -> Trust:
         return Trust.TRUSTED

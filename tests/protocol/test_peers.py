@@ -65,9 +65,10 @@ class Pair:
         self.random = CountingRandom()
         self.live = live
         self.quarantine, self.hotlist_wanted = quarantine, hotlist_wanted
+        self.status = Status()
         self.peer = NodePeer(
             Identity("gate", 1, NODE, CENTRE.public_key()),
-            Status(),
+            self.status,
             self.node.downlink,
             self.outbox,
             self.random,
@@ -548,3 +549,38 @@ def test_signed_frames_belong_to_the_session_that_was_heard() -> None:
     sessions.heard(pair.session)
     sessions.add(other.session)
     assert sessions.find(frame) is pair.session
+
+
+# -- locks ----------------------------------------------------------------------------------------------------------
+
+
+def told_locks(pair: Pair) -> list[tuple[tuple[int, bool, int], ...]]:
+    return [heard.health.locks for heard in pair.heard_at_centre(Heard) if heard.health is not None]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_relay_that_moves_is_told_at_once_and_once(live: bool) -> None:
+    pair = Pair(live=live)
+    pair.status.locks = ((1, False, 9_000),)
+    pair.connect()
+    pair.talk()
+    assert told_locks(pair) == [((1, False, 9_000),)], "with the first poll"
+    pair.status.locks = ((1, False, 10_000),)
+    pair.talk()
+    assert len(told_locks(pair)) == 1, "time alone is no news"
+    pair.status.locks = ((1, True, 5),)
+    pair.talk()
+    assert told_locks(pair)[1:] == [((1, True, 5),)]
+    pair.status.locks = ((1, False, 0),)
+    pair.talk()
+    assert told_locks(pair)[2:] == [((1, False, 0),)]
+
+
+def test_a_new_session_tells_the_locks_anew(pair: Pair) -> None:
+    pair.status.locks = ((1, True, 5),)
+    pair.talk()
+    pair.peer.disconnected()
+    pair.at_centre.clear()
+    pair.connect()
+    pair.talk()
+    assert told_locks(pair) == [((1, True, 5),)]

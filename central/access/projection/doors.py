@@ -1,4 +1,8 @@
-"""The three facts about each door: lock relay, contact, rule (ux.md)."""
+"""Contact and rule of each door, of the three facts that are shown of it (ux.md).
+
+The third, the lock relay, is not evidence but how things are: the device says it while it is online (``sync.status``). Its
+release by a card or a button, and its end, are no facts of their own: a swipe costs two commits, and not four.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,8 @@ from protocol.facts import Alarm, AlarmFact, DoorEvent, DoorFact
 _SHOWS: Final[dict[DoorEvent, dict[str, str]]] = {
     DoorEvent.OPENED: {"contact": "open"},
     DoorEvent.CLOSED: {"contact": "closed"},
-    DoorEvent.UNLOCKED: {"lock": "released"},
-    DoorEvent.LOCKED: {"lock": "secured"},
+    DoorEvent.UNLOCKED: {},
+    DoorEvent.LOCKED: {},
     DoorEvent.MODE_CHANGED: {},
 }
 _CONTACT_OF_ALARM: Final = {Alarm.FORCED_OPEN: "forced", Alarm.HELD_OPEN: "held"}

@@ -12,6 +12,7 @@ import pytest
 from central.access import alarms
 from central.access.model import AccessEvent, AlarmState, Door, DoorCommand, LevelEntry, Schedule, SpecialDay
 from central.audit import AuditEntry
+from central.sync import status
 from central.sync.model import PublishedRow
 from protocol.facts import (
     Alarm,
@@ -23,6 +24,7 @@ from protocol.facts import (
     Outcome,
     OutcomeFact,
 )
+from protocol.messages import Health
 from protocol.reasons import Reason
 from protocol.records import Kind
 from protocol.schedule import ALWAYS
@@ -254,13 +256,22 @@ async def test_a_door_shows_three_facts(estate: Estate, centre_client: Browser) 
     page = await centre_client.get(f"/doors/{estate.gate}")
     assert "Lock state unknown" in page.text
     await estate.project(
-        estate.fact(DoorFact(1, DoorEvent.LOCKED)),
         estate.fact(DoorFact(1, DoorEvent.OPENED)),
         estate.fact(AlarmFact(Alarm.FORCED_OPEN, True, 1)),
     )
+    told = Health(locks=((1, False, 60_000),))
+    await estate.running.write(status.heard, estate.gate_device, estate.now, None, told, False)
     fragment = (await centre_client.get(f"/doors/{estate.gate}/facts")).text
-    for word in ("Locked", "Forced open", "Normal", "Online"):
+    for word in ("Locked", "Forced open", "Normal", "Online", "since"):
         assert word in fragment
+    api = json.loads((await centre_client.get(f"/api/doors/{estate.gate}")).text)["door"]
+    assert (api["relay"], api["last_relay"]) == ("secured", "")
+    await estate.running.write(status.gone, estate.gate_device, estate.now)
+    fragment = (await centre_client.get(f"/doors/{estate.gate}/facts")).text
+    for word in ("Lock state unknown", "last known at", "Locked", "Offline"):
+        assert word in fragment
+    api = json.loads((await centre_client.get(f"/api/doors/{estate.gate}")).text)["door"]
+    assert (api["relay"], api["relay_since"], api["last_relay"]) == ("unknown", None, "secured")
 
 
 SETTINGS = {
@@ -272,6 +283,7 @@ SETTINGS = {
     "pre_alarm_s": "10",
     "storage_policy": "0",
     "clock_policy": "1",
+    "unit": "2",
     "contact_fitted": "1",
     "enabled": "1",
     "version": "1",
@@ -284,6 +296,7 @@ async def test_the_settings_of_a_door_are_published_at_once(estate: Estate, cent
     assert answer.status == 303, answer.text
     door = await estate.running.read(Door.get_by_id, estate.gate)
     assert (door.release_ms, door.extended_release_ms, door.clock_policy) == (8_000, 20_000, 1)
+    assert door.unit == 2
     assert await published(estate, Kind.DOOR) != before
     stale = await centre_client.post(f"/doors/{estate.gate}/edit", SETTINGS)
     assert stale.status == 422
@@ -299,6 +312,7 @@ async def test_the_settings_of_a_door_are_published_at_once(estate: Estate, cent
         ({"release_s": "soon"}, "whole number"),
         ({"mode": "9"}, "Choose one"),
         ({"unlock_schedule": "99"}, "Choose one"),
+        ({"unit": "9"}, "Choose one"),
     ],
 )
 async def test_settings_that_cannot_be(
@@ -308,6 +322,38 @@ async def test_settings_that_cannot_be(
     assert answer.status == 422
     assert complaint in answer.text
     assert (await estate.running.read(Door.get_by_id, estate.gate)).version == 1
+
+
+async def test_two_doors_of_a_device_cannot_have_the_same_lock_output(
+    estate: Estate, centre_client: Browser
+) -> None:
+    def second() -> int:
+        gate = Door.get_by_id(estate.gate)
+        return int(
+            Door.create(
+                site=gate.site_id,
+                organisation=gate.organisation_id,
+                device=gate.device_id,
+                number=2,
+                unit=2,
+                label="西门",
+            ).id
+        )
+
+    west = await estate.running.write(second)
+    before = await published(estate, Kind.DOOR)
+    answer = await centre_client.post(f"/doors/{estate.gate}/edit", SETTINGS)
+    assert answer.status == 422
+    assert "Another door of this device has this lock output" in answer.text
+    assert await published(estate, Kind.DOOR) == before
+    for unit, door in (("", west), ("2", estate.gate), ("", west)):
+        version = str((await estate.running.read(Door.get_by_id, door)).version)
+        moved = {**SETTINGS, "unit": unit, "version": version}
+        assert (await centre_client.post(f"/doors/{door}/edit", moved)).status == 303
+    assert [await estate.running.read(lambda n=n: Door.get_by_id(n).unit) for n in (estate.gate, west)] == [
+        2,
+        None,
+    ]
 
 
 async def test_a_guard_opens_but_does_not_set(estate: Estate, running_centre: RunningCentre) -> None:

@@ -151,39 +151,39 @@ def test_where_a_card_was_shown_last_is_kept_whatever_the_order_of_arrival(estat
 # -- doors ----------------------------------------------------------------------------------------------------------
 
 
-def door_state(estate: Estate) -> tuple[str, str, int | None]:
+def door_state(estate: Estate) -> tuple[str, int | None]:
     (state,) = rows(estate, DoorState)
-    return state["lock"], state["contact"], state["mode"]
+    return state["contact"], state["mode"]
 
 
-def test_a_door_is_three_facts(estate: Estate) -> None:
+def test_contact_and_rule_of_a_door_are_what_facts_say(estate: Estate) -> None:
     estate.project(
         estate.stored(DoorFact(1, DoorEvent.LOCKED)),
         estate.stored(DoorFact(1, DoorEvent.CLOSED)),
     )
-    assert door_state(estate) == ("secured", "closed", Mode.NORMAL)
+    assert door_state(estate) == ("closed", Mode.NORMAL)
     estate.project(
         estate.stored(DoorFact(1, DoorEvent.UNLOCKED)), estate.stored(DoorFact(1, DoorEvent.OPENED))
     )
-    assert door_state(estate) == ("released", "open", Mode.NORMAL)
+    assert door_state(estate) == ("open", Mode.NORMAL)
     estate.project(estate.stored(DoorFact(1, DoorEvent.MODE_CHANGED, Mode.LOCKED_DOWN)))
-    assert door_state(estate) == ("released", "open", Mode.LOCKED_DOWN)
+    assert door_state(estate) == ("open", Mode.LOCKED_DOWN)
 
 
 def test_an_older_fact_does_not_turn_the_door_back(estate: Estate) -> None:
     opened = estate.stored(DoorFact(1, DoorEvent.OPENED))
     estate.project(opened, estate.stored(DoorFact(1, DoorEvent.CLOSED)))
     estate.project(replace(opened, at=later(minutes=3)))
-    assert door_state(estate)[1] == "closed"
+    assert door_state(estate)[0] == "closed"
 
 
 def test_a_forced_door_shows_it_at_its_contact_until_it_is_over(estate: Estate) -> None:
     estate.project(
         estate.stored(DoorFact(1, DoorEvent.OPENED)), estate.stored(AlarmFact(Alarm.FORCED_OPEN, True, 1))
     )
-    assert door_state(estate)[1] == "forced"
+    assert door_state(estate)[0] == "forced"
     estate.project(estate.stored(AlarmFact(Alarm.FORCED_OPEN, False, 1)))
-    assert door_state(estate)[1] == "open"
+    assert door_state(estate)[0] == "open"
 
 
 def test_the_end_of_an_alarm_does_not_open_a_closed_door(estate: Estate) -> None:
@@ -192,7 +192,7 @@ def test_the_end_of_an_alarm_does_not_open_a_closed_door(estate: Estate) -> None
         estate.stored(DoorFact(1, DoorEvent.CLOSED)),
         estate.stored(AlarmFact(Alarm.HELD_OPEN, False, 1)),
     )
-    assert door_state(estate)[1] == "closed"
+    assert door_state(estate)[0] == "closed"
 
 
 # -- alarms ---------------------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ class Node:
     def __init__(self, site: Site, name: str, key_number: int = 9) -> None:
         self.site, self.name, self.key = site, name, private_key(key_number)
         self.store, self.outbox = MemoryNode(name), MemoryOutbox()
+        self.status = Status()
         self.random = CountingRandom(key_number * 1_000_000)
         self.peer: NodePeer | None = None
         self.answers: list[object] = []
@@ -79,7 +80,7 @@ class Node:
         answer = enrolment.read_answer(frames[0], secret, request)
         if hasattr(answer, "node_epoch"):
             identity = Identity(self.name, answer.node_epoch, self.key, CENTRE_KEY.public_key())
-            self.peer = NodePeer(identity, Status(), self.store.downlink, self.outbox, self.random)
+            self.peer = NodePeer(identity, self.status, self.store.downlink, self.outbox, self.random)
         return answer
 
     @property

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from central.access.door_lines import door_lines
 from central.access.model import AccessEvent, CardLevel, LevelEntry
 from central.backup_record import Backup
 from central.cards.model import Card, CardIssue
 from central.cards.rules import Disable, Holding
 from central.sites.model import Site as SiteRow
+from central.sites.scope import Grant, Scope
 from central.sync import ingest, publish, status
 from central.sync.model import DeviceStatus, Enrolment, PublishedRow, QuarantinedFact, StoredFact
 from central.sync.storage import rows_of_scope
@@ -283,3 +286,41 @@ async def test_a_card_that_moves_to_another_estate_is_withdrawn_from_the_first(s
         return [row.space for row in PublishedRow.select().where(PublishedRow.kind == Kind.CARD) if row.body]
 
     assert f"site:{site.estate.site}" not in site.estate.write(move)
+
+
+# -- locks ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_lock_of_a_door_is_known_while_its_device_is_online_and_last_known_afterwards(
+    site: Site,
+) -> None:
+    def gate() -> tuple[str, datetime | None, str]:
+        line = site.estate.read(door_lines, Scope.of([Grant()]), site.estate.gate)[0]
+        return line.relay, line.relay_since, line.last_relay
+
+    node = await enrolled(site)
+    assert gate() == ("unknown", None, "")
+    node.status.locks = ((1, False, 60_000),)
+    await node.talk(5)
+    told_at = site.clock.now() - timedelta(seconds=5)
+    assert gate() == ("secured", told_at - timedelta(minutes=1), "")
+    node.status.locks = ((1, True, 2_000),)
+    await node.talk(5)
+    assert gate()[0] == "released"
+    site.clock.advance(s=1_000)
+    await site.hub.look_for_silence()
+    assert gate() == ("unknown", None, "released")
+    node.status.locks = ()
+    await node.talk(5)
+    assert gate() == ("unknown", None, ""), "online again, and it says nothing of a lock: its board has none"
+
+
+async def test_a_relay_that_moved_is_announced_to_the_open_pages(site: Site) -> None:
+    node = await enrolled(site)
+    await node.talk(5)
+    announced = asyncio.Queue()
+    site.db.subscribe(status.LOCKS, announced.put_nowait)
+    node.status.locks = ((1, True, 0),)
+    await node.talk(5)
+    async with asyncio.timeout(10):
+        assert await announced.get() == {"site": site.estate.site, "device": site.estate.gate_device}

@@ -205,3 +205,14 @@ def test_after_the_stop_nothing_moves(bench: Bench) -> None:
     bench.effects.perform([Release(1)])
     assert bench.log == []
     assert bench.heard == []
+
+
+def test_what_each_lock_relay_is_and_since_when(bench: Bench) -> None:
+    moved: list[dict[int, tuple[bool, int]]] = []
+    bench.effects.lock_moved = lambda: moved.append(dict(bench.effects.locks))
+    began_ms = bench.time.boottime
+    bench.effects.perform([Lock(1), Lock(2)])
+    bench.loop.advance(5_000)
+    bench.effects.perform([Lock(1), Release(2), Release(2)])
+    assert bench.effects.locks == {1: (False, began_ms), 2: (True, began_ms + 5_000)}
+    assert len(moved) == 3

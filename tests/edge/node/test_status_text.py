@@ -50,6 +50,7 @@ STATUS: dict[str, Any] = {
             "last_error": "",
         },
     ],
+    "doors_without_lock": {},
     "alarms": [],
     "link": {"state": "online"},
     "trouble": {},
@@ -92,6 +93,7 @@ def test_the_whole_status_in_english() -> None:
                 for name, where in (("forced_open", 1), ("fire", 0), ("reader_fault", 2), ("temperature", 0))
             ],
         ),
+        ("doors_without_lock", [{}, {"Back door": 2}, {"Back door": 0}]),
         ("trouble", [{}, {"outbox": "outbox.db.damaged-1"}]),
     ],
 )

@@ -8,10 +8,20 @@ from edge.core.actions import ClearAlarm, Lock, RaiseAlarm, Release
 from edge.core.feedback import Pattern
 from edge.core.lines import InputLine, InputRole
 from edge.core.stimuli import InputChanged, ReaderFaulted, ReaderRecovered, Started, StorageState
-from edge.roles.wiring import wiring_of
+from edge.roles.wiring import ALL_UNITS, wiring_of
 from protocol.decide import Presentation
-from protocol.facts import Alarm, CommandFact, CommandResult, DoorEvent, DoorFact, ExitFact, Outcome
+from protocol.facts import (
+    AccessFact,
+    Alarm,
+    CommandFact,
+    CommandResult,
+    DoorEvent,
+    DoorFact,
+    ExitFact,
+    Outcome,
+)
 from protocol.ids import uid_key
+from protocol.reasons import Reason
 from protocol.records import CardRow, DoorRow, Kind, Mode, PointRow, Revisions, delete, put
 from protocol.view import View
 from tests.support.door_node import (
@@ -266,6 +276,50 @@ def test_doors_take_the_locks_in_the_order_of_their_lowest_reader() -> None:
     assert wiring.readers_of_unit == {1: (1, 2), 2: (3,)}
     assert wiring.unit_of_reader(4) is None
     assert wiring.point_of_reader[4] == 4
+
+
+def wired(
+    *doors: tuple[int, int], units: frozenset[int] = ALL_UNITS
+) -> tuple[dict[int, int], dict[int, int]]:
+    """(unit of each door, refused doors) for (number, unit that the row names); each has a reader, the last door the first."""
+    changes = [put(number, DoorRow("door", unit=unit)) for number, unit in doors]
+    readers = [put(number, PointRow("in", len(doors) - i, number)) for i, (number, _) in enumerate(doors)]
+    wiring = wiring_of(View().apply([*changes, *readers], Revisions(1, 1, 1, 0)), units)
+    return wiring.unit_of_door, wiring.refused
+
+
+def test_a_door_has_the_lock_that_its_row_names_whatever_its_reader() -> None:
+    assert wired((5, 1), (6, 2)) == ({5: 1, 6: 2}, {})
+    assert wired((5, 2), (6, 1)) == ({5: 2, 6: 1}, {})
+
+
+def test_a_door_that_names_none_takes_what_is_left() -> None:
+    assert wired((5, 0), (6, 0)) == ({6: 1, 5: 2}, {})
+    assert wired((5, 0), (6, 1)) == ({6: 1, 5: 2}, {})
+    assert wired((5, 0), (6, 2), (7, 0)) == ({6: 2, 7: 1, 5: 3}, {})
+
+
+def test_two_doors_on_one_lock_or_a_lock_that_the_board_has_not_are_refused() -> None:
+    board = frozenset({1, 2})
+    assert wired((5, 1), (6, 1), units=board) == ({5: 1}, {6: 1})
+    assert wired((5, 3), (6, 2), units=board) == ({6: 2}, {5: 3})
+    assert wired((5, 0), (6, 1), (7, 2), units=board) == ({6: 1, 7: 2}, {5: 0})
+    assert wired((5, 9), (6, -1)) == ({}, {5: 9, 6: -1})
+
+
+def test_a_door_without_a_lock_opens_for_nobody_and_its_exit_button_works(node: DoorNode) -> None:
+    node.change(put(FRONT, DoorRow("front", unit=2)), put(BACK, DoorRow("back", unit=2)))
+    assert [fact.reason for fact in bodies(node.show(GOOD, reader=3), AccessFact)] == [Reason.NOT_CONFIGURED]
+    assert released(node.swipe(GOOD)) == [2]
+    assert released(node.input(REX, True, 1)) == [1]
+
+
+def test_a_door_that_moves_to_another_lock_leaves_the_former_one_locked(node: DoorNode) -> None:
+    node.swipe(GOOD)
+    moved = node.change(put(FRONT, DoorRow("front", unit=3)))
+    assert 1 in locked(moved)
+    node.wait(2_000)
+    assert released(node.swipe(GOOD)) == [3]
 
 
 def test_an_input_of_a_unit_beyond_the_doors_is_harmless(node: DoorNode) -> None:
