@@ -21,11 +21,11 @@ from urllib.parse import unquote, urlsplit
 
 from central.audit import Actor, Head, read_head, verify, witness
 from central.backup_file import DUMP_MEMBER, SQLITE_MEMBER, check_tar, write_tar
-from central.backup_record import Backup
+from central.backup_record import RECORDED, Backup
 from central.centre import Centre
 from central.config import CONFIG_FILE
 from central.crypted import decrypt, encrypt, is_crypted
-from central.db import Database, current_engine
+from central.db import Database, announce, current_engine
 from central.engines import kind_of, sqlite_path
 from central.errors import BackupError
 from central.parts import BackupMark
@@ -117,6 +117,7 @@ def record_backup(centre: Centre, made: Made, actor: Actor) -> int:
     )
     after = {"file": made.file.name, "bytes": made.bytes_count, "encrypted": made.is_encrypted}
     centre.audit.record(actor, "system.backup", "backup", row.id, after=after)
+    announce(RECORDED, {"id": row.id})
     return int(row.id)
 
 
@@ -161,7 +162,6 @@ def _dump_postgres(url: str, folder: Path, marks: list[BackupMark]) -> tuple[Pat
     target = folder / DUMP_MEMBER
 
     def act() -> tuple[dict[str, Any], Head]:
-        current_engine.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         (snapshot,) = current_engine.execute_sql("SELECT pg_export_snapshot()").fetchone()
         verify()
         run_tool(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import peewee
 
 from central.audit import unaudited
 from central.db import Model
 from central.fields import InstantField, JsonField
+
+RECORDED: Final = "system.backup"
+"""Announced when a backup counts from now on: devices may delete what it holds."""
 
 
 @unaudited

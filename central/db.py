@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import peewee
 
-from central.announce import CHANNEL, Listener, decode, encode
+from central.announce import CHANNEL, LOOK_AGAIN, Listener, decode, encode
 from central.current import (
     Model,
     OutsideDatabaseError,
@@ -35,9 +36,18 @@ from central.current import (
     local,
     note_change,
 )
-from central.engines import NotesChanges, begin_write_arguments, ensure_connected, kind_of, make_engine
-from central.errors import StorageError
+from central.engines import (
+    NotesChanges,
+    data_version,
+    ensure_connected,
+    kind_of,
+    make_engine,
+    sqlite_path,
+    write_transaction,
+)
+from central.errors import CentralError, StorageError
 from central.migrate import upgrade
+from central.place import Place
 from central.writer import Job, Writer
 
 __all__ = [
@@ -52,10 +62,14 @@ __all__ = [
     "current_engine",
     "current_transaction",
 ]
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
+CONNECTION_ERRORS: Final = (peewee.OperationalError, peewee.InterfaceError)
+LOOK_EVERY_S: Final = 1.0
+"""SQLite has no announcements between processes: so often the file is asked whether a command has changed it."""
 Check = Callable[[Transaction], None]
 """Looks at a transaction before its commit; raising takes everything back."""
 
@@ -94,24 +108,39 @@ class Database:
         self._reader_connections: list[Any] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listener: Listener | None = None
+        self._place: Place | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._version = 0
 
     async def open(self) -> None:
-        """Connect, bring the schema up to date, start the threads.
+        """Connect, bring the schema up to date, start the threads. From its return on no announcement is missed.
 
-        :raises StorageError: it cannot be reached, does not keep its promises, or is of a newer version than this program.
+        :raises StorageError: it cannot be reached, does not keep its promises, is of a newer version than this program,
+            or (SQLite) another process serves it.
         """
         self._loop = asyncio.get_running_loop()
+        if self.kind == "sqlite":
+            self._place = Place(sqlite_path(self.url))
+            self._place.take()
         await asyncio.to_thread(self.call_upgrade)
         self._writer.start()
         if self.kind == "postgresql":
             self._listener = Listener(self.url, self._deliver)
-            self._listener.start()
+            await self._listener.start()
+        else:
+            self._version = await self.write(self._data_version)
+            self._watch = asyncio.create_task(self._watch_file(), name="db-watch")
 
     async def close(self) -> None:
         """Finish the writes that were submitted, break off the reads, close every connection."""
         if self._listener is not None:
             await self._listener.stop()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         await asyncio.to_thread(self.call_close)
+        if self._place is not None:
+            self._place.give_back()
 
     @property
     def is_writing(self) -> bool:
@@ -219,13 +248,13 @@ class Database:
         outcomes: list[Any] = []
         with self._bound(engine, None):
             try:
-                with engine.transaction(*begin_write_arguments(engine)):
+                with write_transaction(engine):
                     for job in jobs:
                         if len(jobs) == 1:
                             outcomes.append(job.run())
                         else:
                             outcomes.append(self._run_in_savepoint(engine, job))
-            except peewee.OperationalError as error:
+            except CONNECTION_ERRORS as error:
                 raise StorageError(f"the database could not write: {error}") from error
         return outcomes
 
@@ -255,8 +284,11 @@ class Database:
 
     def _read_now(self, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
         engine = self._read_engine
-        with self._bound(engine, self._reader_connections), engine.transaction():
-            result = fn(*args, **kwargs)
+        try:
+            with self._bound(engine, self._reader_connections), engine.transaction():
+                result = fn(*args, **kwargs)
+        except CONNECTION_ERRORS as error:
+            raise StorageError(f"the database could not be read: {error}") from error
         assert not isinstance(result, peewee.BaseQuery), "return data, not a lazy query"
         return result
 
@@ -272,6 +304,26 @@ class Database:
             yield
         finally:
             local.engine = None
+
+    # -- other processes on the same SQLite file: commands typed beside the server -------------------------------------
+
+    async def _watch_file(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self.look_for_others()
+            except CentralError as error:  # a long command writes: the next look comes
+                log.info("the database file is busy: %s", error)
+
+    async def look_for_others(self) -> None:
+        """Tell the subscribers of LOOK_AGAIN if another process has changed the file since the last look."""
+        version = await self.write_grouped(self._data_version)
+        if version != self._version:
+            self._version = version
+            self._call_subscribers(LOOK_AGAIN, {})
+
+    def _data_version(self) -> int:
+        return data_version(self._write_engine)
 
     # -- after the commit ----------------------------------------------------------------------------------------------
 

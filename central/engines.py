@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,6 +20,9 @@ from central.errors import ConfigError, StorageError
 Kind = Literal["sqlite", "postgresql"]
 BUSY_TIMEOUT_S: Final = 10
 """How long SQLite waits for another process (a command run beside the server) to finish its write."""
+IDLE_TIMEOUT_S: Final = 60
+"""PostgreSQL ends a transaction of a process that does nothing in it for so long: it may hold the write lock."""
+_WRITE_LOCK: Final = 0x77726974  # any constant: "writ"
 _WRITE_PRAGMAS: Final = {
     "journal_mode": "wal",
     "synchronous": "full",
@@ -109,13 +113,41 @@ def make_engine(url: str, *, read_only: bool = False) -> peewee.Database:
         )
     options: dict[str, Any] = {"connect_timeout": BUSY_TIMEOUT_S, "prefer_psycopg3": True}
     if read_only:
-        options["options"] = "-c default_transaction_read_only=on"
+        # The default, READ COMMITTED, would show each statement another state: a revision without all of its rows.
+        options["options"] = (
+            r"-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\ read"
+        )
+    else:
+        options["options"] = f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_S}s"
     return PostgresEngine(url.replace("postgres://", "postgresql://", 1), **options)
 
 
-def begin_write_arguments(engine: peewee.Database) -> tuple[str, ...]:
-    """SQLite takes the write lock at BEGIN, so that a transaction never fails half-way for a lock upgrade."""
-    return ("IMMEDIATE",) if isinstance(engine, peewee.SqliteDatabase) else ()
+@contextmanager
+def write_transaction(engine: peewee.Database) -> Iterator[None]:
+    """A transaction that writes: one at a time in all processes, on both engines, from its first statement to its commit.
+
+    So what a transaction reads stays true until it commits, numbers (revisions, ids, audit rows) are committed in the
+    order in which they were given out, and no two transactions can wait for each other. SQLite takes its write lock at
+    BEGIN; PostgreSQL takes a lock of ours, which the end of the transaction gives back.
+
+    :raises peewee.OperationalError: another process did not finish its write in time.
+    """
+    if isinstance(engine, peewee.SqliteDatabase):
+        with engine.transaction("IMMEDIATE"):
+            yield
+    else:
+        with engine.transaction():
+            engine.execute_sql(
+                "SELECT set_config('lock_timeout', %s, true), pg_advisory_xact_lock(%s)",
+                (f"{BUSY_TIMEOUT_S}s", _WRITE_LOCK),
+            )
+            yield
+
+
+def data_version(engine: peewee.Database) -> int:
+    """SQLite: a number that rises when another connection changes the file; asked on the only one that writes here."""
+    (version,) = engine.execute_sql("PRAGMA data_version").fetchone()
+    return int(version)
 
 
 def ensure_connected(engine: peewee.Database) -> bool:

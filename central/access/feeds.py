@@ -14,6 +14,7 @@ from central.access import alarms, events
 from central.access.events import EVENTS, MONITOR
 from central.access.projection.batch import ALARMS, COMMANDS, DOORS
 from central.access.projection.batch import EVENTS as ADDED
+from central.announce import LOOK_AGAIN
 from central.centre import Centre, centre_of
 from central.errors import StorageError
 from central.parts import Apps
@@ -46,6 +47,7 @@ class EventFeeder:
         self._last_id = 0
         self._task: asyncio.Task[None] | None = None
         centre.db.subscribe(ADDED, self._added)
+        centre.db.subscribe(LOOK_AGAIN, self._added)
 
     async def start(self) -> None:
         """Begin behind the newest event."""
@@ -137,6 +139,8 @@ def install(apps: Apps) -> None:
     for topic in (DOORS, ALARMS, COMMANDS):
         db.subscribe(topic, partial(live.publish, topic))
     db.subscribe(ALARMS, lambda payload: live.publish(SHELL_TOPIC, payload))
+    for topic in (DOORS, ALARMS, SHELL_TOPIC):
+        db.subscribe(LOOK_AGAIN, partial(live.publish, topic))
     db.subscribe(CHANGED, lambda payload: live.publish(DOORS, payload))
     db.subscribe(LOCKS, lambda payload: live.publish(DOORS, payload))
     feeder = EventFeeder(centre)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from central.announce import RECONNECTED
+from central.announce import LOOK_AGAIN
+from central.backup_record import RECORDED
 from central.clock import Clock
 from central.db import Database
 from central.errors import CentralError
@@ -48,6 +49,8 @@ OFFLINE_PERIODS: Final = 2.5
 """Offline when nothing valid was heard for this many agreed periods ..."""
 OFFLINE_LIVE_S: Final = 15.0
 """... or, where there is a live connection (a ping every five seconds), for this long (design.md section 4)."""
+LINKS_PER_QUERY_MAX: Final = 500
+RETRY_S: Final = 1.0
 STATUS_EVERY_S: Final = 30.0
 """A device's health is written at most this often while nothing about it changes."""
 
@@ -83,7 +86,8 @@ class Hub:
         """Sessions of devices in use: what pages and commands mean by a device's session."""
         self.quarantined = Sessions()
         """Sessions of closed or forked node_epochs: they bear the same name, and must not push out its successor's."""
-        self._closings_count = 0
+        self._changes_count = 0
+        """Closed enrolments and backups that were told of: a session that is being opened meanwhile asks again."""
         self._links: dict[bytes, Link] = {}
         self.counts: Counter[str] = Counter()
         """Refused frames by the name of the error, since the start."""
@@ -96,8 +100,9 @@ class Hub:
         """Take over from a former run: nobody has been heard yet."""
         self._db.subscribe(publish.PUBLISHED, self._published)
         self._db.subscribe(tickets.CLOSED, self._closed)
-        self._db.subscribe(RECONNECTED, self._reconnected)
-        await self._look_again()
+        self._db.subscribe(RECORDED, self._recorded)
+        self._db.subscribe(LOOK_AGAIN, self._look_again)
+        await self._refresh()
         await self._db.write(status.all_gone, self._clock.now())
         self._watch = asyncio.create_task(self._watch_silence(), name="hub-watch")
 
@@ -159,6 +164,9 @@ class Hub:
         if link.published:
             link.published = False
             link.peer.changed()
+        if link.backed_up is not None:
+            link.peer.backed_up(link.backed_up)
+            link.backed_up = None
         commands, link.commands = link.commands, []
         for command, expires_at_ms in commands:
             try:
@@ -191,11 +199,11 @@ class Hub:
 
     async def _open(self, frame: bytes) -> Link:
         header = peek(frame)
-        closings = -1
-        while closings != self._closings_count:  # closed while we asked: ask again
-            closings = self._closings_count
+        changes = -1
+        while changes != self._changes_count:  # closed, or backed up, while we asked: ask again
+            changes = self._changes_count
             found = await self._db.read(tickets.find, header.sender, header.epoch)
-            backed_up = None if found is None else await self._db.read(ingest.backed_up, found.id)
+            backed_up = {} if found is None else await self._db.read(ingest.backed_up, [found.id])
         if found is None:
             raise StateError("no such device")
         hello = read_hello(frame, Ed25519PublicKey.from_public_bytes(bytes(found.public_key)))
@@ -222,8 +230,8 @@ class Hub:
             audit=self._audit_head(),
             hotlist_wanted=0 < hello.revisions.config_epoch < heads.config_epoch,  # from before a restore
         )
-        if backed_up is not None:
-            peer.backed_up(backed_up)
+        if found.id in backed_up:
+            peer.backed_up(backed_up[found.id])
         self._table(peer).add(peer)
         link = Link(peer, found.device_id, found.id)
         self._links[peer.session] = link
@@ -382,7 +390,7 @@ class Hub:
 
     def _closed(self, payload: Mapping[str, Any]) -> None:
         """Enrolments were closed, by whatever process: their sessions end, and open again in quarantine."""
-        self._closings_count += 1
+        self._changes_count += 1
         closed = set(payload["enrolments"])
         self._end(
             [
@@ -430,7 +438,7 @@ class Hub:
             if link.wake is not None:
                 link.wake()
 
-    async def _look_again(self) -> None:
+    async def _refresh(self) -> None:
         """Where the centre stands, from the database: announcements may have been missed."""
         found = await self._db.read(read_heads)
         known = self.storage.heads("")
@@ -438,17 +446,52 @@ class Hub:
         self.storage.refresh(found if found.config_epoch != known.config_epoch else Revisions(**newest))
         self._nudge_all()
 
-    def _reconnected(self, payload: Mapping[str, Any]) -> None:
-        self._closings_count += 1
-        task = asyncio.get_running_loop().create_task(self._after_reconnection(), name="hub-reconnected")
+    def _recorded(self, payload: Mapping[str, Any]) -> None:
+        """A backup was finished, by whatever process: devices hear how much of their facts it holds."""
+        self._changes_count += 1
+        self._until_done(self._tell_backed_up)
+
+    def _look_again(self, payload: Mapping[str, Any]) -> None:
+        self._changes_count += 1
+        self._until_done(self._after_unknown)
+
+    async def _after_unknown(self) -> None:
+        """Whatever may have been announced and not heard here."""
+        await self._refresh()
+        for links in self._some_links():
+            closed = await self._db.read(tickets.closed_of, [link.enrolment_id for link in links])
+            self._closed({"enrolments": closed})
+        await self._tell_backed_up()
+
+    async def _tell_backed_up(self) -> None:
+        for links in self._some_links():
+            found = await self._db.read(ingest.backed_up, [link.enrolment_id for link in links])
+            for link in links:
+                if link.enrolment_id in found:
+                    link.backed_up = found[link.enrolment_id]
+                    if link.wake is not None:
+                        link.wake()
+
+    def _some_links(self) -> Iterator[list[Link]]:
+        """Every session of now, so many at a time as one query may name."""
+        links = list(self._links.values())
+        for at in range(0, len(links), LINKS_PER_QUERY_MAX):
+            yield links[at : at + LINKS_PER_QUERY_MAX]
+
+    def _until_done(self, act: Callable[[], Awaitable[None]]) -> None:
+        """In a task of its own, again and again while the database does not answer."""
+
+        async def run() -> None:
+            while True:
+                try:
+                    return await act()
+                except CentralError as error:
+                    log.warning("the sessions wait for the database: %s", error)
+                    await asyncio.sleep(RETRY_S)
+
+        task = asyncio.get_running_loop().create_task(run(), name=f"hub{act.__name__}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _after_reconnection(self) -> None:
-        await self._look_again()
-        links = list(self._links.values())
-        closed = await self._db.read(tickets.closed_of, [link.enrolment_id for link in links])
-        self._closed({"enrolments": closed})
 
     def is_online(self, node: str) -> bool:
         """A session of this device is alive in this process."""

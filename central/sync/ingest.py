@@ -13,6 +13,7 @@ from central.access import projection as access_projection
 from central.access.projection import Stored
 from central.backup_record import last_backup
 from central.errors import ConflictError
+from central.nodes.model import Device
 from central.sync.model import Enrolment, QuarantinedFact, StoredFact
 from protocol import clocksync
 from protocol.decide import Trust
@@ -221,13 +222,22 @@ def hash_at(enrolment_id: int, seq: int) -> bytes | None:
     return None if found is None else bytes(found.hash)
 
 
-def backed_up(enrolment_id: int) -> BackedUp | None:
-    """What the newest whole backup holds of this enrolment's facts: so far its device may purge (I1)."""
+def backed_up(enrolment_ids: Sequence[int]) -> dict[int, BackedUp]:
+    """What the newest whole backup holds of each enrolment's facts: so far its device may purge (I1).
+
+    Enrolments of which it holds nothing are left out.
+    """
     backup = last_backup()
-    through = 0 if backup is None else backup.marks.get("received", {}).get(str(enrolment_id), 0)
-    head = hash_at(enrolment_id, through)
-    if backup is None or head is None:
-        return None
-    enrolment = Enrolment.get_by_id(enrolment_id)
-    issued_at_ms = int(backup.begun_at.timestamp() * 1_000)
-    return BackedUp(enrolment.device.name, enrolment.node_epoch, through, head, issued_at_ms)
+    if backup is None:
+        return {}
+    received, found = backup.marks.get("received", {}), {}
+    query = Enrolment.select(Enrolment, Device.name).join(Device).where(Enrolment.id.in_(list(enrolment_ids)))
+    for enrolment in query:
+        through = received.get(str(enrolment.id), 0)
+        head = hash_at(enrolment.id, through)
+        if head is not None:
+            issued_at_ms = int(backup.begun_at.timestamp() * 1_000)
+            found[enrolment.id] = BackedUp(
+                enrolment.device.name, enrolment.node_epoch, through, head, issued_at_ms
+            )
+    return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from central.sync import ingest
 from protocol.centre_peer import CentrePeer, Heard
 from protocol.errors import LimitError, ProtocolError, SignatureError, StateError, VersionError
-from protocol.messages import Command, RefusalCode
+from protocol.messages import BackedUp, Command, RefusalCode
 
 
 @dataclass
@@ -31,6 +31,8 @@ class Link:
     """Asked for, not yet given to the engine, which a database thread may be working in: (command, expires_at_ms)."""
     published: bool = False
     """Something was published that the engine has not been told of."""
+    backed_up: BackedUp | None = None
+    """A backup holds more of the device's facts, and the engine has not been told of it."""
 
 
 class Hashes:

@@ -1,4 +1,4 @@
-"""A hub over a real database, and devices that speak to it through the node's half of the engines."""
+"""A hub over a real database."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from central.clock import FakeClock
 from central.sync import model, publish, tickets
 from central.sync.hub import Hub
 from central.sync.storage import read_heads
-from protocol import enrolment
-from protocol.messages import Enrol
-from protocol.node_peer import Identity, NodePeer
-from protocol.uplink import Purge
-from tests.protocol.memory_stores import CountingRandom, MemoryNode, MemoryOutbox, Status, private_key
+from tests.protocol.memory_stores import CountingRandom, private_key
 from tests.support.estate import Estate
+from tests.support.hub_node import Node
+
+__all__ = ["Node", "Site", "site"]
 
 CENTRE_KEY = private_key(1)
 
@@ -31,6 +30,7 @@ class Site:
         self.estate = Estate(directory, url)
         self.estate.write(self._more)
         self.db, self.clock = self.estate.db, FakeClock()
+        self.centre_key = CENTRE_KEY.public_key()
         self.hub = Hub(
             self.db, self.clock, CENTRE_KEY, bytes(32), CountingRandom(1_000), self.clock.monotonic
         )
@@ -53,78 +53,13 @@ class Site:
         return name, secret
 
 
-class Node:
-    """A device that keeps its rows and facts in memory."""
-
-    def __init__(self, site: Site, name: str, key_number: int = 9) -> None:
-        self.site, self.name, self.key = site, name, private_key(key_number)
-        self.store, self.outbox = MemoryNode(name), MemoryOutbox()
-        self.status = Status()
-        self.random = CountingRandom(key_number * 1_000_000)
-        self.peer: NodePeer | None = None
-        self.answers: list[object] = []
-
-    async def join(self, ticket: tuple[str, bytes]) -> object:
-        """Enrol; returns the centre's answer, and opens the conversation if it is one."""
-        ticket_id, secret = ticket
-        request = Enrol(
-            ticket_id,
-            self.name,
-            enrolment.raw_public(self.key),
-            "board",
-            b"",
-            self.outbox.salt,
-            self.random(16),
-        )
-        frames, _ = await self.site.hub.packet([enrolment.write_enrol(request, secret, self.key)])
-        answer = enrolment.read_answer(frames[0], secret, request)
-        if hasattr(answer, "node_epoch"):
-            identity = Identity(self.name, answer.node_epoch, self.key, CENTRE_KEY.public_key())
-            self.peer = NodePeer(identity, self.status, self.store.downlink, self.outbox, self.random)
-        return answer
-
-    @property
-    def now_ms(self) -> int:
-        return int(self.site.clock.monotonic() * 1_000)
-
-    async def talk(self, seconds: float = 60.0) -> None:
-        """Exchange packets until nothing is left to say, over so much of moved time."""
-        assert self.peer is not None
-        await self.site.announced()
-        self.peer.connected(self.now_ms, live=False)
-        end = self.site.clock.monotonic() + seconds
-        while self.site.clock.monotonic() < end:
-            quiet = 0
-            while quiet < 2:
-                up = self.peer.frames_to_send(self.now_ms)
-                if not up:
-                    quiet += 1
-                    continue
-                down, _ = await self.site.hub.packet(up)
-                for frame in down:
-                    self.take(frame)
-            self.site.clock.advance(s=5)
-        self.peer.disconnected()
-
-    def take(self, frame: bytes) -> None:
-        assert self.peer is not None
-        for effect in self.peer.receive(frame, self.now_ms):
-            self.answers.append(effect)
-            if hasattr(effect, "streams"):
-                self.store.apply(effect, self.now_ms)
-            elif isinstance(effect, Purge):
-                self.outbox.purge(effect.through)
-
-
 @pytest.fixture
 async def site(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
     made = Site(tmp_path, database_url)
     made.db._writer.start()  # ``open`` without the migrations: the estate has made its tables
     if made.db.kind == "postgresql":
         made.db._listener = Listener(database_url, made.db._deliver)
-        made.db._listener.start()
-        async with asyncio.timeout(10):
-            await made.db._listener.ready.wait()
+        await made.db._listener.start()
     await made.hub.start()
     yield made
     await made.hub.stop()
