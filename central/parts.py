@@ -40,6 +40,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.people.pages",
     "central.cards.pages",
     "central.access.pages",
+    "central.reports.pages",
     "central.nodes.pages",
     "central.sync.service",
 )

@@ -4,55 +4,24 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import peewee
 from aiohttp import web
 
-from central.access.model import Door
+from central.access.held import acknowledged_count, doors_count
 from central.access.words import REASON_TEXT
 from central.cards.model import Card
 from central.cards.rules import restriction_of
 from central.cards.table import found_by, state_of
-from central.nodes.model import Device
 from central.people.exporting import audited
 from central.people.model import Person
 from central.routes import Route
 from central.security.principal import scope_of
 from central.sites.scope import Scope
-from central.sync.model import DeviceStatus, Head, PublishedRow
-from central.sync.publish import CONFIG_EPOCH
 from central.web.columns import CODE, MOMENT, NUMBER, Column, StatusFormat, WordFormat
 from central.web.filters import ChoiceFilter, DayFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
 from central.web.tables import Table
-from protocol.records import Kind
-
-
-def _revision() -> Any:
-    """The newest revision of the card's restriction, under any of its keys."""
-    owner = peewee.Value("card:").concat(Card.id.cast("text"))
-    return PublishedRow.select(peewee.fn.MAX(PublishedRow.revision)).where(
-        (PublishedRow.owner == owner) & (PublishedRow.kind == Kind.RESTRICTION.value)
-    )
-
-
-def _held() -> Any:
-    """The device holds the newest restriction of the card, of this centre's present configuration."""
-    epoch = Head.select(Head.revision).where(Head.stream == CONFIG_EPOCH)
-    return (DeviceStatus.config_epoch == peewee.fn.COALESCE(epoch, 1)) & (
-        DeviceStatus.restrictions >= _revision()
-    )
-
-
-def _doors(*conditions: Any) -> Any:
-    query = Door.select(peewee.fn.COUNT(Door.id)).join(Device)
-    if conditions:
-        query = query.join(DeviceStatus, on=(DeviceStatus.device == Device.id))
-    base = (Door.site == Card.site) & Door.enabled & Device.enabled
-    for condition in conditions:
-        base &= condition
-    return query.where(base)
 
 
 def _query(scope: Scope) -> Any:
@@ -68,8 +37,8 @@ def _query(scope: Scope) -> Any:
             Card.person.alias("person_id"),
             Person.name.alias("person_name"),
             Person.department,
-            _doors().alias("doors_count"),
-            _doors(_held()).alias("acknowledged_count"),
+            doors_count().alias("doors_count"),
+            acknowledged_count().alias("acknowledged_count"),
         )
         .left_outer_join(Person)
         .where(Card.dead_since.is_null(False))
@@ -82,7 +51,7 @@ def _reason(row: Any) -> int | None:
     return None if reason is None else int(reason)
 
 
-_COMPLETE: Final = _doors(_held()) >= _doors()
+_COMPLETE: Final = acknowledged_count() >= doors_count()
 
 HOTLIST: Final = Table(
     name="hotlist",

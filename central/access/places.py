@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from central.access.held import waiting_devices_count
 from central.access.model import AccessPoint, Door
 from central.cards import ports
 from central.cards.ports import DoorDelivery, Reader
@@ -57,6 +59,10 @@ class AccessPlaces:
             for device in delivery_of_card(keys, site_id)
             if device.device_id in doors
         ]
+
+    def waiting_devices_count(self) -> Any:
+        """See ``central.access.held``."""
+        return waiting_devices_count()
 
 
 ports.register(AccessPlaces())

@@ -43,8 +43,10 @@ class Card(Model):
     person = peewee.ForeignKeyField(Person, null=True, backref="cards", on_delete="RESTRICT")
     holder_unit = peewee.TextField(default="")
     """Building and room when a unit, not a person, holds the card."""
-    card_class = peewee.ForeignKeyField(CardClass, null=True, backref="cards", on_delete="RESTRICT")
-    holding = peewee.TextField(default=Holding.STOCK.value, index=True)
+    card_class = peewee.ForeignKeyField(
+        CardClass, null=True, index=False, backref="cards", on_delete="RESTRICT"
+    )
+    holding = peewee.TextField(default=Holding.STOCK.value)
     reasons = JsonField(default=list)
     """Values of :class:`~central.cards.rules.Disable`, sorted."""
     valid_from = InstantField(null=True)
@@ -61,6 +63,9 @@ class Card(Model):
         indexes = (
             (("site", "card_no"), True),
             (("card_no",), False),
+            (("card_class", "card_no"), False),
+            (("holding", "card_no"), False),
+            (("holding", "person"), False),
             (("changed_at",), False),
             (("site", "changed_at"), False),
         )

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+import peewee
 
 from central.sites.scope import Scope
 from protocol.ids import CardKey
@@ -57,6 +59,9 @@ class Places(Protocol):
     def delivery(self, site_id: int, keys: Sequence[CardKey]) -> list[DoorDelivery]:
         """Which devices of the estate have the newest restriction of these card keys."""
 
+    def waiting_devices_count(self) -> Any:
+        """The same as a number, for lists: an expression that is joined to a row of ``Card``."""
+
 
 class _Nowhere:
     """Stands in where no sub-system knows places."""
@@ -66,6 +71,9 @@ class _Nowhere:
 
     def delivery(self, site_id: int, keys: Sequence[CardKey]) -> list[DoorDelivery]:
         return []
+
+    def waiting_devices_count(self) -> Any:
+        return peewee.Value(0)
 
 
 _places: Places = _Nowhere()

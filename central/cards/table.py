@@ -71,7 +71,8 @@ def cards_of_person(person_id: int) -> list[CardLine]:
     ]
 
 
-def _status(row: Any, now: datetime) -> str:
+def status_of(row: Any, now: datetime) -> str:
+    """Name of the status in the vocabulary, of a row with the stored columns of a card."""
     return VOCABULARY[shown_status(state_of(row.holding, row.reasons), row.valid_from, row.valid_until, now)]
 
 
@@ -124,7 +125,7 @@ def _has_reason(reason: Disable) -> Any:
 
 
 _LOST: Final = _has_reason(Disable.LOST)
-_STATES: Final[dict[str, LazyText]] = {
+STATES: Final[dict[str, LazyText]] = {
     "stock": lazy("New card"),
     "in_use": lazy("In use"),
     "lost": lazy("Reported lost"),
@@ -136,7 +137,8 @@ _STATES: Final[dict[str, LazyText]] = {
 }
 
 
-def _state_condition(value: str) -> Any:
+def state_condition(value: str) -> Any:
+    """The condition for one of ``STATES``."""
     if value == "lost":
         return (Card.holding == Holding.IN_USE.value) & _LOST
     if value == "suspended":
@@ -157,7 +159,7 @@ def make_table(now: datetime) -> Table:
             Column(
                 "card_no", lazy("Card number"), CODE, sort=Card.card_no, href=lambda row: f"/cards/{row.id}"
             ),
-            Column("status", lazy("Status"), StatusFormat("card"), value=lambda row: _status(row, now)),
+            Column("status", lazy("Status"), StatusFormat("card"), value=lambda row: status_of(row, now)),
             Column(
                 "person_name",
                 lazy("Holder"),
@@ -181,7 +183,7 @@ def make_table(now: datetime) -> Table:
             TextFilter(
                 "q", lazy("Search"), where=found_by, placeholder=lazy("Card number, UID, name, person number")
             ),
-            ChoiceFilter("state", lazy("Status"), choices=_STATES, where=_state_condition),
+            ChoiceFilter("state", lazy("Status"), choices=STATES, where=state_condition),
             ChoiceFilter("class", lazy("Card class"), where=lambda value: Card.card_class == int(value)),
         ),
         empty=lazy("Place a card on a reader to issue the first one."),

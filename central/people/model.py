@@ -58,7 +58,7 @@ class Person(Model):
     initials = peewee.TextField(default="")
     """Pinyin initials, editable because surnames are misread (單 is Shan)."""
     department = peewee.TextField(default="", index=True)
-    building = peewee.TextField(default="")
+    building = peewee.TextField(default="", index=True)
     unit = peewee.TextField(default="")
     """Room or shop within the building."""
     phone = peewee.TextField(default="")

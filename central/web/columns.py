@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from markupsafe import Markup, escape
 
 from central.web import formats
-from central.web.i18n import Text
+from central.web.i18n import Text, _
 from central.web.vocabulary import SHAPES, STATUSES, status
 
 Cell = str | int | float | bool | datetime | None
@@ -181,6 +181,21 @@ class CodeFormat(Format):
     css = "code"
 
 
+class NotKeptFormat(Format):
+    """A column whose numbers nobody keeps yet: it says so in every row, on paper and in files; the API gives null."""
+
+    css = "not-kept"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "null", "description": "not kept yet"}
+
+    def text(self, value: Any) -> str:
+        return _("not kept yet")
+
+    def json(self, value: Any) -> Any:
+        return None
+
+
 @dataclass(frozen=True)
 class StatusFormat(Format):
     """A state of one group of the vocabulary; the value is its name."""
@@ -215,7 +230,7 @@ class WordFormat(Format):
         return "" if value is None else str(self.words.get(value, value))
 
 
-TEXT, LONG, NUMBER, MONEY, MOMENT, DAY, LAST_DAY, YES, CODE = (
+TEXT, LONG, NUMBER, MONEY, MOMENT, DAY, LAST_DAY, YES, CODE, NOT_KEPT = (
     Format(),
     LongFormat(),
     NumberFormat(),
@@ -225,6 +240,7 @@ TEXT, LONG, NUMBER, MONEY, MOMENT, DAY, LAST_DAY, YES, CODE = (
     LastDayFormat(),
     YesFormat(),
     CodeFormat(),
+    NotKeptFormat(),
 )
 
 
@@ -236,6 +252,7 @@ class Column:
     :param value: another way to get the value out of the row.
     :param href: address of the page behind the cell, or None.
     :param sort: the database column to sort by; it must be NOT NULL and led by an index.
+    :param is_always_set: the query leaves out rows in which the sort column, which may be NULL, has no value.
     :param total: a database expression summed over the filtered rows, shown on print views.
     :param is_shown: False for a column of files and API only.
     :param is_exported: False for a column of the page only.
@@ -248,6 +265,7 @@ class Column:
     value: Callable[[Any], Any] | None = None
     href: Callable[[Any], str | None] | None = None
     sort: Any = None
+    is_always_set: bool = False
     total: Any = None
     is_shown: bool = True
     is_exported: bool = True

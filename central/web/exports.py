@@ -10,6 +10,8 @@ import csv
 import io
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,9 +21,9 @@ from aiohttp import web
 
 from central.centre import centre_of
 from central.web import formats, i18n
-from central.web.columns import Column
+from central.web.columns import Column, neutral
 from central.web.cursors import cursor_of
-from central.web.i18n import _
+from central.web.i18n import Text, _
 from central.web.render import SHELL, render
 from central.web.tables import View, without_place
 
@@ -83,6 +85,34 @@ def _csv_text(rows: list[list[str]]) -> str:
     return buffer.getvalue()
 
 
+@dataclass(frozen=True)
+class Head:
+    """What stands above a printed list and on the second sheet of a spreadsheet: whose it is, what of, by whom, when."""
+
+    organisation: str
+    filters: list[tuple[str, str]]
+    printed_by: str
+    printed_at: datetime
+    zone: str
+    totals: dict[str, Any]
+    """By column name."""
+    groups: list[tuple[Text, list[tuple[str, int]]]]
+
+
+async def head_of(request: web.Request, view: View, scope: Any) -> Head:
+    """The head for this request and this view."""
+    database, operator = centre_of(request).db, request.get("operator")
+    return Head(
+        request.app[SHELL].organisation(request),
+        [(str(bound.filter.title), bound.words) for bound in view.active],
+        f"{operator.number} {operator.name}" if operator is not None else _("nobody"),
+        centre_of(request).clock.now(),
+        i18n.current().zone.key,
+        await database.read(view.totals, scope),
+        await database.read(view.group_counts, scope),
+    )
+
+
 async def send_xlsx(request: web.Request, view: View, scope: Any) -> web.StreamResponse:
     """A spreadsheet with real numbers and dates; texts can never become formulas or links."""
     with tempfile.TemporaryDirectory(prefix="onecard-export-") as folder:
@@ -90,7 +120,8 @@ async def send_xlsx(request: web.Request, view: View, scope: Any) -> web.StreamR
         sheet = Sheet(path, view)
         async for rows in chunks(request, without_place(view), scope):
             await asyncio.to_thread(sheet.add, rows)
-        await asyncio.to_thread(sheet.close)
+        head = await head_of(request, view, scope)
+        await asyncio.to_thread(sheet.close, head)
         response = web.StreamResponse(
             headers={
                 "Content-Type": XLSX_TYPE,
@@ -108,10 +139,10 @@ async def send_xlsx(request: web.Request, view: View, scope: Any) -> web.StreamR
 
 
 class Sheet:
-    """One worksheet, written row by row with constant memory. Used by one thread at a time."""
+    """One worksheet, written row by row with constant memory; a second one says what it is. One thread at a time."""
 
     def __init__(self, path: Path, view: View) -> None:
-        self.columns = exported(view)
+        self.title, self.columns = str(view.table.title), exported(view)
         options = {
             "constant_memory": True,
             "tmpdir": str(path.parent),
@@ -121,14 +152,14 @@ class Sheet:
         }
         self.book = xlsxwriter.Workbook(str(path), options)
         self.sheet = self.book.add_worksheet()
-        bold = self.book.add_format({"bold": True})
+        self.bold = self.book.add_format({"bold": True})
         self.formats = [
             self.book.add_format({"num_format": c.format.excel}) if c.format.excel else None
             for c in self.columns
         ]
         for at, column in enumerate(self.columns):
             self.sheet.set_column(at, at, 20 if column.format.excel else 16)
-            self.sheet.write_string(0, at, str(column.title), bold)
+            self.sheet.write_string(0, at, str(column.title), self.bold)
         self.sheet.freeze_panes(1, 0)
         self.next_row = 1
 
@@ -141,8 +172,23 @@ class Sheet:
                     self.sheet.write(self.next_row, at, value, self.formats[at])
             self.next_row += 1
 
-    def close(self) -> None:
-        """Write the file."""
+    def close(self, head: Head) -> None:
+        """Add the sheet about this file, and write it."""
+        about = self.book.add_worksheet(_("About this file"))
+        about.set_column(0, 1, 32)
+        titles = {c.name: str(c.title) for c in self.columns}
+        lines: list[tuple[str, Any]] = [
+            (head.organisation, self.title),
+            *(head.filters or [(_("Filters"), _("no filters"))]),
+            (_("Printed by"), head.printed_by),
+            (_("Printed at"), f"{formats.moment(head.printed_at)} ({head.zone})"),
+            (_("Rows"), self.next_row - 1),
+            *((f"{_('Total')}: {titles[name]}", value) for name, value in head.totals.items()),
+            *((f"{title}: {value}", count) for title, counts in head.groups for value, count in counts),
+        ]
+        for at, (name, value) in enumerate(lines):
+            about.write_string(at, 0, neutral(name), self.bold)
+            about.write(at, 1, neutral(value) if isinstance(value, str) else value)
         self.book.close()
 
 
@@ -151,18 +197,8 @@ async def send_print(request: web.Request, view: View, scope: Any) -> web.Stream
     rows: list[Any] = []
     async for part in chunks(request, without_place(view), scope):
         rows.extend(part)
-    totals = await centre_of(request).db.read(view.totals, scope)
-    operator = request.get("operator")
-    context = {
-        "view": view,
-        "columns": exported(view),
-        "rows": rows,
-        "totals": totals,
-        "printed_by": f"{operator.number} {operator.name}" if operator is not None else _("nobody"),
-        "printed_at": centre_of(request).clock.now(),
-        "zone": i18n.current().zone.key,
-        "organisation": request.app[SHELL].organisation(request),
-    }
+    head = await head_of(request, view, scope)
+    context = {"view": view, "columns": exported(view), "rows": rows, "head": head}
     return await render(request, "web/print.html", context)
 
 

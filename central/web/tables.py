@@ -36,6 +36,18 @@ from central.web.limits import LIMITS, WebLimits
 
 
 @dataclass(frozen=True)
+class Group:
+    """A count by the values of one expression, for the foot of print views: how many cards of each class.
+
+    :param words: the value for people.
+    """
+
+    title: Text
+    by: Any
+    words: Callable[[Any], Any] = str
+
+
+@dataclass(frozen=True)
 class Table:
     """The definition of a list; made once, at import.
 
@@ -54,6 +66,7 @@ class Table:
     columns: tuple[Column, ...]
     sort: str
     filters: tuple[Filter, ...] = ()
+    groups: tuple[Group, ...] = ()
     empty: Text = ""
     empty_href: str = ""
     empty_action: Text = ""
@@ -64,7 +77,7 @@ class Table:
         assert len(set(names)) == len(names), f"{self.name}: two columns with one name"
         assert self.sort.lstrip("-") in {c.name for c in self.columns if c.sort is not None}, self.sort
         for column in self.columns:
-            assert not getattr(column.sort, "null", False), (
+            assert column.is_always_set or not getattr(column.sort, "null", False), (
                 f"{self.name}: sorting by {column.name} needs NOT NULL"
             )
         parameters = [p for f in self.filters for p in f.parameters]
@@ -97,7 +110,8 @@ class Table:
             for column, part in zip(
                 (self.column(sort.removeprefix("-")).sort, self.key), cursor, strict=True
             ):
-                if isinstance(column, peewee.IntegerField) != isinstance(part, int):
+                is_number = isinstance(column, peewee.IntegerField | peewee.ForeignKeyField)
+                if is_number != isinstance(part, int):
                     raise InvalidInputError("This address of a page in a list is not valid.")
         return cursor
 
@@ -213,11 +227,20 @@ class View:
         summed = [c for c in self.table.columns if c.total is not None]
         if not summed or not self.is_valid:
             return {}
-        query = (
-            self.filtered(scope).order_by().select(*(peewee.fn.SUM(c.total).alias(c.name) for c in summed))
-        )
-        row = query.dicts().get()
+        query = self.filtered(scope).order_by().group_by()
+        row = query.select(*(peewee.fn.SUM(c.total).alias(c.name) for c in summed)).dicts().get()
         return {c.name: int(row[c.name] or 0) for c in summed}
+
+    def group_counts(self, scope: Any) -> list[tuple[Text, list[tuple[str, int]]]]:
+        """For each group of the table: value in words and number of filtered rows, the largest first."""
+        found = []
+        for group in self.table.groups:
+            count = peewee.fn.COUNT(peewee.SQL("*"))
+            query = self.filtered(scope).select(group.by.alias("value"), count.alias("rows_count"))
+            query = query.group_by(group.by).order_by(count.desc(), group.by)
+            rows = [(str(group.words(value)), int(number)) for value, number in query.tuples()]
+            found.append((group.title, rows))
+        return found
 
 
 @dataclass(frozen=True)
