@@ -14,7 +14,8 @@ from aiohttp.typedefs import Handler
 from central.errors import CentralError, SignInRequiredError, StepUpRequiredError, TooManyError
 from central.security import step_up
 from central.security.guard import is_api
-from central.web.pages import error_page
+from central.web.pages import error_page, words_of
+from central.web.render import settle
 
 log = logging.getLogger(__name__)
 _SUFFIX: Final = "Error"
@@ -72,7 +73,8 @@ async def _answer(
 ) -> web.StreamResponse:
     response: web.StreamResponse
     if is_api(request):
-        body = {"error": {"code": code, "message": message}}
+        settle(request)
+        body = {"error": {"code": code, "message": str(words_of(status, message))}}
         if reference:
             body["error"]["reference"] = reference
         response = web.Response(

@@ -26,9 +26,10 @@ from central.health import TOPIC, Health
 from central.parts import Apps, Collected, collect
 from central.routes import METHODS, NODE, Route, is_valid_permission
 from central.security import sessions
+from central.security.bodies import limited, read_body
 from central.security.certificates import load_or_create_authority
 from central.security.first_run import SAMPLES
-from central.security.guard import ROUTE_OF, guard_middleware, limited, route_of
+from central.security.guard import ROUTE_OF, guard_middleware, route_of
 from central.security.headers import add_headers
 from central.security.keys import load_or_create
 from central.security.passwords import Hasher
@@ -36,9 +37,14 @@ from central.security.principal import OPERATOR, Principal
 from central.web.hub import LiveHub
 from central.web.render import settle_middleware
 from central.web.setup import install as install_pages
+from protocol.limits import ENTRIES_PER_LEVEL_MAX
 
 NODE_PREFIX: Final = "/node/"
 """Every path of the node listener begins with it, and no other one does."""
+
+
+FORM_FIELDS_MAX: Final = ENTRIES_PER_LEVEL_MAX + 100
+"""The largest form is that of an access level: a field for each reader."""
 
 
 class RouteError(AssertionError):
@@ -88,7 +94,9 @@ def build_apps(centre: Centre, collected: Collected | None = None) -> Apps:
     check_routes(parts.routes)
     limit = centre.config.limits.body_bytes_max
     browsers = web.Application(
-        middlewares=[errors_middleware, guard_middleware, settle_middleware], client_max_size=limit
+        middlewares=[errors_middleware, guard_middleware, settle_middleware],
+        client_max_size=limit,
+        client_max_fields=FORM_FIELDS_MAX,
     )
     nodes = web.Application(middlewares=[node_middleware], client_max_size=limit)
     for app in (browsers, nodes):
@@ -147,10 +155,13 @@ async def node_middleware(request: web.Request, handler: Handler) -> web.StreamR
     if "Origin" in request.headers or "Cookie" in request.headers:
         raise web.HTTPForbidden()
     route = route_of(request)
+    config = request.app[CENTRE].config
     try:
-        return await handler(
-            request if route is None else limited(request, route, request.app[CENTRE].config)
-        )
+        if route is not None:
+            request = limited(request, route, config)
+            if request.method == "POST":
+                await read_body(request, config)
+        return await handler(request)
     except CentralError as error:
         return web.Response(status=error.status, text=str(error))
 

@@ -14,6 +14,7 @@ from central.addresses import addresses_of
 from central.app import build_apps
 from central.centre import Centre
 from central.config import Config, split_address
+from central.malformed import keep_log_short
 from central.parts import Apps, Collected
 from central.security.certificates import BROWSER_DAYS, NODE_DAYS, listener_context, server_context
 from central.security.headers import hide_version
@@ -41,6 +42,7 @@ class Server:
         :raises StorageError: the database cannot be used. :raises OSError: an address is taken.
         """
         hide_version()
+        keep_log_short()
         SSLProtocol.max_size = (
             self.centre.config.nodes.read_buffer_bytes
         )  # of every connection of this process

@@ -91,11 +91,11 @@ def _level(level: AccessLevel) -> LevelBody:
 
 
 class ScheduleBody(msgspec.Struct, frozen=True):
-    """A schedule."""
+    """A schedule. ``site`` null: of every estate."""
 
     id: int
     version: int
-    site: int
+    site: int | None
     name: str
     periods: list[Period]
 

@@ -191,7 +191,7 @@ def _read_edit(scope: Scope, level_id: int | None, site_id: int | None) -> dict[
         "level": level,
         "choices": choices,
         "site_id": site_id,
-        "points": points_of(site_id) if site_id is not None else [],
+        "points": points_of(scope, site_id, entries) if site_id is not None else [],
         "schedules": schedules_of(site_id) if site_id is not None else [],
         "entries": entries,
     }

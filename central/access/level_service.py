@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from central.access.model import AccessLevel, AccessPoint, LevelEntry, Schedule
+from central.access.model import AccessLevel, AccessPoint, Door, LevelEntry, Schedule
 from central.audit import Actor
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
 from central.people.inputs import Name, ReasonLine, RowId
+from central.sites.places import check_place
 from central.sites.scope import Scope
 from central.sync import publish
 from central.web.i18n import _
@@ -54,20 +56,21 @@ def save_level(
     """Make or change an access level and publish it. Inside ``db.write``.
 
     :raises ConflictError: changed meanwhile, or the name is taken.
-    :raises InvalidInputError: a reader or schedule is not of this estate, or outside the scope.
+    :raises InvalidInputError: estate, organisation, reader or schedule is not there, or outside the scope.
     """
-    if not any(grant.site_id in (None, given.site) for grant in scope.grants):
-        raise InvalidInputError("There is no such estate.")
+    check_place(scope, given.site, given.organisation)
     if level is None:
         level = AccessLevel(site=given.site, version=0)
     elif version is not None and level.version != version:
         raise ConflictError("This access level was changed meanwhile. Look at it again.")
     elif level.site_id != given.site:
         raise ConflictError("An access level stays in its estate.")
+    else:
+        check_place(scope, level.site_id, level.organisation_id)
     same = AccessLevel.select().where((AccessLevel.site == given.site) & (AccessLevel.name == given.name))
     if same.where(AccessLevel.id != (level.id or 0)).exists():
         raise ConflictError("There is an access level with this name already.")
-    _check_entries(given)
+    _check_entries(scope, level, given)
     level.name, level.note, level.active = given.name, given.note, given.active
     level.organisation = given.organisation
     level.version += 1
@@ -79,23 +82,34 @@ def save_level(
     return level
 
 
-def _check_entries(given: LevelInput) -> None:
+def _check_entries(scope: Scope, level: AccessLevel, given: LevelInput) -> None:
+    """Readers in scope, and what the level has already: nobody gives their cards another organisation's doors."""
     if len(given.entries) > ENTRIES_PER_LEVEL_MAX:
         raise InvalidInputError("An access level has 2,000 readers at most.")
-    points = {point for point, _label in points_of(given.site)}
+    points = {point for point, _label in points_of(scope, given.site)}
+    kept = set() if level.id is None else set(_entries(level).items())
+    new = dict(set(given.entries.items()) - kept)
     schedules = {number for number, _name in schedules_of(given.site)}
-    if not set(given.entries) <= points:
+    if not set(new) <= points:
         raise InvalidInputError("One of the readers is not in this estate.")
-    if not set(given.entries.values()) <= schedules:
+    if not set(new.values()) <= schedules:
         raise InvalidInputError("There is no such schedule in this estate.")
 
 
-def points_of(site_id: int) -> list[tuple[int, str]]:
-    """Readers at doors of an estate: number and label."""
+def _entries(level: AccessLevel) -> dict[int, int]:
+    """Reader -> schedule, as it stands."""
+    rows = LevelEntry.select(LevelEntry.point, LevelEntry.schedule).where(LevelEntry.level == level.id)
+    return dict(rows.tuples())
+
+
+def points_of(scope: Scope, site_id: int, also: Iterable[int] = ()) -> list[tuple[int, str]]:
+    """Readers at doors of an estate, as far as they are in scope, and those ``also``: number and label."""
     query = (
         AccessPoint.select(AccessPoint.id, AccessPoint.label, Device.label)
         .join(Device)
-        .where((Device.site == site_id) & AccessPoint.door.is_null(False))
+        .switch(AccessPoint)
+        .join(Door, on=AccessPoint.door == Door.id)
+        .where((Device.site == site_id) & (scope.condition(Door) | AccessPoint.id.in_(list(also))))
         .order_by(Device.number, AccessPoint.reader)
     )
     return [

@@ -12,6 +12,7 @@ from central.audit import Actor
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import Name, RowId
+from central.sites.places import check_place
 from central.sites.scope import Scope
 from central.sync import publish
 from protocol.limits import PERIODS_PER_SCHEDULE_MAX
@@ -59,8 +60,7 @@ def save_schedule(
     :raises ConflictError: changed meanwhile, or the name is taken.
     :raises InvalidInputError: a period cannot be, or the estate is outside the scope.
     """
-    if not any(grant.site_id in (None, given.site) for grant in scope.grants):
-        raise InvalidInputError("There is no such estate.")
+    check_place(scope, given.site)
     if schedule is None:
         schedule = Schedule(site=given.site, version=0)
     elif version is not None and schedule.version != version:

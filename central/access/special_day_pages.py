@@ -18,6 +18,7 @@ from central.people.table import sites_in
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.model import Site
+from central.sites.places import check_place
 from central.sites.scope import Scope
 from central.sync import publish
 from central.web.columns import DAY, NUMBER, Column, WordFormat
@@ -29,6 +30,7 @@ from central.web.lists import list_page
 from central.web.nav import NavItem
 from central.web.render import render, settle
 from central.web.tables import Table
+from protocol.limits import SPECIAL_DAYS_MAX
 
 GROUP_WORDS: Final = {int(group): text for group, text in GROUP_TEXT.items()}
 TEMPLATE: Final = "\ufeffdate,group,name\r\n2026-10-01,holiday,国庆节\r\n2026-10-10,workday,调休上班\r\n"
@@ -156,6 +158,7 @@ async def delete_day(request: web.Request) -> web.Response:
 
     def write() -> None:
         day = scope.get(SpecialDay, day_id)
+        check_place(scope, day.site_id)
         site_id, before = day.site_id, _words(Day(day.day_on, Group(day.group), day.name))
         day.delete_instance()
         publish.special_days_changed(site_id)
@@ -181,20 +184,21 @@ async def template(request: web.Request) -> web.Response:
 async def put_days(request: web.Request, site_id: int, days: list[Day]) -> None:
     """Enter days, replacing what stood on the same dates; one audit row. For the pages and the API.
 
-    :raises InvalidInputError: the estate is outside the scope.
+    :raises InvalidInputError: the estate is not there or outside the scope, or it has too many days then.
     """
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
     await centre.db.write(_put_days, centre, scope, actor, site_id, days)
 
 
 def _put_days(centre: Centre, scope: Scope, actor: Actor, site_id: int, days: list[Day]) -> None:
-    if not any(grant.site_id in (None, site_id) for grant in scope.grants):
-        raise InvalidInputError("There is no such estate.")
+    check_place(scope, site_id)
     for day in days:
         SpecialDay.insert(site=site_id, day_on=day.on, group=int(day.group), name=day.name).on_conflict(
             conflict_target=[SpecialDay.site, SpecialDay.day_on],
             preserve=[SpecialDay.group, SpecialDay.name],
         ).execute()
+    if SpecialDay.select().where(SpecialDay.site == site_id).count() > SPECIAL_DAYS_MAX:
+        raise InvalidInputError("A device holds 2,000 special days at most.")
     publish.special_days_changed(site_id)
     centre.audit.record(
         actor,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from typing import Final
+from unicodedata import category
 
 from central.errors import InvalidInputError
 from central.web.i18n import LazyText, lazy
@@ -86,19 +88,28 @@ def parse_date(text: str) -> date:
     parts = plain.replace("/", "-").replace(".", "-").split("-")
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
         raise ValueError(text)
+    if max(map(len, parts)) > 4:
+        raise ValueError(text)
     year, month, day = map(int, parts)
     return date(year, month, day)
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""))
+    except csv.Error:
+        raise InvalidInputError("The file is not a table of short texts.") from None
 
 
 def parse_csv(raw: bytes) -> tuple[list[Day], list[Mistake]]:
     """The days of a file and what is wrong with it, line by line; a day that comes twice is a mistake.
 
-    :raises InvalidInputError: not text, or more days than a device can hold.
+    :raises InvalidInputError: not text, no table, or more days than a device can hold.
     """
     days: list[Day] = []
     mistakes: list[Mistake] = []
     seen: set[date] = set()
-    for number, cells in enumerate(csv.reader(io.StringIO(decode_text(raw))), start=1):
+    for number, cells in enumerate(_lines(decode_text(raw)), start=1):
         values = [cell.strip() for cell in cells]
         if not any(values) or (number == 1 and values[0].lower() in _HEADS):
             continue
@@ -115,6 +126,8 @@ def parse_csv(raw: bytes) -> tuple[list[Day], list[Mistake]]:
             mistakes.append(Mistake(number, "date", lazy("This date comes twice in the file.")))
         elif len(values[2]) > TEXT_MAX_CHARS:
             mistakes.append(Mistake(number, "name", lazy("The name is too long.")))
+        elif any(category(letter) in ("Cc", "Cs") for letter in values[2]):
+            mistakes.append(Mistake(number, "name", lazy("Contains characters that cannot be stored.")))
         else:
             seen.add(on)
             days.append(Day(on, group, values[2]))

@@ -6,11 +6,10 @@ declares -> was the password given lately. Whatever fails raises, changes nothin
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -23,10 +22,10 @@ from central.errors import (
     ForbiddenError,
     SignInRequiredError,
     StepUpRequiredError,
-    TooLargeError,
 )
 from central.routes import Open, Route
 from central.security import login, origin, sessions, tokens
+from central.security.bodies import limited, read_body, read_form
 from central.security.principal import OPERATOR, Principal
 from central.web.i18n import _
 
@@ -67,6 +66,8 @@ async def guard_middleware(request: web.Request, handler: Handler) -> web.Stream
     request = limited(request, route, centre.config)
     await _check_origin(request, centre, principal)
     await check_permission(request, centre, route, principal)
+    if request.method not in origin.SAFE_METHODS:  # what cannot be read is refused before any handler begins
+        await (read_body if is_api(request) else read_form)(request, centre.config)
     acting = ACTING.set(principal.actor if principal is not None else None)
     try:
         return await handler(request)
@@ -108,17 +109,6 @@ async def _find_principal(request: web.Request, centre: Centre, route: Route | N
     return principal
 
 
-def limited(request: web.Request, route: Route, config: Config) -> web.Request:
-    """The request with the body limit of its route.
-
-    :raises TooLargeError: its length, as announced, is over it.
-    """
-    most = route.body_bytes_max or config.limits.body_bytes_max
-    if (request.content_length or 0) > most:
-        raise TooLargeError(_("What was sent is larger than this page accepts."))
-    return request if most == config.limits.body_bytes_max else request.clone(client_max_size=most)
-
-
 async def _check_origin(request: web.Request, centre: Centre, principal: Principal | None) -> None:
     ours = own_origins(request, centre.config)
     if "websocket" in request.headers.get("Upgrade", "").lower():
@@ -132,26 +122,12 @@ async def _check_origin(request: web.Request, centre: Centre, principal: Princip
     if principal is None:
         return
     given = request.headers.get(origin.HEADER) or str(
-        (await read_form(request, centre)).get(origin.FIELD, "")
+        (await read_form(request, centre.config)).get(origin.FIELD, "")
     )
     if not origin.fits(centre.keys.derive(_CSRF_PURPOSE), principal.token_hash, given):
         raise _refused(
             request, CrossSiteError(_("This page is out of date. Load it again and repeat the step."))
         )
-
-
-async def read_form(request: web.Request, centre: Centre) -> Mapping[str, Any]:
-    """The posted form, empty for another kind of body. Read once and kept by the request.
-
-    :raises TooLargeError: the body is over the limit of the route.
-    """
-    try:
-        async with asyncio.timeout(centre.config.limits.request_s_max):
-            return await request.post()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise TooLargeError(_("What was sent is larger than this page accepts.")) from error
-    except TimeoutError as error:
-        raise web.HTTPRequestTimeout() from error
 
 
 async def check_permission(
@@ -171,7 +147,7 @@ async def check_permission(
         raise ForbiddenError()
     if route.step_up and principal.kind == "operator" and not is_password_fresh(route, principal, centre):
         if request.method not in origin.SAFE_METHODS:
-            password = (await read_form(request, centre)).get(STEP_UP_FIELD)
+            password = (await read_form(request, centre.config)).get(STEP_UP_FIELD)
             if isinstance(password, str) and await login.give_again(centre, principal, password):
                 return
         raise StepUpRequiredError(_("Please give your password again."))

@@ -42,4 +42,4 @@ def csrf_token(key: bytes, token_hash: bytes) -> str:
 
 def fits(key: bytes, token_hash: bytes, given: str) -> bool:
     """True when the form was made for this session."""
-    return hmac.compare_digest(csrf_token(key, token_hash).encode(), given.encode())
+    return hmac.compare_digest(csrf_token(key, token_hash).encode(), given.encode(errors="replace"))

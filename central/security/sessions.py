@@ -30,8 +30,8 @@ _AGENT_CHARS_MAX: Final = 200
 
 
 def hash_token(token: str) -> bytes:
-    """What is stored of a token: SHA-256; the token itself is too random to guess."""
-    return hashlib.sha256(token.encode()).digest()
+    """What is stored of a token: SHA-256; the token itself is too random to guess. Takes whatever a header can hold."""
+    return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
 def new_token() -> str:

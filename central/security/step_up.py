@@ -11,7 +11,8 @@ from aiohttp import web
 from central.centre import centre_of
 from central.routes import SIGNED_IN, Route
 from central.security import login
-from central.security.guard import STEP_UP_FIELD, read_form
+from central.security.bodies import read_form
+from central.security.guard import STEP_UP_FIELD
 from central.security.origin import FIELD, SAFE_METHODS
 from central.security.principal import principal_of
 from central.web.fields import PasswordField
@@ -40,7 +41,7 @@ async def ask(request: web.Request) -> web.StreamResponse:
     """
     if request.method in SAFE_METHODS:
         return web.Response(status=303, headers={"Location": _address(request.path_qs)})
-    posted = await read_form(request, centre_of(request))
+    posted = await read_form(request, centre_of(request).config)
     if "HX-Request" in request.headers:
         back = request.headers.get("HX-Current-URL", "/")
         return web.Response(status=403, headers={"HX-Redirect": _address(_path_of(back))})

@@ -65,8 +65,15 @@ async def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[Feed, Sh
         )
         if operator is None or not is_allowed:
             raise ForbiddenError("You may not see this live feed.")
-        shows.append((feed, await feed.open(request, dict(parse_qsl(parameters[:2_000], max_num_fields=50)))))
+        shows.append((feed, await feed.open(request, dict(_parameters(parameters)))))
     return shows
+
+
+def _parameters(text: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(text[:2_000], max_num_fields=50)
+    except ValueError:
+        raise InvalidInputError("There is no such live feed.") from None
 
 
 async def _feed(

@@ -75,13 +75,22 @@ async def error_page(
     :param message: an English msgid for the operator (CentralError carries one), or empty for the usual text.
     :param reference: what support needs to find the entry in the log.
     """
-    known = status if status in TITLES else (500 if status >= 500 else 400)
     context = {
-        "title": TITLES[known],
-        "message": i18n.lazy(message) if message else MESSAGES[known],
+        "title": TITLES[_known(status)],
+        "message": words_of(status, message),
         "reference": reference,
     }
     return await render(request, "web/error.html", context, status=status)
+
+
+def words_of(status: int, message: str = "") -> i18n.LazyText:
+    """What is said about a status, when there is nothing better to say."""
+    words: i18n.LazyText = i18n.lazy(message) if message else MESSAGES[_known(status)]
+    return words
+
+
+def _known(status: int) -> int:
+    return status if status in TITLES else (500 if status >= 500 else 400)
 
 
 async def shell_state(request: web.Request) -> web.Response:

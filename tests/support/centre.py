@@ -153,13 +153,15 @@ async def run_centre(
     set_up: bool = True,
     collected: Collected | None = None,
     security: Mapping[str, Any] | None = None,
+    timing: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[RunningCentre]:
     """A centre on free ports of the loopback, plain HTTP for browsers, TLS for devices, a clock that stands still.
 
+    ``timing``: other times in ``browsers``, ``nodes`` and ``limits``.
     ``set_up``: with a first operator "0001" (password ``PASSWORD``), an organisation and an estate.
     """
     clock = FakeClock()
-    server = Server(build_centre(config_for(data, database_url, security), clock), collected)
+    server = Server(build_centre(config_for(data, database_url, security, timing), clock), collected)
     await server.start()
     running = RunningCentre(server, clock)
     try:
@@ -181,12 +183,18 @@ async def run_centre(
         await server.stop()
 
 
-def config_for(data: Path, database_url: str = "", security: Mapping[str, Any] | None = None) -> Config:
+def config_for(
+    data: Path,
+    database_url: str = "",
+    security: Mapping[str, Any] | None = None,
+    timing: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Config:
+    timing = timing or {}
     config = load_config(
         data,
-        browsers={"listen": "127.0.0.1:0", "tls": "off"},
-        nodes={"listen": "127.0.0.1:0"},
+        browsers={"listen": "127.0.0.1:0", "tls": "off", **timing.get("browsers", {})},
+        nodes={"listen": "127.0.0.1:0", **timing.get("nodes", {})},
         database={"url": database_url},
-        limits={"free_disk_bytes_min": 0},
+        limits={"free_disk_bytes_min": 0, **timing.get("limits", {})},
     )
     return replace(config, security=SecurityConfig(**{**CHEAP, **(security or {})}))

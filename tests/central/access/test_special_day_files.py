@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
+from random import Random
 
 import pytest
 
 from central.access.special_days import Day, Group, parse_csv
 from central.errors import InvalidInputError
+from tests.wire.test_fuzz import mutated
 
 
 def test_a_file_as_a_spreadsheet_saves_it() -> None:
@@ -61,3 +64,44 @@ def test_more_days_than_a_device_holds_are_refused() -> None:
     raw = "".join(f"{first + timedelta(days=n)},1,\n" for n in range(2_001)).encode()
     with pytest.raises(InvalidInputError):
         parse_csv(raw)
+
+
+@pytest.mark.parametrize(
+    "text", ["999999999999999999999-1-1", "1-99999999999-1", "9" * 5_000 + "-1-1", "00000-1-1"]
+)
+def test_a_date_that_no_calendar_has(text: str) -> None:
+    """Planted break: leave out the length of the parts in ``parse_date``."""
+    assert parse_csv(f"{text},holiday,\n".encode())[1][0].column == "date"
+
+
+def test_a_cell_without_end_is_refused_and_so_are_letters_that_cannot_be_stored() -> None:
+    with pytest.raises(InvalidInputError):
+        parse_csv(b'2026-10-01,holiday,"' + b"x" * 140_000)
+    for odd in ("a\x00b", "a\nb", "\x07"):
+        assert parse_csv(f'2026-10-01,holiday,"x{odd}y"\n'.encode())[1][0].column == "name"
+    assert parse_csv("2026-10-01,holiday,国庆\u3000假期\n".encode())[1] == []
+
+
+COUNT = int(os.environ.get("ONECARD_FUZZ_COUNT", "5000"))
+SEEDS = [
+    "日期,类别,名称\r\n2026-10-01,节假日,国庆节\r\n2026/10/10,调休上班,\r\n20261224,3,圣诞活动\r\n".encode(),
+    '2026-10-01,1,"a, ""b"""\n'.encode("gb18030"),
+    b"\xef\xbb\xbf2026-2-3,holiday,x\n;;;\n\x00,\x00\n",
+]
+
+
+def test_any_bytes_give_days_mistakes_or_a_refusal() -> None:
+    """What is taken can be stored by either engine, and shown."""
+    random, refused, days_count = Random(20260101), 0, 0
+    for _ in range(COUNT):
+        data = mutated(random, SEEDS)
+        try:
+            days, mistakes = parse_csv(data)
+        except InvalidInputError:
+            refused += 1
+            continue
+        days_count += len(days)
+        assert all(str(mistake.message) for mistake in mistakes)
+        assert all("\x00" not in day.name and day.name.encode() is not None for day in days)
+    assert refused > COUNT // 50
+    assert days_count > COUNT // 5

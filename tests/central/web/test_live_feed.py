@@ -196,6 +196,7 @@ async def test_the_head_of_every_page_hears_of_the_services_health(live) -> None
         ("?feed=nothing", 422),
         ("?" + "&".join(["feed=passages"] * 9), 422),
         ("?feed=passages%3Fsort%3Dx", 422),
+        ("?feed=passages%3F" + "a%26" * 60, 422),
     ],
 )
 async def test_an_impossible_subscription_is_refused(live, query: str, status: int) -> None:
