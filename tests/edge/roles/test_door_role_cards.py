@@ -9,7 +9,7 @@ from edge.core.feedback import Pattern
 from edge.core.lines import InputRole
 from edge.core.stimuli import CardShown, Committed, IntentId
 from protocol.decide import Presentation, Trust
-from protocol.facts import AccessFact, Alarm, Outcome
+from protocol.facts import AccessFact, Alarm, Outcome, OutcomeFact
 from protocol.ids import Tier, uid_key
 from protocol.reasons import Reason
 from protocol.records import CardRow, DoorRow, Kind, Mode, delete, put
@@ -26,6 +26,7 @@ from tests.support.door_node import (
     DoorNode,
     alarms,
     bodies,
+    locked,
     make,
     outcomes,
     released,
@@ -232,6 +233,18 @@ def test_after_thirty_seconds_the_alarm_is_over_and_strangers_count_again(node: 
 def test_strangers_at_one_reader_do_not_count_at_another(node: DoorNode) -> None:
     strangers(node, 5)
     assert bodies(node.show(STRANGER, reader=3), AccessFact)[0].reason is Reason.UNKNOWN_CARD
+
+
+def test_a_swipe_is_two_commits_the_end_of_the_release_is_none() -> None:
+    """The intent on its own, then outcome and whatever else in one group; the lock's state is status, not evidence."""
+    node = make(rows(DoorRow("front", contact_fitted=False)))
+    first = node.show(GOOD)
+    assert [type(body) for body in bodies(first)] == [AccessFact]
+    assert [type(body) for body in bodies(node.commit())] == [OutcomeFact]
+    node.done.clear()
+    node.wait(60_000)
+    assert locked(node.done) == [1]
+    assert bodies(node.done) == []
 
 
 # -- outcomes ----------------------------------------------------------------------------------------------------
