@@ -143,11 +143,6 @@ class Database:
             self._place.give_back()
 
     @property
-    def is_writing(self) -> bool:
-        """The writer thread lives: what is submitted gets written."""
-        return self._writer.is_alive
-
-    @property
     def waiting_count(self) -> int:
         """Writes that wait for their turn."""
         return self._writer.waiting_count

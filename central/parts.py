@@ -42,6 +42,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.access.pages",
     "central.reports.pages",
     "central.nodes.pages",
+    "central.nodes.pull_pages",
     "central.sync.service",
 )
 

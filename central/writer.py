@@ -50,11 +50,6 @@ class Writer:
         self._stopping = False
 
     @property
-    def is_alive(self) -> bool:
-        """False before the start, after the stop, and if the thread died."""
-        return self._thread is not None and self._thread.is_alive()
-
-    @property
     def waiting_count(self) -> int:
         """Jobs in the queue, roughly."""
         return self._queue.qsize()

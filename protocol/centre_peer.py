@@ -306,6 +306,11 @@ class CentrePeer:
         if not self.record.quarantine:
             self.downlink.changed()
 
+    def ask(self) -> None:
+        """An operator wants the node's records, and its word that these are all, now."""
+        if not self.record.quarantine:
+            self.downlink.ask()
+
     def backed_up(self, message: BackedUp) -> None:
         """The backup holds more of this node's facts."""
         self.uplink.backed_up(message)

@@ -11,7 +11,7 @@ is opened) and ``disconnected`` when it is lost. ``now_ms`` is the node's boot t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, Protocol, TypeAlias
 
@@ -52,6 +52,7 @@ from protocol.messages import (
     TestNode,
     Welcome,
 )
+from protocol.records import Revisions
 from protocol.session import SHARE_SECRET_LENGTH, channel, share_of
 from protocol.uplink import NodeUplink, OutboxReader, UplinkEffect
 
@@ -173,6 +174,7 @@ class NodePeer:
         self._heard_at_ms: int | None = None
         self._relays_told: list[tuple[int, bool]] | None = None
         """What this session's centre was told of the lock relays."""
+        self._heads = Revisions()
 
     # -- the route ----------------------------------------------------------------------------------------------
 
@@ -236,10 +238,12 @@ class NodePeer:
                 self._poll_at_ms = now_ms + self.period_s * 1_000
                 return [
                     *self._clock(message.boottime_ms, message.server_at_ms, now_ms),
-                    *self.downlink.heads(message.heads),
+                    *self._stands_at(message.heads),
                 ]
             case Nudge():
-                return [*self.downlink.heads(message.heads)]
+                if message.heads == self._heads:  # no news: the centre asks where this node stands
+                    self.poll_now(now_ms)
+                return self._stands_at(message.heads)
             case Pong():
                 return self._clock(message.boottime_ms, message.server_at_ms, now_ms)
             case FactAck():
@@ -286,11 +290,15 @@ class NodePeer:
         self.downlink.reconnected()
         effects: list[PeerEffect] = [Welcomed(welcome)]
         effects += self._clock(welcome.boottime_ms, welcome.server_at_ms, now_ms)
-        effects += self.downlink.heads(welcome.heads, welcome.digests)
+        effects += self._stands_at(welcome.heads, welcome.digests)
         effects += self.uplink.position(welcome.received_through, welcome.received_head)
         if welcome.hotlist_wanted:
             effects.append(HotlistWanted())
         return effects
+
+    def _stands_at(self, heads: Revisions, digests: Sequence[bytes] = ()) -> list[PeerEffect]:
+        self._heads = heads
+        return [*self.downlink.heads(heads, digests)]
 
     def _clock(self, sent_at_ms: int, server_at_ms: int, now_ms: int) -> list[PeerEffect]:
         sample = clocksync.sample(sent_at_ms, now_ms, server_at_ms)

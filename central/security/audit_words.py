@@ -31,6 +31,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     **{f"cards.{act.value}": text for act, text in ACT_TEXT.items()},
     "nodes.create": lazy("Entered a device"),
     "nodes.enable": lazy("Switched a device on or off"),
+    "nodes.pull": lazy("Read the records of devices"),
     "nodes.revoke": lazy("Revoked a device"),
     "nodes.ticket": lazy("Made an SD card for a device"),
     "operators.change": lazy("Changed an operator"),

@@ -102,6 +102,7 @@ class Hub:
         self._db.subscribe(tickets.CLOSED, self._closed)
         self._db.subscribe(RECORDED, self._recorded)
         self._db.subscribe(LOOK_AGAIN, self._look_again)
+        self._db.subscribe(status.ASKED, self._asked)
         await self._refresh()
         await self._db.write(status.all_gone, self._clock.now())
         self._watch = asyncio.create_task(self._watch_silence(), name="hub-watch")
@@ -161,12 +162,7 @@ class Hub:
 
     def _hand_over(self, link: Link) -> None:
         """Give the engine what came up while it may have been at work in another thread. The lock is held."""
-        if link.published:
-            link.published = False
-            link.peer.changed()
-        if link.backed_up is not None:
-            link.peer.backed_up(link.backed_up)
-            link.backed_up = None
+        link.tell_engine()
         commands, link.commands = link.commands, []
         for command, expires_at_ms in commands:
             try:
@@ -330,6 +326,7 @@ class Hub:
             not_stored(link)
             raise
         link.peer.uplink.stored(*end)
+        link.ask = link.asked  # it said where it stood before these came
 
     async def _quarantine(self, link: Link, entries: Any, why: str) -> tuple[int, bytes]:
         record = link.peer.record
@@ -346,10 +343,17 @@ class Hub:
         now_s = self._monotonic()
         link.heard_s = now_s
         condition = condition_of(effect, link.condition)
-        due = condition != link.condition or now_s - link.written_s >= STATUS_EVERY_S or not link.online
+        is_answer = link.asked and effect.last_seq is not None
+        due = (
+            condition != link.condition
+            or is_answer
+            or now_s - link.written_s >= STATUS_EVERY_S
+            or not link.online
+        )
         link.condition = condition
         link.online = True
         received_all = effect.last_seq is not None and effect.last_seq == link.peer.uplink.received_through
+        link.asked = link.asked and not received_all
         if due and not link.peer.record.quarantine:
             link.written_s = now_s
             await self._db.write_grouped(
@@ -437,6 +441,14 @@ class Hub:
             link.published = True
             if link.wake is not None:
                 link.wake()
+
+    def _asked(self, payload: Mapping[str, Any]) -> None:
+        """Only who has a live connection can be asked; the others answer by their next poll."""
+        for link in self._links.values():
+            if link.device_id in payload["ids"]:
+                link.asked, link.ask = True, link.wake is not None
+                if link.wake is not None:
+                    link.wake()
 
     async def _refresh(self) -> None:
         """Where the centre stands, from the database: announcements may have been missed."""

@@ -33,6 +33,22 @@ class Link:
     """Something was published that the engine has not been told of."""
     backed_up: BackedUp | None = None
     """A backup holds more of the device's facts, and the engine has not been told of it."""
+    ask: bool = False
+    """An operator wants its records now, and the engine has not been told of it."""
+    asked: bool = False
+    """... and its word that these are all is not written down yet."""
+
+    def tell_engine(self) -> None:
+        """What came up while the engine may have been at work in another thread."""
+        if self.published:
+            self.published = False
+            self.peer.changed()
+        if self.backed_up is not None:
+            self.peer.backed_up(self.backed_up)
+            self.backed_up = None
+        if self.ask:
+            self.ask = False
+            self.peer.ask()
 
 
 class Hashes:

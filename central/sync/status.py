@@ -29,6 +29,9 @@ CHANGED: Final = "sync.devices"
 LOCKS: Final = "sync.locks"
 """Announced with ``{"site", "device"}`` when a lock relay is known to have another state."""
 
+ASKED: Final = "sync.asked"
+"""Announced with ``{"ids": [device ids]}`` when an operator wants the records of these devices now (57)."""
+
 
 def alive(device_id: int, hello: Hello, at: datetime) -> None:
     """The device opened a session. What its locks are it says with its first poll."""

@@ -125,6 +125,12 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         yes=(lazy("Enabled"), "check", "good"),
         no=(lazy("Disabled"), "slash", "idle"),
     ),
+    "pull": _states(
+        asked=(lazy("Being read"), "clock", "info"),
+        read=(lazy("All records read"), "check", "good"),
+        offline=(lazy("Offline"), "cross", "bad"),
+        unanswered=(lazy("No answer"), "warning", "warn"),
+    ),
     "result": _states(
         done=(lazy("Done"), "check", "good"),
         note=(lazy("Note"), "ring", "info"),

@@ -135,6 +135,10 @@ class CentreDownlink:
             self._nudged = heads
             self._out.append(Nudge(heads))
 
+    def ask(self) -> None:
+        """An operator wants to know where the node stands now: a nudge without news is answered with a poll."""
+        self._out.append(Nudge(self._storage.heads(self._scope)))
+
     def messages_to_send(self) -> list[Message | Sealed]:
         """What the pulls of the node are answered with."""
         out, self._out = self._out, []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any, Final, Self
@@ -12,6 +12,7 @@ import aiohttp
 from provisioning.errors import DemoError
 
 ANSWER_WITHIN_S: Final = 20.0
+Fields = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 @dataclass
@@ -168,8 +169,8 @@ class Browser:
         """A page, wherever it leads."""
         return await self._ask("GET", path, None)
 
-    async def post(self, path: str, data: Mapping[str, str]) -> Page:
-        """Send fields; the page that comes of it."""
+    async def post(self, path: str, data: Fields) -> Page:
+        """Send fields; the page that comes of it. Pairs where a name comes several times."""
         return await self._ask("POST", path, data)
 
     async def send(self, page: Page, action: str, **values: str) -> Page:
@@ -204,11 +205,11 @@ class Browser:
         assert self._session is not None
         return self._session.get(self._url + path, timeout=aiohttp.ClientTimeout(total=None))
 
-    async def _ask(self, method: str, path: str, data: Mapping[str, str] | None) -> Page:
+    async def _ask(self, method: str, path: str, data: Fields | None) -> Page:
         async with self._open(method, path, data) as response:
             text = await response.text()
             return Page(response.status, response.url.path_qs, text)
 
-    def _open(self, method: str, path: str, data: Mapping[str, str] | None) -> Any:
+    def _open(self, method: str, path: str, data: Fields | None) -> Any:
         assert self._session is not None
         return self._session.request(method, self._url + path, data=data)

@@ -55,12 +55,14 @@ async def test_a_card_is_issued_to_a_person_who_was_entered_before(site: Site) -
     """Seen when: without a person the issue is refused and no card is made; with one it is bound to that person, in
     normal use, and opens a door.
 
-    Planted break that turns it red: ``issue`` taking the first person when none is chosen.
+    Planted breaks that turn it red: ``issue_pages._person`` taking the first person when none is chosen (34);
+    ``acts.issue`` binding the card to the first person (37); ``acts.issue`` leaving the card in stock (43).
     """
     resident = await site.resident()
     template = (await site.browser.get("/cards/issue?person=1")).form("/cards/issue").fields
     orphan = {**template, "person": "", "uid": "04AD0000000001", "card_no": "99990001", "levels": "1"}
-    assert (await site.browser.post("/cards/issue", orphan)).status >= 400
+    refused = await site.browser.post("/cards/issue", orphan)
+    assert (refused.status, "Choose the person first." in refused.words) == (422, True)
     assert not (await site.browser.get("/cards?q=99990001")).rows_of("cards")
     card = await site.browser.get(resident.path)
     assert card.facts["Status"] == "In normal use"
@@ -72,10 +74,11 @@ async def test_a_card_is_issued_to_a_person_who_was_entered_before(site: Site) -
 @pytest.mark.requirement(35)
 @pytest.mark.requirement(36)
 async def test_the_desk_says_what_a_card_is(site: Site) -> None:
-    """Seen when: an unknown card on the issuer shows its UID as a new card that can be issued; an issued one shows its
-    number, its holder and that it is in normal use.
+    """Seen when: an unknown card on the issuer shows its UID as a new card that can be issued, whatever is shown at a
+    door meanwhile; an issued one shows its number, its holder and that it is in normal use.
 
-    Planted break that turns it red: ``presented_at`` answering with the newest card of any reader.
+    Planted breaks that turn it red: ``presented_at`` answering with the newest card of any reader (35); a card that is
+    not known called "in normal use" (36).
     """
     resident = await site.resident()
     reader = next(
@@ -86,6 +89,7 @@ async def test_the_desk_says_what_a_card_is(site: Site) -> None:
     )
     desk = f"/cards/desk/presented?reader={reader}"
     await site.tap("card-desk", "04C0FFEE000001")
+    await site.is_refused("hall", "04EE00000000EF", "reason=20")
     page = await site.until_page(desk, lambda page: "04C0FFEE000001" in page.words.replace(" ", ""))
     assert "New card" in page.words
     await site.tap("card-desk", resident.uid)

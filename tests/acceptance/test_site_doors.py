@@ -112,8 +112,8 @@ async def test_taps_without_network_survive_a_power_cut_and_arrive_once(site: Si
     """Seen when: with the network cut the door opens, and after a power cut on top of it every tap arrives once, in the
     numbers and the chain that the device's page proves.
 
-    Planted break that turns it red: the outbox purged when a packet is sent instead of when it is acknowledged; ingestion
-    without its (device, epoch, number) key.
+    Planted breaks that turn it red: ``Outbox.append`` leaving its transaction open (14); ``ingest.store`` not storing the
+    first record of a batch (B1).
     """
     resident = await site.resident()
     await site.cut("hall")
@@ -238,11 +238,11 @@ async def test_the_page_knows_the_lock_after_a_card_and_says_what_it_does_not_kn
 
 
 @pytest.mark.requirement(24)
-async def test_a_dead_reader_is_an_alarm_on_the_page_within_five_seconds(site: Site) -> None:
-    """Seen when: the chip is gone and within ten seconds of it the page of open alarms names the reader's device; the chip
-    is back and the alarm is marked as over.
+async def test_a_dead_reader_is_an_alarm_on_the_page_until_it_works_again(site: Site) -> None:
+    """Seen when: the chip is gone and the page of open alarms soon names the reader's device; the chip is back, the alarm
+    is marked as over, and cards are read again.
 
-    Planted break that turns it red: the projection of ``AlarmFact`` leaving READER_FAULT out.
+    Planted breaks that turn it red: the projection of ``AlarmFact`` leaving READER_FAULT out; it clearing no alarm.
     """
     await site.do("hall", "fault", reader=1, fault={"kind": "lost"})
     try:
@@ -250,6 +250,8 @@ async def test_a_dead_reader_is_an_alarm_on_the_page_within_five_seconds(site: S
         assert any("大堂" in row.cells for row in page.rows_of("alarms"))
     finally:
         await site.do("hall", "mend", reader=1)
+    page = await site.until_page("/alarms/open", lambda page: "· over" in page.words)
+    assert "大堂" in page.words
     resident = await site.resident()
     await site.opens("hall", resident.uid)
     await site.shuts("hall")

@@ -293,6 +293,15 @@ def test_polls_keep_to_the_period_and_show_durable_delivery(pair: Pair) -> None:
     assert Heard(0, Status().health()) in pair.at_centre
 
 
+def test_a_node_that_is_asked_says_where_it_stands_at_once(pair: Pair) -> None:
+    pair.talk()
+    pair.at_centre.clear()
+    pair.session.ask()
+    pair.down()
+    pair.talk()
+    assert Heard(0, Status().health()) in pair.at_centre
+
+
 # -- time -----------------------------------------------------------------------------------------------------------
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
+from central.security.roles import BUILT_IN
 from provisioning.demo.browser import Browser, Page
 from provisioning.demo.demo import Demo
 from provisioning.demo.story import SiteTester, until
 
 _numbers = count(1)
+EVERY = "*"
+"""Every estate, or every organisation."""
 
 
 class Site(SiteTester):
@@ -65,6 +71,32 @@ class Site(SiteTester):
             return await until(look, path, within_s)
         except Exception as error:
             raise AssertionError(f"{path} never said so; last: {last[0].words[-1500:]}") from error
+
+    @asynccontextmanager
+    async def operator(
+        self, role: str, *, estate: str = EVERY, organisation: str = EVERY
+    ) -> AsyncIterator[Browser]:
+        """Enter an operator of a built-in role, who chooses a password by the link and signs in; their browser."""
+        number = f"op{self.next_number():04d}"
+        page = await self.browser.get("/operators/new")
+        options = page.form("/operators/new").options
+        made = await self.browser.send(
+            page,
+            "/operators/new",
+            number=number,
+            name=f"操作员{number}",
+            roles=options["roles"][list(BUILT_IN).index(role)],
+            sites=estate,
+            organisations=organisation,
+        )
+        link = re.search(r"(/password\?token=[^\"&<\s]+)", made.html)
+        assert link is not None, made.words
+        password = f"seven quiet bicycles {number}"
+        async with Browser(self.demo.centre_url, "en") as browser:
+            form = (await browser.get(link[1])).form("/password")
+            await browser.post(link[1], {**form.fields, "password": password, "again": password})
+            await browser.send(await browser.get("/login"), "/login", number=number, password=password)
+            yield browser
 
     async def cut(self, node: str) -> None:
         """Cut a device's network, and see the centre notice."""

@@ -27,7 +27,6 @@ async def new_link(running: RunningCentre) -> str:
     return await running.write(first_run.make_setup_link, running.clock.now(), 3_600)
 
 
-@pytest.mark.requirement("U1")
 async def test_the_link_makes_everything_and_is_used_up(tmp_path) -> None:
     """Planted break: leave ``used_at`` unset in ``use_link`` and drop ``is_due`` from ``set_up``."""
     async with run_centre(tmp_path / "centre", set_up=False) as running:

@@ -16,7 +16,6 @@ WRONG = "the operator number or the password is wrong"
 
 @pytest.mark.requirement(31)
 @pytest.mark.requirement(16)
-@pytest.mark.requirement("T16")
 async def test_number_and_password_open_a_session(running_centre: RunningCentre) -> None:
     """Planted break: let ``Hasher._verify`` return True for any password."""
     browser = running_centre.visitor()

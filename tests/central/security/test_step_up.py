@@ -14,7 +14,6 @@ def roles() -> int:
     return Role.select().where(~Role.built_in).count()
 
 
-@pytest.mark.requirement("T10")
 @pytest.mark.requirement(66)
 async def test_a_form_is_carried_out_once_the_password_is_given(running_centre: RunningCentre) -> None:
     """Planted break: return True from ``is_password_fresh``."""
