@@ -20,9 +20,11 @@ from central.clock import SystemClock
 from central.config import Config, load_config
 from central.errors import CentralError
 from central.parts import collect
+from central.reports import certifying
 from central.restore import restore
 from central.run import serve
 from central.security import first_run, host_acts
+from central.sites.scope import HEAD_OFFICE
 from central.web.catalogue import DEFAULT_LANGUAGE, Language
 from central.web.i18n import _, parse_language, use
 
@@ -94,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         command(name, run, text, operator).add_argument("number", metavar="NUMBER")
     command("rebuild", _rebuild, _("make again everything that is derived from received records"))
     command("audit-verify", _audit_verify, _("check the whole audit trail"))
+    made = command("check-certificate", _check_certificate, _("check the certificate of a lost card"))
+    made.add_argument("text", metavar="TEXT", help=_("what the QR code says"))
     made = command("backup", _backup, _("write database and keys into one file, and read it back"))
     made.add_argument("file", type=Path, metavar="FILE")
     made.add_argument(
@@ -169,6 +173,28 @@ def _rebuild(config: Config, chosen: Any) -> int:
 def _audit_verify(config: Config, chosen: Any) -> int:
     count = _with_centre(config, lambda centre: centre.db.call_read(verify))
     print(_("%(count)s rows, the chain is whole.", count=count))
+    return 0
+
+
+def _check_certificate(config: Config, chosen: Any) -> int:
+    def look(centre: Centre) -> certifying.Checked:
+        public = centre.keys.signing.public_key()
+        return centre.db.call_read(certifying.check, public, chosen.text, HEAD_OFFICE)
+
+    checked = _with_centre(config, look)
+    statement = checked.statement
+    print(
+        _(
+            "Genuine: certificate %(number)s, card %(card)s, %(n)s of %(m)s doors at %(at)s.",
+            number=statement.number,
+            card=statement.card_no,
+            n=statement.acknowledged,
+            m=statement.doors,
+            at=statement.issued_at.isoformat(),
+        )
+    )
+    if checked.record is None:
+        print(_("The whole record is not in this database."))
     return 0
 
 

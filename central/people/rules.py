@@ -21,3 +21,8 @@ def mask_phone(phone: str) -> str:
 def clean_phone(phone: str) -> str:
     """The number without the blanks and hyphens that people group it with."""
     return phone.replace(" ", "").replace("-", "").replace("\u3000", "")
+
+
+def mask_name(name: str) -> str:
+    """The name as papers show it that leave the house (12): the first character of each word, ``张*``, ``J*** S****``."""
+    return " ".join(word[0] + "*" * (len(word) - 1) for word in name.split())

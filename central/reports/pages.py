@@ -11,7 +11,16 @@ from aiohttp import web
 
 from central.centre import centre_of
 from central.people.exporting import audited
-from central.reports import balances, extensions, holders, issues, losses, stock
+from central.reports import (
+    balances,
+    certificate_pages,
+    extensions,
+    holders,
+    issues,
+    losses,
+    slip_pages,
+    stock,
+)
 from central.reports.common import NOT_KEPT_NOTE, STOCK_NOTE
 from central.routes import Route
 from central.security.principal import scope_of
@@ -90,5 +99,9 @@ REPORTS: Final = (
 NAV: Final = [
     NavItem("reports", report.make(_SHAPE_AT).title, f"/reports/{report.path}", order=10 + number)
     for number, report in enumerate(REPORTS)
+] + certificate_pages.NAV
+ROUTES: Final[list[Route]] = [
+    *(route for report in REPORTS for route in report.routes()),
+    *certificate_pages.ROUTES,
+    *slip_pages.ROUTES,
 ]
-ROUTES: Final[list[Route]] = [route for report in REPORTS for route in report.routes()]

@@ -38,6 +38,8 @@ SECTIONS: Final = {
     "audit": "operators#s4",
     "service": "system#s2",
     "certificate": "system#s3",
+    "loss-certificate": "reports#s4",
+    "slips": "reports#s5",
 }
 """Names that pages use for a part of a chapter: the chapter and its n-th section (tests/house/test_manual.py)."""
 

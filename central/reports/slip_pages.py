@@ -1,0 +1,152 @@
+"""Slips of a card: what can be printed for it, as bytes for the receipt printer or as a narrow page (U9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from central.cards.desk import by_of
+from central.cards.model import Card, CardAct
+from central.centre import centre_of
+from central.errors import InvalidInputError, NotFoundError
+from central.people.inputs import path_id, row_id
+from central.reports.certifying import certifiable_loss
+from central.reports.model import LossCertificate, SlipPrint
+from central.reports.slip import COLUMNS, Line, escpos, layout
+from central.reports.slips import ISSUE_ACTS, LOSS_ACTS, TITLES, newest, record_print, slip_of
+from central.routes import Route
+from central.security.principal import actor_of, principal_of, scope_of
+from central.sites.scope import Scope
+from central.web.exports import attachment
+from central.web.i18n import LazyText
+from central.web.render import SHELL, render, settle
+
+
+@dataclass(frozen=True)
+class SlipChoice:
+    """A slip that can be printed for the card."""
+
+    act_id: int
+    title: LazyText
+    printed_count: int
+
+
+@dataclass(frozen=True)
+class Papers:
+    """What the page of a card's papers shows."""
+
+    card: Card
+    slips: list[SlipChoice]
+    can_certify: bool
+    certificates: list[LossCertificate]
+
+
+def _read_papers(scope: Scope, card_id: int) -> Papers:
+    card = scope.get(Card, card_id)
+    slips = []
+    for acts in (ISSUE_ACTS, LOSS_ACTS):
+        act = newest(card, acts)
+        if act is not None:
+            count = SlipPrint.select().where(SlipPrint.act == act.id).count()
+            slips.append(SlipChoice(act.id, TITLES[act.act], count))
+    made = LossCertificate.select().where(LossCertificate.card == card.id)
+    return Papers(
+        card, slips, certifiable_loss(card) is not None, list(made.order_by(LossCertificate.id.desc()))
+    )
+
+
+async def list_papers(request: web.Request) -> web.Response:
+    """GET /reports/papers?card="""
+    card_id = row_id(request.query.get("card", ""))
+    if card_id is None:
+        raise NotFoundError("There is no such record, or it belongs to another organisation.")
+    principal = principal_of(request)
+    papers = await centre_of(request).db.read(_read_papers, scope_of(request), card_id)
+    context = {
+        "papers": papers,
+        "widths": list(COLUMNS),
+        "may_print": principal.may("cards", "edit"),
+        "may_certify": principal.may("cards", "export"),
+    }
+    return await render(request, "reports/papers.html", context)
+
+
+async def print_slip(request: web.Request) -> web.Response:
+    """POST /reports/slips: count the printing and send bytes for the printer, or lead to the page."""
+    settle(request)
+    posted = await request.post()
+    act_id, paper_mm = row_id(str(posted.get("act", ""))), _paper(str(posted.get("width", "")))
+    if act_id is None:
+        raise NotFoundError("There is no such record, or it belongs to another organisation.")
+    as_bytes = posted.get("as") == "printer"
+    centre, scope, actor, by = centre_of(request), scope_of(request), actor_of(request), by_of(request)
+    organisation = request.app[SHELL].organisation(request)
+
+    def write() -> tuple[int, list[Line]]:
+        act = scope.get(CardAct, act_id)
+        if act.act not in TITLES:
+            raise InvalidInputError("There is no slip for this.")
+        scope.get(Card, act.card_id)
+        printed = record_print(act, (by.operator_id, by.operator_name), by.at)
+        about = {"slip": act.act, "number": printed.number, "width_mm": paper_mm}
+        centre.audit.record(
+            actor,
+            "cards.slip",
+            "card",
+            act.card_id,
+            after=about,
+            site_id=act.site_id,
+            organisation_id=act.organisation_id,
+        )
+        return printed.id, layout(slip_of(printed, organisation), paper_mm)
+
+    print_id, lines = await centre.db.write(write)
+    if not as_bytes:
+        raise web.HTTPSeeOther(f"/reports/slips/{print_id}?width={paper_mm}")
+    return web.Response(
+        body=escpos(lines),
+        content_type="application/octet-stream",
+        headers={
+            "Content-Disposition": attachment(f"slip-{print_id}-{paper_mm}mm.bin"),
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+async def show_slip(request: web.Request) -> web.Response:
+    """GET /reports/slips/{id}?width=: one printing as a narrow page."""
+    settle(request)
+    scope, print_id = scope_of(request), path_id(request)
+    paper_mm, organisation = (
+        _paper(request.query.get("width", "58")),
+        request.app[SHELL].organisation(request),
+    )
+
+    def read() -> tuple[int, list[Line]]:
+        printed = SlipPrint.get_or_none(SlipPrint.id == print_id)
+        if printed is None:
+            raise NotFoundError("There is no such record, or it belongs to another organisation.")
+        card = scope.get(Card, scope.get(CardAct, printed.act_id).card_id)
+        return card.id, layout(slip_of(printed, organisation), paper_mm)
+
+    card_id, lines = await centre_of(request).db.read(read)
+    context = {"lines": lines, "paper_mm": paper_mm, "card_id": card_id}
+    return await render(request, "reports/slip.html", context)
+
+
+def _paper(text: str) -> int:
+    """
+    :raises InvalidInputError: there is no paper of that width.
+    """
+    if text not in {str(mm) for mm in COLUMNS}:
+        raise InvalidInputError("There is no paper of this width.")
+    return int(text)
+
+
+ROUTES: Final[list[Route]] = [
+    Route("GET", "/reports/papers", list_papers, ("cards", "view")),
+    Route("POST", "/reports/slips", print_slip, ("cards", "edit")),
+    Route("GET", r"/reports/slips/{id:\d+}", show_slip, ("cards", "edit")),
+]
