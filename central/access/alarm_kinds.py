@@ -58,6 +58,9 @@ KINDS: Final[dict[str, AlarmKind]] = {
     "records_differ": AlarmKind(
         lazy("Two different records under one number"), Severity.URGENT, Place.DEVICE, lasts=False
     ),
+    "closed_identity": AlarmKind(
+        lazy("A replaced or revoked device is still connecting"), Severity.URGENT, Place.DEVICE, lasts=False
+    ),
     "ticket_reused": AlarmKind(
         lazy("A used join ticket was tried by another device"), Severity.URGENT, Place.DEVICE, lasts=False
     ),

@@ -115,7 +115,7 @@ CREATE INDEX "card_loss_organisation_id_reported_at" ON "card_loss" ("organisati
 CREATE INDEX "card_loss_status_reported_at" ON "card_loss" ("status", "reported_at");
 CREATE INDEX "card_loss_department_reported_at" ON "card_loss" ("department", "reported_at");
 CREATE TABLE "device_scope" ("device_id" INTEGER NOT NULL PRIMARY KEY, "tags" TEXT NOT NULL, "since" INTEGER NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE CASCADE);
-CREATE TABLE "device_status" ("device_id" INTEGER NOT NULL PRIMARY KEY, "online" INTEGER NOT NULL, "heard_at" INTEGER, "changed_at" INTEGER, "software" TEXT NOT NULL, "clock" INTEGER NOT NULL, "last_seq" INTEGER NOT NULL, "health" TEXT NOT NULL, "locks" TEXT NOT NULL, "config_epoch" INTEGER NOT NULL, "restrictions" INTEGER NOT NULL, "access" INTEGER NOT NULL, "restrictions_in_memory" INTEGER NOT NULL, "acknowledged_at" INTEGER, "trouble" TEXT NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE CASCADE);
+CREATE TABLE "device_status" ("device_id" INTEGER NOT NULL PRIMARY KEY, "online" INTEGER NOT NULL, "heard_at" INTEGER, "changed_at" INTEGER, "session" BLOB NOT NULL, "software" TEXT NOT NULL, "clock" INTEGER NOT NULL, "last_seq" INTEGER NOT NULL, "health" TEXT NOT NULL, "locks" TEXT NOT NULL, "config_epoch" INTEGER NOT NULL, "restrictions" INTEGER NOT NULL, "access" INTEGER NOT NULL, "restrictions_in_memory" INTEGER NOT NULL, "acknowledged_at" INTEGER, "trouble" TEXT NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE CASCADE);
 CREATE TABLE "door_command" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "device_id" INTEGER NOT NULL, "door_id" INTEGER NOT NULL, "kind" TEXT NOT NULL, "mode" INTEGER NOT NULL, "release_ms" INTEGER NOT NULL, "operator_id" INTEGER, "operator_name" TEXT NOT NULL, "reason" TEXT NOT NULL, "created_at" INTEGER NOT NULL, "state" TEXT NOT NULL, "result" INTEGER, "trouble" TEXT NOT NULL, "node_epoch" INTEGER, "intent_seq" INTEGER, "answered_at" INTEGER, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT, FOREIGN KEY ("door_id") REFERENCES "door" ("id") ON DELETE RESTRICT);
 CREATE INDEX "door_command_site_id" ON "door_command" ("site_id");
 CREATE INDEX "door_command_organisation_id" ON "door_command" ("organisation_id");
@@ -127,6 +127,9 @@ CREATE TABLE "door_state" ("door_id" INTEGER NOT NULL PRIMARY KEY, "contact" TEX
 CREATE TABLE "enrolment" ("id" INTEGER NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "public_key" BLOB NOT NULL, "salt" BLOB NOT NULL, "board_serial" TEXT NOT NULL, "enrolled_at" INTEGER NOT NULL, "closed_at" INTEGER, "forked" INTEGER NOT NULL, "received_through" INTEGER NOT NULL, "head" BLOB NOT NULL, "backed_up_through" INTEGER NOT NULL, "uploaded_through_ms" INTEGER NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
 CREATE INDEX "enrolment_device_id" ON "enrolment" ("device_id");
 CREATE UNIQUE INDEX "enrolment_device_id_node_epoch" ON "enrolment" ("device_id", "node_epoch");
+CREATE TABLE "evidence_gap" ("id" INTEGER NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "begins_at" INTEGER NOT NULL, "ends_at" INTEGER, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
+CREATE INDEX "evidence_gap_device_id" ON "evidence_gap" ("device_id");
+CREATE UNIQUE INDEX "evidence_gap_device_id_node_epoch" ON "evidence_gap" ("device_id", "node_epoch");
 CREATE TABLE "head" ("stream" INTEGER NOT NULL PRIMARY KEY, "revision" INTEGER NOT NULL);
 CREATE TABLE "known_address" ("id" INTEGER NOT NULL PRIMARY KEY, "operator_id" INTEGER NOT NULL, "address" TEXT NOT NULL, "last_at" INTEGER NOT NULL, FOREIGN KEY ("operator_id") REFERENCES "operator" ("id") ON DELETE CASCADE);
 CREATE INDEX "known_address_operator_id" ON "known_address" ("operator_id");
@@ -162,6 +165,8 @@ CREATE INDEX "published_row_owner" ON "published_row" ("owner");
 CREATE TABLE "quarantined_fact" ("id" INTEGER NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" INTEGER NOT NULL, "hash" BLOB NOT NULL, "why" TEXT NOT NULL, "canonical" BLOB NOT NULL, "personal" BLOB NOT NULL, "received_ms" INTEGER NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
 CREATE INDEX "quarantined_fact_device_id" ON "quarantined_fact" ("device_id");
 CREATE UNIQUE INDEX "quarantined_fact_device_id_node_epoch_seq_hash" ON "quarantined_fact" ("device_id", "node_epoch", "seq", "hash");
+CREATE TABLE "reported_restriction" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "key" BLOB NOT NULL, "body" BLOB NOT NULL, "device_id" INTEGER NOT NULL, "reported_at" INTEGER NOT NULL, "kept" INTEGER, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
+CREATE UNIQUE INDEX "reported_restriction_site_id_key" ON "reported_restriction" ("site_id", "key");
 CREATE TABLE "row_tag" ("id" INTEGER NOT NULL PRIMARY KEY, "row_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, "removed" INTEGER NOT NULL, FOREIGN KEY ("row_id") REFERENCES "published_row" ("id") ON DELETE CASCADE);
 CREATE INDEX "row_tag_row_id" ON "row_tag" ("row_id");
 CREATE UNIQUE INDEX "row_tag_tag_row_id" ON "row_tag" ("tag", "row_id");

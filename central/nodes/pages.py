@@ -10,13 +10,14 @@ from aiohttp import web
 from central.access.model import AccessPoint, Door
 from central.centre import centre_of
 from central.errors import CentralError
-from central.nodes import service
+from central.nodes import api, service
 from central.nodes.model import Device
 from central.nodes.service import DeviceInput
 from central.nodes.table import DEVICES, QUARANTINE
 from central.people.table import organisations_in, sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
+from central.sync import evidence
 from central.sync import status as sync_status
 from central.sync.endpoints import HUB
 from central.sync.model import DeviceStatus, Enrolment
@@ -144,6 +145,7 @@ def _details(scope: Any, device_id: int) -> dict[str, Any]:
         "doors": doors,
         "points": points,
         "chains": service.chains(device.id),
+        "evidence_lost": evidence.lost_of([device.id]),
         "undelivered": sync_status.undelivered_counts(device.site_id).get(device.id, 0),
         "unsent": None
         if status is None
@@ -233,6 +235,7 @@ NAV: Final = [
 ]
 
 ROUTES: Final = [
+    *api.ROUTES,
     Route("GET", "/devices", list_devices, ("nodes", "view")),
     Route("GET", "/devices/export", export_devices, ("nodes", "export")),
     Route("GET", "/devices/abnormal", list_quarantine, ("nodes", "view")),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -20,7 +21,9 @@ from central.clock import Clock
 from central.db import Database
 from central.errors import CentralError
 from central.sync import ingest, publish, status, suspicion, tickets
+from central.sync.errands import Errands
 from central.sync.links import Hashes, Link, code_of, condition_of, not_stored
+from central.sync.silence import STATUS_EVERY_S, Silence
 from central.sync.storage import PublishedStorage, read_heads
 from protocol import enrolment
 from protocol.centre_peer import (
@@ -45,14 +48,7 @@ from protocol.records import Revisions
 from protocol.uplink import Forked, Quarantined, Store
 
 log = logging.getLogger(__name__)
-OFFLINE_PERIODS: Final = 2.5
-"""Offline when nothing valid was heard for this many agreed periods ..."""
-OFFLINE_LIVE_S: Final = 15.0
-"""... or, where there is a live connection (a ping every five seconds), for this long (design.md section 4)."""
 LINKS_PER_QUERY_MAX: Final = 500
-RETRY_S: Final = 1.0
-STATUS_EVERY_S: Final = 30.0
-"""A device's health is written at most this often while nothing about it changes."""
 
 
 class Hub:
@@ -93,26 +89,31 @@ class Hub:
         """Refused frames by the name of the error, since the start."""
         self.on_command: list[Callable[[int, bool], None]] = []
         """Called with (command_id, was it sent) in the event loop."""
+        self._name = secrets.token_hex(4)
+        """This process, among those of one centre."""
+        self._silence = Silence(db, clock, monotonic, self.sessions)
         self._watch: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
 
     async def start(self) -> None:
-        """Take over from a former run: nobody has been heard yet."""
+        """Take over from a former run. The only process of a centre knows that nobody has been heard yet."""
         self._db.subscribe(publish.PUBLISHED, self._published)
         self._db.subscribe(tickets.CLOSED, self._closed)
+        self._db.subscribe(status.OPENED, self._opened)
         self._db.subscribe(RECORDED, self._recorded)
         self._db.subscribe(LOOK_AGAIN, self._look_again)
         self._db.subscribe(status.ASKED, self._asked)
         await self._refresh()
-        await self._db.write(status.all_gone, self._clock.now())
+        if self._db.kind == "sqlite":
+            await self._db.write(status.all_gone, self._clock.now())
         self._watch = asyncio.create_task(self._watch_silence(), name="hub-watch")
 
     async def stop(self) -> None:
         """End the watch; connections are closed by their handlers."""
-        for task in (self._watch, *self._tasks):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        await self._errands.stop()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
 
     # -- frames -------------------------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class Hub:
         if found.id in backed_up:
             peer.backed_up(backed_up[found.id])
         self._table(peer).add(peer)
-        link = Link(peer, found.device_id, found.id)
+        link = Link(peer, found.device_id, found.id, is_closed=found.closed_at is not None)
         self._links[peer.session] = link
         self._sweep()
         return link
@@ -285,10 +286,24 @@ class Hub:
                 case Alive():
                     self._table(link.peer).heard(link.peer)
                     self._sweep()
-                    link.heard_s, link.online = self._monotonic(), True
-                    if not link.peer.record.quarantine:
+                    link.heard_s, link.online, link.is_broken = self._monotonic(), True, False
+                    if link.is_closed:
+                        self.counts["closed identity"] += 1
+                        await self._db.write(
+                            suspicion.closed_identity,
+                            link.device_id,
+                            link.peer.record.node_epoch,
+                            self._clock.now(),
+                            self._note,
+                        )
+                    elif not link.peer.record.quarantine:
                         await self._db.write_grouped(
-                            status.alive, link.device_id, effect.hello, self._clock.now()
+                            status.alive,
+                            link.device_id,
+                            effect.hello,
+                            self._clock.now(),
+                            link.peer.session,
+                            self._name,
                         )
                 case Heard():
                     await self._heard(link, effect)
@@ -341,7 +356,7 @@ class Hub:
 
     async def _heard(self, link: Link, effect: Heard) -> None:
         now_s = self._monotonic()
-        link.heard_s = now_s
+        link.heard_s, link.is_broken = now_s, False
         condition = condition_of(effect, link.condition)
         is_answer = link.asked and effect.last_seq is not None
         due = (
@@ -357,7 +372,13 @@ class Hub:
         if due and not link.peer.record.quarantine:
             link.written_s = now_s
             await self._db.write_grouped(
-                status.heard, link.device_id, self._clock.now(), effect.last_seq, effect.health, received_all
+                status.heard,
+                link.device_id,
+                self._clock.now(),
+                effect.last_seq,
+                effect.health,
+                received_all,
+                link.peer.session,
             )
 
     # -- who is online ------------------------------------------------------------------------------------------
@@ -369,24 +390,20 @@ class Hub:
 
     async def look_for_silence(self) -> None:
         """Note every device that has not been heard for too long; called each second."""
-        now_s = self._monotonic()
-        for link in list(self._links.values()):
-            limit = OFFLINE_LIVE_S if link.wake is not None else link.peer.record.period_s * OFFLINE_PERIODS
-            if link.online and now_s - link.heard_s > limit:
-                link.online, link.condition = False, ()
-                if self.sessions.of_node(link.peer.record.node) is link.peer:
-                    try:
-                        await self._db.write(status.gone, link.device_id, self._clock.now())
-                    except CentralError as error:
-                        link.online = True  # the next round tries again
-                        log.warning("a silent device could not be noted: %s", error)
+        await self._silence.look(list(self._links.values()))
 
     async def lost(self, link: Link) -> None:
         """The live connection broke: unless the device is heard soon over another route, it is offline."""
         self.disconnected(link)
-        link.heard_s = min(link.heard_s, self._monotonic()) - max(
-            0.0, link.peer.record.period_s * OFFLINE_PERIODS - OFFLINE_LIVE_S
-        )
+        link.is_broken = True
+
+    def _opened(self, payload: Mapping[str, Any]) -> None:
+        """A device opened a session in another process: what it has here is over."""
+        if payload["by"] == self._name:
+            return
+        peer = self.sessions.of_node(payload["node"])
+        if peer is not None and peer.session.hex() != payload["session"]:
+            self._end([self._links[peer.session]])
 
     def revoke(self, node: str) -> None:
         """The node's sessions end now; its later facts go to quarantine (its row says so)."""
@@ -461,11 +478,11 @@ class Hub:
     def _recorded(self, payload: Mapping[str, Any]) -> None:
         """A backup was finished, by whatever process: devices hear how much of their facts it holds."""
         self._changes_count += 1
-        self._until_done(self._tell_backed_up)
+        self._errands.run(self._tell_backed_up)
 
     def _look_again(self, payload: Mapping[str, Any]) -> None:
         self._changes_count += 1
-        self._until_done(self._after_unknown)
+        self._errands.run(self._after_unknown)
 
     async def _after_unknown(self) -> None:
         """Whatever may have been announced and not heard here."""
@@ -489,21 +506,6 @@ class Hub:
         links = list(self._links.values())
         for at in range(0, len(links), LINKS_PER_QUERY_MAX):
             yield links[at : at + LINKS_PER_QUERY_MAX]
-
-    def _until_done(self, act: Callable[[], Awaitable[None]]) -> None:
-        """In a task of its own, again and again while the database does not answer."""
-
-        async def run() -> None:
-            while True:
-                try:
-                    return await act()
-                except CentralError as error:
-                    log.warning("the sessions wait for the database: %s", error)
-                    await asyncio.sleep(RETRY_S)
-
-        task = asyncio.get_running_loop().create_task(run(), name=f"hub{act.__name__}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def is_online(self, node: str) -> bool:
         """A session of this device is alive in this process."""

@@ -22,6 +22,10 @@ class Link:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     wake: Callable[[], None] | None = None
     """Set while the session has a live connection: there is something to send."""
+    is_closed: bool = False
+    """Of a replaced or revoked device."""
+    is_broken: bool = False
+    """It had a live connection, which broke, and nothing was heard since: it is offline as early as with one."""
     heard_s: float = 0.0
     written_s: float = 0.0
     condition: tuple[object, ...] = ()

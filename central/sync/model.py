@@ -7,6 +7,7 @@ import peewee
 from central.db import Model
 from central.fields import InstantField, JsonField
 from central.nodes.model import Device
+from central.sites.model import Site
 
 
 class Head(Model):
@@ -50,6 +51,24 @@ class RowTag(Model):
         indexes = ((("tag", "row"), True),)
 
 
+class ReportedRestriction(Model):
+    """After a restore: a dead card that a device still knows and this centre had forgotten (design.md section 4).
+
+    It is published beside what the centre knows itself (the union) until an operator decides. ``kept``: None while nobody has
+    decided, True when it stays; one that is lifted is deleted.
+    """
+
+    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
+    key = peewee.BlobField()
+    body = peewee.BlobField()
+    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
+    reported_at = InstantField()
+    kept = peewee.BooleanField(null=True)
+
+    class Meta:
+        indexes = ((("site", "key"), True),)
+
+
 class DeviceScope(Model):
     """The tags whose rows a device holds. A change of the set means a snapshot: ``since`` is the revision it came with."""
 
@@ -80,6 +99,22 @@ class Enrolment(Model):
         indexes = ((("device", "node_epoch"), True),)
 
 
+class EvidenceGap(Model):
+    """From the last upload of a closed node_epoch to the enrolment that followed it: what was recorded then is lost (B12).
+
+    Written once, when it closes: nothing that happened at the device in this span is ever judged missed or absent.
+    ``ends_at`` is None until something stands in its place again.
+    """
+
+    device = peewee.ForeignKeyField(Device, backref="evidence_gaps", on_delete="RESTRICT")
+    node_epoch = peewee.IntegerField()
+    begins_at = InstantField()
+    ends_at = InstantField(null=True)
+
+    class Meta:
+        indexes = ((("device", "node_epoch"), True),)
+
+
 class Ticket(Model):
     """A one-time enrolment ticket; only the verifier of its secret is kept."""
 
@@ -102,6 +137,8 @@ class DeviceStatus(Model):
     heard_at = InstantField(null=True)
     changed_at = InstantField(null=True)
     """When ``online`` last changed: "offline since"."""
+    session = peewee.BlobField(default=b"")
+    """The session that was heard last, in whatever process: another one cannot say that the device is gone."""
     software = peewee.TextField(default="")
     clock = peewee.IntegerField(default=0)
     last_seq = peewee.BigIntegerField(default=0)

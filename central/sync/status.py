@@ -26,6 +26,10 @@ from protocol.records import Revisions
 
 CHANGED: Final = "sync.devices"
 """Announced with ``{"ids": [device ids]}`` when a device came, went, or acknowledged."""
+OPENED: Final = "sync.opened"
+"""Announced with ``{"node", "session", "by"}``: another session of the device, in another process, is over."""
+IDS_MAX: Final = 500
+"""Devices in one announcement."""
 LOCKS: Final = "sync.locks"
 """Announced with ``{"site", "device"}`` when a lock relay is known to have another state."""
 
@@ -33,12 +37,14 @@ ASKED: Final = "sync.asked"
 """Announced with ``{"ids": [device ids]}`` when an operator wants the records of these devices now (57)."""
 
 
-def alive(device_id: int, hello: Hello, at: datetime) -> None:
-    """The device opened a session. What its locks are it says with its first poll."""
+def alive(device_id: int, hello: Hello, at: datetime, session: bytes = b"", by: str = "") -> None:
+    """The device opened a session in the process ``by``. What its locks are it says with its first poll."""
+    announce(OPENED, {"node": hello.node, "session": session.hex(), "by": by})
     _update(
         device_id,
         at,
         online=True,
+        session=session,
         locks=[],
         software=hello.software,
         clock=int(hello.clock),
@@ -47,10 +53,15 @@ def alive(device_id: int, hello: Hello, at: datetime) -> None:
 
 
 def heard(
-    device_id: int, at: datetime, last_seq: int | None, health: Health | None, received_all: bool
+    device_id: int,
+    at: datetime,
+    last_seq: int | None,
+    health: Health | None,
+    received_all: bool,
+    session: bytes = b"",
 ) -> None:
     """A poll: the newest health and seq. ``received_all``: every fact up to ``last_seq`` is here, so the watermark moves."""
-    values: dict[str, Any] = {"online": True}
+    values: dict[str, Any] = {"online": True, "session": session}
     if last_seq is not None:
         values["last_seq"] = last_seq
     if health is not None:
@@ -68,16 +79,35 @@ def heard(
         ).execute()
 
 
-def gone(device_id: int, at: datetime) -> None:
-    """Nothing valid was heard for too long."""
+def gone(device_id: int, at: datetime, heard_at: datetime | None = None, session: bytes = b"") -> None:
+    """Nothing valid was heard for too long: since ``heard_at``, in this session. Nothing when another one was heard."""
+    changed = (
+        DeviceStatus.update(online=False, changed_at=at, heard_at=heard_at or DeviceStatus.heard_at)
+        .where((DeviceStatus.device == device_id) & DeviceStatus.online & (DeviceStatus.session == session))
+        .execute()
+    )
+    if changed:
+        announce(CHANGED, {"ids": [device_id]})
+
+
+def silent_since(limit: datetime) -> list[int]:
+    """Devices that pass for online although no process has heard them since: theirs ended, or was killed."""
+    query = DeviceStatus.select(DeviceStatus.device).where(
+        DeviceStatus.online & (DeviceStatus.heard_at < limit)
+    )
+    return [number for (number,) in query.limit(IDS_MAX).tuples()]
+
+
+def swept(device_ids: Sequence[int], limit: datetime, at: datetime) -> None:
+    """Note what :func:`silent_since` found, unless they were heard meanwhile."""
     DeviceStatus.update(online=False, changed_at=at).where(
-        (DeviceStatus.device == device_id) & DeviceStatus.online
+        DeviceStatus.device.in_(list(device_ids)) & DeviceStatus.online & (DeviceStatus.heard_at < limit)
     ).execute()
-    announce(CHANGED, {"ids": [device_id]})
+    announce(CHANGED, {"ids": list(device_ids)})
 
 
 def all_gone(at: datetime) -> None:
-    """The centre starts: nobody has been heard yet."""
+    """The only process of the centre starts: nobody has been heard yet."""
     DeviceStatus.update(online=False, changed_at=at).where(DeviceStatus.online).execute()
 
 

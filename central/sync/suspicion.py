@@ -17,6 +17,8 @@ Note: TypeAlias = Callable[[str, Device, str], object]
 """Writes the audit row: (action, device, detail)."""
 SAME_WITHIN: Final = timedelta(minutes=10)
 """Another try within this time is the same alarm: whoever tries cannot fill the list."""
+CLOSED_AGAIN_AFTER: Final = timedelta(days=1)
+"""An old device connects for weeks: one alarm a day."""
 
 
 def no_note(action: str, device: Device, detail: str) -> None:
@@ -33,6 +35,19 @@ def ticket_reused(device_id: int, now: datetime, note: Note) -> bool:
     if recent.exists():
         return False
     return _raise(device_id, "ticket_reused", now, "", note)
+
+
+def closed_identity(device_id: int, node_epoch: int, now: datetime, note: Note) -> bool:
+    """A replaced or revoked device has proved that it is still there. False when that was said already today."""
+    recent = AlarmState.select().where(
+        (AlarmState.device == device_id)
+        & (AlarmState.kind == "closed_identity")
+        & (AlarmState.detail == str(node_epoch))
+        & (AlarmState.raised_at > now - CLOSED_AGAIN_AFTER)
+    )
+    if recent.exists():
+        return False
+    return _raise(device_id, "closed_identity", now, str(node_epoch), note)
 
 
 def fork(

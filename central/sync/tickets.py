@@ -12,6 +12,7 @@ from typing import Final
 
 from central.db import announce
 from central.nodes.model import Device
+from central.sync import evidence
 from central.sync.model import DeviceStatus, Enrolment, Ticket
 from central.sync.storage import read_heads
 from protocol import enrolment
@@ -106,6 +107,7 @@ def join(request: Enrol, now: datetime, centre_key: bytes, box_key: bytes) -> Jo
 def _open_epoch(device_id: int, request: Enrol, now: datetime) -> int:
     """A new node_epoch; the old one closes at its last received fact (B12)."""
     close_epochs(device_id, now)
+    evidence.replaced(device_id, now)
     last = (
         Enrolment.select().where(Enrolment.device == device_id).order_by(Enrolment.node_epoch.desc()).first()
     )
@@ -138,10 +140,13 @@ def _open_epoch(device_id: int, request: Enrol, now: datetime) -> int:
 def close_epochs(device_id: int, now: datetime) -> int:
     """Close every open enrolment of a device: revocation, or replacement by a new one. Returns how many."""
     is_open = (Enrolment.device == device_id) & Enrolment.closed_at.is_null()
-    closing = [number for (number,) in Enrolment.select(Enrolment.id).where(is_open).tuples()]
+    closing = list(Enrolment.select().where(is_open))
+    for row in closing:
+        evidence.closing(row, now)
     if closing:
-        Enrolment.update(closed_at=now).where(Enrolment.id.in_(closing)).execute()
-        announce(CLOSED, {"enrolments": closing})
+        ids = [row.id for row in closing]
+        Enrolment.update(closed_at=now).where(Enrolment.id.in_(ids)).execute()
+        announce(CLOSED, {"enrolments": ids})
     return len(closing)
 
 

@@ -69,7 +69,7 @@ class DirectDatabase:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self.subscribe = db.subscribe
+        self.subscribe, self.kind = db.subscribe, db.kind
 
     async def write(self, fn: Callable[..., Any], *args: Any) -> Any:
         return self._db.call_write(fn, *args)

@@ -57,6 +57,8 @@ TABLES = [
     sync.RowTag,
     sync.DeviceScope,
     sync.Enrolment,
+    sync.EvidenceGap,
+    sync.ReportedRestriction,
     sync.DeviceStatus,
     sync.Acknowledgement,
     sync.StoredFact,
