@@ -85,9 +85,11 @@ class Lookup:
         issue = next((issue for issue in self._issues.get(card_id, ()) if issue.issued_at <= at), None)
         if issue is None:
             return None
-        if issue.person_id is None or (issue.ended_at is not None and at >= issue.ended_at):
+        if issue.person_id is None:
             return Holder(card_id, None)
         organisation, department = self._people[issue.person_id]
+        if issue.ended_at is not None and at >= issue.ended_at:
+            return Holder(card_id, None, organisation)  # its number stays within the organisation (U1)
         return Holder(card_id, issue.person_id, organisation, department)
 
 

@@ -147,3 +147,43 @@ async def test_the_register_holds_number_and_place_of_each_device(site: Site) ->
     assert [number, "西门", "西区入口", "Not enrolled"] in [cells[:4] for cells in rows]
     again = await site.browser.post("/devices/new", {**given, "name": f"other-{number}"})
     assert again.status == 422
+
+
+@pytest.mark.requirement(5)
+@pytest.mark.requirement(45)
+async def test_a_lost_card_is_replaced_by_a_new_one_and_stays_dead(site: Site) -> None:
+    """Seen when: a card that is not reported lost cannot be replaced; once it is, the new card that lies on the issuer
+    takes over its rights at both doors, and the old one is refused as replaced, raises an alarm with its place, and cannot
+    be brought back by lifting the loss.
+
+    Planted breaks that turn it red: ``rules.TABLE`` letting REPLACE go without LOST (45); ``acts.replace`` giving the new
+    card no rights (5).
+    """
+    resident, uid, card_no = (
+        await site.resident(),
+        f"04CE{site.next_number():010X}",
+        f"95{site.next_number():06d}",
+    )
+    path = f"{resident.path}/replace"
+    fields = {**(await site.browser.get(path)).form(path).fields, "uid": uid, "card_no": card_no}
+    refused = await site.browser.post(path, fields)
+    assert (refused.status, "This cannot be done" in refused.words) == (422, True)
+
+    await site.report_lost(resident.card_no)
+    await site.tap("card-desk", uid)
+    page = await site.until_page(path, lambda page: uid in page.html.replace(" ", "").replace(":", ""))
+    await site.browser.send(page, path, uid=uid, card_no=card_no)
+    await site.until_joined()
+    for door in ("hall", "east-gate"):
+        await site.opens(door, uid)
+        await site.shuts(door)
+    row = await site.is_refused("hall", resident.uid, "reason=26")
+    assert {resident.card_no, "Card replaced by a new one"} <= set(row.cells)
+    page = await site.until_page("/alarms/open", lambda page: resident.card_no in page.words)
+    (alarm,) = [row.cells for row in page.rows if resident.card_no in " ".join(row.cells)]
+    assert "Lost or cancelled card used" in alarm
+    assert "大堂" in " ".join(alarm)
+    old = await site.browser.get(resident.path)
+    assert old.facts["Status"] == "Replaced"
+    fields = {**old.form("/logout").fields, "identity_checked": "1", "reason": "found"}
+    assert (await site.browser.post(f"{resident.path}/lift", fields)).status == 409

@@ -64,3 +64,68 @@ async def test_the_records_of_one_of_several_and_of_all_devices_are_read(site: S
     await site.join("hall")
     assert (await read("大堂"))["大堂"][2] == "All records read"
     assert await site.count(resident.query) == 1
+
+
+@pytest.mark.requirement(67)
+async def test_a_device_is_asked_and_counted_only_while_it_is_ticked_for_use(site: Site) -> None:
+    """Seen when: taken out of use, the device is not among those that are read, its door does not count for a lost card
+    and cannot be opened from the page; put into use again, all of this is back.
+
+    Planted break that turns it red: ``pull_pages._joined`` and ``status._deliveries`` taking every device;
+    ``commands.ask`` without its look at the device.
+    """
+    ids = await ids_of(site)
+    device = f"/devices/{ids['大堂']}"
+    (door,) = [
+        row.links[0]
+        for row in (await site.browser.get("/doors")).rows
+        if row.cells and row.cells[0].startswith("大堂")
+    ]
+    resident = await site.resident()
+    await site.report_lost(resident.card_no)
+    for enabled in (False, True):
+        await site.browser.send(await site.browser.get(device), f"{device}/enabled")
+        choice = (await site.browser.get("/devices/pull")).form("/devices/pull")
+        assert (ids["大堂"] in choice.options["device"]) is enabled
+        lines = read_of(await site.browser.post("/devices/pull", {**choice.fields, "all": "1"}))
+        assert ("大堂" in lines, "东门" in lines) == (enabled, True)
+        doors = 2 if enabled else 1
+        await site.until_page(f"{resident.path}/delivery", lambda page, n=doors: page.progress == (n, n))
+        await site.until_lock("hall", False)
+        rested = site.last("hall")
+        token = (await site.browser.get(door)).form("/logout").fields
+        asked = await site.browser.post(f"{door}/open", {**token, "reason": "delivery"})
+        if enabled:
+            await site.until_lock("hall", True)
+            await site.shuts("hall")
+        else:
+            assert (asked.status, "This door is not in use." in asked.words) == (409, True)
+            assert site.last("hall") == rested
+
+
+@pytest.mark.requirement(21)
+async def test_the_list_follows_how_each_device_is(site: Site) -> None:
+    """Seen when: the list shows a device online, then at fault while its reader is dead, online again when it is mended,
+    offline after its power was cut, each by itself and of that device alone, and online again when it is back.
+
+    Planted breaks that turn it red: ``service.state_of`` not looking at the readers; ``Hub.look_for_silence`` doing nothing.
+    """
+
+    async def until(state: str) -> None:
+        page = await site.until_page("/devices", lambda page: states_of(page)["大堂"] == state, 40.0)
+        assert states_of(page)["东门"] == "Online"
+
+    await until("Online")
+    await site.do("hall", "fault", reader=1, fault={"kind": "lost"})
+    await until("Fault")
+    await site.do("hall", "mend", reader=1)
+    await until("Online")
+    node = site.demo.nodes["hall"]
+    await site.do("hall", "power_off")
+    assert await node.child.wait() == 137
+    await until("Offline")
+    assert (await site.browser.get(f"/devices/{(await ids_of(site))['大堂']}")).facts["Since"] != "—"
+    await node.child.start()
+    await site.demo.until(lambda: node.line.is_connected, "the hall")
+    await until("Online")
+    await site.until_joined()

@@ -72,6 +72,10 @@ async def furnish(site: Site, browser: Browser, name: str, number: int) -> str:
     await site.shuts("hall")
     await browser.send(await browser.get(card.path), f"{card.path.partition('?')[0]}/lose")
     await site.is_refused("hall", uid, f"person={person_no}&reason=22")
+    path = f"{card.path.partition('?')[0]}/replace"
+    await browser.send(await browser.get(path), path, uid=f"{uid[:-4]}FF{uid[-2:]}", card_no=f"9{card_no}")
+    await site.until_joined()
+    await site.is_refused("hall", uid, "reason=26")  # nobody's any more, and still theirs
     return person
 
 
