@@ -1,6 +1,7 @@
 """The node's program: reads ``node.toml``, builds everything, runs it. The only place that makes real objects.
 
-Nothing is imported before it is needed: the first decision comes before network, scheduler and cryptography.
+Nothing is imported before it is needed: the first decision comes before network, scheduler and cryptography. Until then
+the garbage collector rests too: everything made so far stays for the life of the process.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
-import json
+import gc
 import logging
 import os
 import signal
@@ -42,9 +43,17 @@ _log: Final = logging.getLogger("edge")
 
 def main(arguments: list[str] | None = None) -> int:
     """The command ``onecard-edge``; its exit code."""
+    gc.disable()
+    try:
+        return _main(arguments)
+    finally:
+        gc.enable()
+
+
+def _main(arguments: list[str] | None) -> int:
     use_language(language_of())
     parser = argparse.ArgumentParser(prog="onecard-edge", description=_("A node of the one-card system"))
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, prog=parser.prog)
     for name, text in (
         ("run", _("run the node")),
         ("status", _("show how the running node is")),
@@ -159,8 +168,6 @@ class _only_one:
 
 def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
     """Everything a node is made of, nothing of it started; and what takes away what runs in other processes."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from edge.cache.at_start import open_at_start
     from edge.cache.outbox import Outbox
     from edge.cache.recorder import Recorder
@@ -169,6 +176,7 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
     from edge.clock import SystemTime
     from edge.clock_file import ClockFile
     from edge.configuration import Configuration
+    from edge.later import LaterExecutor
     from edge.parts import Parts
     from edge.reader.verify import CardVerifier
     from edge.roles.door import DoorRole
@@ -186,13 +194,15 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
     else:
         board = _board(config)
         readers = {reader.unit: _reader(reader, board, verify) for reader in config.readers}
-    executor = ThreadPoolExecutor(1, "configuration")
+    executor = LaterExecutor("configuration")
     outbox = Outbox(config.data_dir / "outbox.db")
     configuration = Configuration(ConfigStore(config.data_dir / "config.db"), executor, time.boottime_ms)
     configuration.open()
     clock_file = ClockFile(config.data_dir / "clock.json")
 
     async def services(node: Node) -> list[Service]:
+        gc.freeze()
+        gc.enable()
         from edge.services import services_of
 
         return await services_of(node, config, outbox, time, emulation)
@@ -272,6 +282,8 @@ def show_status(config: NodeConfig, *, as_json: bool) -> int:
 
     status = ask(config.status_socket)
     if as_json:
+        import json
+
         print(json.dumps(status, ensure_ascii=False, indent=2))
     else:
         print("\n".join(lines(status)))

@@ -63,8 +63,16 @@ def parse_po(lines: Iterable[str]) -> dict[str, str]:
             finish()
         if keyword in ("msgid", "msgstr"):
             current = keyword
-            parts[current] = [ast.literal_eval(rest)]
+            parts[current] = [_unquoted(rest)]
         elif line.startswith('"'):
-            parts[current].append(ast.literal_eval(line))
+            parts[current].append(_unquoted(line))
     finish()
     return texts
+
+
+def _unquoted(text: str) -> str:
+    plain = text[1:-1]
+    if "\\" not in plain:
+        return plain  # nearly all: parsing each takes a tenth of the time that a node has to start
+    found: str = ast.literal_eval(text)
+    return found

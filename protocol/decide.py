@@ -135,7 +135,8 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
         return Decision(reason, key, revisions=revisions)
     reason, schedule = _judge(shown, card, key, view, point, now)
     if reason is Reason.GRANTED or reason is Reason.GRANTED_TIME_NOT_CHECKED:
-        release_ms = point.extended_release_ms if card.flags & CardFlag.EXTENDED_OPEN else point.release_ms
+        extended = card.flags is not CardFlag.NONE and card.flags & CardFlag.EXTENDED_OPEN
+        release_ms = point.extended_release_ms if extended else point.release_ms
         return Decision(reason, key, card.holder, release_ms, schedule, revisions)
     return Decision(reason, key, card.holder, 0, schedule, revisions)
 

@@ -45,14 +45,21 @@ from protocol.records import (
 from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
 
 _ROW: Final = Struct("<12pIIIIHB")  # key (length-prefixed), holder, from, until, level set, issue, flags
-_FLAGS: Final = tuple(CardFlag(number) for number in range(256))
-"""Looked up, because making an enum member takes as long as finding the card."""
 _NONE: Final[tuple[int, ...]] = ()
 _NO_REVISIONS: Final = Revisions()
 OVERLAY_MAX: Final = 4_096
 """Changed cards kept beside the packed base before ``compacted`` is worth its time."""
 
 
+class _Flags(dict[int, CardFlag]):
+    """The flags of a number, kept: making an enum member takes as long as finding the card."""
+
+    def __missing__(self, number: int) -> CardFlag:
+        self[number] = flags = CardFlag(number)
+        return flags
+
+
+_FLAGS: Final = _Flags()
 _UID_KEY: Final = 1 << 63
 
 

@@ -1,22 +1,18 @@
 """Opens a SQLite file the one way that survives power cuts, and says in our words what went wrong with it.
 
 Law of this file: write-ahead log, ``synchronous=FULL``, asserted on every opening (reliability.md 2.1). Checkpoints are
-made by the owner when there is time, never in the middle of a commit. The schema stands in peewee models; statements are
-prepared SQL on the connection, because a model instance costs more than the whole swipe may take.
+made by the owner when there is time, never in the middle of a commit. The schema stands in peewee models, which are
+imported when a file is made and not at every start; statements are prepared SQL on the connection, because a model
+instance costs more than the whole swipe may take.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from shutil import copyfile
-from tempfile import mkdtemp
-from typing import Any, Final
-
-from peewee import Model, SchemaManager, SqliteDatabase
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.cache.errors import (
     CacheError,
@@ -27,6 +23,9 @@ from edge.cache.errors import (
     StorageFullError,
 )
 
+if TYPE_CHECKING:
+    from types import TracebackType
+
 SCHEMA_VERSION: Final = 1
 """``PRAGMA user_version`` of both files. A file of a newer release is refused, not guessed at."""
 SYNCHRONOUS = 2
@@ -35,7 +34,7 @@ WAL_PAGES_MAX: Final = 8_000
 """SQLite checkpoints by itself from here on, in case that the owner never found the time."""
 
 Opener = Callable[[str], Any]
-"""Makes the peewee database for a path; the crash tests put theirs over another file system."""
+"""Opens a connection to a path; the crash tests put theirs over another file system."""
 
 _BUSY, _NOMEM, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _CONSTRAINT, _NOTADB = (
     5,
@@ -53,21 +52,23 @@ _BUSY, _NOMEM, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _CONSTRAINT, _NOTA
 def plain_opener(path: str) -> Any:
     """The opener of a real node: the ``sqlite3`` of the standard library; one connection, handed from thread to thread."""
     assert sqlite3.threadsafety == 3, "SQLite must be built to be used from several threads"
-    return SqliteDatabase(path, thread_safe=False, check_same_thread=False, cached_statements=64, timeout=5)
+    return sqlite3.connect(
+        path, timeout=5, isolation_level=None, check_same_thread=False, cached_statements=64
+    )
 
 
-def open_database(path: Path, models: Sequence[type[Model]], opener: Opener = plain_opener) -> Any:
-    """Open the file, making it when there is none.
+def open_database(path: Path, tables: str, opener: Opener = plain_opener) -> Any:
+    """A connection to the file, which is made when there is none.
 
+    :param tables: the name of its tables in ``edge.cache.schema.TABLES``.
     :raises CorruptedError: it is not a database, or not one of ours.
     :raises StorageError: the medium does not let it be opened or written.
     """
     is_new = not path.exists()
-    database = opener(str(path))
+    connection: Any = None
     try:
-        with storage_errors():
-            database.connect()
-            connection = database.connection()
+        with storage_errors:
+            connection = opener(str(path))
             connection.execute("PRAGMA page_size=4096")
             mode = _pragma(connection, "journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
@@ -80,16 +81,18 @@ def open_database(path: Path, models: Sequence[type[Model]], opener: Opener = pl
             if version > SCHEMA_VERSION:
                 raise CacheError(f"{path.name} was written by a newer release (schema {version})")
             if version < SCHEMA_VERSION:
+                from edge.cache.schema import statements
+
                 with transaction(connection):
-                    for model in models:
-                        SchemaManager(model, database=database).create_all(safe=True)
+                    for statement in statements(tables):
+                        connection.execute(statement)
                     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     except CacheError:
-        close_quietly(database)
+        close_quietly(connection)
         raise
     if is_new:
         sync_directory(path.parent)
-    return database
+    return connection
 
 
 def _pragma(connection: Any, text: str) -> Any:
@@ -97,53 +100,82 @@ def _pragma(connection: Any, text: str) -> Any:
     return row[0] if row else None
 
 
-def close_quietly(database: Any) -> None:
+def close_quietly(connection: Any) -> None:
     """Close without raising: what could not be written then was not acknowledged."""
     try:
-        with storage_errors():
-            database.close()
+        with storage_errors:
+            if connection is not None:
+                connection.close()
     except CacheError:
         pass
 
 
-@contextmanager
-def transaction(connection: Any) -> Iterator[None]:
+class transaction:
     """One transaction: committed at the end, rolled back when anything raises."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        try:
-            connection.execute("ROLLBACK")
-        except Exception as error:
-            if (
-                _primary_code(error) is None
-            ):  # SQLite has rolled back by itself when there is nothing to roll back
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is None:
+            try:
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
                 raise
-        raise
+        else:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+        except Exception as error:
+            if _primary_code(error) is None:
+                raise  # SQLite's own errors: it has rolled back by itself and there is nothing left to roll back
 
 
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turn the errors of SQLite, by whichever driver, into ours; other errors pass."""
-    try:
-        yield
-    except Exception as error:
-        ours = _translated(error)
-        if ours is None:
-            raise
-        raise ours from error
+class _StorageErrors:
+    """Turns the errors of SQLite, by whichever driver, into ours; other errors pass.
+
+    One object for all uses and no generator, because every commit passes through it.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            ours = _translated(error)
+            if ours is not None:
+                raise ours from error
 
 
-@contextmanager
-def reading_errors() -> Iterator[None]:
+class _ReadingErrors(_StorageErrors):
     """As ``storage_errors``, for what was stored long ago: values of another type or form mean a damaged file."""
-    try:
-        with storage_errors():
-            yield
-    except (TypeError, ValueError, OverflowError) as error:
-        raise CorruptedError(str(error)) from error
+
+    __slots__ = ()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if isinstance(error, TypeError | ValueError | OverflowError):
+            raise CorruptedError(str(error)) from error
+
+
+storage_errors: Final = _StorageErrors()
+reading_errors: Final = _ReadingErrors()
 
 
 def _translated(error: Exception) -> CacheError | None:
@@ -220,6 +252,9 @@ def copy_to_memory(path: Path) -> Path:
 
     :raises StorageDeadError: not even that.
     """
+    from shutil import copyfile  # not at every start
+    from tempfile import mkdtemp
+
     memory = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
     try:
         folder = Path(mkdtemp(prefix="onecard-", dir=memory if memory.is_dir() else None))

@@ -31,7 +31,7 @@ class DiskCards:
     def get(self, key: bytes) -> CardRow | None:
         """The row of this card, or None: also when the file does not answer."""
         try:
-            with storage_errors():
+            with storage_errors:
                 found = self._connection.execute(_ONE, (key,)).fetchone()
             row = decode_row(Change(Kind.CARD, key, bytes(found[0]))) if found else None
         except (CacheError, ProtocolError) as error:

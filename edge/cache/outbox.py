@@ -32,7 +32,6 @@ from edge.cache.database import (
 from edge.cache.drafts import Draft
 from edge.cache.errors import CorruptedError, RefusedError, StorageDeadError
 from edge.cache.outbox_start import KEPT, NOTE, number, read_notes, read_start
-from edge.cache.schema import OUTBOX_MODELS
 from protocol.facts import CHAIN_START, SALT_LENGTH, Entry, Fact, chained
 
 NO_EPOCH: Final = 0
@@ -51,7 +50,6 @@ class Outbox:
     def __init__(self, path: Path, opener: Opener = plain_opener) -> None:
         self.path = path
         self._opener = opener
-        self._database: Any = None
         self._connection: Any = None
         self.node_epoch = NO_EPOCH
         self.salt = b""
@@ -84,10 +82,9 @@ class Outbox:
         :raises StorageError: it cannot be read or written just now.
         """
         self.close()
-        self._database = open_database(self.path, OUTBOX_MODELS, self._opener)
-        self._connection = self._database.connection()
+        self._connection = open_database(self.path, "outbox", self._opener)
         try:
-            with reading_errors():
+            with reading_errors:
                 self._load()
         except BaseException:
             self.close()
@@ -131,9 +128,8 @@ class Outbox:
 
     def close(self) -> None:
         """Give the file back; never raises."""
-        if self._database is not None:
-            close_quietly(self._database)
-        self._database = self._connection = None
+        close_quietly(self._connection)
+        self._connection = None
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -144,10 +140,9 @@ class Outbox:
         """
         assert drafts, "a commit has at least one fact"
         self._need_open()
-        seq, head = self.last_seq, self.head
-        open_intents = self._open_intents
-        if any(draft.is_intent or draft.closes_seq for draft in drafts):
-            open_intents = dict(open_intents)
+        seq, head, boot, salt = self.last_seq, self.head, self.boot, self.salt
+        opened: list[int] = []
+        closed: set[int] = set()
         entries: list[Entry] = []
         rows: list[tuple[int, bytes, bytes, int]] = []
         for draft in drafts:
@@ -155,30 +150,41 @@ class Outbox:
             fact = Fact(
                 seq,
                 draft.kind,
-                self.boot,
+                boot,
                 draft.boottime_ms,
                 draft.wall_ms,
                 draft.clock,
                 draft.body,
                 draft.personal,
             )
-            entry = chained(head, fact, self.salt)
+            entry = chained(head, fact, salt)
             head = entry.hash
             if draft.is_intent:
-                open_intents[seq] = None
+                opened.append(seq)
             elif draft.closes_seq:
-                open_intents.pop(draft.closes_seq, None)
+                closed.add(draft.closes_seq)
             entries.append(entry)
-            rows.append((seq, head, encode_fact(fact), next(iter(open_intents), 0)))
-        with storage_errors():
+            rows.append((seq, head, encode_fact(fact), self._oldest_open(opened, closed)))
+        with storage_errors:
             if len(rows) == 1:
                 self._connection.execute(_INSERT, rows[0])  # commits by itself
             else:
                 with transaction(self._connection):
                     self._connection.executemany(_INSERT, rows)
-        self.last_seq, self.head, self._open_intents = seq, head, open_intents
+        self.last_seq, self.head = seq, head
+        self._open_intents.update(dict.fromkeys(opened))
+        for intent in closed:
+            self._open_intents.pop(intent, None)
         self._dirty_pages += 1 + len(rows) // 16
         return entries
+
+    def _oldest_open(self, opened: list[int], closed: set[int]) -> int:
+        """The oldest intent without an outcome, 0 for none, once these have been opened and closed as well."""
+        for known in (self._open_intents, opened):
+            for intent in known:
+                if intent not in closed:
+                    return intent
+        return 0
 
     def acknowledge(self, through: int) -> None:
         """Note that the centre holds 1..``through``. Forgetting it costs a repeat and nothing else."""
@@ -200,7 +206,7 @@ class Outbox:
             self._write_notes({KEPT + name: value})
             self.kept[name] = value
         else:
-            with storage_errors():
+            with storage_errors:
                 self._connection.execute("DELETE FROM note WHERE name = ?", (KEPT + name,))
             self.kept.pop(name, None)
 
@@ -217,7 +223,7 @@ class Outbox:
         count = through - self.first_seq + 1
         if count <= 0:
             return 0
-        with storage_errors():
+        with storage_errors:
             row = self._connection.execute("SELECT hash FROM fact WHERE seq = ?", (through,)).fetchone()
             if row is None:
                 raise CorruptedError(f"fact {through} is gone")
@@ -236,7 +242,7 @@ class Outbox:
         values = [
             (name, value if isinstance(value, bytes) else number(value)) for name, value in notes.items()
         ]
-        with storage_errors(), transaction(self._connection):
+        with storage_errors, transaction(self._connection):
             self._connection.executemany(NOTE, values)
 
     # -- node_epoch ---------------------------------------------------------------------------------------------
@@ -275,7 +281,7 @@ class Outbox:
         """
         self._need_open()
         after_seq = max(after_seq, self.first_seq - 1)
-        with reading_errors():
+        with reading_errors:
             rows = self._connection.execute(_FROM, (after_seq, limit)).fetchall()
             previous = self.hash_at(after_seq)
         return checked_entries(
@@ -286,14 +292,14 @@ class Outbox:
         """The chain hash after a fact; None when it is not kept."""
         if seq == self.first_seq - 1:
             return self._purged_head
-        with reading_errors():
+        with reading_errors:
             row = self._connection.execute("SELECT hash FROM fact WHERE seq = ?", (seq,)).fetchone()
         return bytes(row[0]) if row else None
 
     def hashes(self) -> bytes:
         """The chain hashes after ``first_seq`` - 1 .. ``last_seq``, one behind the other."""
         self._need_open()
-        with reading_errors():
+        with reading_errors:
             rows: Iterable[Any] = self._connection.execute("SELECT hash FROM fact ORDER BY seq")
             return b"".join([self._purged_head, *(row[0] for row in rows)])
 
@@ -303,7 +309,7 @@ class Outbox:
         """Move the log into the file when it has grown; for idle moments. True when there was something to do."""
         if self._dirty_pages < CHECKPOINT_PAGES:
             return False
-        with storage_errors():
+        with storage_errors:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self._dirty_pages = 0
         return True

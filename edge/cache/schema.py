@@ -1,12 +1,13 @@
-"""Tables of the two files. Written by hand-made SQL (see ``database``); the models are the one place that names columns."""
+"""Tables of the two files. Written by hand-made SQL (see ``database``); the models are the one place that names columns.
+
+Imported only to make a file: peewee costs as much at start as everything else that reads one.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from peewee import BlobField, CompositeKey, IntegerField, Model, TextField
-
-from protocol.ids import Stream
+from peewee import BlobField, CompositeKey, IntegerField, Model, SchemaManager, SqliteDatabase, TextField
 
 
 class _Rows(Model):
@@ -79,10 +80,20 @@ class StoredFact(Model):
         table_name = "fact"
 
 
-CONFIG_MODELS: Final = (RestrictionsRow, AccessRow, BalancesRow, StreamState, Note)
-OUTBOX_MODELS: Final = (StoredFact, Note)
-TABLE_OF: Final[dict[Stream, str]] = {
-    Stream.RESTRICTIONS: "restrictions",
-    Stream.ACCESS: "access",
-    Stream.BALANCES: "balances",
+TABLES: Final[dict[str, tuple[type[Model], ...]]] = {
+    "config": (RestrictionsRow, AccessRow, BalancesRow, StreamState, Note),
+    "outbox": (StoredFact, Note),
 }
+
+
+def statements(tables: str) -> list[str]:
+    """The SQL that makes these tables and their indexes."""
+    nowhere = SqliteDatabase(None)
+    found: list[str] = []
+    for model in TABLES[tables]:
+        schema = SchemaManager(model, database=nowhere)
+        for context in (schema._create_table(safe=True), *schema._create_indexes(safe=True)):
+            text, values = context.query()
+            assert not values, "a statement that makes a table has no parameters"
+            found.append(text)
+    return found

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cache.database import (
@@ -35,7 +34,6 @@ from edge.cache.database import (
 from edge.cache.disk_cards import ALL_CARDS, DiskCards
 from edge.cache.errors import CorruptedError, StorageDeadError, StorageError
 from edge.cache.order import check_order
-from edge.cache.schema import CONFIG_MODELS, TABLE_OF
 from protocol.errors import ProtocolError
 from protocol.ids import HASH_LENGTH, CardKey, Stream
 from protocol.records import CardRow, Change, Digest, Kind, Revisions, decode_row
@@ -44,6 +42,11 @@ from protocol.view import PackedCards, View
 if TYPE_CHECKING:  # it brings cryptography along, which the first decision does without
     from protocol.downlink import Apply, StreamRows
 
+TABLE_OF: Final[dict[Stream, str]] = {
+    Stream.RESTRICTIONS: "restrictions",
+    Stream.ACCESS: "access",
+    Stream.BALANCES: "balances",
+}
 _EMPTY: Final = bytes(HASH_LENGTH)
 _NOTE: Final = "INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)"
 _STREAM: Final = "INSERT OR REPLACE INTO stream (stream, revision, digest) VALUES (?, ?, ?)"
@@ -55,7 +58,6 @@ class ConfigStore:
     def __init__(self, path: Path, opener: Opener = plain_opener) -> None:
         self.path = path
         self._opener = opener
-        self._database: Any = None
         self._connection: Any = None
         self.revisions = Revisions()
         """What a restart would find."""
@@ -85,10 +87,9 @@ class ConfigStore:
         return self._open(self._copy / self.path.name)
 
     def _open(self, path: Path) -> View:
-        self._database = open_database(path, CONFIG_MODELS, self._opener)
-        self._connection = self._database.connection()
+        self._connection = open_database(path, "config", self._opener)
         try:
-            with reading_errors():
+            with reading_errors:
                 self._load_states()
                 return self._without_cards().rebased(DiskCards(self._connection))
         except BaseException:
@@ -102,7 +103,7 @@ class ConfigStore:
         :raises StorageError: the file cannot be read just now.
         """
         self._need_open()
-        with reading_errors():
+        with reading_errors:
             for stream in Stream:
                 digest = Digest()
                 for change in self._rows(stream):
@@ -122,11 +123,12 @@ class ConfigStore:
 
     def close(self) -> None:
         """Give the file back; never raises."""
-        if self._database is not None:
-            close_quietly(self._database)
+        close_quietly(self._connection)
         if self._copy is not None:
+            from shutil import rmtree
+
             rmtree(self._copy, ignore_errors=True)
-        self._database = self._connection = self._copy = None
+        self._connection = self._copy = None
         self.is_durable = True
 
     def set_aside(self, word: str) -> Path:
@@ -175,13 +177,16 @@ class ConfigStore:
 
     def _rows(self, stream: Stream, *, and_cards: bool = True) -> Iterator[Change]:
         text = f"SELECT kind, key, body FROM {TABLE_OF[stream]}"
-        rows = self._connection.execute(text if and_cards else f"{text} WHERE kind <> {Kind.CARD.value}")
+        if not and_cards:  # two ranges of the key: with <> SQLite would read every card to leave it out
+            card = Kind.CARD.value
+            text = f"{text} WHERE kind < {card} UNION ALL {text} WHERE kind > {card}"
+        rows = self._connection.execute(text)
         return (Change(kind, key, body) for kind, key, body in rows)
 
     def hotlist(self) -> list[Change]:
         """The stored rows of the restrictions stream, for a restored centre."""
         self._need_open()
-        with reading_errors():
+        with reading_errors:
             return list(self._rows(Stream.RESTRICTIONS))
 
     # -- changing -----------------------------------------------------------------------------------------------
@@ -193,7 +198,7 @@ class ConfigStore:
         :raises StorageError: nothing was stored.
         """
         self._check(apply)
-        with storage_errors(), transaction(self._connection):
+        with storage_errors, transaction(self._connection):
             digests = self._write(apply)
         self._stored(apply, digests)
         return digests
@@ -208,7 +213,7 @@ class ConfigStore:
         """
         self._check(apply)
         kept = self.revisions
-        with storage_errors():
+        with storage_errors:
             try:
                 with transaction(self._connection):
                     digests = self._write(apply)
@@ -264,16 +269,18 @@ class ConfigStore:
     def _change(self, rows: StreamRows) -> bytes:
         table, digest = TABLE_OF[rows.stream], Digest(self.digests[rows.stream - 1])
         connection = self._connection
+        newest = {(change.kind, change.key): change.body for change in rows.changes}
         find = f"SELECT body FROM {table} WHERE kind = ? AND key = ?"
-        for change in rows.changes:
-            place = (change.kind, change.key)
-            old = connection.execute(find, place).fetchone()
+        for (kind, key), body in newest.items():
+            old = connection.execute(find, (kind, key)).fetchone()
             if old is not None:
-                digest.remove(change.kind, change.key, bytes(old[0]))
-                connection.execute(f"DELETE FROM {table} WHERE kind = ? AND key = ?", place)
-            if not change.deleted:
-                digest.add(change.kind, change.key, change.body)
-                connection.execute(_insert(table), (*place, change.body))
+                digest.remove(kind, key, bytes(old[0]))
+            if body:
+                digest.add(kind, key, body)
+        put = f"{_insert(table)} ON CONFLICT DO UPDATE SET body = excluded.body"
+        connection.executemany(put, [(*place, body) for place, body in newest.items() if body])
+        gone = [place for place, body in newest.items() if not body]
+        connection.executemany(f"DELETE FROM {table} WHERE kind = ? AND key = ?", gone)
         return digest.value
 
     def _stored(self, apply: Apply, digests: tuple[bytes, ...]) -> None:
@@ -286,7 +293,7 @@ class ConfigStore:
         :raises StorageError: it stays where it is.
         """
         self._need_open()
-        with storage_errors():
+        with storage_errors:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

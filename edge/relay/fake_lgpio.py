@@ -10,7 +10,6 @@ process) keeps being driven, which is the worst case of what kernels do. Lines a
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import dataclass, field
@@ -53,6 +52,8 @@ class Chip:
         pulls = [_PULL_UP if pin <= _PULLED_UP_AT_RESET_MAX else _PULL_DOWN for pin in range(PIN_COUNT)]
         chip = cls([Pin(pull=pull) for pull in pulls], state_file=state_file)
         if state_file is not None and state_file.exists():
+            import json
+
             stored = json.loads(state_file.read_text())
             chip.pins = [Pin(*values) for values in stored["pins"]]
             chip.drivings = [(pin, level) for pin, level in stored["drivings"]]
@@ -75,6 +76,8 @@ class Chip:
         """Write the pins down for the next process."""
         if self.state_file is not None:
             rows = [(pin.mode, pin.pull, pin.level, pin.owner) for pin in self.pins]
+            import json
+
             self.state_file.write_text(json.dumps({"pins": rows, "drivings": self.drivings}))
 
     def take(self, number: int) -> bool:

@@ -29,7 +29,7 @@ def test_rows_are_compressed_when_it_helps_and_only_then() -> None:
     rows = tuple(Change(10, b"U" + bytes((n // 256, n % 256, 7, 7)), bytes(30)) for n in range(400))
     delta = Delta("gate", Stream.ACCESS, 1, 1, 2, 3, b"", rows)
     body = codec.encode(delta)
-    assert body[0] == 1
+    assert body[0] == 2
     assert len(body) < 8 * len(rows)
     assert codec.decode(MessageKind.DELTA, body) == delta
     assert codec.encode(Ping(NONCE, 1))[0] == 0
@@ -47,7 +47,8 @@ def test_a_body_of_another_kind_is_malformed() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\x02", b"\x00", b"\x01", b"\x00\xc1", b"\x01not zlib", b"\x00\x91\x1f"]
+    "body",
+    [b"", b"\x03", b"\x02", b"\x00", b"\x01", b"\x00\xc1", b"\x01not zlib", b"\x02not zlib", b"\x00\x91\x1f"],
 )
 def test_what_is_no_body_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedError):

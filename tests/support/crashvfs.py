@@ -18,7 +18,6 @@ from random import Random
 from typing import Any
 
 import apsw
-from playhouse.apsw_ext import APSWDatabase
 
 SECTOR = 512
 _numbers = itertools.count(1)
@@ -104,10 +103,14 @@ class Disk:
         self._vfs = _Vfs(f"crash-{next(_numbers)}", self)
 
     def opener(self, path: str) -> Any:
-        """For ``edge.cache``: the same peewee, over this disk."""
-        return APSWDatabase(
-            path, vfs=self._vfs.vfs_name, thread_safe=False, pragmas={"locking_mode": "exclusive"}, timeout=0
-        )
+        """For ``edge.cache``: a connection over this disk."""
+        connection = apsw.Connection(path, vfs=self._vfs.vfs_name)
+        try:
+            connection.execute("PRAGMA locking_mode=exclusive")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def step(self, write: bool = True) -> None:
         """One operation; the cut, if it is due."""

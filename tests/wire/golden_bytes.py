@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocol import codec, framing
 from protocol.bundle import write_bundle
 from protocol.envelope import CENTRE, Channel, join, write_signed
 from protocol.facts import encode_body
+from protocol.ids import uid_key
 from protocol.messages import MessageKind
+from protocol.records import CardRow, Change, Kind, delete, put
+from protocol.row_columns import pack
 from tests.wire.samples import BODIES, KEY, MESSAGES, ROWS, entries
 
 FOLDER = Path(__file__).parent / "golden"
@@ -44,6 +48,20 @@ def facts_frame() -> bytes:
     return write_signed(MESSAGES[MessageKind.FACT_BATCH], NODE_KEY, sender="east-gate", epoch=2, counter=2)
 
 
+def many_rows() -> list[Change]:
+    """An estate, then cards of two lengths of number, and two that are deleted."""
+    cards = [
+        put(uid_key(bytes((number,)) * (4 if number % 3 else 7)), CardRow(number * 40_000, 0, 0, 1, (1, 2)))
+        for number in range(1, 7)
+    ]
+    return [
+        ROWS[Kind.SITE],
+        *cards,
+        delete(Kind.CARD, uid_key(bytes(4))),
+        delete(Kind.CARD, uid_key(bytes(7))),
+    ]
+
+
 def all_bytes() -> dict[str, bytes]:
     """Every golden file with what it must hold."""
     made = {
@@ -57,6 +75,7 @@ def all_bytes() -> dict[str, bytes]:
     made["frame-signed-by-node"] = facts_frame()
     made["frame-session-up"] = node_channel().write(MESSAGES[MessageKind.PING])
     made["frame-session-down"] = centre_channel().write(MESSAGES[MessageKind.PONG])
+    made["rows-in-columns"] = msgspec.msgpack.encode(pack(many_rows()))
     made["packet"] = join([b"", b"\x00", b"two"])
     made["serial"] = framing.encode(bytes(300) + bytes(range(1, 255)) + b"\x00\xff")
     made["bundle-plain"] = write_bundle([delta_frame(), b"second"])

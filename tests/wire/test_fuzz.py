@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable
 from random import Random
 
@@ -110,6 +111,13 @@ def columns_of(data: bytes) -> object:
     return unpack(batch, SALT)
 
 
+def rows_of(data: bytes) -> object:
+    delta = msgspec.structs.replace(MESSAGES[MessageKind.DELTA], changes=())
+    return codec.decode(
+        MessageKind.DELTA, b"\x02" + zlib.compress(b"\x92" + msgspec.msgpack.encode(delta) + data, 0)
+    )
+
+
 def row_of(data: bytes) -> object:
     """Also into a View and a decision: what a View has taken never makes a decision fail."""
     kind = data[0] if data else 0
@@ -150,6 +158,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "session frame, centre": (lambda data: centre_channel().open(data), files("frame-session")),
     "packet": (split, [golden("packet")]),
     "columns": (columns_of, [golden("message-20-fact_batch")]),
+    "rows in columns": (rows_of, [golden("rows-in-columns")]),
     "row": (row_of, [bytes([kind]) + golden(f"row-{kind:02}-{kind.name.lower()}") for kind in Kind]),
     "fact body": (body_of, [bytes([n]) + body for n, body in enumerate(files("fact-"), start=1)]),
     "serial line": (serial, [golden("serial"), b"\x00" + golden("serial")]),

@@ -240,3 +240,36 @@ def test_a_card_that_can_only_be_read_any_more_still_says_who_may_enter(tmp_path
         assert store.is_durable
         assert view.revisions == Revisions(1, 2, 1, 1)
         store.close()
+
+
+def test_opening_reads_no_card_whatever_their_number(path: Path) -> None:
+    """A start must not wait for 100,000 rows of a slow card: the plan, not the time, is judged."""
+    store, _ = opened(path)
+    store.install(first_configuration([*one_door(), *cards(50)], [LOST]))
+    asked: list[str] = []
+    store._connection.set_trace_callback(asked.append)
+    for stream in Stream:
+        rows = list(store._rows(stream, and_cards=False))
+        assert all(row.kind != Kind.CARD for row in rows)
+    store._connection.set_trace_callback(None)
+    assert len(asked) == len(Stream)
+    for text in asked:
+        plan = [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {text}")]
+        assert not [line for line in plan if line.startswith("SCAN")], plan
+
+
+def test_the_last_change_of_a_row_in_a_delta_is_the_one_that_stays(path: Path) -> None:
+    store, _ = opened(path)
+    store.install(first_configuration([*one_door(), *cards(3)]))
+    key = card_number(1)
+    changes = [
+        put(key, CardRow(1, 0, 0, 7, (1,))),
+        delete(Kind.CARD, key),
+        put(key, CardRow(1, 0, 0, 8, (1,))),
+    ]
+    store.commit(apply(delta(Stream.ACCESS, 1, 2, changes)))
+    store.close()
+    store, _ = opened(path)
+    card = store.load().card(key)  # which also compares the rows with their digest
+    assert card is not None
+    assert card.issue_no == 8

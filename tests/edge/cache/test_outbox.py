@@ -202,3 +202,29 @@ def test_one_fact_costs_one_page_of_log(path: Path) -> None:
     for number in range(count):
         outbox.append([refused(number)])
     assert (wal.stat().st_size - before) / count <= 4_700
+
+
+def test_outcomes_in_one_commit_with_their_intents_leave_the_oldest_open_one(path: Path) -> None:
+    outbox = opened(path)
+    outbox.append([granted(1), granted(2), outcome(1, 3), granted(4), outcome(2, 5)])
+    rows = sqlite3.connect(path).execute("SELECT open_seq FROM fact ORDER BY seq").fetchall()
+    assert rows == [(1,), (1,), (2,), (2,), (4,)]
+    outbox.append([outcome(4, 6)])
+    assert sqlite3.connect(path).execute("SELECT max(seq), open_seq FROM fact").fetchone() == (6, 0)
+    outbox.close()
+    assert opened(path).unfinished == []
+
+
+def test_a_failed_commit_opens_and_closes_no_intent() -> None:
+    disk = Disk()
+    outbox = Outbox(Path("/outbox.db"), disk.opener)
+    outbox.open()
+    outbox.append([granted(1)])
+    disk.full = True
+    with pytest.raises(StorageFullError):
+        outbox.append([outcome(1, 2), granted(3)])
+    disk.full = False
+    outbox.append([refused(2)])
+    outbox.close()
+    outbox.open()
+    assert [entry.fact.seq for entry in outbox.unfinished] == [1]
