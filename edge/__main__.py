@@ -58,6 +58,7 @@ def _main(arguments: list[str] | None) -> int:
         ("run", _("run the node")),
         ("status", _("show how the running node is")),
         ("enrol", _("join the centre with the ticket, and end")),
+        ("rest", _("put every output of the board at rest: the stop hook of the service")),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=_("path of node.toml"))
@@ -81,6 +82,10 @@ def _main(arguments: list[str] | None) -> int:
                 return run(config)
             case "status":
                 return show_status(config, as_json=chosen.json)
+            case "rest":
+                from edge.relay import rest
+
+                return rest.main(["--profile", config.board])
             case _enrol:
                 return enrol(config, chosen.ticket)
     except ConfigError as error:

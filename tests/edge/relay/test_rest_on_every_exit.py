@@ -134,6 +134,35 @@ def test_the_stop_hook_does_what_a_killed_process_cannot(
     assert (LOCK.pin, LOCK.energised_level) not in driven
 
 
+def test_the_service_names_a_stop_hook_that_reads_the_board_from_the_configuration(
+    machine: Machine, waiting_door: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    """What the service file runs after the process has ended, run as it stands there. Planted break: take the line out."""
+    lines = (ROOT / "provisioning/systemd/onecard-edge.service").read_text("utf-8").splitlines()
+    unit = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    program, *arguments = unit["ExecStopPost"].split()
+    assert Path(program).name == "onecard-edge"
+    assert unit["WatchdogSec"] == "3"
+    config = tmp_path / "node.toml"
+    config.write_text(
+        f'name = "gate"\nboard = "pi-one-door"\ndata_dir = "{tmp_path}"\n[[readers]]\nunit = 1\nbus = "spi"\n'
+    )
+    waiting_door.kill()
+    waiting_door.wait(60)
+    assert not machine.is_at_rest()
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", *arguments, "--config", str(config)],
+        env=machine.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert machine.is_at_rest()
+
+
 def test_the_stop_hook_does_no_harm_before_the_first_start(machine: Machine) -> None:
     assert machine.rest("--profile", "pi-one-door").returncode == 0
     assert machine.is_at_rest()
