@@ -9,6 +9,7 @@ from central.access import (
     api_doors,
     api_records,
     api_settings,
+    ask_pages,
     commands,
     door_pages,
     event_pages,
@@ -30,6 +31,7 @@ from central.web.nav import NavItem
 
 _PAGES: Final = (
     event_pages,
+    ask_pages,
     alarm_pages,
     door_pages,
     hotlist_pages,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AsyncExitStack
 
 import pytest
@@ -82,10 +83,11 @@ async def furnish(site: Site, browser: Browser, name: str, number: int) -> str:
 @pytest.mark.requirement("U1")
 async def test_no_organisation_sees_anything_of_another(site: Site) -> None:
     """Seen when: two organisations of one estate enter people, cards and devices, their cards are shown and reported
-    lost; each finds all of its own and nothing of the other's in lists, files, API, search and by address, may change
-    nothing of it and give nobody more than it has; head office finds both.
+    lost; each finds all of its own and nothing of the other's in lists, files, API, search and by address, nor does
+    the organisation whose doors these are; it may change nothing of it and give nobody more than it has; head office finds both.
 
-    Planted break that turns it red: ``Scope.condition`` without the organisation; ``Scope.get`` without the condition.
+    Planted break that turns it red: ``Scope.condition`` without the organisation; ``Scope.get`` without the condition;
+    ``Lookup.holder`` giving a card that is nobody's any more to the owner of the door.
     """
     names = ("aquila", "borealis")
     async with AsyncExitStack() as stack:
@@ -103,6 +105,10 @@ async def test_no_organisation_sees_anything_of_another(site: Site) -> None:
             )
             people[name] = await furnish(site, browsers[name], name, number)
         every = await all_of(site.browser)
+        owner = await stack.enter_async_context(
+            site.operator("administrator", estate=estate, organisation="1")
+        )
+        assert not {"aquila", "borealis", "80000001", "80000002"} & set(re.split(r"\W+", await all_of(owner)))
         for name, other in (names, names[::-1]):
             seen, number = await all_of(browsers[name]), 1 + names.index(other)
             card_no, person_no = f"8{number:07d}", f"8{number:03d}"
