@@ -107,10 +107,12 @@ def fuzz(seed: int) -> str:
 
 
 def properties(seed: int) -> str:
-    """Every property test of the suite, with examples drawn from ``seed``."""
+    """Every property test of the suite, with examples drawn from ``seed``, and the tests that are more thorough here."""
     tests = Path(__file__).parent
     files = [
-        str(file) for file in sorted(tests.rglob("test_*.py")) if "from hypothesis" in file.read_text("utf-8")
+        str(file)
+        for file in sorted(tests.rglob("test_*.py"))
+        if any(sign in file.read_text("utf-8") for sign in ("from hypothesis", "HYPOTHESIS_PROFILE"))
     ]
     arguments = [sys.executable, "-m", "pytest", "-x", f"--hypothesis-seed={seed}", *files]
     environment = dict(os.environ, HYPOTHESIS_PROFILE="drawn")

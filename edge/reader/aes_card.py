@@ -148,16 +148,16 @@ class AesCard:
         else:
             self._checked(answer, Mode.MAC, 0)
 
-    def _secured(self, code: int, header: bytes, data: bytes, mode: Mode, length: int = 0) -> bytes:
+    def _secured(self, code: int, header: bytes, data: bytes, mode: Mode, length: int | None = 0) -> bytes:
         """A command in the session, if there is one, else as it is."""
         if self._session is None:
             answer = self._run(code, header + data)
-            if len(answer) != length:
+            if length is not None and len(answer) != length:
                 raise CardCorrupted(f"an answer of {len(answer)} bytes instead of {length}")
             return answer
         return self._checked(self._run(code, self._session.command(code, header, data, mode)), mode, length)
 
-    def _checked(self, wire: bytes, mode: Mode, length: int) -> bytes:
+    def _checked(self, wire: bytes, mode: Mode, length: int | None) -> bytes:
         assert self._session is not None, "asked in a session"
         try:
             return self._session.answer(wire, mode, length)

@@ -7,7 +7,7 @@ so that the person hears a refusal and not silence.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge.reader.base import CardSession, Proof
 from edge.reader.desfire import NO_SUCH_APPLICATION, Desfire
@@ -31,6 +31,13 @@ NTAG_SETTINGS: Final = file_settings(Mode.FULL, *places.FILE_RIGHTS)
 """Of the file with the credential. Only a tag that says so is asked to authenticate: tags of others count failed tries."""
 
 _TIER: Final = {Medium.CLASSIC: Tier.CLASSIC_MAC, Medium.DESFIRE: Tier.AES, Medium.NTAG424: Tier.AES}
+
+
+class Found(NamedTuple):
+    """A verified credential, and on what it stands."""
+
+    medium: Medium
+    credential: Credential
 
 
 class CredentialReader:
@@ -57,24 +64,36 @@ class CredentialReader:
         return proof
 
     def _best(self, session: CardSession) -> Proof:
-        proof = None
-        if session.sak & SAK_ISO_14443_4:
-            proof = self._desfire(session) or self._ntag424(session)
-            if proof is None and session.sak & SAK_CLASSIC:
-                session.select_again()
-        if proof is None and session.sak & SAK_CLASSIC:
-            proof = self._classic(session)
-        return proof or Proof()
+        found = self.read(session)
+        return (
+            Proof()
+            if found is None
+            else Proof(_TIER[found.medium], found.credential.credential_id, found.credential.issue_no)
+        )
 
-    def _proof(self, slots: list[bytes], medium: Medium, uid: bytes, zone: int) -> Proof | None:
+    def read(self, session: CardSession) -> Found | None:
+        """The verified credential of the selected card, or None.
+
+        :raises CardError: it could not be read this time.
+        """
+        found = None
+        if session.sak & SAK_ISO_14443_4:
+            found = self._desfire(session) or self._ntag424(session)
+            if found is None and session.sak & SAK_CLASSIC:
+                session.select_again()
+        if found is None and session.sak & SAK_CLASSIC:
+            found = self._classic(session)
+        return found
+
+    def _verified(self, slots: list[bytes], medium: Medium, uid: bytes, zone: int) -> Found | None:
         found = credential.newest(slots, medium, uid, self.keys.public)
         if found is None or zone not in found.zone_numbers:
             return None
-        return proof_of(found, medium)
+        return Found(medium, found)
 
     # -- AES -------------------------------------------------------------------------------------------------------
 
-    def _desfire(self, session: CardSession) -> Proof | None:
+    def _desfire(self, session: CardSession) -> Found | None:
         session.isodep.activate()
         card = Desfire(session.isodep.exchange)
         for zone in self.keys.zones:
@@ -91,10 +110,10 @@ class CredentialReader:
                     slot = card.read(places.DESFIRE_FILE, 0, SLOT_LENGTH)
                 except (AuthenticationFailed, CardStatus):
                     continue
-                return self._proof([slot], Medium.DESFIRE, session.uid, zone)
+                return self._verified([slot], Medium.DESFIRE, session.uid, zone)
         return None
 
-    def _ntag424(self, session: CardSession) -> Proof | None:
+    def _ntag424(self, session: CardSession) -> Found | None:
         tag = Ntag424(session.isodep.exchange)
         try:
             tag.select()
@@ -109,12 +128,12 @@ class CredentialReader:
             except (AuthenticationFailed, CardStatus):
                 continue
             slots = [content[at : at + SLOT_LENGTH] for at in places.NTAG_SLOT_OFFSETS]
-            return self._proof(slots, Medium.NTAG424, session.uid, read_key.zone)
+            return self._verified(slots, Medium.NTAG424, session.uid, read_key.zone)
         return None
 
     # -- MIFARE Classic --------------------------------------------------------------------------------------------
 
-    def _classic(self, session: CardSession) -> Proof | None:
+    def _classic(self, session: CardSession) -> Found | None:
         for _ in range(CLASSIC_ROUNDS):
             for read_key in self.keys.read:
                 try:
@@ -123,7 +142,7 @@ class CredentialReader:
                     session.select_again()
         return None
 
-    def _classic_zone(self, session: CardSession, read_key: ReadKey) -> Proof | None:
+    def _classic_zone(self, session: CardSession, read_key: ReadKey) -> Found | None:
         """The credential of a zone: both headers, then the rest of the newer slot, of the other when that is not valid.
 
         :raises AuthenticationFailed: another key, or no credential sectors.
@@ -147,9 +166,9 @@ class CredentialReader:
             if not credential.seq_of(headers[slot]):
                 continue
             content = self._rest_of(session, read_key, slot, headers[slot])
-            proof = self._proof([content], Medium.CLASSIC, session.uid, read_key.zone)
-            if proof is not None:
-                return proof
+            found = self._verified([content], Medium.CLASSIC, session.uid, read_key.zone)
+            if found is not None:
+                return found
         return None
 
     def _rest_of(self, session: CardSession, read_key: ReadKey, slot: int, header: bytes) -> bytes:
@@ -169,11 +188,6 @@ class CredentialReader:
         aid = places.aid_of(read_key.zone)
         key = classic_key(read_key.key, session.uid, aid, Purpose.READ, block // 4)
         session.classic.authenticate(block, key, Key.A)
-
-
-def proof_of(found: Credential, medium: Medium) -> Proof:
-    """What a verified credential proves."""
-    return Proof(_TIER[medium], found.credential_id, found.issue_no)
 
 
 def _aes_key(read_key: ReadKey, uid: bytes) -> bytes:

@@ -59,3 +59,11 @@ class CardStatus(CardError):
 
 class CardDataError(CardError):
     """What stands on the card is not in the form that it must have: access bits, value block."""
+
+
+class CardDamaged(CardDataError):
+    """A write to the keys or access bits of this card was torn: neither old nor new keys work. It has to be swapped."""
+
+
+class CardUnsuitable(CardError):
+    """The card cannot carry the credential that was asked for: its kind, its size, or another application's sectors."""

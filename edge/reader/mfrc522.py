@@ -49,7 +49,9 @@ START_LIMIT_US: Final = 100_000
 FIELD_PAUSE_US: Final = 6_000
 """Field off, and then on before the first frame: cards have 5 ms to forget and 5 ms to start (ISO/IEC 14443-3)."""
 LOOK_AGAIN_US: Final = 100
-"""Pause between two looks at the interrupt register."""
+"""Pause between two looks at the interrupt register, at first."""
+LOOK_AGAIN_SHARE: Final = 16
+"""Later the pause is this part of the wait so far: a card that calculates for long must not cost a thousand looks."""
 COMMAND_SLACK_US: Final = 100_000
 """What a command may take beyond its time on the air: slow wires, a busy machine. Then the chip is at fault."""
 AUTHENTICATION_US: Final = 2_060
@@ -259,9 +261,11 @@ class Mfrc522:
         with self.lock:
             self._prepare(bytes((command, block)) + key + uid, AUTHENTICATION_LIMIT_US)
             self.bus.write(Reg.COMMAND, Command.MF_AUTHENT)
-            self._wait(Irq.IDLE, AUTHENTICATION_US, AUTHENTICATION_LIMIT_US)
-            # Only this bit tells: drivers that trust the interrupt accept every key of a silent card.
-            if not self.bus.read(Reg.STATUS2) & MF_CRYPTO1_ON:
+            irq = self._wait(Irq.IDLE, AUTHENTICATION_US, AUTHENTICATION_LIMIT_US)
+            status, error = self.bus.read_many((Reg.STATUS2, Reg.ERROR))
+            # The bit must be set: drivers that trust the interrupt accept every key of a silent card. The command must have
+            # ended well too: inside a session the bit still stands from the sector before.
+            if not (status & MF_CRYPTO1_ON and irq & Irq.IDLE) or error & Err.PROTOCOL:
                 self.stop_crypto()
                 raise AuthenticationFailed(f"block {block} does not take this key")
 
@@ -285,7 +289,8 @@ class Mfrc522:
 
     def _wait(self, done: int, first_look_us: int, timeout_us: int) -> int:
         """The interrupt register, once it shows one of ``done`` or that the timer has run out."""
-        deadline = self.ticks.now_us() + first_look_us + timeout_us + COMMAND_SLACK_US
+        start_us = self.ticks.now_us()
+        deadline = start_us + first_look_us + timeout_us + COMMAND_SLACK_US
         self.ticks.sleep_us(first_look_us)
         while True:
             late = self.ticks.now_us() > deadline
@@ -296,7 +301,8 @@ class Mfrc522:
                 return irq
             if late:
                 raise ChipError(f"the command does not end: interrupts {irq:02x}")
-            self.ticks.sleep_us(LOOK_AGAIN_US)
+            waited_us = self.ticks.now_us() - start_us
+            self.ticks.sleep_us(max(LOOK_AGAIN_US, waited_us // LOOK_AGAIN_SHARE))
 
     def _received(self, allow_collision: bool) -> Answer:
         error, level, control, coll = self.bus.read_many((Reg.ERROR, Reg.FIFO_LEVEL, Reg.CONTROL, Reg.COLL))

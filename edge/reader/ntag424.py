@@ -52,9 +52,9 @@ class Ntag424(AesCard):
         """The UID that never changes, even when the tag shows random ones; in a session."""
         return self._secured(_GET_CARD_UID, b"", b"", Mode.FULL, 7)
 
-    def get_file_settings(self, file: int, length: int = 7) -> bytes:
-        """The settings as the tag has them; ``length`` grows with SUN."""
-        return self._secured(_GET_FILE_SETTINGS, bytes((file,)), b"", Mode.MAC, length)
+    def get_file_settings(self, file: int) -> bytes:
+        """The settings as the tag has them: type, what ``file_settings`` makes, size, and what SUN adds."""
+        return self._secured(_GET_FILE_SETTINGS, bytes((file,)), b"", Mode.MAC, None)
 
     def change_file_settings(self, file: int, settings: bytes) -> None:
         """Who may do what with a file, and how it travels; in a session with the key for changes."""

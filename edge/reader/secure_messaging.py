@@ -36,8 +36,8 @@ class Session(Protocol):
         """What follows the command code on the wire. ``header`` is never enciphered."""
         ...
 
-    def answer(self, wire: bytes, mode: Mode, length: int = 0) -> bytes:
-        """The ``length`` bytes that a successful answer carries.
+    def answer(self, wire: bytes, mode: Mode, length: int | None = 0) -> bytes:
+        """The ``length`` bytes that a successful answer carries; None when any length will do.
 
         :raises CardCorrupted: a wrong MAC, check sum or length.
         """
@@ -82,7 +82,7 @@ class Ev2Session:
         payload = header + data
         return payload if mode is Mode.PLAIN else payload + self._mac(code, payload)
 
-    def answer(self, wire: bytes, mode: Mode, length: int = 0) -> bytes:
+    def answer(self, wire: bytes, mode: Mode, length: int | None = 0) -> bytes:
         """See ``Session``."""
         self._counter += 1
         if mode is Mode.PLAIN:
@@ -93,7 +93,7 @@ class Ev2Session:
                 raise CardCorrupted("an answer with a wrong MAC")
             if mode is Mode.FULL and data:
                 data = self._decrypted(data)
-        if len(data) != length:
+        if length is not None and len(data) != length:
             raise CardCorrupted(f"an answer of {len(data)} bytes instead of {length}")
         return data
 
@@ -137,7 +137,7 @@ class Ev1Session:
         mac = self._cmac(text)
         return header + data + (mac if mode is Mode.MAC and data else b"")
 
-    def answer(self, wire: bytes, mode: Mode, length: int = 0) -> bytes:
+    def answer(self, wire: bytes, mode: Mode, length: int | None = 0) -> bytes:
         """See ``Session``."""
         if mode is Mode.FULL and length:
             if not wire or len(wire) % aes.BLOCK:
@@ -149,7 +149,7 @@ class Ev1Session:
                 raise CardCorrupted("an answer with a wrong check sum")
             return data
         data, mac = wire[:-MAC_LENGTH], wire[-MAC_LENGTH:]
-        if not hmac.compare_digest(mac, self._cmac(data + bytes((OK,)))) or len(data) != length:
+        if not hmac.compare_digest(mac, self._cmac(data + bytes((OK,)))) or length not in (None, len(data)):
             raise CardCorrupted("an answer with a wrong MAC")
         return data
 

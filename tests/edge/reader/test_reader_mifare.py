@@ -215,3 +215,22 @@ def test_a_card_torn_away_during_transfer_raises_doubt_not_success(talk, bench, 
         bench.show(card)
     assert (False, False) in outcomes
     assert (True, True) in outcomes
+
+
+@pytest.mark.parametrize("broken", ["the key", "the access bits"])
+def test_inside_a_session_a_sector_that_does_not_open_is_noticed(talk, card, broken: str) -> None:
+    """The chip's sign of a session still stands from the sector before; it must not be taken for the new one's."""
+    trailer = bytearray(card.memory.blocks[11])
+    if broken == "the key":
+        trailer[0] ^= 1
+    else:
+        trailer[6] ^= 1
+    card.memory.blocks[11] = bytes(trailer)
+
+    def run(classic: MifareClassic) -> None:
+        classic.authenticate(4, FACTORY)
+        with pytest.raises(AuthenticationFailed):
+            classic.authenticate(8, FACTORY)
+
+    talk(run)
+    assert talk(opened(4, lambda classic: classic.read(5))) == bytes(16)
