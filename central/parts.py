@@ -7,7 +7,7 @@ A module named here may define any of these names; all are optional::
     FEEDS: list[Feed]                   live feeds
     PROJECTIONS: list[Projection]       what `onecard-central rebuild` makes again
     BACKUP_MARKS: list[BackupMark]      how far the data of a backup goes
-    AFTER_RESTORE: list[Callable[[], None]]  run in one transaction on a restored database
+    AFTER_RESTORE: list[Callable[[datetime], None]]  run in one transaction on a restored database
     SAMPLES: list[Callable[[Centre, datetime], None]]  "load a sample estate", inside the set-up's transaction
     def install(apps: Apps) -> None     objects with a life of their own: application keys, start-up and clean-up
 """
@@ -42,6 +42,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.access.pages",
     "central.reports.pages",
     "central.nodes.pages",
+    "central.nodes.reported_pages",
     "central.nodes.pull_pages",
     "central.sync.service",
 )
@@ -84,7 +85,7 @@ class Collected:
     feeds: list[Feed] = field(default_factory=list)
     projections: list[Projection] = field(default_factory=list)
     backup_marks: list[BackupMark] = field(default_factory=list)
-    after_restore: list[Callable[[], None]] = field(default_factory=list)
+    after_restore: list[Callable[[datetime], None]] = field(default_factory=list)
     samples: list[Callable[[Centre, datetime], None]] = field(default_factory=list)
     installers: list[Callable[[Apps], None]] = field(default_factory=list)
 

@@ -31,7 +31,7 @@ def restore(
     file: Path,
     passphrase: str | None,
     clock: Clock,
-    after_restore: Iterable[Callable[[], None]],
+    after_restore: Iterable[Callable[[datetime], None]],
 ) -> datetime:
     """Put a backup into an empty data folder (and, for PostgreSQL, an empty database). Returns when it was made.
 
@@ -95,13 +95,13 @@ def _check_is_empty(url: str) -> None:
         engine.close()
 
 
-def _after(config: Config, clock: Clock, at: datetime, steps: Iterable[Callable[[], None]]) -> None:
+def _after(config: Config, clock: Clock, at: datetime, steps: Iterable[Callable[[datetime], None]]) -> None:
     database = Database(config.database_url)
     audit = Audit(database, clock)
 
     def act() -> None:
         for step in steps:
-            step()
+            step(clock.now())
         settings.put("restored_at", clock.now().isoformat(), clock.now())
         audit.record(COMMAND, "system.restore", "system", "", after={"as_of": at.isoformat()})
 

@@ -293,6 +293,7 @@ class NodePeer:
         effects += self._stands_at(welcome.heads, welcome.digests)
         effects += self.uplink.position(welcome.received_through, welcome.received_head)
         if welcome.hotlist_wanted:
+            self.downlink.hotlist_wanted()
             effects.append(HotlistWanted())
         return effects
 

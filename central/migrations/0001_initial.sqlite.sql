@@ -165,7 +165,7 @@ CREATE INDEX "published_row_owner" ON "published_row" ("owner");
 CREATE TABLE "quarantined_fact" ("id" INTEGER NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" INTEGER NOT NULL, "hash" BLOB NOT NULL, "why" TEXT NOT NULL, "canonical" BLOB NOT NULL, "personal" BLOB NOT NULL, "received_ms" INTEGER NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
 CREATE INDEX "quarantined_fact_device_id" ON "quarantined_fact" ("device_id");
 CREATE UNIQUE INDEX "quarantined_fact_device_id_node_epoch_seq_hash" ON "quarantined_fact" ("device_id", "node_epoch", "seq", "hash");
-CREATE TABLE "reported_restriction" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "key" BLOB NOT NULL, "body" BLOB NOT NULL, "device_id" INTEGER NOT NULL, "reported_at" INTEGER NOT NULL, "kept" INTEGER, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
+CREATE TABLE "reported_restriction" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "key" BLOB NOT NULL, "body" BLOB NOT NULL, "device_id" INTEGER NOT NULL, "reported_at" INTEGER NOT NULL, "decision" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
 CREATE UNIQUE INDEX "reported_restriction_site_id_key" ON "reported_restriction" ("site_id", "key");
 CREATE TABLE "row_tag" ("id" INTEGER NOT NULL PRIMARY KEY, "row_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, "removed" INTEGER NOT NULL, FOREIGN KEY ("row_id") REFERENCES "published_row" ("id") ON DELETE CASCADE);
 CREATE INDEX "row_tag_row_id" ON "row_tag" ("row_id");

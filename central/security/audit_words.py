@@ -36,6 +36,8 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "nodes.enable": lazy("Switched a device on or off"),
     "nodes.pull": lazy("Read the records of devices"),
     "nodes.records_differ": lazy("Two different records under one number"),
+    "nodes.reported_keep": lazy("Kept a reported card dead"),
+    "nodes.reported_lift": lazy("Let a reported card work again"),
     "nodes.revoke": lazy("Revoked a device"),
     "nodes.ticket": lazy("Made an SD card for a device"),
     "nodes.ticket_reused": lazy("A used join ticket was tried by another device"),

@@ -20,7 +20,7 @@ from central.backup_record import RECORDED
 from central.clock import Clock
 from central.db import Database
 from central.errors import CentralError
-from central.sync import ingest, publish, status, suspicion, tickets
+from central.sync import ingest, publish, reported, status, suspicion, tickets
 from central.sync.errands import Errands
 from central.sync.links import Hashes, Link, code_of, condition_of, not_stored
 from central.sync.silence import STATUS_EVERY_S, Silence
@@ -318,7 +318,7 @@ class Hub:
                         status.not_applied, link.device_id, effect.stream, effect.kinds
                     )
                 case HotlistReported():
-                    await self._db.write(publish.keep_reported, link.device_id, effect.changes)
+                    await self._db.write(reported.keep, link.device_id, effect.changes, self._clock.now())
                 case CommandSent() | CommandExpired():
                     self._told(effect.command_id, isinstance(effect, CommandSent))
                 case Rejected():

@@ -54,8 +54,8 @@ class RowTag(Model):
 class ReportedRestriction(Model):
     """After a restore: a dead card that a device still knows and this centre had forgotten (design.md section 4).
 
-    It is published beside what the centre knows itself (the union) until an operator decides. ``kept``: None while nobody has
-    decided, True when it stays; one that is lifted is deleted.
+    It is published beside what the centre knows itself (the union) until an operator decides: "kept" (it stays), "card" (the
+    card's own state says it now) or "lifted". Empty while nobody has decided.
     """
 
     site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
@@ -63,7 +63,7 @@ class ReportedRestriction(Model):
     body = peewee.BlobField()
     device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
     reported_at = InstantField()
-    kept = peewee.BooleanField(null=True)
+    decision = peewee.TextField(default="")
 
     class Meta:
         indexes = ((("site", "key"), True),)

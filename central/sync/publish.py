@@ -19,13 +19,21 @@ from central.cards import rows as card_rows
 from central.cards.model import Card
 from central.db import announce
 from central.nodes.model import Device
-from central.sync.model import DeviceScope, DeviceStatus, Head, PublishedRow, RowTag
+from central.sync.model import (
+    DeviceScope,
+    DeviceStatus,
+    Head,
+    PublishedRow,
+    ReportedRestriction,
+    RowTag,
+)
 from protocol.ids import CardKey, Stream
 from protocol.records import (
     STREAM_OF,
     CardRow,
     Change,
     Kind,
+    RestrictionRow,
     Row,
     StaleRightsRow,
     decode_row,
@@ -44,6 +52,16 @@ class Revision:
 
     def __init__(self) -> None:
         self._taken: dict[Stream, int] = {}
+        self._reported: dict[int, dict[bytes, RestrictionRow]] = {}
+
+    def reported(self, site_id: int) -> Mapping[bytes, RestrictionRow]:
+        """Restrictions that devices reported after a restore and nobody has lifted, by card key; nearly always none."""
+        if site_id not in self._reported:
+            rows = ReportedRestriction.select().where(
+                (ReportedRestriction.site == site_id) & ReportedRestriction.decision.in_(["", "kept"])
+            )
+            self._reported[site_id] = {bytes(row.key): _restriction(row.key, row.body) for row in rows}
+        return self._reported[site_id]
 
     def of(self, stream: Stream) -> int:
         """The revision that this transaction gives to its rows in that stream."""
@@ -174,16 +192,31 @@ def _publish_card(card_id: int, revision: Revision) -> None:
         )
     }
     for former, key in published - {(space, key) for key in wanted}:  # another key, or another estate
-        for kind in (Kind.RESTRICTION, Kind.CARD):
-            _set(revision, former, kind, CardKey(key), None, set(), owner)
+        _set(revision, former, Kind.CARD, CardKey(key), None, set(), owner)
+        left = revision.reported(int(former.removeprefix("site:"))).get(key)
+        _set(revision, former, Kind.RESTRICTION, CardKey(key), left, {former} if left else set(), owner)
     for key, entry in wanted.items():
         before = _published_card(space, key)
-        _set(revision, space, Kind.RESTRICTION, key, entry.restriction, {space}, owner)
+        restriction = _union(entry.restriction, revision.reported(card.site_id).get(key))
+        _set(revision, space, Kind.RESTRICTION, key, restriction, {space}, owner)
         tags = {f"level:{level}" for level in entry.card.levels} if entry.card is not None else set()
         changed = _set(revision, space, Kind.CARD, key, entry.card, tags, owner)
         if changed and before is not None and _shrank(before, entry.card):
             stale = StaleRightsRow(revision.of(Stream.ACCESS))
             _set(revision, space, Kind.STALE_RIGHTS, key, stale, {space}, owner)
+
+
+def _union(ours: RestrictionRow | None, reported: RestrictionRow | None) -> RestrictionRow | None:
+    """Of two restrictions of one key the one that reaches further."""
+    if ours is None or reported is None:
+        return ours or reported
+    return reported if reported.issue_no_max > ours.issue_no_max else ours
+
+
+def _restriction(key: bytes, body: bytes) -> RestrictionRow:
+    row = decode_row(Change(Kind.RESTRICTION.value, bytes(key), bytes(body)))
+    assert isinstance(row, RestrictionRow)
+    return row
 
 
 def _published_card(space: str, key: bytes) -> CardRow | None:
@@ -328,26 +361,26 @@ def everything_changed(site_id: int) -> None:
     cards_changed([number for (number,) in Card.select(Card.id).where(Card.site == site_id).tuples()])
 
 
-def keep_reported(device_id: int, changes: Iterable[Change]) -> int:
-    """After a restore: restrictions that a device still knows and this centre does not are kept until an operator decides.
+def published_restriction(site_id: int, key: bytes) -> RestrictionRow | None:
+    """What devices of an estate are told of a card key."""
+    row = PublishedRow.get_or_none(
+        (PublishedRow.space == _site(site_id))
+        & (PublishedRow.kind == Kind.RESTRICTION.value)
+        & (PublishedRow.key == key)
+    )
+    return None if row is None or not row.body else _restriction(key, row.body)
 
-    The union of all hotlists stands (design.md section 4). Returns how many were taken over.
-    """
-    device = Device.get_by_id(device_id)
-    revision, count, space = Revision(), 0, _site(device.site_id)
-    for change in changes:
-        if change.deleted or change.kind != Kind.RESTRICTION:
-            continue
-        known = PublishedRow.get_or_none(
-            (PublishedRow.space == space)
-            & (PublishedRow.kind == Kind.RESTRICTION.value)
-            & (PublishedRow.key == change.key)
-        )
-        if known is None or not known.body:
-            row = decode_row(change)
-            count += _set(revision, space, Kind.RESTRICTION, CardKey(change.key), row, {space}, "reported")
+
+def reported_changed(site_id: int, key: bytes) -> None:
+    """A restriction was reported after a restore, or an operator has decided about it."""
+    revision, space = Revision(), _site(site_id)
+    card = card_rows.card_of_key(key)
+    if card is not None and card.site_id == site_id:
+        _publish_card(card.id, revision)
+    else:
+        row = revision.reported(site_id).get(key)
+        _set(revision, space, Kind.RESTRICTION, CardKey(key), row, {space}, "reported")
     revision.announce()
-    return count
 
 
 __all__ = [
@@ -357,9 +390,10 @@ __all__ = [
     "device_changed",
     "door_changed",
     "everything_changed",
-    "keep_reported",
     "level_changed",
     "prune",
+    "published_restriction",
+    "reported_changed",
     "schedule_changed",
     "site_changed",
     "special_days_changed",

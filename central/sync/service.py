@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -31,8 +32,8 @@ def _received() -> dict[str, Any]:
 BACKUP_MARKS: Final = [BackupMark("received", _received)]
 
 
-def _after_restore() -> None:
-    storage.raise_config_epoch()
+def _after_restore(now: datetime) -> None:
+    storage.raise_config_epoch(now)
 
 
 AFTER_RESTORE: Final = [_after_restore]

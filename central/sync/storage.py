@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 import peewee
@@ -33,9 +34,12 @@ def read_heads() -> Revisions:
     )
 
 
-def raise_config_epoch() -> int:
-    """A restored centre starts a new config_epoch; returns it."""
-    epoch = read_heads().config_epoch + 1
+def raise_config_epoch(now: datetime) -> int:
+    """A restored centre starts a new config_epoch; returns it.
+
+    It is the time in seconds: one backup restored twice must not give two configurations the same epoch.
+    """
+    epoch = max(read_heads().config_epoch + 1, int(now.timestamp()))
     Head.insert(stream=CONFIG_EPOCH, revision=epoch).on_conflict(
         conflict_target=[Head.stream], update={Head.revision: epoch}
     ).execute()

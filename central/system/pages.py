@@ -34,6 +34,7 @@ CHECK_TITLES: Final[dict[str, LazyText]] = {
     "database": lazy("Database"),
     "disk": lazy("Disk"),
     "backup": lazy("Backup"),
+    "reported": lazy("Reported after a restore"),
 }
 RESTART_AFTER_S: Final = 0.5
 """So that the answer reaches the browser first."""

@@ -125,6 +125,7 @@ class NodeDownlink:
         self._number = 0
         self._replies: list[Message] = []
         self._tell_memory = self._tell_stored = False
+        self._owes_hotlist = False
 
     @property
     def digests(self) -> tuple[bytes, ...]:
@@ -135,6 +136,7 @@ class NodeDownlink:
 
     def reconnected(self) -> None:
         """A new session has begun: what was asked in the old one will not be answered."""
+        self._owes_hotlist = False
         for lane in self._lanes.values():
             lane.asked_at_ms = None
             lane.wait_until_ms = 0
@@ -309,8 +311,14 @@ class NodeDownlink:
             self._back_off(lane, now_ms)
         self._together = self._together or self._renewing
 
+    def hotlist_wanted(self) -> None:
+        """The centre was restored and asks what is held here: nothing is fetched before it has been told, so that no card
+        lost meanwhile comes back to life (I7)."""
+        self._owes_hotlist = True
+
     def report_hotlist(self, changes: Sequence[Change]) -> None:
         """The rows of the restrictions stream held here."""
+        self._owes_hotlist = False
         size = CHANGES_PER_PART_MAX
         groups = [tuple(changes[at : at + size]) for at in range(0, len(changes), size)] or [()]
         assert len(groups) <= PARTS_MAX, "a hotlist has at most CHANGES_PER_PART_MAX x PARTS_MAX rows"
@@ -343,6 +351,8 @@ class NodeDownlink:
 
     def _askable(self) -> list[_Lane]:
         """The streams that are behind and whose turn it is."""
+        if self._owes_hotlist:
+            return []
         lanes = [lane for lane in self._lanes.values() if self._behind(lane)]
         if lanes and (lanes[0].stream is Stream.RESTRICTIONS or len(self._uncommitted) >= UNCOMMITTED_MAX):
             return [lane for lane in lanes if lane.stream is Stream.RESTRICTIONS]

@@ -94,9 +94,9 @@ class Demo:
             await node.child.start()
             node.line.start()
         await self.until(lambda: all(node.line.is_connected for node in self.nodes.values()), "the devices")
-        await self._centre_answers()
+        await self.centre_answers()
 
-    async def _centre_answers(self) -> None:
+    async def centre_answers(self) -> None:
         """Until somebody listens at the centre's port."""
         answering = asyncio.Event()
 

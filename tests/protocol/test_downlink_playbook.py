@@ -560,6 +560,23 @@ def test_a_hotlist_is_reported_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
         centre.receive(sent[1], 0)
 
 
+def test_nothing_is_fetched_from_a_restored_centre_before_it_knows_what_is_held_here() -> None:
+    """Planted break: leave ``_owes_hotlist`` out of ``_askable``: a card that was lost after the backup would open again."""
+    player = Player(AT_5)
+    player.engine.heads(Revisions(2, 1, 1, 1))
+    player.engine.hotlist_wanted()
+    assert player.engine.messages_to_send(0) == []
+    assert player.engine.next_timer() is None
+    player.engine.report_hotlist(ISSUED[:1])
+    first, second, *_ = player.engine.messages_to_send(0)
+    assert first == HotlistReport(AT_5, 0, 1, tuple(ISSUED[:1]))
+    assert isinstance(second, Pull)
+    assert second.stream is R
+    player.engine.hotlist_wanted()
+    player.engine.reconnected()
+    assert player.engine.messages_to_send(0), "another session says anew what it wants"
+
+
 # -- the centre's half ----------------------------------------------------------------------------------------------
 
 

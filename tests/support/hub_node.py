@@ -14,8 +14,11 @@ from central.sync.hub import Hub
 from central.sync.links import Link
 from central.sync.storage import read_heads
 from protocol import enrolment
+from protocol.downlink import HotlistWanted
+from protocol.ids import Stream
 from protocol.messages import Enrol
 from protocol.node_peer import Identity, NodePeer
+from protocol.records import Change
 from protocol.uplink import Purge
 from tests.protocol.memory_stores import CountingRandom, MemoryNode, MemoryOutbox, Status, private_key
 from tests.support.centre import RunningCentre
@@ -120,5 +123,13 @@ class Node:
             self.answers.append(effect)
             if hasattr(effect, "streams"):
                 self.store.apply(effect, self.now_ms)
+            elif isinstance(effect, HotlistWanted):
+                self.store.downlink.report_hotlist(
+                    [
+                        Change(kind, key, body)
+                        for (stream, kind, key), body in self.store.disk.items()
+                        if stream is Stream.RESTRICTIONS
+                    ]
+                )
             elif isinstance(effect, Purge):
                 self.outbox.purge(effect.through)

@@ -68,7 +68,7 @@ def test_what_was_backed_up_comes_back(
     file = make(centre, tmp_path / "b.backup", passphrase)
     centre.db.call_write(settings.put, "zone", "Asia/Urumqi", centre.clock.now())
     raised: list[str] = []
-    at = restore(target, file, passphrase, centre.clock, [lambda: raised.append("epoch")])
+    at = restore(target, file, passphrase, centre.clock, [lambda now: raised.append("epoch")])
     assert at == centre.clock.now()
     assert raised == ["epoch"]
     restored = build_centre(target, centre.clock)
