@@ -21,11 +21,12 @@ from central.web.filters import ChoiceFilter, DayFilter
 from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
-from central.web.render import render
+from central.web.render import SOUND_COOKIE, render
 from central.web.tables import Table
 
 NOTE_CHARS_MAX: Final = 200
 ACK_AT_ONCE_MAX: Final = 200
+SOUND_KEPT_S: Final = 365 * 86_400
 _WORDS: Final = {name: kind.text for name, kind in KINDS.items()}
 
 
@@ -151,10 +152,25 @@ async def take(request: web.Request, alarm_ids: list[int], note: str) -> None:
     await centre.db.write(write)
 
 
+async def set_sound(request: web.Request) -> web.Response:
+    """POST /alarms/sound: 聲音報警 at this workstation, on or off (64); who silenced it is written down."""
+    centre, actor = centre_of(request), actor_of(request)
+    sound = "off" if (await request.post()).get("sound") == "off" else "on"
+
+    def write() -> None:
+        centre.audit.record(actor, "access.sound", "workstation", actor.address, after={"sound": sound})
+
+    await centre.db.write(write)
+    response = web.Response(status=303, headers={"Location": "/alarms"})
+    response.set_cookie(SOUND_COOKIE, sound, max_age=SOUND_KEPT_S, httponly=True, samesite="Lax")
+    return response
+
+
 NAV: Final = [NavItem("access", lazy("Alarms"), "/alarms", order=15)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/alarms", list_alarms, ("access", "view")),
     Route("GET", "/alarms/open", open_fragment, ("access", "view")),
     Route("GET", "/alarms/export", export_alarms, ("access", "export")),
+    Route("POST", "/alarms/sound", set_sound, ("access", "view")),
     Route("POST", "/alarms/acknowledge", acknowledge, ("access", "approve")),
 ]

@@ -13,6 +13,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "refused": lazy("Tried without the right"),
     "access.acknowledge": lazy("Acknowledged an alarm"),
     "access.clear_mode": lazy("Ended a door mode set by hand"),
+    "access.sound": lazy("Switched the alarm sound on or off"),
     "access.door_change": lazy("Changed a door"),
     "access.export": lazy("Exported door records"),
     "access.level_change": lazy("Changed an access level"),

@@ -47,6 +47,8 @@ class Shell:
     """Shows the pattern page and checks templates for changes."""
 
 
+SOUND_COOKIE: Final = "alarm-sound"
+"""``off``: this workstation makes no sound when an alarm is raised (64)."""
 SHELL: Final = web.AppKey("shell", Shell)
 
 
@@ -141,6 +143,7 @@ def page_context(request: web.Request) -> dict[str, Any]:
         "organisation": shell.organisation(request),
         "service": shell.service(),
         "alarms_open": 0,
+        "alarm_sound": request.cookies.get(SOUND_COOKIE) != "off",
         "path": request.path,
         "path_qs": request.path_qs,
         "live_from": request.get("live_from", ""),

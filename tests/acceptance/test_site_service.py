@@ -83,3 +83,31 @@ async def test_the_service_starts_again_from_its_page_and_everything_comes_back(
     assert await site.count(resident.query) == 1
     (row, *_) = (await site.browser.get("/audit")).rows_of("audit")
     assert "restart" in " ".join(row.cells).lower()
+
+
+@pytest.mark.requirement(64)
+async def test_the_alarm_sound_is_switched_at_each_workstation(site: Site) -> None:
+    """Seen when: a new alarm tells an open page to sound; the guard switches the sound off at this workstation, pages stay
+    silent at the next alarm and other workstations do not; on again, it sounds; who did it is in the audit trail. That the
+    page then really sounds: ``tests/browser/test_demo_pages.py``.
+
+    Planted breaks that turn it red: ``set_sound`` setting no cookie; ``shell.html`` always saying "on".
+    """
+
+    async def sounds(browser: Browser) -> bool:
+        head = await site.until_page("/shell", lambda page: "data-alarms-open" in page.html)
+        assert "open alarm" in head.words
+        return 'data-alarm-sound="on"' in (await browser.get("/shell")).html
+
+    await site.do("hall", "fault", reader=1, fault={"kind": "lost"})
+    try:
+        async with site.operator("guard") as guard:
+            for sound in ("on", "off", "on"):
+                if sound != "on" or not await sounds(guard):
+                    await guard.send(await guard.get("/alarms"), "/alarms/sound")
+                assert await sounds(guard) is (sound == "on")
+                assert await sounds(site.browser)
+        rows = [" ".join(row.cells) for row in (await site.browser.get("/audit")).rows_of("audit")]
+        assert sum("Switched the alarm sound" in row for row in rows) == 2
+    finally:
+        await site.do("hall", "mend", reader=1)

@@ -147,7 +147,10 @@
     const alarms = document.querySelector("[data-alarms-open]"), count = Number(alarms?.dataset.alarmsOpen ?? 0);
     const region = document.getElementById("alarm-region");
     document.title = count ? `(${count}) ${title}` : title;
-    if (isNew && count > Number(region.dataset.count ?? 0)) region.textContent = alarms.textContent.trim();
+    if (isNew && count > Number(region.dataset.count ?? 0)) {
+      region.textContent = alarms.textContent.trim();
+      if (alarms.dataset.alarmSound === "on") soundAlarm();
+    }
     region.dataset.count = count;
   }
   document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "shell") showAlarms(true); });
