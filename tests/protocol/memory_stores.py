@@ -44,10 +44,15 @@ class MemoryOutbox:
         self.purged_head = CHAIN_START
         self.readable = True
 
-    def add(self, kind: int = 1, body: bytes = b"\x90", personal: bytes = b"", at_ms: int = 0) -> Entry:
-        fact = Fact(
-            self.last_seq + 1, kind, 1, at_ms, 1_700_000_000_000 + at_ms, Trust.TRUSTED, body, personal
-        )
+    def add(
+        self,
+        kind: int = 1,
+        body: bytes = b"\x90",
+        personal: bytes = b"",
+        at_ms: int = 0,
+        clock: Trust = Trust.TRUSTED,
+    ) -> Entry:
+        fact = Fact(self.last_seq + 1, kind, 1, at_ms, 1_700_000_000_000 + at_ms, clock, body, personal)
         entry = chained(self.head, fact, self.salt)
         self.entries.append(entry)
         return entry
