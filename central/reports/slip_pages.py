@@ -14,7 +14,7 @@ from central.errors import InvalidInputError, NotFoundError
 from central.people.inputs import path_id, row_id
 from central.reports.certifying import certifiable_loss
 from central.reports.model import LossCertificate, SlipPrint
-from central.reports.slip import COLUMNS, Line, escpos, layout
+from central.reports.slip import COLUMNS, Line, Slip, escpos, layout
 from central.reports.slips import ISSUE_ACTS, LOSS_ACTS, TITLES, newest, record_print, slip_of
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
@@ -124,15 +124,15 @@ async def show_slip(request: web.Request) -> web.Response:
         request.app[SHELL].organisation(request),
     )
 
-    def read() -> tuple[int, list[Line]]:
+    def read() -> tuple[int, Slip]:
         printed = SlipPrint.get_or_none(SlipPrint.id == print_id)
         if printed is None:
             raise NotFoundError("There is no such record, or it belongs to another organisation.")
         card = scope.get(Card, scope.get(CardAct, printed.act_id).card_id)
-        return card.id, layout(slip_of(printed, organisation), paper_mm)
+        return card.id, slip_of(printed, organisation)
 
-    card_id, lines = await centre_of(request).db.read(read)
-    context = {"lines": lines, "paper_mm": paper_mm, "card_id": card_id}
+    card_id, slip = await centre_of(request).db.read(read)
+    context = {"slip": slip, "paper_mm": paper_mm, "card_id": card_id}
     return await render(request, "reports/slip.html", context)
 
 

@@ -28,7 +28,7 @@ def _cards(*holdings: Holding) -> Any:
 _BOUGHT: Final = peewee.Value(1)
 PLACES: Final = {
     "in_stock": (lazy("In stock"), _cards(Holding.STOCK)),
-    "in_use": (lazy("In use"), _cards(Holding.IN_USE)),
+    "in_use": (lazy("In somebody’s hands"), _cards(Holding.IN_USE)),
     "returned": (lazy("Returned, not yet wiped"), _cards(Holding.RETURNED)),
     "not_recovered": (
         lazy("Replaced or cancelled, not recovered"),

@@ -67,7 +67,7 @@ async def test_the_certificate_names_every_door_and_says_plainly_what_is_outstan
     await estate.acknowledge(estate.gate_device)
     estate.running.clock.advance(minutes=5)
     second = await browser.get(await certify(browser, card))
-    assert "Dead at all 1 doors since 2026-07-01 10:05:00." in second.text
+    assert "Dead at every door (1) since 2026-07-01 10:05:00." in second.text
     assert "Outstanding doors" not in second.text
     assert (await browser.get("/reports/certificates/1")).text == first.text
     recorded = await estate.running.read(
