@@ -1,0 +1,235 @@
+"""The reports and papers of the card centre on a whole site of real processes (52, 54, 55, 56, U16)."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+
+from provisioning.demo.browser import Page
+from tests.support.centre_process import command
+from tests.support.site import Resident, Site
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+
+
+async def cells_of(site: Site, report: str, resident: Resident, query: str = "") -> list[dict[str, str]]:
+    """The lines of a report about this card, as printed: by the titles of the columns."""
+    page = await printed(site, report, query)
+    head = next(row.cells for row in page.rows if "Card number" in row.cells)
+    return [
+        dict(zip(head, row.cells, strict=True))
+        for row in page.rows
+        if resident.card_no in row.cells and row.cells != head
+    ]
+
+
+async def printed(site: Site, report: str, query: str = "") -> Page:
+    """The print view of a report."""
+    page = await site.browser.get(f"/reports/{report}/export?format=print{'&' if query else ''}{query}")
+    assert page.status == 200, page.words[:300]
+    return page
+
+
+async def report_lost(site: Site, resident: Resident) -> None:
+    """Report the card lost by telephone."""
+    page = await site.browser.get(resident.path)
+    await site.browser.send(page, f"{resident.path}/lose", reporter="王秀英", channel="phone")
+
+
+async def extend(site: Site, resident: Resident, until: str, reason: str) -> None:
+    """Extend the card on its page."""
+    path = f"{resident.path}/extend"
+    page = await site.browser.get(path)
+    (form,) = [form for form in page.forms if "valid_until" in form.fields]
+    answer = await site.browser.post(path, {**form.fields, "valid_until": until, "reason": reason})
+    assert answer.status == 200, answer.words[:300]
+
+
+@pytest.mark.requirement(52)
+async def test_the_issue_report_lists_what_was_given_out(site: Site) -> None:
+    """Seen when: each card that was issued stands in the report once, with its number, holder, sub-systems, every door
+    it opens, operator and time; a card that was never issued does not; what the card is given later changes nothing of
+    what the report says of that day.
+
+    Planted break that turns it red: ``write_act`` not keeping the doors of an issue.
+    """
+    resident = await site.resident()
+    (line,) = await cells_of(site, "issues", resident)
+    assert line["Person number"] == resident.person_no
+    assert line["Name"] == f"住户{resident.person_no}"
+    assert line["UID"] == f"..{resident.uid[-4:]}"
+    assert line["Sub-systems"] == "Access control"
+    assert {"东门", "大堂"} <= set(line["Doors"].split(", "))
+    assert line["Operator"].startswith("0001")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line["Time"])
+    assert line["Deposit"] == "not kept yet"
+    path = f"{resident.path}/rewrite"
+    (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
+    fields = {name: value for name, value in form.fields.items() if name != "levels"}
+    assert (await site.browser.post(path, fields)).status == 200
+    assert await cells_of(site, "issues", resident) == [line]
+
+
+@pytest.mark.requirement(54)
+async def test_an_extension_stands_in_its_report_with_both_ends(site: Site) -> None:
+    """Seen when: a card that is extended works longer and stands in the report with old and new last day, operator,
+    time and reason; a rewriting that ends later stands there too, one that ends earlier does not.
+
+    Planted break that turns it red: ``extend`` not keeping the old end; ``rewrite`` writing no extension.
+    """
+    resident = await site.resident()
+
+    async def rewrite(until: str) -> None:
+        path = f"{resident.path}/rewrite"
+        (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
+        assert (
+            await site.browser.post(path, {**form.fields, "levels": "1", "valid_until": until})
+        ).status == 200
+
+    await rewrite("2030-06-30")
+    await extend(site, resident, "2030-12-31", "续租半年")
+    await rewrite("2031-12-31")
+    await rewrite("2030-01-31")
+    lines = await cells_of(site, "extensions", resident)
+    ends = [(line["Old last valid day"], line["New last valid day"]) for line in lines]
+    assert ends == [("2030-12-31", "2031-12-31"), ("2030-06-30", "2030-12-31")]
+    assert lines[1]["Reason"] == "续租半年"
+    assert lines[1]["Operator"].startswith("0001")
+    assert lines[1]["Fee"] == "not kept yet"
+
+
+@pytest.mark.requirement(55)
+async def test_the_loss_report_follows_each_loss(site: Site) -> None:
+    """Seen when: a reported card stands there with reporter, way and time, and the number of devices that have not
+    acknowledged sinks to none by itself; a lifted one shows when; a replaced one shows the new card.
+
+    Planted break that turns it red: ``end_loss`` doing nothing; ``waiting_devices_count`` counting online devices only.
+    """
+    found, replaced = await site.resident(), await site.resident()
+    await site.cut("hall")
+    await report_lost(site, found)
+    (line,) = await cells_of(site, "losses", found, "status=open")
+    assert (line["Reported by"], line["How"], line["Lifted at"]) == ("王秀英", "By telephone", "")
+    assert int(line["Devices not acknowledged yet"]) >= 1
+    await site.join("hall")
+    (line,) = await cells_of(site, "losses", found)
+    assert line["Devices not acknowledged yet"] == "0"
+    page = await site.browser.get(found.path)
+    await site.browser.send(page, f"{found.path}/lift", identity_checked="1", reason="已找到")
+    (line,) = await cells_of(site, "losses", found, "status=lifted")
+    assert line["Lifted at"] >= line["Reported at"]
+    assert line["Balance at report"] == "not kept yet"
+
+    await report_lost(site, replaced)
+    path, number = f"{replaced.path}/replace", f"8{site.next_number():07d}"
+    (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
+    given = {**form.fields, "uid": f"04EE{site.next_number():010X}", "card_no": number}
+    assert (await site.browser.post(path, given)).status == 200
+    (line,) = await cells_of(site, "losses", replaced, "status=replaced")
+    assert line["Replaced by"] == number
+
+
+@pytest.mark.requirement(56)
+async def test_reports_are_filtered_and_printed_with_their_filters(site: Site) -> None:
+    """Seen when: each of the four reports is narrowed by an address alone (a day without records is empty, today holds
+    the card), its print view names organisation, filters, total, operator and time, its files hold the same rows; a
+    filter that cannot be used is refused and not dropped.
+
+    Planted break that turns it red: ``View.filtered`` without its last filter; ``print.html`` without the filters.
+    """
+    resident = await site.resident()
+    await extend_from(site, resident)
+    await report_lost(site, resident)
+    today = (await cells_of(site, "issues", resident))[0]["Time"][:10]
+    for report, day in (("issues", "at"), ("extensions", "at"), ("losses", "reported_at"), ("balances", "")):
+        narrow = f"{day}_from={today}&{day}_to={today}" if day else "state=lost"
+        other = f"{day}_to=2001-01-01" if day else "state=suspended"
+        assert await cells_of(site, report, resident, narrow)
+        assert not await cells_of(site, report, resident, other)
+        page = await printed(site, report, narrow)
+        wanted = "Reported lost" if not day else f"{today} – {today}"
+        assert wanted in page.facts["Filters"]
+        assert page.facts["Printed by"].startswith("0001")
+        assert page.facts["Printed at"].startswith(today)
+        assert "Total: " in page.words
+        assert (await organisation(site)) in page.words
+        listed = await site.browser.get(f"/reports/{report}?{narrow}")
+        assert [
+            link for link in listed.links if f"/reports/{report}/export" in link and "format=xlsx" in link
+        ]
+        file = await site.browser.get(f"/reports/{report}/export?{narrow}&format=csv")
+        assert file.status == 200
+        assert resident.card_no in file.html
+        wrong = f"{day}_from=2026-13-01" if day else "state=nonsense"
+        assert (await site.browser.get(f"/reports/{report}?{wrong}")).status == 422
+
+
+async def extend_from(site: Site, resident: Resident) -> None:
+    """Give the card an end, then a later one."""
+    path = f"{resident.path}/rewrite"
+    (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
+    given = {**form.fields, "levels": "1", "valid_until": "2030-06-30"}
+    assert (await site.browser.post(path, given)).status == 200
+    await extend(site, resident, "2030-12-31", "")
+
+
+async def organisation(site: Site) -> str:
+    """The name of the using organisation, out of the head of a page."""
+    found = re.search(r"<title>[^<]* · ([^<]+)</title>", (await site.browser.get("/cards")).html)
+    assert found is not None
+    return html.unescape(found[1])
+
+
+@pytest.mark.requirement("U16")
+async def test_a_certificate_says_which_doors_are_dead_and_is_proven_by_its_code(site: Site) -> None:
+    """Seen when: with one door offline the certificate names it as outstanding; after it has come back another says
+    that every door refuses the card, each with its time; both are proven by page and command, a changed one is
+    refused, and a card that is not lost gets none. The holder's name is masked; the paper is there in three languages.
+
+    Planted break that turns it red: ``DoorLine`` taking the device's newest acknowledgement without ``is_durable``;
+    ``open_seal`` without ``key.verify``.
+    """
+    resident = await site.resident()
+    papers = f"/reports/papers?card={resident.path.rpartition('/')[2]}"
+    with pytest.raises(Exception, match="no form for /reports/certificates"):
+        (await site.browser.get(papers)).form("/reports/certificates")
+    await site.cut("hall")
+    await report_lost(site, resident)
+    await site.until_page(resident.path, lambda page: "Refused at 1 of 2" in page.words)
+    first = await site.browser.send(await site.browser.get(papers), "/reports/certificates")
+    assert "NOT dead everywhere yet: 1 of 2 doors have acknowledged." in first.words
+    outstanding = first.html.partition("Outstanding doors")[2].partition("<table")[0]
+    assert "大堂" in outstanding
+    assert "东门" not in outstanding
+    await site.join("hall")
+    second = await site.browser.send(await site.browser.get(papers), "/reports/certificates")
+    assert "Dead at every door (2) since" in second.words
+    times = {
+        row.cells[0]: row.cells[2] for row in second.rows if row.cells and row.cells[0] in ("东门", "大堂")
+    }
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", at) for at in times.values()), times
+    assert times["东门"] <= times["大堂"]
+    assert f"住户{resident.person_no}" not in second.words
+    assert second.facts["Holder"].startswith("住*")
+    for language, title in (("zh-Hans", "挂失生效证明"), ("zh-Hant", "掛失生效證明")):
+        assert title in (await site.browser.get(f"{second.path}?language={language}")).words
+
+    for paper, result in ((first, "NOT dead everywhere yet"), (second, "Dead at every door")):
+        (text,) = re.findall(r"OC1\.[\w.\-]+", paper.html)
+        checked = await site.browser.get(f"/reports/certificates/check?text={text}")
+        assert "Genuine" in checked.words
+        assert result in checked.words
+    changed = text[:20] + ("A" if text[20] != "A" else "B") + text[21:]
+    refused = await site.browser.get(f"/reports/certificates/check?text={changed}")
+    assert refused.status == 422
+    assert "Genuine" not in refused.words
+    data = str(site.demo.folder / "centre")
+    proven = command("check-certificate", "--data", data, text)
+    assert (proven.returncode, resident.card_no in proven.stdout, "2 of 2" in proven.stdout) == (
+        0,
+        True,
+        True,
+    )
+    assert command("check-certificate", "--data", data, changed).returncode != 0
