@@ -93,7 +93,8 @@ def test_a_page_of_a_report_is_found_on_an_index(
     assert " INDEX" in plan, plan
     assert "SCAN t1 |" not in plan, plan
     sorts_few = report.path == "stock" or "department=?" in plan or "building=?" in plan
-    assert sorts_few or "USE TEMP B-TREE" not in plan, plan
+    sorts = plan.replace("USE TEMP B-TREE FOR count(DISTINCT)", "")
+    assert sorts_few or "USE TEMP B-TREE" not in sorts, plan
 
 
 def test_a_filter_of_the_acts_has_an_index_that_begins_with_it(sqlite_estate: Estate) -> None:
