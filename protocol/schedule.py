@@ -54,16 +54,38 @@ def check(row: ScheduleRow) -> None:
 class Calendar:
     """The site's zone and its special days: turns an instant into what a schedule is read by."""
 
-    __slots__ = ("_special", "zone")
+    __slots__ = ("_offset", "_special", "zone")
 
     def __init__(self, zone: ZoneInfo, special_days: Mapping[int, int]) -> None:
         """``special_days`` maps a date's proleptic ordinal to its group, 1..8."""
         self.zone = zone
         self._special = special_days
+        self._offset = (
+            -1,
+            0,
+        )  # (quarter of an hour since 1970, the zone's offset all through it in ms), the last one asked
 
     def local(self, utc_ms: int) -> datetime:
         """Local wall time of an instant given in milliseconds since 1970-01-01 UTC."""
         return (_EPOCH + timedelta(milliseconds=utc_ms)).astimezone(self.zone)
+
+    def day_and_minute(self, utc_ms: int) -> tuple[int, int]:
+        """Of the local wall time of an instant: the proleptic ordinal of its date, and minutes since midnight."""
+        quarter = utc_ms // _QUARTER_MS
+        known, offset_ms = self._offset
+        if known != quarter:
+            offset_ms = self._offset_ms(quarter * _QUARTER_MS)
+            if offset_ms != self._offset_ms((quarter + 1) * _QUARTER_MS - 1):  # the clocks change within it
+                local = self.local(utc_ms)
+                return local.toordinal(), local.hour * 60 + local.minute
+            self._offset = (quarter, offset_ms)
+        days, ms = divmod(utc_ms + offset_ms, _DAY_MS)
+        return days + _EPOCH_ORDINAL, ms // 60_000
+
+    def _offset_ms(self, utc_ms: int) -> int:
+        offset = self.local(utc_ms).utcoffset()
+        assert offset is not None, "a zone knows its offset"
+        return offset // timedelta(milliseconds=1)
 
     def day_bit(self, ordinal: int) -> int:
         """The bit of ``ScheduleRow`` day masks that this date answers to."""
@@ -78,6 +100,9 @@ class Calendar:
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL: Final = _EPOCH.toordinal()
+_DAY_MS: Final = 24 * 3_600_000
+_QUARTER_MS: Final = 15 * 60_000
 
 
 class Schedule:
@@ -99,9 +124,7 @@ class Schedule:
 
     def holds(self, utc_ms: int, calendar: Calendar) -> bool:
         """True when the instant (milliseconds since 1970-01-01 UTC) is inside a period."""
-        local = calendar.local(utc_ms)
-        minute = local.hour * 60 + local.minute
-        ordinal = local.toordinal()
+        ordinal, minute = calendar.day_and_minute(utc_ms)
         bit = calendar.day_bit(ordinal)
         for days, start, end in self._today:
             if days & bit and start <= minute < end:

@@ -263,10 +263,10 @@ class View:
 
     def card(self, key: bytes) -> CardRow | None:
         """The access row of a card, or None when it is not known at this node."""
-        try:
-            return self._overlay[key]
-        except KeyError:
-            return self._base.get(key)
+        overlay = self._overlay
+        if overlay and key in overlay:
+            return overlay[key]
+        return self._base.get(key)
 
     def restriction(self, key: bytes) -> RestrictionRow | None:
         """The hotlist row of a card, or None."""

@@ -6,10 +6,17 @@ import json
 import sys
 from pathlib import Path
 
-from tests.bench import decisions, storage
+from tests.bench import configuration, decisions, node, reader, start, swipes
 from tests.bench.measure import Row
 
-SUITES = {"decisions": decisions.rows, "storage": storage.rows}
+SUITES = {
+    "decisions": decisions.rows,
+    "swipes": swipes.rows,
+    "configuration": configuration.rows,
+    "reader": reader.rows,
+    "start": start.rows,
+    "node": node.rows,
+}
 
 
 def table(rows: list[Row]) -> str:

@@ -241,3 +241,22 @@ def test_special_days_come_from_rows() -> None:
     assert view.calendar.group_of(date(2026, 10, 2)) is None
     assert view.holds(2, nine)
     assert not view.holds(2, nine + 86_400_000)
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        (LONDON, datetime(2026, 3, 29, 1, tzinfo=UTC)),
+        (NEW_YORK, datetime(2026, 11, 1, 6, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC)),
+        ("Africa/Monrovia", datetime(1972, 1, 7, 0, 44, 30, tzinfo=UTC)),  # within a quarter of an hour
+        ("Pacific/Apia", datetime(2011, 12, 30, 10, tzinfo=UTC)),  # a day that never was
+    ],
+)
+def test_a_calendar_asked_again_and_again_says_what_the_zone_says(zone: str, change: datetime) -> None:
+    calendar = Calendar(zone_of(zone), {})
+    for second in [*range(-7_200, 7_200, 7), *range(7_200, -7_200, -7)]:
+        instant = change + timedelta(seconds=second, milliseconds=second % 1_000)
+        wall = instant.astimezone(ZoneInfo(zone))
+        utc_ms = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+        assert calendar.day_and_minute(utc_ms) == (wall.toordinal(), wall.hour * 60 + wall.minute)
