@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from central.audit import ACTING, Actor, Audit
+from central.audit import ACTING, Actor
 from central.centre import Centre
 from central.errors import ForbiddenError, TooManyError
 from central.security import sessions, throttle, totp
@@ -55,35 +54,32 @@ async def check_password(centre: Centre, number: str, password: str, address: st
     """
     config, now = centre.config.security, centre.clock.now()
     number = number.strip()[:NUMBER_CHARS_MAX]
-    keys = await centre.db.read(throttle.keys_for, number, address, now, config)
-    wait_s = await centre.db.read(throttle.wait_s, keys, now, config)
-    if wait_s > 0:
+    begun = await centre.db.write(throttle.begin, number, address, now, config)
+    if begun.wait_s > 0:
         raise TooManyError(
             ngettext(
                 "Too many wrong tries. Try again in %(n)s second.",
                 "Too many wrong tries. Try again in %(n)s seconds.",
-                wait_s,
+                begun.wait_s,
             ),
-            retry_after_s=wait_s,
+            retry_after_s=begun.wait_s,
         )
     stored = await centre.db.read(_find, number)
     fits = await centre.hasher.verify(stored.password_hash if stored is not None else "", password)
     if stored is None or not fits:
-        await centre.db.write(_note_failure, centre.audit, keys, number, address, now, centre)
+        await _note_failure(centre, begun, number, address)
         return None
+    await centre.db.write(throttle.was_right, begun.keys)
     if centre.hasher.is_outdated(stored.password_hash):
         stronger = await centre.hasher.hash(password)
         await centre.db.write(_upgrade_hash, stored.operator_id, stored.password_hash, stronger)
     return Proven(stored.operator_id, number, stored.has_totp)
 
 
-def _note_failure(
-    audit: Audit, keys: list[tuple[str, int]], number: str, address: str, now: datetime, centre: Centre
-) -> None:
-    count = throttle.count_failure(keys, now, centre.config.security)
-    if count == centre.config.security.free_tries_count + 1:  # once, when the back-off begins
+async def _note_failure(centre: Centre, begun: throttle.Try, number: str, address: str) -> None:
+    if begun.count == centre.config.security.free_tries_count + 1:  # once, when the back-off begins
         actor = Actor("system", name="sign-in", address=address)
-        audit.record(actor, "operators.slowed_down", "operator_number", number)
+        await centre.db.write(centre.audit.record, actor, "operators.slowed_down", "operator_number", number)
 
 
 def _upgrade_hash(operator_id: int, old: str, new: str) -> None:
@@ -124,13 +120,13 @@ async def check_code(centre: Centre, operator_id: int, code: str, address: str) 
     """
     config, now = centre.config.security, centre.clock.now()
     number = await centre.db.read(_number_of, operator_id)
-    keys = await centre.db.read(throttle.keys_for, number, address, now, config)
-    wait_s = await centre.db.read(throttle.wait_s, keys, now, config)
-    if wait_s > 0:
-        raise TooManyError(_("Too many wrong tries."), retry_after_s=wait_s)
+    begun = await centre.db.write(throttle.begin, number, address, now, config)
+    if begun.wait_s > 0:
+        raise TooManyError(_("Too many wrong tries."), retry_after_s=begun.wait_s)
     if await centre.db.write(_take_code, centre, operator_id, code):
+        await centre.db.write(throttle.was_right, begun.keys)
         return True
-    await centre.db.write(_note_failure, centre.audit, keys, number, address, now, centre)
+    await _note_failure(centre, begun, number, address)
     return False
 
 

@@ -29,6 +29,15 @@ class Count:
     wait_s_max: int
 
 
+@dataclass(frozen=True)
+class Try:
+    """One try: its counters, the seconds to wait (0: it is taken), and the account's count with it."""
+
+    keys: list[tuple[str, int]]
+    wait_s: int
+    count: int
+
+
 def wait_until(count: Count, now: datetime, free_tries_count: int) -> datetime | None:
     """Until when no try is taken, or ``None``. Pure."""
     beyond = count.failures_count - free_tries_count
@@ -65,6 +74,23 @@ def wait_s(keys: Sequence[tuple[str, int]], now: datetime, config: SecurityConfi
         if until is not None:
             ends.append(until)
     return -((now - max(ends)) // timedelta(seconds=1))
+
+
+def begin(number: str, address: str, now: datetime, config: SecurityConfig) -> Try:
+    """A try begins; inside ``db.write``. It counts as wrong until :func:`was_right`, so that many at once are no way round.
+
+    Returns how long to wait instead, when no try is taken now.
+    """
+    keys = keys_for(number, address, now, config)
+    wait = wait_s(keys, now, config)
+    return Try(keys, wait, 0 if wait > 0 else count_failure(keys, now, config))
+
+
+def was_right(keys: Sequence[tuple[str, int]]) -> None:
+    """Take back what :func:`begin` counted; inside ``db.write``."""
+    names = [key for key, _limit in keys]
+    Throttle.update(failures_count=Throttle.failures_count - 1).where(Throttle.key.in_(names)).execute()
+    Throttle.delete().where(Throttle.key.in_(names) & (Throttle.failures_count <= 0)).execute()
 
 
 def count_failure(keys: Sequence[tuple[str, int]], now: datetime, config: SecurityConfig) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 
@@ -89,6 +90,34 @@ async def test_wrong_tries_slow_an_account_down_and_a_restart_does_not_help(tmp_
         running.clock.advance(s=2)
         assert (await browser.post("/login", {"number": "0001", "password": PASSWORD})).status == 303
         assert await running.read(lambda: Throttle.select().count()) == 0
+
+
+async def test_many_tries_at_once_are_no_way_round(running_centre: RunningCentre) -> None:
+    """Planted break: count a wrong try when it is known to be wrong, and not when it begins."""
+    browser, free = running_centre.visitor(), running_centre.centre.config.security.free_tries_count
+
+    async def attempt(password: str) -> int:
+        return (await browser.post("/login", {"number": "0001", "password": password})).status
+
+    statuses = await asyncio.gather(*(attempt(f"guess {n}") for n in range(40)))
+    assert statuses.count(422) == free + 1
+    assert statuses.count(429) == 39 - free
+    running_centre.clock.advance(s=3_600)
+    assert await attempt(PASSWORD) == 303
+    assert await running_centre.read(lambda: Throttle.select().count()) == 0
+
+
+async def test_the_right_password_leaves_the_count_as_it_was(running_centre: RunningCentre) -> None:
+    browser = await running_centre.as_role("administrator")
+    for _ in range(3):
+        await browser.post("/step-up", {"_password": "wrong"})
+    for _ in range(9):
+        assert (await browser.post("/step-up", {"_password": PASSWORD})).status == 303
+
+    def counts() -> set[int]:
+        return {row.failures_count for row in Throttle.select()}
+
+    assert await running_centre.read(counts) == {3}
 
 
 async def test_a_stranger_cannot_keep_the_owner_out(running_centre: RunningCentre) -> None:
