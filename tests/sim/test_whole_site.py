@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from edge.cache.errors import CacheError
+from tests.sim.plants import PLANTS, Plant
 from tests.sim.world import Bugs, Violation, play
 
 HISTORIES = 300
 STEPS = 40
 BATCH = 10
+PLANTED_HISTORIES = 60
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # apsw, of errors after the cut
@@ -50,3 +52,18 @@ def test_a_planted_bug_is_found(tmp_path: Path, bug: Bugs) -> None:
                 return
             raise
     pytest.fail("not found in 39 histories")
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+def test_a_bug_planted_in_the_product_is_found(
+    tmp_path: Path, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    for seed in range(1, PLANTED_HISTORIES):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        try:
+            asyncio.run(play(folder, seed, STEPS))
+        except Violation:
+            return
+    pytest.fail(f"not found in {PLANTED_HISTORIES} histories")

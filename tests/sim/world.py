@@ -5,13 +5,15 @@ View and decision of each node, both engines, the hub, publishing, ingest and pr
 of it. Emulated are: disks (power cuts), the line (loss, repeats, disorder, cuts), the clocks.
 
 Checked after every step, by what the world itself knows: I1 durable, I2 acknowledged means committed, I3 contiguous and
-chained, I4 once, I6 revisions never go back, I7 a listed card is never granted, I8 recorded before opened; at the end I16.
+chained, I4 once, I6 revisions never go back, I7 a listed card is never granted, I8 recorded before opened, I10 a command from afar
+is carried out at most once, by its device, while it is young; at the end I16: and every card opens, or not, as was set.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,11 +34,12 @@ from edge.cache.store import ConfigStore
 from protocol import enrolment
 from protocol.decide import Instant, PointState, Presentation, Trust, decide
 from protocol.downlink import Apply, NodeDownlink
-from protocol.errors import ProtocolError
-from protocol.facts import AccessFact, Outcome, OutcomeFact
+from protocol.errors import ProtocolError, StateError
+from protocol.facts import AccessFact, CommandResult, Outcome, OutcomeFact
 from protocol.ids import uid_key
-from protocol.messages import Enrol, Enrolled
-from protocol.node_peer import Identity, NodePeer
+from protocol.limits import REMOTE_OPEN_MAX_AGE_MS
+from protocol.messages import Enrol, Enrolled, RemoteOpen
+from protocol.node_peer import CommandReceived, Identity, NodePeer
 from protocol.records import Revisions
 from protocol.uplink import Acked, Purge
 from protocol.view import View
@@ -89,6 +92,8 @@ class Told:
     acked: int = 0
     revisions: Revisions = field(default_factory=Revisions)
     restricted_seen: set[bytes] = field(default_factory=set)
+    commands: list[int] = field(default_factory=list)
+    """Numbers of the commands that were carried out."""
 
 
 class Node:
@@ -109,6 +114,8 @@ class Node:
         self.cut = False
         self.starts = 0
         self.pending: list[Apply] = []
+        self.heard: list[bytes] = []
+        """The last frames that came down."""
 
     async def join(self, device_id: int) -> None:
         secret = bytes([device_id]) * 32
@@ -194,6 +201,7 @@ class Node:
             self.up += frames
 
     def take(self, frame: bytes) -> None:
+        self.heard = [*self.heard[-20:], frame]
         for effect in self.peer.receive(frame, self.world.now_ms):
             match effect:
                 case Apply():
@@ -204,9 +212,19 @@ class Node:
                 case Purge():
                     self.outbox.back_up(effect.through, effect.frame)
                     self.outbox.purge()
+                case CommandReceived(command, CommandResult.DONE):
+                    self._carry_out(command.command_id)
         if self.world.bugs.purge_before_backup and self.told.acked:
             self.outbox.back_up(self.told.acked, b"never said")
             self.outbox.purge()
+
+    def _carry_out(self, number: int) -> None:
+        name, at_ms = self.world.commands[number]
+        if number in self.told.commands or name != self.name:
+            raise Violation(f"I10: {self.name} carries out command {number}, again or for another")
+        if self.world.now_ms - at_ms > REMOTE_OPEN_MAX_AGE_MS:
+            raise Violation(f"I10: command {number} is carried out late")
+        self.told.commands.append(number)
 
     def apply_all(self) -> None:
         """Memory first, then disk."""
@@ -246,6 +264,9 @@ class World:
         self.hub = self._new_hub()
         self.backed_up: dict[str, int] = {}
         self.card_of: dict[bytes, int] = {}
+        self.lost: set[bytes] = set()
+        self.commands: dict[int, tuple[str, int]] = {}
+        """Device and time of each command from afar."""
         self.steps = 0
 
     @property
@@ -341,6 +362,27 @@ class World:
             publish.card_changed(card.id)
 
         self.write(change)
+        (self.lost.add if lost else self.lost.discard)(uid)
+
+    async def command(self, node: Node) -> None:
+        """The guard opens a door from afar, and looks on for a while; when the device is not connected, nothing happens."""
+        for _ in range(2):
+            self.clock.advance(s=4)
+            await self._poll(node)
+        number = len(self.commands) + 1
+        self.commands[number] = (node.name, self.now_ms)
+        with suppress(StateError):
+            self.hub.command(node.name, RemoteOpen(number, node.name, bytes(16), 0, 1))
+        for _ in range(3):
+            self.clock.advance(s=self.chance.randrange(1, 6))
+            await self._poll(node)
+
+    async def _poll(self, node: Node) -> None:
+        node.peer.poll_now(self.now_ms)
+        node.send()
+        await self.exchange(node, faulty=True)
+        for frame in node.heard[-5:]:  # somebody has recorded the line
+            node.take(frame)
 
     async def back_up(self) -> None:
         """The backup holds everything received so far; the nodes are told."""
@@ -388,7 +430,9 @@ class World:
             case 11:
                 node.disk.cut_at = node.disk.count + self.chance.randrange(1, 12)
                 self._until_cut(node)
-            case 12 | 13:
+            case 12:
+                await self.command(node)
+            case 13:
                 self.clock.advance(s=self.chance.randrange(1, 40))
             case _:
                 for each in self.nodes:
@@ -442,6 +486,7 @@ class World:
             self.clock.advance(s=4)
         heads = self.hub.storage.heads("")
         for node in self.nodes:
+            self._check_answers(node)
             if node.store.revisions != heads:
                 raise Violation(f"I16: {node.name} holds {node.store.revisions}, newest is {heads}")
             received = self._received(node)
@@ -464,6 +509,15 @@ class World:
         for node in self.nodes:
             self._check_facts(node)
             self._check_revisions(node)
+
+    def _check_answers(self, node: Node) -> None:
+        """What was set at the centre is what the device does, asked card by card and not by any revision."""
+        now = Instant(self.clock.now_ms())
+        for point in node.view.access_points.values():
+            for uid in (*UIDS, STRANGER):
+                granted = decide(Presentation(uid), node.view, point, PointState(), now).granted
+                if granted != (uid in self.card_of and uid not in self.lost):
+                    raise Violation(f"I16: {node.name} answers {granted} for {uid.hex()}")
 
     def _check_facts(self, node: Node) -> None:
         received = self._received(node)
