@@ -39,18 +39,20 @@ def watch(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 
 def until_at_rest(process: subprocess.Popen[bytes], socket: Path) -> None:
-    """Until the node answers and has used next to no CPU for two seconds: the cards are packed by then."""
-    deadline, before = time.monotonic() + DEADLINE_S, -1.0
+    """Until the node answers, its memory has stood still, and it has used little CPU for six seconds: the cards are packed."""
+    deadline, before, calm, resident = time.monotonic() + DEADLINE_S, -1.0, 0, 0.0
     while time.monotonic() < deadline:
         watch(process, 2)
         try:
             status = ask(socket)
         except StatusError:
             continue
-        used = cpu_s(process.pid)
-        if status["configuration"]["cards"] == CARDS and used - before < 0.4:
+        used, now = cpu_s(process.pid), memory_mib(process.pid, "VmRSS")
+        is_calm = status["configuration"]["cards"] == CARDS and used - before < 0.3 and now - resident < 0.1
+        calm = calm + 1 if is_calm else 0
+        if calm == 3:
             return
-        before = used
+        before, resident = used, now
     raise AssertionError("the node does not come to rest")
 
 
