@@ -149,6 +149,7 @@ async def test_a_wrong_clock_does_not_move_an_event(site: Site) -> None:
     await site.shuts("hall")
     await site.do("hall", "clock", shift_ms=0)
     await site.join("hall")
+    await site.arrival(resident.query, 0)
     (line,) = await exported(site, resident.query)
     at = datetime.fromisoformat(line["Time"]).replace(tzinfo=ZoneInfo(ZONE))
     assert abs((at - now).total_seconds()) < 60

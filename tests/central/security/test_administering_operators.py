@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from central.audit import AuditEntry
 from central.security.model import ApiToken, Operator, OperatorGrant, OperatorRole, Role, Session
 from central.sites.model import Organisation, Site
@@ -43,7 +41,6 @@ async def find(running: RunningCentre, number: str) -> Operator:
     return await running.read(lambda: Operator.get(Operator.number == number))
 
 
-@pytest.mark.requirement(17)
 async def test_a_new_operator_chooses_the_password_by_a_link(running_centre: RunningCentre) -> None:
     """No password is ever set for somebody else; planted break: let ``find_link`` accept a used link."""
     browser = await running_centre.as_role("administrator")

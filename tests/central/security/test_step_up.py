@@ -14,7 +14,6 @@ def roles() -> int:
     return Role.select().where(~Role.built_in).count()
 
 
-@pytest.mark.requirement(66)
 async def test_a_form_is_carried_out_once_the_password_is_given(running_centre: RunningCentre) -> None:
     """Planted break: return True from ``is_password_fresh``."""
     browser = await running_centre.as_role("administrator")
@@ -32,6 +31,32 @@ async def test_a_form_is_carried_out_once_the_password_is_given(running_centre: 
     assert await running_centre.read(roles) == 1
     running_centre.clock.advance(s=60)
     assert (await browser.post("/roles/new", FORM | {"title": "Second"})).status == 303, "for a while"
+
+
+@pytest.mark.requirement(66)
+async def test_a_device_is_enrolled_by_who_may_and_gives_the_password_again(
+    running_centre: RunningCentre,
+) -> None:
+    """Seen when: the file that lets a device join is made for nobody without the right, whatever they send, and for who has
+    it only with their own password, given anew; there is no password for it that operators share.
+
+    Planted breaks that turn it red: the route of ``make_ticket`` open to who may view; without ``step_up``.
+    """
+    browser = await running_centre.as_role("installer")
+    guard = await running_centre.as_role("guard")
+    given = {"name": "east-gate", "label": "East gate", "number": "1", "purpose": "door"}
+    made = await browser.post("/devices/new", given | {"site": "1", "organisation": "1"})
+    assert made.status == 303, made
+    ticket = f"{made.location}/ticket"
+    assert (await guard.post(ticket, {"_password": PASSWORD})).status == 403
+    running_centre.clock.advance(s=running_centre.centre.config.security.step_up_s)
+    for wrong in ({}, {"_password": "js168"}, {"_password": ""}):
+        asked = await browser.post(ticket, wrong)
+        assert asked.status == 403
+        assert "ticket =" not in asked.text
+    shown = await browser.post(ticket, {"_password": PASSWORD})
+    assert shown.status == 200
+    assert "ticket =" in shown.text
 
 
 async def test_a_page_is_reached_by_way_of_the_password(running_centre: RunningCentre) -> None:
