@@ -60,6 +60,20 @@ def test_bit_errors_never_make_another_frame() -> None:
     assert deframer.rejected_count >= 500
 
 
+def test_control_without_its_check_wrong_frames_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same line with the checksum left out: the test above can fail."""
+    random = Random(7)
+    sent = [random.randbytes(random.randrange(1, 400)) for _ in range(200)]
+    monkeypatch.setattr(framing.zlib, "crc32", lambda data: 0)
+    deframer = framing.Deframer()
+    found: list[bytes] = []
+    for frame in sent:
+        line = bytearray(framing.encode(frame))
+        line[random.randrange(len(line))] ^= 1 << random.randrange(8)
+        found += deframer.feed(bytes(line) + b"\x00")
+    assert set(found) - set(sent)
+
+
 def test_a_line_without_end_is_dropped_and_the_next_frame_found() -> None:
     deframer = framing.Deframer(frame_max=1_000)
     for _ in range(100):
