@@ -8,6 +8,7 @@ A module named here may define any of these names; all are optional::
     PROJECTIONS: list[Projection]       what `onecard-central rebuild` makes again
     BACKUP_MARKS: list[BackupMark]      how far the data of a backup goes
     AFTER_RESTORE: list[Callable[[datetime], None]]  run in one transaction on a restored database
+    FIGURES: list[Figure]               numbers of the first page (central.web.figures)
     SAMPLES: list[Callable[[Centre, datetime], None]]  "load a sample estate", inside the set-up's transaction
     def install(apps: Apps) -> None     objects with a life of their own: application keys, start-up and clean-up
 """
@@ -24,6 +25,7 @@ from aiohttp import web
 
 from central.centre import Centre
 from central.routes import Route
+from central.web.figures import Figure
 from central.web.hub import Feed
 from central.web.nav import NavItem
 
@@ -86,6 +88,7 @@ class Collected:
     projections: list[Projection] = field(default_factory=list)
     backup_marks: list[BackupMark] = field(default_factory=list)
     after_restore: list[Callable[[datetime], None]] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
     samples: list[Callable[[Centre, datetime], None]] = field(default_factory=list)
     installers: list[Callable[[Apps], None]] = field(default_factory=list)
 
@@ -101,6 +104,7 @@ def collect(names: Iterable[str] = PARTS) -> Collected:
         found.projections += getattr(module, "PROJECTIONS", [])
         found.backup_marks += getattr(module, "BACKUP_MARKS", [])
         found.after_restore += getattr(module, "AFTER_RESTORE", [])
+        found.figures += getattr(module, "FIGURES", [])
         found.samples += getattr(module, "SAMPLES", [])
         if hasattr(module, "install"):
             found.installers.append(module.install)

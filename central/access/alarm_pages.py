@@ -17,6 +17,7 @@ from central.people.inputs import one_line, row_id
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.web.columns import MOMENT, NUMBER, Column, StatusFormat, WordFormat
+from central.web.figures import Figure
 from central.web.filters import ChoiceFilter, DayFilter
 from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
@@ -78,6 +79,11 @@ ALARMS: Final = Table(
     ),
     empty=lazy("No alarm has been raised. Faults, forced doors and lost cards that are used appear here."),
 )
+
+
+FIGURES: Final = [
+    Figure("alarms", lazy("Open alarms"), "/alarms", ALARMS, {"state": "open"}, tone="bad", order=10)
+]
 
 
 async def list_alarms(request: web.Request) -> web.Response:

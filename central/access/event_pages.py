@@ -27,6 +27,7 @@ from central.routes import Route
 from central.security.principal import principal_of, scope_of
 from central.sites.scope import Scope
 from central.web.fields import Choices
+from central.web.figures import Figure
 from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
@@ -139,6 +140,14 @@ async def monitor_side(request: web.Request) -> web.Response:
     return await render(request, "access/monitor_side.html", context)
 
 
+FIGURES: Final = [
+    Figure(
+        "passages", lazy("Passages"), "/access/events", EVENTS, {"result": "granted"}, today="at", order=110
+    ),
+    Figure(
+        "refusals", lazy("Refusals"), "/access/events", EVENTS, {"result": "denied"}, today="at", order=120
+    ),
+]
 NAV: Final = [
     NavItem("access", lazy("Live monitor"), "/access/monitor", order=10),
     NavItem("access", lazy("Door events"), "/access/events", order=30),

@@ -24,6 +24,7 @@ from central.web.i18n import _, lazy
 from central.web.tables import Table
 from protocol.decide import Trust
 from protocol.facts import Outcome
+from protocol.reasons import Reason
 
 PEOPLE_PER_FILTER_MAX: Final = 50
 """A search for people narrows the list to this many at most; more is no search."""
@@ -87,6 +88,13 @@ def _matches_person(row: Any, text: str) -> bool:
     return text.lower() in (row.person_name or "").lower() or (row.person_number or "").startswith(text)
 
 
+class ReasonFormat(WordFormat):
+    """Why it came out so. On the page a plain grant says nothing: the result beside it says it already."""
+
+    def html(self, value: Any) -> Markup:
+        return Markup() if value == Reason.GRANTED else super().html(value)
+
+
 EVENTS: Final = Table(
     name="events",
     title=lazy("Door events"),
@@ -129,8 +137,7 @@ EVENTS: Final = Table(
         Column(
             "reason",
             lazy("Reason"),
-            WordFormat(REASON_TEXT),
-            href=lambda row: f"/access/events/{row.id}",
+            ReasonFormat(REASON_TEXT),
         ),
         Column(
             "time_sure",

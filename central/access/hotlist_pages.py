@@ -17,6 +17,7 @@ from central.routes import Route
 from central.security.principal import scope_of
 from central.sites.scope import Scope
 from central.web.columns import CODE, MOMENT, NUMBER, Column, StatusFormat, WordFormat
+from central.web.figures import Figure
 from central.web.filters import ChoiceFilter, DayFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
@@ -95,6 +96,19 @@ HOTLIST: Final = Table(
     ),
     empty=lazy("No card is reported lost, suspended, returned or cancelled."),
 )
+
+
+FIGURES: Final = [
+    Figure(
+        "dead_cards",
+        lazy("Dead cards that a door does not refuse yet"),
+        "/access/hotlist",
+        HOTLIST,
+        {"delivery": "pending"},
+        tone="warn",
+        order=40,
+    )
+]
 
 
 async def list_hotlist(request: web.Request) -> web.Response:

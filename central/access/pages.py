@@ -26,6 +26,7 @@ from central.access.events import follow_department
 from central.parts import Apps
 from central.people import service as people_service
 from central.routes import Route
+from central.web.figures import Figure
 from central.web.hub import Feed
 from central.web.nav import NavItem
 
@@ -46,6 +47,11 @@ ROUTES: Final[list[Route]] = [
     *api_doors.ROUTES,
     *api_records.ROUTES,
     *api_settings.ROUTES,
+]
+FIGURES: Final[list[Figure]] = [
+    *alarm_pages.FIGURES,
+    *hotlist_pages.FIGURES,
+    *event_pages.FIGURES,
 ]
 FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 

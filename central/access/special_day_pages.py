@@ -59,7 +59,7 @@ DAYS: Final = Table(
             href=lambda row: f"/access/special-days/{row.id}",
         ),
         Column("group", lazy("Kind of day"), WordFormat(GROUP_WORDS)),
-        Column("name", lazy("Name")),
+        Column("name", lazy("Occasion")),
         Column("site_name", lazy("Estate")),
     ),
     filters=(
@@ -90,7 +90,7 @@ FORM: Final = Form(
     ChoiceField(
         "group", lazy("Kind of day"), choices={str(number): text for number, text in GROUP_WORDS.items()}
     ),
-    TextField("name", lazy("Name"), is_required=False, length_max=60),
+    TextField("name", lazy("Occasion"), is_required=False, length_max=60),
     ChoiceField("site", lazy("Estate")),
 )
 

@@ -13,7 +13,7 @@ from central.errors import CentralError
 from central.nodes import api, service
 from central.nodes.model import Device
 from central.nodes.service import DeviceInput
-from central.nodes.table import DEVICES, QUARANTINE
+from central.nodes.table import DEVICES, FIGURES, QUARANTINE
 from central.people.table import organisations_in, sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
@@ -70,7 +70,7 @@ async def export_devices(request: web.Request) -> web.StreamResponse:
 
 async def list_quarantine(request: web.Request) -> web.Response:
     """GET /devices/abnormal: 異常記錄"""
-    return await list_page(request, QUARANTINE, scope_of(request))
+    return await list_page(request, QUARANTINE, scope_of(request), context={"help_section": "devices"})
 
 
 async def _choices(request: web.Request) -> dict[str, Any]:
@@ -88,7 +88,8 @@ async def new_device(request: web.Request) -> web.Response:
     choices = await _choices(request)
     centre = centre_of(request)
     if request.method == "GET":
-        form = FORM.blank(choices, number=await centre.db.read(_next_number), purpose="door")
+        only = {name: found[0].value for name, found in choices.items() if len(found) == 1}
+        form = FORM.blank(choices, number=await centre.db.read(_next_number), purpose="door", **only)
         return await render(request, "nodes/edit.html", {"form": form})
     bound = FORM.bind(await request.post(), choices)
     if bound.is_valid:
@@ -233,6 +234,8 @@ NAV: Final = [
     NavItem("system", lazy("Devices"), "/devices", order=10),
     NavItem("system", lazy("Abnormal records"), "/devices/abnormal", order=20),
 ]
+
+__all__ = ["FIGURES", "NAV", "ROUTES"]
 
 ROUTES: Final = [
     *api.ROUTES,

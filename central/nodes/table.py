@@ -9,8 +9,10 @@ import peewee
 from central.nodes.model import Device
 from central.nodes.service import state_of
 from central.sites.scope import Scope
+from central.sync import status as sync_status
 from central.sync.model import DeviceStatus, Enrolment, QuarantinedFact
 from central.web.columns import CODE, MOMENT, NUMBER, Column, StatusFormat, WordFormat
+from central.web.figures import Figure
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
@@ -61,6 +63,18 @@ def _unsent(row: Any) -> int | None:
     return max(0, row.last_seq - (row.received_through or 0))
 
 
+def _offline() -> Any:
+    """In use and not connected."""
+    return Device.enabled & (DeviceStatus.online.is_null() | ~DeviceStatus.online)
+
+
+def _undelivered() -> Any:
+    """In use, and something that was changed for it has not arrived there (未下發)."""
+    sites = [site for (site,) in Device.select(Device.site).where(Device.enabled).distinct().tuples()]
+    counts = [item for site in sites for item in sync_status.undelivered_counts(site).items()]
+    return Device.id.in_([device_id for device_id, count in counts if count])
+
+
 def _link(row: Any) -> str:
     return f"/devices/{row.id}"
 
@@ -76,7 +90,7 @@ DEVICES: Final = Table(
         Column("label", lazy("Device"), sort=Device.label, href=_link),
         Column("location", lazy("Location")),
         Column("state", lazy("Status"), StatusFormat("device"), value=_state),
-        Column("changed_at", lazy("Since"), MOMENT),
+        Column("changed_at", lazy("In this state since"), MOMENT),
         Column("unsent", lazy("Not uploaded"), NUMBER, value=_unsent),
         Column("heard_at", lazy("Last heard"), MOMENT),
         Column("software", lazy("Program"), CODE),
@@ -99,17 +113,33 @@ DEVICES: Final = Table(
             "online",
             lazy("Connection"),
             choices={"yes": lazy("Online"), "no": lazy("Offline")},
-            where=lambda value: (
-                DeviceStatus.online
-                if value == "yes"
-                else (DeviceStatus.online.is_null() | ~DeviceStatus.online)
-            ),
+            where=lambda value: DeviceStatus.online if value == "yes" else _offline(),
+        ),
+        ChoiceFilter(
+            "delivery",
+            lazy("Delivery"),
+            choices={"pending": lazy("Not delivered")},
+            where=lambda value: _undelivered(),
         ),
     ),
     empty=lazy("A device stands at each door and at each card desk. Enter it here, then write its SD card."),
     empty_href="/devices/new",
     empty_action=lazy("Enter a device"),
 )
+
+OFFLINE: Final = {"online": "no"}
+FIGURES: Final = [
+    Figure("offline", lazy("Devices offline"), "/devices", DEVICES, OFFLINE, tone="bad", order=20),
+    Figure(
+        "undelivered",
+        lazy("Devices with changes not delivered"),
+        "/devices",
+        DEVICES,
+        {"delivery": "pending"},
+        tone="warn",
+        order=30,
+    ),
+]
 
 WHY: Final = {"closed": lazy("From a replaced device"), "fork": lazy("Two records with one number")}
 

@@ -70,6 +70,9 @@ FORM: Final = Form(
 )
 
 
+EVERYTHING: Final = lazy("everything")
+
+
 async def list_roles(request: web.Request) -> web.Response:
     """GET /roles: every role with its rights."""
     settle(request)
@@ -91,11 +94,13 @@ async def list_roles(request: web.Request) -> web.Response:
 def rights_of(permissions: Iterable[Sequence[str]]) -> list[tuple[str, str]]:
     """(sub-system, verbs) in words, in the order of the matrix: ``("Patrol", "See · Change")``."""
     given = {(sub_system, verb) for sub_system, verb in permissions}
-    return [
-        (str(title), " · ".join(str(VERB_TITLES[v]) for v in VERBS if (sub_system, v) in given))
-        for sub_system, title in SUB_SYSTEM_TITLES.items()
-        if any((sub_system, v) in given for v in VERBS)
-    ]
+    found = []
+    for sub_system, title in SUB_SYSTEM_TITLES.items():
+        verbs = [VERB_TITLES[verb] for verb in VERBS if (sub_system, verb) in given]
+        if verbs:
+            is_all = len(verbs) == len(VERBS)
+            found.append((str(title), str(EVERYTHING) if is_all else " · ".join(map(str, verbs))))
+    return found
 
 
 async def new_role(request: web.Request) -> web.Response:

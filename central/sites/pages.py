@@ -44,14 +44,15 @@ class OrganisationInput:
     active: bool
 
 
-_NAME: Final = TextField("name", lazy("Name"), length_max=100)
+_SITE_NAME: Final = TextField("name", lazy("Estate"), length_max=100)
+_ORGANISATION_NAME: Final = TextField("name", lazy("Organisation"), length_max=100)
 _NOTE: Final = NoteField("note", lazy("Note"), is_required=False)
 _ACTIVE: Final = CheckField("active", lazy("In use"))
-SITE_FORM: Final = Form(SiteInput, _NAME, ZoneField("zone", lazy("Time zone")), _NOTE, _ACTIVE)
-ORGANISATION_FORM: Final = Form(OrganisationInput, _NAME, _NOTE, _ACTIVE)
+SITE_FORM: Final = Form(SiteInput, _SITE_NAME, ZoneField("zone", lazy("Time zone")), _NOTE, _ACTIVE)
+ORGANISATION_FORM: Final = Form(OrganisationInput, _ORGANISATION_NAME, _NOTE, _ACTIVE)
 
 
-def _table(name: str, title: Text, model: Any, path: str, *columns: Column) -> Table:
+def _table(name: str, title: Text, one: Text, model: Any, path: str, *columns: Column) -> Table:
     def query(scope: Scope) -> Any:
         return scope.filter(model.select(), model)
 
@@ -65,17 +66,21 @@ def _table(name: str, title: Text, model: Any, path: str, *columns: Column) -> T
         key=model.id,
         sort="name",
         columns=(
-            Column("name", lazy("Name"), sort=model.name, href=link),
+            Column("name", one, sort=model.name, href=link),
             *columns,
             Column("note", lazy("Note"), LONG),
             Column("active", lazy("In use"), YES),
         ),
-        filters=(TextFilter("q", lazy("Name"), where=lambda text: model.name.contains(text)),),
+        filters=(TextFilter("q", one, where=lambda text: model.name.contains(text)),),
     )
 
 
-SITES: Final = _table("sites", lazy("Estates"), Site, "/sites", Column("zone", lazy("Time zone")))
-ORGANISATIONS: Final = _table("organisations", lazy("Organisations"), Organisation, "/organisations")
+SITES: Final = _table(
+    "sites", lazy("Estates"), lazy("Estate"), Site, "/sites", Column("zone", lazy("Time zone"))
+)
+ORGANISATIONS: Final = _table(
+    "organisations", lazy("Organisations"), lazy("Organisation"), Organisation, "/organisations"
+)
 
 
 @dataclass(frozen=True)

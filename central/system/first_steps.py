@@ -56,7 +56,7 @@ STEPS: Final = (
     Step("/doors", lazy("Look at the doors"), lazy("Release times, contacts and modes."), _some(Door)),
     Step(
         "/access/levels",
-        lazy("Make permission groups"),
+        lazy("Make access levels"),
         lazy("Which doors belong together, and at which times they open."),
         _some(AccessLevel),
     ),

@@ -19,15 +19,15 @@ from central.health import Level
 from central.parts import Apps, BackupMark, collect
 from central.routes import PUBLIC, SIGNED_IN, Route
 from central.security.first_run import SETTINGS_CHANGED
-from central.security.principal import actor_of, principal_of
-from central.system import sample
+from central.security.principal import actor_of
+from central.system import overview, sample
 from central.system.first_steps import steps_done
 from central.web.fields import TextField, ZoneField
 from central.web.forms import BoundForm, Form
 from central.web.i18n import LazyText, lazy
 from central.web.nav import NavItem
 from central.web.openapi import describes, send_json
-from central.web.render import SHELL, render, settle
+from central.web.render import render, settle
 
 log = logging.getLogger(__name__)
 CHECK_TITLES: Final[dict[str, LazyText]] = {
@@ -184,12 +184,6 @@ async def certificate_file(request: web.Request) -> web.Response:
     )
 
 
-async def home(request: web.Request) -> web.Response:
-    """GET /: the first page of the menu that this operator may open."""
-    sections = request.app[SHELL].nav.sections(principal_of(request))
-    return web.Response(status=303, headers={"Location": sections[0].items[0].path})
-
-
 async def first_steps(request: web.Request) -> web.Response:
     """GET /first-steps: what makes a site work, and what of it is done."""
     settle(request)
@@ -205,16 +199,18 @@ SAMPLES: Final = [sample.load]
 
 
 def install(apps: Apps) -> None:
-    """What a backup made from the page needs to know of every part."""
+    """What a backup made from the page, and the first page, need to know of every part."""
     apps.browsers[MARKS] = list(collect().backup_marks)
+    overview.install(apps)
 
 
 NAV: Final = [
+    NavItem("overview", lazy("Dashboard"), "/", order=1),
     NavItem("system", lazy("First steps"), "/first-steps", order=5),
     NavItem("system", lazy("Service"), "/system", order=70),
 ]
 ROUTES: Final = [
-    Route("GET", "/", home, SIGNED_IN),
+    Route("GET", "/", overview.show, SIGNED_IN),
     Route("GET", "/healthz", healthz, PUBLIC),
     Route("GET", "/api/health", api_health, ("system", "view")),
     Route("GET", "/system", show_system, ("system", "view")),

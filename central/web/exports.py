@@ -138,6 +138,11 @@ async def send_xlsx(request: web.Request, view: View, scope: Any) -> web.StreamR
     return response
 
 
+def sheet_name(title: str) -> str:
+    """The title as a spreadsheet takes it for a sheet: at most 31 characters, none that a formula would misread."""
+    return "".join(" " if c in "[]:*?/\\'" else c for c in title).strip()[:31]
+
+
 class Sheet:
     """One worksheet, written row by row with constant memory; a second one says what it is. One thread at a time."""
 
@@ -151,7 +156,7 @@ class Sheet:
             "strings_to_numbers": False,
         }
         self.book = xlsxwriter.Workbook(str(path), options)
-        self.sheet = self.book.add_worksheet()
+        self.sheet = self.book.add_worksheet(sheet_name(self.title))
         self.bold = self.book.add_format({"bold": True})
         self.formats = [
             self.book.add_format({"num_format": c.format.excel}) if c.format.excel else None

@@ -12,6 +12,7 @@ from central.web.patterns import pattern_context
 from central.web.render import SHELL, render
 
 LANGUAGE_COOKIE_S = 365 * 24 * 3600
+SHORTCUTS_COOKIE = "shortcuts"
 
 
 async def choose_language(request: web.Request) -> web.Response:
@@ -25,6 +26,17 @@ async def choose_language(request: web.Request) -> web.Response:
             await remember(request, language)
         response.set_cookie(
             i18n.LANGUAGE_COOKIE, language.value, max_age=LANGUAGE_COOKIE_S, samesite="Lax", httponly=True
+        )
+    return response
+
+
+async def choose_shortcuts(request: web.Request) -> web.Response:
+    """``POST /shortcuts``: single-key shortcuts on or off, kept with this browser (WCAG 2.1.4)."""
+    wanted = str((await request.post()).get("shortcuts", ""))
+    response = web.Response(status=303, headers={"Location": "/account"})
+    if wanted in ("on", "off"):
+        response.set_cookie(
+            SHORTCUTS_COOKIE, wanted, max_age=LANGUAGE_COOKIE_S, samesite="Lax", httponly=True
         )
     return response
 
@@ -109,6 +121,7 @@ ROUTES: list[Route] = [
     Route("GET", "/static/{digest}/{name:.+}", assets.serve, PUBLIC),
     Route("GET", "/favicon.ico", assets.serve_favicon, PUBLIC),
     Route("POST", "/language", choose_language, PUBLIC),
+    Route("POST", "/shortcuts", choose_shortcuts, SIGNED_IN),
     Route("GET", "/live", live.serve_live, SIGNED_IN),
     Route("GET", "/api/openapi.json", openapi.serve_document, PUBLIC),
     Route("GET", "/manual", help.show_first, PUBLIC),

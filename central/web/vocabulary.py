@@ -49,6 +49,11 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         degraded=(lazy("Service impaired"), "warning", "warn"),
         stopped=(lazy("Service stopped"), "square", "bad"),
     ),
+    "finding": _states(
+        running=(lazy("In order"), "check", "good"),
+        degraded=(lazy("Impaired"), "warning", "warn"),
+        stopped=(lazy("Failed"), "cross", "bad"),
+    ),
     "device": _states(
         online=(lazy("Online"), "check", "good"),
         offline=(lazy("Offline"), "cross", "bad"),

@@ -121,6 +121,14 @@ def make(now: datetime, password_hash: str, login_valid_s: int) -> DemoSite:
             ),
             now,
         )
+        for point, reader in zip(
+            AccessPoint.select().where(AccessPoint.device == device.id, AccessPoint.door.is_null(False)),
+            readers,
+            strict=False,
+        ):
+            AccessPoint.update(label=label.removesuffix("门") + reader).where(
+                AccessPoint.id == point.id
+            ).execute()
         made.append(DemoDevice(name, label, readers, "simulated", devices.new_ticket(device.id, now)))
     levels = {
         "all": _level(site.id, "业主", ALWAYS),

@@ -33,6 +33,8 @@ PATHS = [
     "/access/schedules",
     "/access/special-days?day_from=2026-01-01&group=1",
     "/search?q=0",
+    "/",
+    "/devices?online=no&delivery=pending",
     "/api/cards",
     "/api/events",
     "/api/hotlist",

@@ -266,7 +266,9 @@ async def test_xlsx_has_real_numbers_and_dates_and_no_formulas(filled, tmp_path:
     answer = await filled.get("/passages/export?format=xlsx&sort=at", headers={"Accept-Language": "en"})
     path = tmp_path / "x.xlsx"
     path.write_bytes(await answer.read())
-    sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
+    book = CalamineWorkbook.from_path(str(path))
+    assert book.sheet_names == ["Access events", "About this file"]
+    sheet = book.get_sheet_by_index(0).to_python()
     assert sheet[0] == ["Time", "Person", "Door", "Amount"]
     assert len(sheet) == 37
     assert sheet[1][0] == datetime(2026, 7, 1, 8, 0)  # noqa: DTZ001 (spreadsheets know no zones)
@@ -275,6 +277,19 @@ async def test_xlsx_has_real_numbers_and_dates_and_no_formulas(filled, tmp_path:
     import zipfile
 
     assert b"<f>" not in zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml")
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("开门查询", "开门查询"),
+        ("In/out: [doors]?", "In out   doors"),
+        ("'quoted' *", "quoted"),
+        ("x" * 40, "x" * 31),
+    ],
+)
+def test_a_sheet_is_named_as_spreadsheets_take_it(title: str, name: str) -> None:
+    assert exports.sheet_name(title) == name
 
 
 async def test_an_export_over_its_limit_is_refused_before_anything_is_sent(filled) -> None:

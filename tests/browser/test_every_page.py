@@ -1,0 +1,146 @@
+"""Every page of the router, on the running sample site, in each language: accessible, inside the window, in order.
+
+A new route is opened here by itself. The three languages work side by side, each in a window of its own: at a desk, at a
+desk at night, on a telephone. All of them must fit into 360 px.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from central.web.help import CHAPTERS, SECTIONS
+from tests.support.browser import (
+    AXE_OPTIONS,
+    COLOURS_SEEN,
+    NARROW,
+    WIDE,
+    axe_findings,
+    open_page,
+    sideways_px,
+)
+from tests.support.demo_site import DemoSite, page_paths
+
+pytestmark = [pytest.mark.xdist_group("site"), pytest.mark.slow, pytest.mark.timeout(360)]
+VIEWS: dict[str, dict[str, Any]] = {
+    "zh-Hans": {"size": WIDE},
+    "en": {"size": WIDE, "dark": True},
+    "zh-Hant": {"size": NARROW},
+}
+OPTIONS = {"zh-Hans": AXE_OPTIONS, "en": AXE_OPTIONS, "zh-Hant": COLOURS_SEEN}
+MORE = (
+    "/access/events?person=nobody",
+    "/cards/issue?person=1",
+    "/cards/2",
+    "/search?q=林",
+)
+"""The same pages with something else on them: nothing found, a person chosen, a lost card."""
+FACTS = """() => ({
+    lang: document.documentElement.lang,
+    headings: document.querySelectorAll("h1").length,
+    helps: document.querySelectorAll("a.help").length,
+    empty: [document.title.split(" · ")[0], document.querySelector("h1")?.textContent].filter((t) => !t?.trim()).length,
+})"""
+CHAPTER_OF = {
+    "": "start",
+    "first-steps": "start",
+    "step-up": "operators",
+    "search": "people",
+    "people": "people",
+    "cards": "cards",
+    "devices": "devices",
+    "doors": "doors",
+    "access": "doors",
+    "alarms": "alarms",
+    "operators": "operators",
+    "roles": "operators",
+    "tokens": "operators",
+    "audit": "operators",
+    "account": "operators",
+    "sites": "operators",
+    "organisations": "operators",
+    "system": "system",
+    "certificate": "system",
+}
+"""Which chapter of the manual the "?" opens, by the first part of the address; hotlist and manual speak for themselves."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def full_site(demo_site: DemoSite) -> DemoSite:
+    """The sample site with what it does not bring: a command, a special day, a card that is reported lost."""
+    browser = demo_site.tester.browser
+    door = await browser.get("/doors/1")
+    await browser.send(door, "/doors/1/open", reason="delivery of a fridge")
+    days = await browser.get("/access/special-days")
+    await browser.send(days, "/access/special-days", day_on="2026-10-01", name="国庆节")
+    await demo_site.tester.report_lost("00000102")
+    return demo_site
+
+
+async def test_every_page_in_every_language(browser: Any, full_site: DemoSite, record_property: Any) -> None:
+    """Planted breaks: two headings, a small target, a wide picture, an inline style, a page without its chapter."""
+    found = await asyncio.gather(*(_walk(browser, full_site, language) for language in VIEWS))
+    complaints = [line for lines in found for line in lines]
+    record_property("pages", len(page_paths()))
+    assert not complaints, "\n" + "\n".join(complaints)
+
+
+async def _walk(browser: Any, site: DemoSite, language: str) -> list[str]:
+    wrong: list[str] = []
+    helps: dict[str, list[str]] = defaultdict(list)
+    async with open_page(
+        browser, language=language, storage_state=site.cookies, quiet=False, **VIEWS[language]
+    ) as page:
+        said: list[str] = []
+        page.on("console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: said.append(f"script: {error}"))
+        for path in (*page_paths(), *MORE):
+            wrong += [f"{language} {path}: {w}" for w in await _look(page, site, path, language)]
+            wrong += [f"{language} {path}: {text}" for text in said]
+            said.clear()
+            helps[await page.locator("a.help").get_attribute("href")].append(path)
+        for address, paths in helps.items():
+            wrong += [f"{language} {path}: {w}" for path in paths for w in _wrong_chapter(path, address)]
+            await page.goto(site.url + address)
+            name, _hash, part = SECTIONS.get(address.removeprefix("/manual/"), "").partition("#")
+            if name and not (page.url.endswith(f"#{part}") and await page.locator(f"h2#{part}").count() == 1):
+                wrong.append(f"{language} {address}: opens {page.url}")
+    return wrong
+
+
+async def _look(page: Any, site: DemoSite, path: str, language: str) -> list[str]:
+    """What is wrong with one page."""
+    wrong = []
+    answer = await page.goto(site.url + path)
+    if answer.status != 200 or page.url.partition("?")[0] != site.url + path.partition("?")[0]:
+        wrong.append(f"answers {answer.status} at {page.url}")
+    facts = await page.evaluate(FACTS)
+    if facts != {"lang": language, "headings": 1, "helps": 1, "empty": 0}:
+        wrong.append(f"the frame of the page: {facts}")
+    wrong += await axe_findings(page, OPTIONS[language])
+    wide, high = VIEWS[language]["size"]
+    if wide != NARROW[0]:
+        await page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    if (wider := await sideways_px(page)) > 0:
+        wrong.append(f"{wider} px wider than a window of {NARROW[0]}")
+    if wide != NARROW[0]:
+        await page.set_viewport_size({"width": wide, "height": high})
+    return wrong
+
+
+def _wrong_chapter(path: str, address: str) -> list[str]:
+    first = path.lstrip("/").partition("?")[0].split("/")
+    shown = address.removeprefix("/manual/")
+    chapter = SECTIONS.get(shown, shown).partition("#")[0]
+    if path.startswith("/manual/"):
+        wanted = first[1]
+    elif path.startswith("/access/hotlist"):
+        wanted = "cards"
+    else:
+        wanted = CHAPTER_OF[first[0]]
+    assert wanted in CHAPTERS
+    return [] if chapter == wanted else [f"its help opens {shown}, not {wanted}"]
