@@ -46,7 +46,7 @@ async def test_the_light_is_red_while_the_data_service_cannot_work_and_green_aga
         assert (await site.browser.get("/healthz")).status == 503
         service = await site.browser.get("/system")
         (database,) = [row.cells for row in service.rows if row.cells and row.cells[0] == "Database"]
-        assert database[1] == STOPPED
+        assert database[1] == "Failed"
         other.execute("ROLLBACK")
     await until_light(site, site.browser, RUNNING, '"running"')
 
