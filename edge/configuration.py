@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from edge.cache.errors import CacheError, CorruptedError, StorageError
 from edge.cache.store import ConfigStore
 from protocol.errors import ProtocolError
-from protocol.ids import Stream
-from protocol.records import Change, Revisions
+from protocol.ids import CardKey, Stream
+from protocol.records import Change, Revisions, put
 from protocol.view import OVERLAY_MAX, View
 
 if TYPE_CHECKING:
@@ -116,14 +116,9 @@ class Configuration:
                 _log.error("the configuration cannot be loaded: %s", error)
             self.loaded.set()
 
-    async def hotlist(self) -> list[Change]:
-        """The stored restrictions, for a restored centre; empty when they cannot be read."""
-        async with self._turn:
-            try:
-                return await self._run(self._store.hotlist)
-            except CacheError as error:
-                _log.error("the hotlist cannot be read: %s", error)
-                return []
+    def hotlist(self) -> list[Change]:
+        """The restrictions in force, for a restored centre: from memory, whatever has become of the medium (I7)."""
+        return [put(CardKey(key), row) for key, row in self.view.restricted().items()]
 
     async def apply(self, apply: Apply, downlink: Downlink) -> None:
         """Use a change and store it; tell the engine what became of it."""

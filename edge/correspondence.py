@@ -78,7 +78,8 @@ class Correspondence:
             case Apply():
                 self._host.spawn(self._apply(effect))
             case HotlistWanted():
-                self._host.spawn(self._report_hotlist())
+                self._downlink.report_hotlist(self._configuration.hotlist())
+                self.wake()
             case Welcomed(welcome):
                 self._welcomed(welcome)
             case ClockSample(sample, asked):
@@ -105,10 +106,6 @@ class Correspondence:
 
     async def _apply(self, apply: Apply) -> None:
         await self._configuration.apply(apply, self._downlink)
-        self.wake()
-
-    async def _report_hotlist(self) -> None:
-        self._downlink.report_hotlist(await self._configuration.hotlist())
         self.wake()
 
     def _welcomed(self, welcome: messages.Welcome) -> None:

@@ -183,12 +183,6 @@ class ConfigStore:
         rows = self._connection.execute(text)
         return (Change(kind, key, body) for kind, key, body in rows)
 
-    def hotlist(self) -> list[Change]:
-        """The stored rows of the restrictions stream, for a restored centre."""
-        self._need_open()
-        with reading_errors:
-            return list(self._rows(Stream.RESTRICTIONS))
-
     # -- changing -----------------------------------------------------------------------------------------------
 
     def commit(self, apply: Apply) -> tuple[bytes, ...]:

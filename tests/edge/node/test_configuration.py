@@ -94,6 +94,7 @@ async def test_a_dead_disk_does_not_keep_a_lost_card_alive(bench: Bench) -> None
     assert bench.configuration.view.restriction(card_number(2)) is not None
     assert bench.configuration.revisions == Revisions(1, 1, 1, 1)
     assert bench.configuration.problem
+    assert bench.configuration.hotlist() == [LOST], "a restored centre hears of it all the same"
 
 
 async def test_cards_that_arrive_while_the_disk_is_dead_are_used_and_restrictions_in_memory_stay(

@@ -64,7 +64,7 @@ class Parts:
     async def apply(self, apply: Any, downlink: Any) -> None:
         self.applied.append(apply.number)
 
-    async def hotlist(self) -> list[Change]:
+    def hotlist(self) -> list[Change]:
         return [Change(1, b"U1234", b"x")]
 
     def report_hotlist(self, changes: list[Change]) -> None:
