@@ -124,7 +124,7 @@ async def test_the_list_follows_how_each_device_is(site: Site) -> None:
     await site.do("hall", "power_off")
     assert await node.child.wait() == 137
     await until("Offline")
-    assert (await site.browser.get(f"/devices/{(await ids_of(site))['大堂']}")).facts["Since"] != "—"
+    assert (await site.browser.get(f"/devices/{(await ids_of(site))['大堂']}")).facts["Offline since"] != "—"
     await node.child.start()
     await site.demo.until(lambda: node.line.is_connected, "the hall")
     await until("Online")
