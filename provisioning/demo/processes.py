@@ -45,6 +45,12 @@ class Child:
         assert self._process is not None
         return await self._process.wait()
 
+    async def kill(self) -> None:
+        """End it as a power cut does: it is not asked, and cleans nothing up."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
     async def stop(self) -> None:
         """Ask it to end, and end it when it does not."""
         process = self._process
