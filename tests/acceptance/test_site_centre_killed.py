@@ -18,8 +18,7 @@ async def test_a_centre_that_is_killed_loses_and_doubles_nothing(site: Site) -> 
     it; after the start both records are on the page, once each, with no gap and an intact chain; the operator is still
     signed in.
 
-    Planted breaks: acknowledge facts before they are committed (the first record is missing); forget at the device what
-    was sent before the connection broke.
+    Planted break: let the device go on after what it has sent, instead of after what the centre says it holds.
     """
     resident = await site.resident()
     query = f"{resident.query}&result=granted"
