@@ -21,7 +21,6 @@ async def run(*arguments: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.requirement("B1")
-@pytest.mark.requirement("B7")
 async def test_a_restored_centre_gets_records_and_dead_cards_back_from_its_doors(site: Site) -> None:
     """Seen when: after the backup a card opens the hall and then is lost; the centre is killed and restored from the backup.
     The tap is on the page again, once; the lost card is refused all the time, and waits on its own page for the operator;

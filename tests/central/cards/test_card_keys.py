@@ -148,7 +148,6 @@ def test_versions_and_zones_have_an_end() -> None:
         rotate(FIRST, 16)
 
 
-@pytest.mark.requirement("B11")
 def test_a_device_gets_the_read_keys_of_its_zones_and_no_secret_of_the_issuer() -> None:
     state = rotate(rotate(rotate(FIRST, 0), 1), "signing")
     rows = door_rows(state, MASTER, [0])

@@ -115,7 +115,6 @@ async def test_restarting_needs_the_right_and_leaves_a_row(running_centre: Runni
     assert await running_centre.read(rows) == 1
 
 
-@pytest.mark.requirement(50)
 async def test_settings_reach_every_page(running_centre: RunningCentre) -> None:
     """Planted break: leave ``announce`` out of ``save_settings``."""
     browser = await running_centre.as_role("administrator")

@@ -50,7 +50,6 @@ async def gaps(centre: WholeCentre, device_id: int) -> list[Lost]:
     return await centre.running.read(evidence.lost_of, [device_id])
 
 
-@pytest.mark.requirement("B12")
 async def test_the_span_from_the_last_upload_to_the_replacement_is_said_to_be_lost(
     centre: WholeCentre,
 ) -> None:
@@ -93,7 +92,6 @@ async def test_the_span_from_the_last_upload_to_the_replacement_is_said_to_be_lo
         assert words in page, language
 
 
-@pytest.mark.requirement("B12")
 async def test_a_revoked_device_leaves_a_span_that_ends_with_its_replacement(centre: WholeCentre) -> None:
     device_id = await device_of(centre)
     node = await joined(centre, device_id, 7)
@@ -129,7 +127,6 @@ def test_what_lies_in_a_lost_span_is_not_judged() -> None:
     assert not touches([], hours[0], hours[5])
 
 
-@pytest.mark.requirement("B12")
 async def test_the_old_identity_is_refused_with_an_alarm_and_an_audit_row(centre: WholeCentre) -> None:
     """Planted break: leave out the call of ``suspicion.closed_identity``."""
     device_id = await device_of(centre)

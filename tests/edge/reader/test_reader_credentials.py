@@ -61,7 +61,6 @@ def door(new_bench):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.requirement("B11")
 def test_an_issued_card_proves_its_credential(door, kind: str) -> None:
     event = shown_at(door, issued_card(kind))
     assert event.proof == Proof(tier_of(kind), ISSUED.credential_id, ISSUED.issue_no)
@@ -106,7 +105,6 @@ COPIES = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("copy", COPIES)
-@pytest.mark.requirement("B11")
 def test_a_copy_proves_nothing_but_its_uid(door, kind: str, copy: str) -> None:
     event = shown_at(door, COPIES[copy](kind))
     assert event.proof == ONLY_UID
@@ -247,7 +245,6 @@ def decided(event: CardPresented, tier_min: Tier, issue_no: int = 3) -> Reason:
     return decide(shown, view(CardRow(1, 0, 0, issue_no, (20,))), point, PointState(), NOW).reason
 
 
-@pytest.mark.requirement("B11")
 def test_the_genuine_card_opens_and_its_copies_do_not(door) -> None:
     genuine = shown_at(door, issued_card("desfire_ev2"))
     assert decided(genuine, Tier.AES) is Reason.GRANTED

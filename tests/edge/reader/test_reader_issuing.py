@@ -99,7 +99,6 @@ class Desk:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.requirement("B11")
 def test_a_new_card_is_issued_and_read_at_a_door(kind: str) -> None:
     desk = Desk(blank_card(kind))
     written = desk.issue(FIRST)
