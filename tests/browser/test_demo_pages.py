@@ -220,6 +220,7 @@ async def test_another_computer_opens_the_demo_signs_in_and_taps(browser: Any, t
     Planted break: leave the centre's plain HTTP on when the demo is opened to the network.
     """
     demo = Demo(tmp_path / "demo", to_network=True)
+    demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()
         assert demo.site is not None

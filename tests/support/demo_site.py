@@ -14,6 +14,7 @@ from central.routes import NODE
 from central.web.help import CHAPTERS
 from provisioning.demo.browser import Browser
 from provisioning.demo.demo import Demo
+from provisioning.demo.processes import free_port
 from provisioning.demo.story import RESIDENT, STRANGER, SiteTester
 from tests.support.browser import open_page
 
@@ -78,6 +79,7 @@ def page_paths() -> list[str]:
 async def running_demo(folder: Path, chromium: Any) -> AsyncIterator[DemoSite]:
     """The site, up and joined, with an opened door and a refused card in its events; ended afterwards."""
     demo = Demo(folder)
+    demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()
         assert demo.site is not None
