@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -35,7 +36,7 @@ Exchange = Callable[[bytes], bytes]
 Random = Callable[[int], bytes]
 
 
-class AesCard:
+class AesCard(ABC):
     """Commands over ``exchange``, which carries whole commands to the card and whole answers back.
 
     :ivar authenticated_as: number of the key of the open session; None without one.
@@ -52,9 +53,9 @@ class AesCard:
 
     # -- framing ---------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _call(self, code: int, payload: bytes) -> tuple[int, bytes]:
         """One command as it is; status and data of its answer."""
-        raise NotImplementedError
 
     def _run(self, code: int, payload: bytes) -> bytes:
         """The data of a command that must succeed, over as many frames as it takes.

@@ -5,6 +5,7 @@ The keys are changed before anything is written: a card on which a key was torn 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Final
 
@@ -23,15 +24,16 @@ FACTORY_KEY: Final = bytes(16)
 KEY_VERSION_MAX: Final = 0xFF
 
 
-class _Writer:
+class _Writer(ABC):
     """The keys of one application."""
 
     def __init__(self, session: CardSession, keys: IssuerKeys) -> None:
         self._session = session
         self._keys = keys
 
+    @abstractmethod
     def _authenticate(self, number: int, key: bytes) -> None:
-        raise NotImplementedError
+        """Open a session with one key of the application."""
 
     def _candidates(self, purpose: Purpose, zone: int) -> list[bytes]:
         """The keys that the card may have, the one that it is to have first."""
@@ -64,7 +66,7 @@ class _Writer:
             card.change_key(places.MASTER_KEY_NO, new_master, version, master)
             self._authenticate(places.MASTER_KEY_NO, new_master)
 
-    def finish(self, zones: tuple[int, ...]) -> None:
+    def finish(self, zones: tuple[int, ...]) -> None:  # noqa: B027 (not every card has more to do)
         """Nothing is left to do."""
 
 
