@@ -1,0 +1,143 @@
+"""How every act is written down: the state machine, the history line, the publication, what the audit row says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from central.cards import entitlements
+from central.cards.history import end_loss, write_act
+from central.cards.model import Card, CardIssue
+from central.cards.rules import Act, CardState, Holding, step
+from central.errors import InvalidInputError
+from central.sync import publish
+
+
+@dataclass(frozen=True)
+class By:
+    """Who acts, and when."""
+
+    operator_id: int | None
+    """None for an integration."""
+    operator_name: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a card is issued or rewritten with. ``valid_until`` is exclusive; None for no limit."""
+
+    card_class_id: int | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    entitlements: Mapping[str, list[int]] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """
+        :raises InvalidInputError: the end does not lie behind the beginning.
+        """
+        if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
+            raise InvalidInputError("The last valid day lies before the first.")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an act did, for the audit row and the page after it."""
+
+    card: Card
+    act: Act
+    before: dict[str, Any]
+    after: dict[str, Any]
+    new_card: Card | None = None
+    """The card that took the place of this one."""
+
+
+def snapshot(card: Card) -> dict[str, Any]:
+    """What the audit row says about a card: plain values, the UID by its tail."""
+    return {
+        "card_no": card.card_no,
+        "uid_tail": bytes(card.uid).hex()[-4:] if card.uid is not None else "",
+        "issue_no": card.issue_no,
+        "holding": card.holding,
+        "reasons": list(card.reasons),
+        "person": card.person_id,
+        "unit": card.holder_unit,
+        "class": card.card_class_id,
+        "valid_from": stamp(card.valid_from),
+        "valid_until": stamp(card.valid_until),
+        "entitlements": entitlements.chosen(card.id) if card.id is not None else {},
+    }
+
+
+def change_state(
+    card: Card, act: Act, by: By, reason: str, details: Mapping[str, Any] | None = None
+) -> Change:
+    """An act that changes the state and nothing else."""
+    before = snapshot(card)
+    card.state = step(card.state, act)
+    card.dead_since = _dead_since(card, act, by.at)
+    save(card, by)
+    return done(card, act, by, before, reason, details)
+
+
+def done(
+    card: Card,
+    act: Act,
+    by: By,
+    before: dict[str, Any],
+    reason: str,
+    details: Mapping[str, Any] | None = None,
+) -> Change:
+    """Write the act down, end what it ends, tell the devices; ``before``: the snapshot from before the act."""
+    write(card, act, by, reason, details)
+    end_loss(card, act, by.operator_name, by.at)
+    publish.card_changed(card.id)
+    return Change(card, act, before, snapshot(card))
+
+
+def write(card: Card, act: Act, by: By, reason: str, details: Mapping[str, Any] | None = None) -> None:
+    """One line of the card's history."""
+    write_act(card, act, (by.operator_id, by.operator_name), by.at, reason, details)
+
+
+def save(card: Card, by: By) -> None:
+    """Store the card as its next version."""
+    card.version += 1
+    card.changed_at = by.at
+    card.save()
+
+
+def end_issue(card: Card, by: By) -> None:
+    """From now on this issue of the card is over."""
+    of_issue = (CardIssue.card == card.id) & (CardIssue.issue_no == card.issue_no)
+    CardIssue.update(ended_at=by.at).where(of_issue).execute()
+
+
+def take_rights(card: Card) -> None:
+    """The card opens nothing any more, whatever its state."""
+    entitlements.choose(card.id, {provider.name: [] for provider in entitlements.providers()})
+
+
+def need_reason(reason: str) -> None:
+    """
+    :raises InvalidInputError: no reason is given.
+    """
+    if not reason.strip():
+        raise InvalidInputError("A reason is required.")
+
+
+def stamp(at: datetime | None) -> str | None:
+    """An instant as audit rows and details keep it."""
+    return None if at is None else at.isoformat()
+
+
+def _dead_since(card: Card, act: Act, now: datetime) -> datetime | None:
+    state: CardState = card.state
+    if state.holding is Holding.IN_USE and not state.reasons:
+        return None
+    if card.dead_since is None or act in (Act.REPORT_LOST, Act.REPORT_STOLEN):
+        return now
+    since: datetime = card.dead_since
+    return since
