@@ -16,6 +16,7 @@ from unicodedata import category
 
 from central.errors import InvalidInputError
 from central.web.i18n import LazyText, lazy
+from central.web.sheets import decode_text
 from protocol.limits import SPECIAL_DAYS_MAX, TEXT_MAX_CHARS
 
 
@@ -62,19 +63,6 @@ class Mistake:
     line: int
     column: str
     message: LazyText
-
-
-def decode_text(raw: bytes) -> str:
-    """The text of a file: UTF-8 with or without BOM, else GB18030, as spreadsheets in China save it.
-
-    :raises InvalidInputError: neither.
-    """
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise InvalidInputError("The file is neither UTF-8 nor GB18030 text.")
 
 
 def parse_date(text: str) -> date:
