@@ -12,7 +12,8 @@ from central.cards import acts
 from central.cards.acts import By, Change
 from central.cards.desk import act_on
 from central.cards.model import Card
-from central.cards.numbers import parse_uid, show_uid
+from central.cards.numbering import typed_uid
+from central.cards.numbers import show_uid
 from central.cards.presented import card_no_for, choose_reader, presented_at, readers_in
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
@@ -55,7 +56,7 @@ REPLACE: Final = Form(
     TextField(
         "uid",
         lazy("Card UID"),
-        hint=lazy("Comes from the reader, or is typed in hexadecimal."),
+        hint=lazy("Comes from the reader, or is typed in hexadecimal or as the cards here are numbered."),
         length_max=40,
     ),
     TextField("card_no", lazy("Card number"), hint=lazy("As printed on the card."), length_max=32),
@@ -129,7 +130,7 @@ async def replace(request: web.Request) -> web.Response:
     if form.is_valid:
         value, card = form.value, context["card"]
         try:
-            uid = parse_uid(value.uid)
+            uid = await centre_of(request).db.read(typed_uid, value.uid, card.site_id)
         except InvalidInputError as error:
             form.fail(_(str(error)), "uid")
         else:

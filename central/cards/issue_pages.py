@@ -12,7 +12,8 @@ from aiohttp import web
 from central.cards import acts
 from central.cards.desk import issue_to
 from central.cards.model import CardClass
-from central.cards.numbers import parse_uid, show_uid
+from central.cards.numbering import typed_uid
+from central.cards.numbers import show_uid
 from central.cards.ports import Reader
 from central.cards.presented import (
     Presented,
@@ -59,7 +60,7 @@ ISSUE: Final = Form(
     TextField(
         "uid",
         lazy("Card UID"),
-        hint=lazy("Comes from the reader, or is typed in hexadecimal."),
+        hint=lazy("Comes from the reader, or is typed in hexadecimal or as the cards here are numbered."),
         length_max=40,
     ),
     TextField("card_no", lazy("Card number"), hint=lazy("As printed on the card."), length_max=32),
@@ -142,7 +143,7 @@ async def issue(request: web.Request) -> web.Response:
     if form.is_valid:
         value = form.value
         try:
-            uid = parse_uid(value.uid)
+            uid = await centre.db.read(typed_uid, value.uid, desk.person.site_id)
         except InvalidInputError as error:
             form.fail(_(str(error)), "uid")
         else:

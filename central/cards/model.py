@@ -187,3 +187,20 @@ class Showing(Model):
 
     class Meta:
         indexes = ((("site", "shown_at"), False),)
+
+
+class CardNumbering(Model):
+    """How the cards of an estate are numbered (U4): found with a sample card, tried with further ones."""
+
+    site = peewee.ForeignKeyField(Site, unique=True, on_delete="CASCADE")
+    form = peewee.TextField()
+    """A value of ``central.cards.number_forms.NumberForm``."""
+    uid_bytes = peewee.IntegerField()
+    """Length of the sample's UID: of a longer one a decimal number is only a part."""
+    chosen_at = InstantField()
+    chosen_by = peewee.TextField(default="")
+    checked_at = InstantField(null=True)
+    """When a further sample was tried last."""
+    checks_count = peewee.IntegerField(default=0)
+    misfits_count = peewee.IntegerField(default=0)
+    """Further samples since the choice, and those of them that did not fit."""

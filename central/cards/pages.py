@@ -8,10 +8,12 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from central.cards import acts, api, class_pages, desk_pages, entitlements, follow_up_pages, issue_pages
+from central.cards import acts, api, class_pages, desk_pages, entitlements, follow_up_pages, issue_pages, numbering_pages
 from central.cards.desk import act_on, filter_choices
 from central.cards.feeds import FEEDS, install
 from central.cards.model import Card
+from central.cards.number_forms import TEXT_CHARS_MAX
+from central.cards.numbering import ambiguous_readings
 from central.cards.numbers import show_uid, uid_tail
 from central.cards.table import make_table
 from central.cards.terms_form import TERM_FIELDS, term_choices, terms
@@ -57,11 +59,14 @@ REWRITE: Final = Form(
 async def list_cards(request: web.Request) -> web.Response:
     """GET /cards"""
     scope = scope_of(request)
+    typed = one_line(request.query.get("q", ""), TEXT_CHARS_MAX)
+    readings = await centre_of(request).db.read(ambiguous_readings, scope, typed)
     return await list_page(
         request,
         make_table(centre_of(request).clock.now()),
         scope,
         template="cards/list.html",
+        context={"readings": readings},
         choices=await filter_choices(request, scope),
         export_path="/cards/export",
     )
@@ -198,12 +203,14 @@ NAV: Final = [
     *issue_pages.NAV,
     *desk_pages.NAV,
     *class_pages.NAV,
+    *numbering_pages.NAV,
 ]
 ROUTES: Final[list[Route]] = [
     *api.ROUTES,
     *issue_pages.ROUTES,
     *desk_pages.ROUTES,
     *class_pages.ROUTES,
+    *numbering_pages.ROUTES,
     *follow_up_pages.ROUTES,
     Route("GET", "/cards", list_cards, ("cards", "view")),
     Route("GET", "/cards/export", export_cards, ("cards", "export")),

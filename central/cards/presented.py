@@ -8,6 +8,7 @@ from typing import Final
 
 from central.cards.acts import PRESENT_WITHIN, suggest_card_no
 from central.cards.model import Card, Showing
+from central.cards.numbering import printed
 from central.cards.ports import Reader, places
 from central.cards.rows import card_of_key
 from central.cards.rules import Holding, shown_status
@@ -33,6 +34,8 @@ class Presented:
     """Name in the vocabulary's group "card"."""
     is_foreign: bool
     """It belongs to another estate or organisation: nothing of it may be shown."""
+    printed: str = ""
+    """The number that the chip has in the form of its estate; empty where none was chosen."""
 
     @property
     def can_issue(self) -> bool:
@@ -83,9 +86,11 @@ def waiting(scope: Scope, now: datetime) -> list[Presented]:
 
 
 def card_no_for(presented: Presented | None, site_id: int) -> str:
-    """What the card number field begins with: the card's own, else the next running number."""
+    """What the card number field begins with: the card's own, what its chip says in the estate's form, else the next running number."""
     if presented is not None and presented.card is not None:
         return str(presented.card.card_no)
+    if presented is not None and presented.printed:
+        return presented.printed.replace(",", "")
     return suggest_card_no(site_id)
 
 
@@ -98,11 +103,13 @@ def _presented(scope: Scope, showing: Showing, reader: Reader, now: datetime) ->
     else:
         status = VOCABULARY[shown_status(card.state, card.valid_from, card.valid_until, now)]
         assert card.person is None or card.person.name  # read here, shown by the page
+    uid = key[1:] if key[:1] == b"U" else b""
     return Presented(
-        uid=key[1:] if key[:1] == b"U" else b"",
+        uid=uid,
         shown_at=showing.shown_at,
         reader=reader,
         card=None if is_foreign else card,
         status=status,
         is_foreign=is_foreign,
+        printed=printed(uid, showing.site_id),
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 import peewee
 
 from central.cards.model import Card, CardClass
+from central.cards.numbering import uid_condition
 from central.cards.numbers import uid_tail
 from central.cards.rules import CardState, Disable, Holding, Shown, shown_status
 from central.people.model import Person
@@ -102,14 +103,10 @@ def _query(scope: Scope) -> Any:
 
 
 def found_by(text: str) -> Any:
-    """The condition that finds cards by printed number, UID, or whom they belong to."""
-    condition = Card.card_no.startswith(text)
-    plain = text.replace(":", "").replace(" ", "")
-    if len(plain) in (8, 14, 20):
-        try:
-            condition |= Card.uid == bytes.fromhex(plain)
-        except ValueError:
-            pass
+    """The condition that finds cards by printed number, UID in any form, or whom they belong to."""
+    condition, by_uid = Card.card_no.startswith(text), uid_condition(text)
+    if by_uid is not None:
+        condition |= by_uid
     folded = fold.fold(text)
     people = Person.select(Person.id).where(
         Person.fold_key.contains(folded)

@@ -10,6 +10,7 @@ from central.cards import entitlements
 from central.cards.acts import is_present
 from central.cards.delivery import Delivery, delivery_of
 from central.cards.model import Card, CardAct, Showing
+from central.cards.numbering import printed
 from central.cards.ports import places
 from central.cards.rows import keys_of
 from central.cards.rules import Act, possible_acts, restriction_of, shown_status
@@ -52,6 +53,8 @@ class CardView:
     delivery: Delivery | None
     """Of a dead card; None for one that works."""
     history: list[Line]
+    printed: str
+    """The number that the chip has in the form of its estate; empty where none was chosen."""
 
     def may(self, name: str) -> bool:
         """True when the act of that name is possible now."""
@@ -87,6 +90,7 @@ def view_of(scope: Scope, card_id: int, now: datetime) -> CardView:
         else None,
         delivery=delivery_of(card) if restriction_of(state) is not None else None,
         history=_history(card),
+        printed=printed(bytes(card.uid or b""), card.site_id),
     )
 
 

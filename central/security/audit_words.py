@@ -30,6 +30,8 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "cards.class_create": lazy("Made a card class"),
     "cards.certificate": lazy("Certified that a lost card is dead"),
     "cards.export": lazy("Exported cards"),
+    "cards.numbering": lazy("Chose how cards are numbered"),
+    "cards.numbering_check": lazy("Checked how cards are numbered"),
     "cards.slip": lazy("Printed a slip"),
     **{f"cards.{act.value}": text for act, text in ACT_TEXT.items()},
     "nodes.closed_identity": lazy("A replaced or revoked device connected"),
