@@ -82,6 +82,37 @@ class CommandResult(IntEnum):
     STORAGE_UNUSABLE = 8
 
 
+class Content(IntEnum):
+    """What a card on an issuer carries for us."""
+
+    NONE = 1
+    """It has a UID and nothing that we could write to."""
+    BLANK = 2
+    CREDENTIAL = 3
+    LOCKED = 4
+    """Neither our credential nor the keys of a new card: somebody else's, or damaged."""
+    UNREAD = 5
+    """It could not be read, several times in a row."""
+
+
+class WriteResult(IntEnum):
+    """How a write order stands. The first ends it; the last four do too."""
+
+    WRITTEN = 1
+    """Written and read back, or found as it was to be."""
+    OTHER_CARD = 2
+    LEFT = 3
+    """Taken away, or disturbed: show it again."""
+    CARD_AHEAD = 4
+    """The card has a later sequence: ``seq``."""
+    DAMAGED = 5
+    UNSUITABLE = 6
+    COPY = 7
+    """It answers as copies of MIFARE Classic cards do."""
+    CANCELLED = 8
+    EXPIRED = 9
+
+
 class AccessFact(msgspec.Struct, frozen=True, array_like=True):
     """A presentation and its decision: the intent that is committed before the door is released (I8).
 
@@ -175,6 +206,32 @@ class MemoryGrantsFact(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
+class WriteFact(msgspec.Struct, frozen=True, array_like=True):
+    """A card was written as the centre ordered, or why not (yet). The personal part is the UID of the card shown.
+
+    ``order``: the ``command_id`` of the order. ``seq``: of the credential that stands on the card; 0 for none.
+    """
+
+    order: int
+    point: int
+    result: WriteResult
+    seq: int = 0
+
+
+class InspectionFact(msgspec.Struct, frozen=True, array_like=True):
+    """What a card laid on an issuer is. ``medium``: of ``card_layout.credential.Medium``, 0 for none.
+
+    ``credential``: its 32 bytes, verified, without the signature. ``copy``: it answers as copies of cards do.
+    """
+
+    point: int
+    medium: int
+    content: Content
+    sak: int
+    copy: bool = False
+    credential: bytes = b""
+
+
 Body: TypeAlias = (
     AccessFact
     | OutcomeFact
@@ -186,6 +243,8 @@ Body: TypeAlias = (
     | BootFact
     | ConfigFact
     | MemoryGrantsFact
+    | WriteFact
+    | InspectionFact
 )
 
 
@@ -202,6 +261,8 @@ class FactKind(IntEnum):
     BOOT = 8
     CONFIG = 9
     MEMORY_GRANTS = 10
+    WRITE = 11
+    INSPECTION = 12
 
 
 BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
@@ -215,10 +276,12 @@ BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
     FactKind.BOOT: BootFact,
     FactKind.CONFIG: ConfigFact,
     FactKind.MEMORY_GRANTS: MemoryGrantsFact,
+    FactKind.WRITE: WriteFact,
+    FactKind.INSPECTION: InspectionFact,
 }
 KIND_OF: Final[dict[type[Body], FactKind]] = {body_type: kind for kind, body_type in BODY_TYPE.items()}
 
-URGENT: Final = frozenset({FactKind.ALARM, FactKind.COMMAND, FactKind.MEMORY_GRANTS})
+URGENT: Final = frozenset({FactKind.ALARM, FactKind.COMMAND, FactKind.MEMORY_GRANTS, FactKind.WRITE})
 """Kinds that are sent before the others' schedule even on a slow route; order within the sequence stays."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

@@ -15,6 +15,8 @@ from typing import Annotated, Final, TypeAlias, get_args
 import msgspec
 from msgspec import Meta
 
+from protocol.card_layout.card_keys import CardKeys
+from protocol.card_layout.credential import SLOT_LENGTH, Medium
 from protocol.decide import Trust
 from protocol.ids import Stream
 from protocol.limits import (
@@ -69,6 +71,8 @@ class MessageKind(IntEnum):
     SET_MODE = 41
     TEST_NODE = 42
     SET_TIME = 43
+    WRITE_CARD = 44
+    CANCEL_WRITE = 45
 
 
 class Seal(IntEnum):
@@ -441,7 +445,35 @@ class SetTime(_Message, frozen=True, tag=MessageKind.SET_TIME.value):
     issued_at_ms: U63
 
 
-Command: TypeAlias = RemoteOpen | SetMode | TestNode | SetTime
+class WriteCard(_Message, frozen=True, tag=MessageKind.WRITE_CARD.value):
+    """Write ``slot`` to the card with this UID, or (empty) erase what it holds for ``zones``; ends with a ``WriteFact``.
+
+    ``keys`` are those of this card and of no other. ``wait_s``: how long to wait for the card.
+    """
+
+    command_id: U63
+    node: Name
+    nonce: Nonce
+    issued_at_ms: U63
+    uid: Annotated[bytes, Meta(min_length=4, max_length=10)]
+    medium: Medium
+    zones: U32
+    slot: Annotated[bytes, Meta(max_length=SLOT_LENGTH)]
+    keys: CardKeys
+    wait_s: U32
+
+
+class CancelWrite(_Message, frozen=True, tag=MessageKind.CANCEL_WRITE.value):
+    """Forget a write order. The device's ``WriteFact`` says whether the card was written before."""
+
+    command_id: U63
+    node: Name
+    nonce: Nonce
+    issued_at_ms: U63
+    order: U63
+
+
+Command: TypeAlias = RemoteOpen | SetMode | TestNode | SetTime | WriteCard | CancelWrite
 
 Message: TypeAlias = (
     Enrol
@@ -468,6 +500,8 @@ Message: TypeAlias = (
     | SetMode
     | TestNode
     | SetTime
+    | WriteCard
+    | CancelWrite
 )
 
 MESSAGE_TYPE: Final[dict[MessageKind, type[Message]]] = {
@@ -489,6 +523,8 @@ _BY_CENTRE: Final = frozenset(
         MessageKind.SET_MODE,
         MessageKind.TEST_NODE,
         MessageKind.SET_TIME,
+        MessageKind.WRITE_CARD,
+        MessageKind.CANCEL_WRITE,
     }
 )
 SEAL: Final[dict[MessageKind, Seal]] = {

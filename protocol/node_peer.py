@@ -29,6 +29,7 @@ from protocol.facts import CommandResult
 from protocol.limits import NONCE_LENGTH, PROTOCOL_VERSIONS
 from protocol.messages import (
     BackedUp,
+    CancelWrite,
     Command,
     Delta,
     FactAck,
@@ -51,6 +52,7 @@ from protocol.messages import (
     SnapshotPart,
     TestNode,
     Welcome,
+    WriteCard,
 )
 from protocol.records import Revisions
 from protocol.session import SHARE_SECRET_LENGTH, channel, share_of
@@ -259,7 +261,7 @@ class NodePeer:
                 return [*self.downlink.receive(message, frame, now_ms)]
             case BackedUp():
                 return [*self.uplink.receive(message, frame, now_ms)]
-            case RemoteOpen() | SetMode() | TestNode() | SetTime():
+            case RemoteOpen() | SetMode() | TestNode() | SetTime() | WriteCard() | CancelWrite():
                 return self._command(message, now_ms)
             case Refused():
                 return self._refused(message, now_ms)

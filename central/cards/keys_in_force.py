@@ -13,11 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import msgspec
+
 from central import settings
 from central.errors import ConflictError, InvalidInputError, StorageError
 from central.security import card_master
 from central.security.card_master import CardMaster
-from protocol.card_layout.door_keys import read_key_number
+from protocol.card_layout import credential
+from protocol.card_layout.card_keys import CardKeys, card_keys
+from protocol.card_layout.credential import Credential, Medium
+from protocol.card_layout.door_keys import ReadKey, door_keys, read_key_number
+from protocol.errors import LimitError
 from protocol.limits import ZONES_MAX
 from protocol.records import Change, IssuerKeyRow, ReadKeyRow, put
 
@@ -98,6 +104,49 @@ def door_rows(now: KeysInForce, master: CardMaster, zones: Iterable[int]) -> lis
         public = master.signing_key(generation).public_key().public_bytes_raw()
         rows.append(put(generation, IssuerKeyRow(public)))
     return rows
+
+
+def zones_of(now: KeysInForce, medium: Medium, most: int = ZONES_MAX) -> tuple[int, ...]:
+    """The zones that a card is made for: all that there are, as far as the card has room.
+
+    :param most: zones that a MIFARE Classic of that size can carry.
+    """
+    return tuple(sorted(now.zones)[: 1 if medium is Medium.NTAG424 else most])
+
+
+def keys_for_card(
+    now: KeysInForce, master: CardMaster, uid: bytes, medium: Medium, zones: Iterable[int]
+) -> CardKeys:
+    """What a device gets to write this one card: keys of no use for any other, and the public keys."""
+    assert master.fingerprint == now.fingerprint, "keys of another master"
+    chosen = tuple(zones)
+    read = [
+        ReadKey(zone, version, master.read_key(zone, version))
+        for zone in chosen
+        for version in now.versions(zone)
+    ]
+    public = {
+        generation: master.signing_key(generation).public_key().public_bytes_raw()
+        for generation in now.signing
+    }
+    issuer = tuple(master.issuer_key(version) for version in now.issuer)
+    return card_keys(uid, medium, chosen, door_keys(read, public), issuer)
+
+
+def signed_slot(
+    now: KeysInForce, master: CardMaster, wanted: Credential, medium: Medium, uid: bytes
+) -> bytes:
+    """The credential as it stands on the card, signed with the newest key.
+
+    :raises InvalidInputError: a number of it does not fit on a card.
+    """
+    assert master.fingerprint == now.fingerprint, "keys of another master"
+    generation = now.signing[0]
+    numbered = msgspec.structs.replace(wanted, generation=generation)
+    try:
+        return credential.sign(numbered, medium, uid, master.signing_key(generation))
+    except LimitError:
+        raise InvalidInputError("This card number cannot be written onto a card.") from None
 
 
 # -- kept -------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ so that the person hears a refusal and not silence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from edge.reader.base import CardSession, Proof
@@ -18,7 +19,7 @@ from edge.reader.secure_messaging import Mode
 from protocol.card_layout import credential, places
 from protocol.card_layout.credential import SLOT_LENGTH, Credential, Medium
 from protocol.card_layout.door_keys import DoorKeys, ReadKey
-from protocol.card_layout.keys import Purpose, card_key, classic_key
+from protocol.card_layout.keys import CLASSIC_KEY_LENGTH, Purpose, card_key
 from protocol.ids import Tier, is_random_uid
 
 SAK_ISO_14443_4: Final = 0x20
@@ -40,11 +41,24 @@ class Found(NamedTuple):
     credential: Credential
 
 
-class CredentialReader:
-    """A ``Verify`` with fixed keys."""
+KeyOf = Callable[[ReadKey, bytes, int], bytes]
+"""(read key of a zone, UID, sector or 0) -> the key of that card."""
 
-    def __init__(self, keys: DoorKeys) -> None:
+
+def diversified(read_key: ReadKey, uid: bytes, number: int) -> bytes:
+    """The key of a card out of its zone's, as doors make it."""
+    return card_key(read_key.key, uid, places.aid_of(read_key.zone), Purpose.READ, number)
+
+
+class CredentialReader:
+    """A ``Verify`` with fixed keys.
+
+    :param key_of: where the key of a card comes from.
+    """
+
+    def __init__(self, keys: DoorKeys, key_of: KeyOf = diversified) -> None:
         self.keys = keys
+        self._key_of = key_of
         self._failed_uid = b""
         self._failed_count = 0
 
@@ -106,7 +120,7 @@ class CredentialReader:
                 continue
             for read_key in self.keys.of_zone(zone):
                 try:
-                    card.authenticate(places.READ_KEY_NO, _aes_key(read_key, session.uid))
+                    card.authenticate(places.READ_KEY_NO, self._key_of(read_key, session.uid, 0))
                     slot = card.read(places.DESFIRE_FILE, 0, SLOT_LENGTH)
                 except (AuthenticationFailed, CardStatus):
                     continue
@@ -123,7 +137,7 @@ class CredentialReader:
             return None
         for read_key in self.keys.read:
             try:
-                tag.authenticate_ev2(places.READ_KEY_NO, _aes_key(read_key, session.uid))
+                tag.authenticate_ev2(places.READ_KEY_NO, self._key_of(read_key, session.uid, 0))
                 content = tag.read(places.NTAG_FILE, 0, places.NTAG_SLOT_OFFSETS[-1] + SLOT_LENGTH)
             except (AuthenticationFailed, CardStatus):
                 continue
@@ -183,12 +197,6 @@ class CredentialReader:
             content += session.classic.read(block)
         return content
 
-    @staticmethod
-    def _open(session: CardSession, read_key: ReadKey, block: int) -> None:
-        aid = places.aid_of(read_key.zone)
-        key = classic_key(read_key.key, session.uid, aid, Purpose.READ, block // 4)
+    def _open(self, session: CardSession, read_key: ReadKey, block: int) -> None:
+        key = self._key_of(read_key, session.uid, block // 4)[:CLASSIC_KEY_LENGTH]
         session.classic.authenticate(block, key, Key.A)
-
-
-def _aes_key(read_key: ReadKey, uid: bytes) -> bytes:
-    return card_key(read_key.key, uid, places.aid_of(read_key.zone), Purpose.READ)

@@ -67,3 +67,11 @@ class CardDamaged(CardDataError):
 
 class CardUnsuitable(CardError):
     """The card cannot carry the credential that was asked for: its kind, its size, or another application's sectors."""
+
+
+class CardAhead(CardError):
+    """The card has a credential with a later sequence than the one that was ordered."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"the card stands at sequence {seq} already")
+        self.seq = seq

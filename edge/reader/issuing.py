@@ -1,32 +1,29 @@
-"""Writes a credential onto a card: keys first, then the credential, then it is read back as a door reads it.
+"""Writes a signed credential onto a card, or erases it: keys first, then the slot, then it is read back as a door reads it.
 
 Law of this file: whatever moment the card is taken away, it has the old credential or the new one; the next showing goes on
-from there. Only a torn write of keys or access bits cannot be mended: ``CardDamaged``. Since a slot is signed for the
-sequence that it will have, ``sign`` is asked once the card has been read; the private key need not be here.
+from there, and a slot that stands there already is only read back. Only a torn write of keys or access bits cannot be
+mended: ``CardDamaged``. Neither the private key nor a master is here: who signs has also chosen the sequence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
-import msgspec
-
 from edge.reader.base import CardSession
-from edge.reader.credential_reader import SAK_CLASSIC, SAK_ISO_14443_4, CredentialReader
+from edge.reader.credential_reader import SAK_CLASSIC, SAK_ISO_14443_4, CredentialReader, Found
 from edge.reader.desfire import Desfire
-from edge.reader.errors import CardDataError, CardStatus, CardUnsuitable
+from edge.reader.errors import CardAhead, CardDataError, CardStatus, CardUnsuitable
 from edge.reader.issuing_aes import DesfireWriter, NtagWriter
 from edge.reader.issuing_classic import ClassicWriter
-from edge.reader.issuing_keys import IssuerKeys
 from edge.reader.ntag424 import Ntag424
-from protocol.card_layout import credential
+from protocol.card_layout import credential, places
+from protocol.card_layout.card_keys import CardKeys
 from protocol.card_layout.credential import Credential, Medium
-from protocol.card_layout.door_keys import DoorKeys
+from protocol.card_layout.door_keys import DoorKeys, ReadKey
+from protocol.card_layout.keys import Purpose
 from protocol.ids import is_random_uid
-
-Sign = Callable[[Credential, Medium, bytes], bytes]
-"""(credential with its sequence, medium, UID) -> the 96 bytes of a slot, signed."""
 
 
 class CardWriter(Protocol):
@@ -43,40 +40,60 @@ class CardWriter(Protocol):
         """Write slot number ``spare``, which does not hold the credential in force."""
         ...
 
+    def erase(self, zone: int, slot: int) -> None:
+        """Make slot number ``slot`` hold nothing."""
+        ...
+
     def finish(self, zones: tuple[int, ...]) -> None:
         """What is useful but not needed at a door."""
         ...
 
 
-def personalise(session: CardSession, wanted: Credential, keys: IssuerKeys, sign: Sign) -> Credential:
-    """Give the selected card this credential; what stands on it then, ``seq`` included.
+def write_slot(session: CardSession, slot: bytes, medium: Medium, keys: CardKeys) -> Credential:
+    """Give the selected card this signed slot; what stands on it then.
 
-    :param wanted: its ``seq`` does not matter: it becomes one more than the card's.
+    :param medium: what the slot was signed for.
+    :raises CardAhead: the card has a credential of a later sequence.
     :raises CardDamaged: the card must be swapped.
-    :raises CardUnsuitable: this card cannot carry it.
+    :raises CardUnsuitable: this card cannot carry it, or is another medium.
     :raises CardError: the card left, or something was disturbed; show it again.
     """
-    if is_random_uid(session.uid):
-        raise CardUnsuitable("a card that shows another UID each time cannot be issued")
-    medium = medium_of(session)
-    writer = _WRITERS[medium](session, keys)
-    in_force: dict[int, tuple[int, int]] = {}
-    for zone in wanted.zone_numbers:
-        in_force[zone] = _in_force(writer.prepare(zone), medium, session.uid, keys)
-    seq = 1 + max(seq for seq, _ in in_force.values())
-    written = msgspec.structs.replace(wanted, seq=seq, card_no=wanted.card_no[-credential.CARD_NO_LENGTH :])
-    slot = sign(written, medium, session.uid)
-    if credential.verify(slot, medium, session.uid, keys.doors.public) != written:
+    writer = _writer(session, medium, keys)
+    wanted = credential.verify(slot, medium, session.uid, dict(keys.public))
+    if wanted is None:
         raise CardDataError("the signature is not one that doors would believe")
-    for zone, (_, spare) in in_force.items():
-        writer.write(zone, slot, spare)
-    for zone in in_force:
-        newest = keys.doors.of_zone(zone)[:1]
-        found = CredentialReader(DoorKeys(newest, keys.doors.public)).read(session)
-        if found is None or found.credential != written:
+    spare: dict[int, int] = {}
+    for zone in wanted.zone_numbers:
+        slots = writer.prepare(zone)
+        seqs = [_seq(found, medium, session.uid, keys) for found in slots]
+        if max(seqs) > wanted.seq or (max(seqs) == wanted.seq and slot not in slots):
+            raise CardAhead(max(seqs))
+        if max(seqs) < wanted.seq:
+            spare[zone] = seqs.index(min(seqs))
+    for zone, number in spare.items():
+        writer.write(zone, slot, number)
+    for zone in wanted.zone_numbers:
+        found = _read(session, zone, keys)
+        if found is None or found.credential != wanted:
             raise CardDataError(f"zone {zone} of the card does not read as it was written")
     writer.finish(wanted.zone_numbers)
-    return written
+    return wanted
+
+
+def erase(session: CardSession, zones: tuple[int, ...], medium: Medium, keys: CardKeys) -> None:
+    """Take the credential off the selected card, the one in force last; its keys stay ours.
+
+    :raises CardError: as :func:`write_slot`.
+    """
+    writer = _writer(session, medium, keys)
+    for zone in zones:
+        slots = writer.prepare(zone)
+        seqs = [_seq(found, medium, session.uid, keys) for found in slots]
+        for number in sorted(range(len(slots)), key=seqs.__getitem__):
+            if any(slots[number]):
+                writer.erase(zone, number)
+        if any(any(content) for content in writer.prepare(zone)):
+            raise CardDataError(f"zone {zone} of the card is not empty")
 
 
 def medium_of(session: CardSession) -> Medium:
@@ -102,14 +119,30 @@ def medium_of(session: CardSession) -> Medium:
     raise CardUnsuitable("this card can only be known by its UID")
 
 
-def _in_force(slots: list[bytes], medium: Medium, uid: bytes, keys: IssuerKeys) -> tuple[int, int]:
-    """Sequence of the credential in force (0: none), and the slot that may be written."""
-    found = [credential.verify(slot, medium, uid, keys.doors.public) for slot in slots]
-    seqs = [0 if item is None else item.seq for item in found]
-    return max(seqs), seqs.index(min(seqs))
+def _writer(session: CardSession, medium: Medium, keys: CardKeys) -> CardWriter:
+    if is_random_uid(session.uid):
+        raise CardUnsuitable("a card that shows another UID each time cannot be issued")
+    if medium_of(session) is not medium:
+        raise CardUnsuitable("this is not the kind of card that was ordered")
+    return _WRITERS[medium](session, keys)
 
 
-_WRITERS: Final[dict[Medium, Callable[[CardSession, IssuerKeys], CardWriter]]] = {
+def _seq(slot: bytes, medium: Medium, uid: bytes, keys: CardKeys) -> int:
+    found = credential.verify(slot, medium, uid, dict(keys.public))
+    return 0 if found is None else found.seq
+
+
+def _read(session: CardSession, zone: int, keys: CardKeys) -> Found | None:
+    """As a door of the zone reads the card, with the card's own newest key."""
+    doors = DoorKeys((ReadKey(zone, keys.version(zone), b""),), dict(keys.public))
+    return CredentialReader(doors, partial(_own_key, keys)).read(session)
+
+
+def _own_key(keys: CardKeys, read_key: ReadKey, _uid: bytes, number: int) -> bytes:
+    return keys.of(places.aid_of(read_key.zone), Purpose.READ, number)[0]
+
+
+_WRITERS: Final[dict[Medium, Callable[[CardSession, CardKeys], CardWriter]]] = {
     Medium.CLASSIC: ClassicWriter,
     Medium.DESFIRE: DesfireWriter,
     Medium.NTAG424: NtagWriter,

@@ -6,7 +6,6 @@ The keys are changed before anything is written: a card on which a key was torn 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from typing import Final
 
 from edge.reader.aes_card import AesCard
@@ -14,11 +13,11 @@ from edge.reader.base import CardSession
 from edge.reader.credential_reader import NTAG_SETTINGS
 from edge.reader.desfire import DUPLICATE, NO_SUCH_APPLICATION, Desfire
 from edge.reader.errors import AuthenticationFailed, CardDamaged, CardStatus, CardUnsuitable
-from edge.reader.issuing_keys import IssuerKeys
 from edge.reader.ntag424 import Ntag424
 from protocol.card_layout import places
+from protocol.card_layout.card_keys import CardKeys
 from protocol.card_layout.credential import SLOT_LENGTH
-from protocol.card_layout.keys import Purpose, card_key
+from protocol.card_layout.keys import Purpose
 
 FACTORY_KEY: Final = bytes(16)
 KEY_VERSION_MAX: Final = 0xFF
@@ -27,7 +26,7 @@ KEY_VERSION_MAX: Final = 0xFF
 class _Writer(ABC):
     """The keys of one application."""
 
-    def __init__(self, session: CardSession, keys: IssuerKeys) -> None:
+    def __init__(self, session: CardSession, keys: CardKeys) -> None:
         self._session = session
         self._keys = keys
 
@@ -37,12 +36,7 @@ class _Writer(ABC):
 
     def _candidates(self, purpose: Purpose, zone: int) -> list[bytes]:
         """The keys that the card may have, the one that it is to have first."""
-        if purpose is Purpose.ISSUER:
-            masters: Iterable[bytes] = self._keys.issuer
-        else:
-            masters = (key.key for key in self._keys.doors.of_zone(zone))
-        aid = places.aid_of(zone)
-        return [*(card_key(master, self._session.uid, aid, purpose) for master in masters), FACTORY_KEY]
+        return [*self._keys.of(places.aid_of(zone), purpose), FACTORY_KEY]
 
     def _key_in_use(self, number: int, purpose: Purpose, zone: int) -> bytes:
         for key in self._candidates(purpose, zone):
@@ -57,7 +51,7 @@ class _Writer(ABC):
         """Give the card its keys, as far as it has not got them; ends in a session of the issuer."""
         new_read = self._candidates(Purpose.READ, zone)[0]
         new_master = self._candidates(Purpose.ISSUER, zone)[0]
-        version = self._keys.doors.of_zone(zone)[0].version & KEY_VERSION_MAX
+        version = self._keys.version(zone) & KEY_VERSION_MAX
         read = self._key_in_use(places.READ_KEY_NO, Purpose.READ, zone)
         master = self._key_in_use(places.MASTER_KEY_NO, Purpose.ISSUER, zone)
         if read != new_read:
@@ -73,7 +67,7 @@ class _Writer(ABC):
 class DesfireWriter(_Writer):
     """See ``issuing.CardWriter``."""
 
-    def __init__(self, session: CardSession, keys: IssuerKeys) -> None:
+    def __init__(self, session: CardSession, keys: CardKeys) -> None:
         super().__init__(session, keys)
         self._card = Desfire(session.isodep.exchange)
 
@@ -100,6 +94,10 @@ class DesfireWriter(_Writer):
             self._authenticate(places.MASTER_KEY_NO, self._candidates(Purpose.ISSUER, zone)[0])
         return [self._card.read(places.DESFIRE_FILE, 0, SLOT_LENGTH)]
 
+    def erase(self, zone: int, slot: int) -> None:
+        """In one transaction."""
+        self.write(zone, bytes(SLOT_LENGTH), slot)
+
     def write(self, zone: int, slot: bytes, spare: int) -> None:
         """In one transaction."""
         self._card.select(places.aid_of(zone))
@@ -111,7 +109,7 @@ class DesfireWriter(_Writer):
 class NtagWriter(_Writer):
     """See ``issuing.CardWriter``. There is one application, so one zone."""
 
-    def __init__(self, session: CardSession, keys: IssuerKeys) -> None:
+    def __init__(self, session: CardSession, keys: CardKeys) -> None:
         super().__init__(session, keys)
         self._card = Ntag424(session.isodep.exchange)
         self._zone: int | None = None
@@ -129,6 +127,10 @@ class NtagWriter(_Writer):
         if self._card.get_file_settings(places.NTAG_FILE)[1:4] != NTAG_SETTINGS:
             self._card.change_file_settings(places.NTAG_FILE, NTAG_SETTINGS)
         return [self._card.read(places.NTAG_FILE, offset, SLOT_LENGTH) for offset in places.NTAG_SLOT_OFFSETS]
+
+    def erase(self, zone: int, slot: int) -> None:
+        """That slot; the other one stays."""
+        self.write(zone, bytes(SLOT_LENGTH), slot)
 
     def write(self, zone: int, slot: bytes, spare: int) -> None:
         """The spare slot; the other one stays."""

@@ -11,10 +11,10 @@ from typing import Final
 
 from edge.reader.base import CardSession
 from edge.reader.errors import AuthenticationFailed, CardDamaged, CardDataError, CardRefused, CardUnsuitable
-from edge.reader.issuing_keys import IssuerKeys
 from edge.reader.mifare import Key
 from protocol.card_layout import mad, places
-from protocol.card_layout.keys import Purpose, classic_key
+from protocol.card_layout.card_keys import CardKeys
+from protocol.card_layout.keys import Purpose
 from protocol.errors import MalformedError
 
 TRANSPORT_KEY: Final = b"\xff" * 6
@@ -26,7 +26,7 @@ TRIES: Final = 2
 class ClassicWriter:
     """See ``issuing.CardWriter``."""
 
-    def __init__(self, session: CardSession, keys: IssuerKeys) -> None:
+    def __init__(self, session: CardSession, keys: CardKeys) -> None:
         self._session = session
         self._card = session.classic
         self._keys = keys
@@ -53,6 +53,16 @@ class ClassicWriter:
                 self._must(sector, self._issuer_key(zone, sector), Key.B)
             self._card.write(blocks[index], slot[index * places.BLOCK : (index + 1) * places.BLOCK])
 
+    def erase(self, zone: int, slot: int) -> None:
+        """The block with the sequence first: from then on the slot holds nothing."""
+        blocks = places.slot_blocks(zone, slot)
+        sector = -1
+        for block in blocks:
+            if block // 4 != sector:
+                sector = block // 4
+                self._must(sector, self._issuer_key(zone, sector), Key.B)
+            self._card.write(block, bytes(places.BLOCK))
+
     def finish(self, zones: tuple[int, ...]) -> None:
         """Enter our sectors into the directory, where it is free or ours."""
         aids = list(self._directory())
@@ -62,7 +72,7 @@ class ClassicWriter:
                     if sector <= len(aids):
                         aids[sector - 1] = places.MAD_AID
         wanted = mad.encode(aids)
-        key = classic_key(self._keys.issuer[0], self._session.uid, places.MAD_AID, Purpose.ISSUER, 0)
+        key = self._keys.of(places.MAD_AID, Purpose.ISSUER)[0]
         is_new = self._opens(0, TRANSPORT_KEY, Key.A)
         if not is_new and not self._opens(0, key, Key.B):
             return  # somebody else's
@@ -93,8 +103,7 @@ class ClassicWriter:
         self._must(sector, new_b, Key.B)
 
     def _key_in_use(self, zone: int, sector: int) -> tuple[bytes, Key]:
-        for master in self._keys.issuer[1:]:
-            key = self._key(master, Purpose.ISSUER, zone, sector)
+        for key in self._keys.of(places.aid_of(zone), Purpose.ISSUER, sector)[1:]:
             if self._opens(sector, key, Key.B):
                 return key, Key.B
         if self._opens(sector, TRANSPORT_KEY, Key.A):
@@ -122,14 +131,11 @@ class ClassicWriter:
 
     # -- keys ------------------------------------------------------------------------------------------------------
 
-    def _key(self, master: bytes, purpose: Purpose, zone: int, sector: int) -> bytes:
-        return classic_key(master, self._session.uid, places.aid_of(zone), purpose, sector)
-
     def _issuer_key(self, zone: int, sector: int) -> bytes:
-        return self._key(self._keys.issuer[0], Purpose.ISSUER, zone, sector)
+        return self._keys.of(places.aid_of(zone), Purpose.ISSUER, sector)[0]
 
     def _read_key(self, zone: int, sector: int) -> bytes:
-        return self._key(self._keys.doors.of_zone(zone)[0].key, Purpose.READ, zone, sector)
+        return self._keys.of(places.aid_of(zone), Purpose.READ, sector)[0]
 
     def _must(self, sector: int, key: bytes, which: Key) -> None:
         if not self._opens(sector, key, which):

@@ -7,8 +7,10 @@ from enum import IntEnum
 import msgspec
 from msgspec import inspect
 
+from protocol.card_layout.credential import Medium
+from protocol.card_layout.keys import Purpose
 from protocol.decide import Trust
-from protocol.facts import BODY_TYPE, Alarm, CommandResult, DoorEvent, Outcome
+from protocol.facts import BODY_TYPE, Alarm, CommandResult, Content, DoorEvent, Outcome, WriteResult
 from protocol.ids import Stream, Tier
 from protocol.messages import FROM_NODE, MESSAGE_TYPE, SEAL, ReaderState, RefusalCode, Seal
 from protocol.reasons import Reason
@@ -28,6 +30,10 @@ CODES: tuple[type[IntEnum], ...] = (
     DoorEvent,
     Alarm,
     CommandResult,
+    WriteResult,
+    Content,
+    Medium,
+    Purpose,
     ReaderState,
     RefusalCode,
 )

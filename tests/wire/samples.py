@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from protocol.card_layout.card_keys import CardKey, CardKeys
+from protocol.card_layout.credential import Medium
+from protocol.card_layout.keys import Purpose
 from protocol.columns import pack
 from protocol.decide import Trust
 from protocol.facts import (
@@ -15,15 +18,19 @@ from protocol.facts import (
     CommandFact,
     CommandResult,
     ConfigFact,
+    Content,
     DoorEvent,
     DoorFact,
     Entry,
     ExitFact,
     Fact,
     FactKind,
+    InspectionFact,
     MemoryGrantsFact,
     Outcome,
     OutcomeFact,
+    WriteFact,
+    WriteResult,
     chained,
     encode_body,
 )
@@ -31,6 +38,7 @@ from protocol.ids import Stream, Tier, uid_key
 from protocol.messages import (
     Applied,
     BackedUp,
+    CancelWrite,
     CannotApply,
     Delta,
     Enrol,
@@ -56,6 +64,7 @@ from protocol.messages import (
     SnapshotPart,
     TestNode,
     Welcome,
+    WriteCard,
 )
 from protocol.reasons import Reason
 from protocol.records import (
@@ -133,6 +142,8 @@ BODIES: dict[FactKind, Body] = {
     FactKind.BOOT: BootFact("b7f4", "0.1.0", UTC_MS - 86_400_000, True),
     FactKind.CONFIG: ConfigFact(REVISIONS),
     FactKind.MEMORY_GRANTS: MemoryGrantsFact(1, 3),
+    FactKind.WRITE: WriteFact(2**40 + 7, 12, WriteResult.WRITTEN, 3),
+    FactKind.INSPECTION: InspectionFact(12, 1, Content.CREDENTIAL, 0x08, False, bytes(range(32))),
 }
 
 
@@ -241,4 +252,17 @@ MESSAGES: dict[MessageKind, Message] = {
     MessageKind.SET_MODE: SetMode(9_002, "east-gate", NONCE, UTC_MS, 1, Mode.LOCKED_DOWN),
     MessageKind.TEST_NODE: TestNode(9_003, "east-gate", NONCE, UTC_MS, 11),
     MessageKind.SET_TIME: SetTime(9_004, "east-gate", NONCE, UTC_MS),
+    MessageKind.WRITE_CARD: WriteCard(
+        2**40 + 7,
+        "card-desk",
+        NONCE,
+        UTC_MS,
+        bytes.fromhex("04A1B2C3"),
+        Medium.CLASSIC,
+        0b1,
+        bytes(96),
+        CardKeys((CardKey(0xF481C0, Purpose.READ, 1, (bytes(6), bytes(range(6)))),), ((0, 2),), ((4, KEY),)),
+        120,
+    ),
+    MessageKind.CANCEL_WRITE: CancelWrite(2**40 + 8, "card-desk", NONCE, UTC_MS, 2**40 + 7),
 }

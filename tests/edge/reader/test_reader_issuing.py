@@ -17,12 +17,12 @@ from edge.reader.emulator.chip import Chip
 from edge.reader.emulator.mifare_classic import PROGRAM_US, ClassicCard
 from edge.reader.emulator.ntag424_card import Ntag424Card
 from edge.reader.emulator.picc import Picc, tear_after
-from edge.reader.errors import CardDamaged, CardDataError, CardError, CardUnsuitable
-from edge.reader.issuing import personalise
-from edge.reader.issuing_keys import IssuerKeys
+from edge.reader.errors import CardAhead, CardDamaged, CardDataError, CardError, CardUnsuitable
+from edge.reader.issuing import erase, write_slot
 from edge.reader.verify import CardVerifier
 from protocol.card_layout import mad, places
-from protocol.card_layout.credential import Credential, Medium, sign
+from protocol.card_layout.card_keys import card_keys
+from protocol.card_layout.credential import Credential, sign
 from protocol.card_layout.door_keys import DoorKeys
 from tests.edge.reader.conftest import Bench
 from tests.support.credential_cards import (
@@ -39,34 +39,67 @@ from tests.support.credential_cards import (
     UID,
     blank_card,
     issued_card,
+    medium_of,
 )
 
-ISSUING = IssuerKeys(DoorKeys((READ, OLD_READ, OTHER_ZONE), {0: PUBLIC}), (ISSUER_KEY,))
+ZONE_KEYS = DoorKeys((READ, OLD_READ, OTHER_ZONE), {0: PUBLIC})
 FIRST = Credential(b"\1\2\3\4\5\6\7\x08", 1, 0, 0b1, "00012345")
 SECOND = msgspec.structs.replace(FIRST, issue_no=2)
 THIRD = msgspec.structs.replace(FIRST, issue_no=3)
 
 
-def signed(credential: Credential, medium: Medium, uid: bytes) -> bytes:
-    return sign(credential, medium, uid, ISSUER)
+def ordered(
+    session: CardSession,
+    kind: str,
+    wanted: Credential,
+    doors: DoorKeys = ZONE_KEYS,
+    issuer: tuple[bytes, ...] = (ISSUER_KEY,),
+    signer: Ed25519PrivateKey = ISSUER,
+) -> Credential:
+    """What the centre does for one card, and the device with it."""
+    medium = medium_of(kind)
+    zones = [zone for zone in wanted.zone_numbers if doors.of_zone(zone)]
+    keys = card_keys(UID, medium, zones, doors, issuer)
+    return write_slot(session, sign(wanted, medium, UID, signer), medium, keys)
 
 
 class Desk:
-    """An issuing reader, with the card on it; and the same card as a door sees it."""
+    """An issuing reader, with the card on it; and the same card as a door sees it.
 
-    def __init__(self, card: Card, keys: IssuerKeys = ISSUING) -> None:
-        self.card, self.keys = card, keys
+    :ivar seq: the sequence of the last order.
+    """
+
+    def __init__(self, kind: str, card: Card | None = None, seq: int = 0) -> None:
+        self.kind, self.card, self.seq = kind, card or blank_card(kind), seq
+        self.doors, self.issuer, self.signer = ZONE_KEYS, (ISSUER_KEY,), ISSUER
         self.bench = Bench(Chip())
         self.bench.reader.open()
 
-    def issue(self, wanted: Credential, sign_by: Callable[..., bytes] = signed) -> Credential:
-        """Show the card, write it, take it away."""
+    def issue(self, wanted: Credential) -> Credential:
+        """Show the card, write it with the next sequence, take it away."""
+        self.seq += 1
+        return self.again(wanted)
+
+    def again(self, wanted: Credential) -> Credential:
+        """The same order once more."""
+        numbered = msgspec.structs.replace(wanted, seq=self.seq)
+        return self.shown(
+            lambda session: ordered(session, self.kind, numbered, self.doors, self.issuer, self.signer)
+        )
+
+    def erase(self) -> None:
+        """Show the card, erase it, take it away."""
+        medium = medium_of(self.kind)
+        self.shown(
+            lambda session: erase(
+                session, (0,), medium, card_keys(UID, medium, (0,), self.doors, self.issuer)
+            )
+        )
+
+    def shown(self, operation: Callable[[CardSession], Any]) -> Any:
+        """Place the card, talk to it, take it away."""
         self.bench.field.place(self.card)
         self.bench.poll(5)
-
-        def operation(session: CardSession) -> Credential:
-            return personalise(session, wanted, self.keys, sign_by)
-
         try:
             return self.bench.reader.transact(UID, operation)
         finally:
@@ -75,13 +108,7 @@ class Desk:
 
     def read(self, keys: DoorKeys = KEYS) -> Credential | None:
         """What a door finds."""
-        self.bench.field.place(self.card)
-        self.bench.poll(5)
-        try:
-            found = self.bench.reader.transact(UID, CredentialReader(keys).read)
-        finally:
-            self.bench.field.clear()
-            self.bench.poll(5)
+        found = self.shown(CredentialReader(keys).read)
         return None if found is None else found.credential
 
     def issue_no(self) -> int:
@@ -100,7 +127,7 @@ class Desk:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_card_is_issued_and_read_at_a_door(kind: str) -> None:
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     written = desk.issue(FIRST)
     assert written == msgspec.structs.replace(FIRST, seq=1)
     assert desk.read() == written
@@ -108,7 +135,7 @@ def test_a_new_card_is_issued_and_read_at_a_door(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_write_has_the_next_sequence_and_spares_the_credential_in_force(kind: str) -> None:
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     for seq, wanted in enumerate((FIRST, SECOND, THIRD, FIRST), start=1):
         assert desk.issue(wanted).seq == seq
         assert desk.read() == msgspec.structs.replace(wanted, seq=seq)
@@ -117,7 +144,7 @@ def test_each_write_has_the_next_sequence_and_spares_the_credential_in_force(kin
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_issuer_writes_is_what_the_layout_says(kind: str) -> None:
     """The expected card is put together by the test from the layout's numbers."""
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     desk.issue(FIRST)
     expected = issued_card(kind, msgspec.structs.replace(FIRST, seq=1))
     if isinstance(desk.card, ClassicCard) and isinstance(expected, ClassicCard):
@@ -134,7 +161,7 @@ def test_what_the_issuer_writes_is_what_the_layout_says(kind: str) -> None:
 def test_the_directory_names_our_sectors() -> None:
     card = blank_card("classic1k")
     assert isinstance(card, ClassicCard)
-    desk = Desk(card)
+    desk = Desk("classic1k", card)
     desk.issue(FIRST)
     assert mad.decode(card.memory.blocks[1] + card.memory.blocks[2]) == (places.MAD_AID,) * 4 + (0,) * 11
     assert card.memory.blocks[3][:6] == mad.KEY_A
@@ -151,13 +178,13 @@ def test_sectors_of_another_application_are_left_alone() -> None:
     card.memory.blocks[3] = mad.KEY_A + card.memory.blocks[3][6:]
     before = list(card.memory.blocks)
     with pytest.raises(CardUnsuitable):
-        Desk(card).issue(FIRST)
+        Desk("classic1k", card).issue(FIRST)
     assert card.memory.blocks == before
 
 
 @pytest.mark.parametrize("kind", ["classic1k", "desfire_ev1", "desfire_ev3"])
 def test_a_card_for_two_zones(kind: str) -> None:
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     written = desk.issue(msgspec.structs.replace(FIRST, zones=0b11))
     assert desk.read() == written
     assert desk.read(DoorKeys((OTHER_ZONE,), {0: PUBLIC})) == written
@@ -167,7 +194,7 @@ def test_a_card_for_two_zones(kind: str) -> None:
     ("kind", "zones"), [("ntag424", 0b11), ("classic_mini", 0b10)], ids=["one application", "five sectors"]
 )
 def test_more_zones_than_the_card_has_room_for_are_refused(kind: str, zones: int) -> None:
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     with pytest.raises(CardUnsuitable):
         desk.issue(msgspec.structs.replace(FIRST, zones=zones))
     assert desk.read() is None
@@ -175,7 +202,7 @@ def test_more_zones_than_the_card_has_room_for_are_refused(kind: str, zones: int
 
 def test_a_card_with_nothing_but_a_uid_is_refused() -> None:
     with pytest.raises(CardUnsuitable):
-        Desk(Card(UID)).issue(FIRST)
+        Desk("classic1k", Card(UID)).issue(FIRST)
 
 
 def test_a_card_with_a_random_uid_is_refused() -> None:
@@ -184,7 +211,7 @@ def test_a_card_with_a_random_uid_is_refused() -> None:
     (event,) = bench.show(RandomUidCard(sak=0x20))
 
     def operation(session: CardSession) -> Credential:
-        return personalise(session, FIRST, ISSUING, signed)
+        return ordered(session, "desfire_ev1", msgspec.structs.replace(FIRST, seq=1))
 
     with pytest.raises(CardUnsuitable):
         bench.reader.transact(event.uid, operation)
@@ -192,30 +219,30 @@ def test_a_card_with_a_random_uid_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_signature_that_doors_would_not_believe_is_not_written(kind: str) -> None:
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     desk.issue(FIRST)
-    stranger = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    desk.signer = Ed25519PrivateKey.from_private_bytes(bytes(32))
     with pytest.raises(CardDataError):
-        desk.issue(SECOND, lambda credential, medium, uid: sign(credential, medium, uid, stranger))
+        desk.issue(SECOND)
     assert desk.issue_no() == 1
 
 
 NEW_READ = msgspec.structs.replace(READ, version=3, key=bytes(range(200, 216)))
-ROTATED = IssuerKeys(DoorKeys((NEW_READ, READ, OLD_READ), {0: PUBLIC}), (bytes(range(220, 236)), ISSUER_KEY))
+NEW_ISSUER_KEY = bytes(range(220, 236))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_card_gets_new_keys_at_its_next_showing(kind: str) -> None:
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     desk.issue(FIRST)
-    desk.keys = ROTATED
+    desk.doors, desk.issuer = DoorKeys((NEW_READ, READ), {0: PUBLIC}), (NEW_ISSUER_KEY, ISSUER_KEY)
     assert desk.issue(SECOND).seq == 2
     newest, older = (DoorKeys((key,), {0: PUBLIC}) for key in (NEW_READ, READ))
     found = desk.read(newest)
     assert found is not None
     assert found.issue_no == 2
     assert desk.read(older) is None
-    desk.keys = IssuerKeys(ROTATED.doors, ROTATED.issuer[:1])
+    desk.doors, desk.issuer = newest, (NEW_ISSUER_KEY,)
     desk.issue(THIRD)
 
 
@@ -224,13 +251,14 @@ def test_a_card_gets_new_keys_at_its_next_showing(kind: str) -> None:
 
 def duration_us(kind: str, *earlier: Credential) -> int:
     """How long writing takes after these writes."""
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     for wanted in earlier:
         desk.issue(wanted)
     desk.bench.field.place(desk.card)
     desk.bench.poll(5)
     start_us = desk.bench.clock.now_us()
-    desk.bench.reader.transact(UID, lambda session: personalise(session, SECOND, ISSUING, signed))
+    numbered = msgspec.structs.replace(SECOND, seq=desk.seq + 1)
+    desk.bench.reader.transact(UID, lambda session: ordered(session, kind, numbered))
     return desk.bench.clock.now_us() - start_us
 
 
@@ -241,9 +269,11 @@ class Leaving(Desk):
         self.bench.field.place(self.card)
         self.bench.poll(5)
         self.bench.field.remove(self.card, self.bench.clock.now_us() + after_us)
+        self.seq += 1
+        numbered = msgspec.structs.replace(wanted, seq=self.seq)
         error: CardError | None = None
         try:
-            self.bench.reader.transact(UID, lambda session: personalise(session, wanted, ISSUING, signed))
+            self.bench.reader.transact(UID, lambda session: ordered(session, self.kind, numbered))
         except CardError as raised:
             error = raised
         self.bench.clock.advance(after_us)
@@ -266,14 +296,13 @@ def test_taken_away_at_any_moment_of_a_rewrite_it_has_the_old_or_the_new_one(kin
     whole_us = duration_us(kind, FIRST)
     seen = set()
     for step in range(STEPS + 2):
-        desk = Leaving(issued_card(kind, msgspec.structs.replace(FIRST, seq=1)))
+        desk = Leaving(kind, issued_card(kind, msgspec.structs.replace(FIRST, seq=1)), 1)
         error = desk.issue_and_leave(SECOND, whole_us * step // STEPS)
         issue_no = desk.issue_no()
         assert issue_no in (1, 2)
         assert error is not None or issue_no == 2, "it said that it was done"
         seen.add(issue_no)
-        again = desk.issue(THIRD)
-        assert again.seq == issue_no + 1
+        desk.issue(THIRD)
         assert desk.issue_no() == 3
     assert seen == {1, 2}
 
@@ -283,7 +312,7 @@ def test_taken_away_at_any_moment_of_the_first_write_it_has_none_or_the_new_one(
     whole_us = duration_us(kind)
     seen, damaged = set(), 0
     for step in range(STEPS + 2):
-        desk = Leaving(blank_card(kind))
+        desk = Leaving(kind)
         error = desk.issue_and_leave(SECOND, whole_us * step // STEPS)
         issue_no = desk.issue_no()
         assert issue_no in (0, 2)
@@ -324,7 +353,7 @@ class TornWrite:
 
 
 def writes_of(kind: str, *earlier: Credential) -> int:
-    desk = Desk(blank_card(kind))
+    desk = Desk(kind)
     for wanted in earlier:
         desk.issue(wanted)
     watched = TornWrite(desk, -1)
@@ -337,7 +366,7 @@ def test_a_rewrite_torn_at_every_byte_of_every_write(kind: str, size: int) -> No
     outcomes = set()
     for number in range(writes_of(kind, FIRST)):
         for place in bytes_to_tear_at(size):
-            desk = Desk(issued_card(kind, msgspec.structs.replace(FIRST, seq=1)))
+            desk = Desk(kind, issued_card(kind, msgspec.structs.replace(FIRST, seq=1)), 1)
             desk.card.tear = tear_after(place)  # type: ignore[attr-defined]
             TornWrite(desk, number)
             assert desk.issue_torn(SECOND) is not None
@@ -354,7 +383,7 @@ def test_a_trailer_torn_at_every_byte_ends_as_a_good_or_a_damaged_card() -> None
     good = damaged = 0
     for number in range(4):
         for place in bytes_to_tear_at(16):
-            desk = Desk(blank_card("classic1k"))
+            desk = Desk("classic1k")
             desk.card.tear = tear_after(place)  # type: ignore[attr-defined]
             TornWrite(desk, number)
             assert desk.issue_torn(FIRST) is not None
@@ -376,7 +405,7 @@ def test_a_torn_key_ends_as_a_damaged_card_that_no_door_accepts(kind: str) -> No
     """Cards promise that a key is changed or not; this one breaks its promise."""
     damaged = 0
     for number in range(writes_of(kind)):
-        desk = Desk(blank_card(kind))
+        desk = Desk(kind)
         desk.card.atomic_keys = False  # type: ignore[attr-defined]
         TornWrite(desk, number, 0.7)
         assert desk.issue_torn(FIRST) is not None
@@ -389,7 +418,7 @@ def test_a_torn_key_ends_as_a_damaged_card_that_no_door_accepts(kind: str) -> No
 
 
 def test_a_damaged_card_is_its_uid_at_a_door() -> None:
-    desk = Desk(blank_card("classic1k"))
+    desk = Desk("classic1k")
     desk.card.tear = tear_after(8)  # type: ignore[attr-defined]
     TornWrite(desk, 0)
     desk.issue_torn(FIRST)
@@ -402,5 +431,70 @@ def test_a_damaged_card_is_its_uid_at_a_door() -> None:
 
 def test_a_card_issued_by_the_layout_is_one_that_the_issuer_goes_on_with() -> None:
     for kind in KINDS:
-        desk = Desk(issued_card(kind))
+        desk = Desk(kind, issued_card(kind), ISSUED.seq)
         assert desk.issue(THIRD).seq == ISSUED.seq + 1
+        assert desk.read() == msgspec.structs.replace(THIRD, seq=ISSUED.seq + 1)
+
+
+# -- orders --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_order_that_was_carried_out_already_is_only_read_back(kind: str) -> None:
+    desk = Desk(kind)
+    desk.issue(FIRST)
+    watched = TornWrite(desk, -1)
+    assert desk.again(FIRST) == msgspec.structs.replace(FIRST, seq=1)
+    assert watched.count == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_order_older_than_the_card_writes_nothing(kind: str) -> None:
+    """Also one with the sequence that the card has, but other contents."""
+    desk = Desk(kind, issued_card(kind, msgspec.structs.replace(FIRST, seq=5)), 3)
+    for _ in range(2):
+        with pytest.raises(CardAhead) as caught:
+            desk.issue(SECOND)
+        assert caught.value.seq == 5
+    assert desk.issue_no() == 1
+
+
+def test_a_card_of_another_kind_than_ordered_is_refused() -> None:
+    desk = Desk("classic1k")
+    desk.kind = "desfire_ev1"
+    with pytest.raises(CardUnsuitable):
+        desk.issue(FIRST)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_erased_card_is_read_as_nothing_and_can_be_issued_again(kind: str) -> None:
+    desk = Desk(kind)
+    desk.issue(FIRST)
+    desk.issue(SECOND)
+    desk.erase()
+    assert desk.read() is None
+    desk.erase()
+    desk.issue(THIRD)
+    assert desk.issue_no() == 3
+
+
+@pytest.mark.parametrize(("kind", "size"), [("classic1k", 16), ("ntag424", 96)])
+def test_an_erasure_torn_at_every_byte_leaves_the_credential_or_nothing(kind: str, size: int) -> None:
+    watched = Desk(kind)
+    watched.issue(FIRST)
+    watched.issue(SECOND)
+    count = TornWrite(watched, -1)
+    watched.erase()
+    for number in range(count.count):
+        for place in bytes_to_tear_at(size):
+            desk = Desk(kind)
+            desk.issue(FIRST)
+            desk.issue(SECOND)
+            desk.card.tear = tear_after(place)  # type: ignore[attr-defined]
+            TornWrite(desk, number)
+            with pytest.raises(CardError):
+                desk.erase()
+            assert desk.issue_no() in (0, 2), f"write {number}, byte {place}"
+            desk.card.tear = tear_after(size)  # type: ignore[attr-defined]
+            desk.erase()
+            assert desk.read() is None

@@ -1,0 +1,70 @@
+"""檢測: what kind of card lies here, and what it carries for us. Reads only, and asks no key twice that a card would count."""
+
+from __future__ import annotations
+
+from edge.reader.base import CardSession
+from edge.reader.credential_reader import CredentialReader
+from edge.reader.desfire import NO_SUCH_APPLICATION, Desfire
+from edge.reader.errors import CardDataError, CardStatus, CardUnsuitable
+from edge.reader.issuing import medium_of
+from edge.reader.issuing_classic import TRANSPORT_KEY, attempted
+from edge.reader.mifare import Key
+from edge.reader.ntag424 import Ntag424, file_settings
+from edge.reader.secure_messaging import Mode
+from protocol.card_layout import credential, places
+from protocol.card_layout.credential import Medium
+from protocol.card_layout.door_keys import DoorKeys
+from protocol.facts import Content, InspectionFact
+from protocol.ids import is_random_uid
+
+NTAG_DELIVERED = file_settings(Mode.PLAIN, 0xE, 0xE, 0xE, 0)
+"""Of the file that phones read, on a tag as delivered."""
+
+
+def inspect(session: CardSession, keys: DoorKeys) -> InspectionFact:
+    """What the selected card is; ``point`` is left to the caller.
+
+    :param keys: read keys and public keys, as doors have them; without any, only the kind of the card is found.
+    :raises CardError: it could not be read this time.
+    """
+    try:
+        medium = None if is_random_uid(session.uid) else medium_of(session)
+    except CardUnsuitable:
+        medium = None
+    if medium is None:
+        return InspectionFact(0, 0, Content.NONE, session.sak)
+    if keys.usable:
+        session.select_again()
+        found = CredentialReader(keys).read(session)
+        if found is not None:
+            body = credential.encode(found.credential)
+            return InspectionFact(0, int(found.medium), Content.CREDENTIAL, session.sak, credential=body)
+    session.select_again()
+    content = Content.BLANK if _is_blank(session, medium) else Content.LOCKED
+    return InspectionFact(0, int(medium), content, session.sak)
+
+
+def _is_blank(session: CardSession, medium: Medium) -> bool:
+    """True when the first place of a credential is as it was delivered."""
+    match medium:
+        case Medium.CLASSIC:
+            sector = places.slot_sectors(0, 0)[0]
+            return attempted(
+                lambda: session.classic.authenticate(sector * 4, TRANSPORT_KEY, Key.A), session.select_again
+            )
+        case Medium.DESFIRE:
+            session.isodep.activate()
+            card = Desfire(session.isodep.exchange)
+            try:
+                card.select(places.aid_of(0))
+            except CardStatus as error:
+                return error.status == NO_SUCH_APPLICATION
+            return False
+        case Medium.NTAG424:
+            session.isodep.activate()
+            tag = Ntag424(session.isodep.exchange)
+            try:
+                tag.select()
+                return tag.get_file_settings(places.NTAG_FILE)[1:4] == NTAG_DELIVERED
+            except (CardStatus, CardDataError):
+                return False
