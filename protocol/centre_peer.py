@@ -40,7 +40,6 @@ from protocol.errors import MalformedError, ProtocolError, SignatureError, State
 from protocol.limits import COMMANDS_WAITING_MAX, REMOTE_OPEN_MAX_AGE_MS
 from protocol.messages import (
     KIND_OF,
-    SEAL,
     Applied,
     BackedUp,
     CannotApply,
@@ -59,10 +58,10 @@ from protocol.messages import (
     Pull,
     RefusalCode,
     Refused,
-    Seal,
     Welcome,
 )
 from protocol.records import Kind, Revisions
+from protocol.seals import SEAL, Seal
 from protocol.session import SESSION_ID_LENGTH, SHARE_SECRET_LENGTH, channel, choose_version, share_of
 from protocol.uplink import CentreUplink, CentreUplinkEffect, FactStore
 

@@ -34,7 +34,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from protocol import codec
 from protocol.errors import LimitError, MalformedError, ReplayError, SignatureError, VersionError
 from protocol.limits import ENVELOPE_MAX, FRAMES_PER_PACKET_MAX, NODE_NAME_MAX, PACKET_MAX, PROTOCOL_VERSIONS
-from protocol.messages import FROM_NODE, KIND_OF, SEAL, Message, MessageKind, Seal
+from protocol.messages import KIND_OF, Message, MessageKind
+from protocol.seals import FROM_NODE, SEAL, Seal
 
 CENTRE: Final = ""
 """The centre's name as a sender."""

@@ -3,7 +3,7 @@
 Law of this file: a message is a msgpack array ``[kind, field, ...]``. Kinds are never reused; fields are only ever
 appended, with a default, so that protocol version N reads N-1. PROTOCOL.md lists them and a test compares it with this.
 
-``SEAL`` says how each kind must be protected. A message under another seal is refused before its body is parsed.
+``protocol.seals`` says how each kind must be protected and which way it goes.
 Times named ``_at_ms`` are milliseconds since 1970-01-01 UTC; ``boottime_ms`` is a node's time since power-up.
 """
 
@@ -73,17 +73,6 @@ class MessageKind(IntEnum):
     SET_TIME = 43
     WRITE_CARD = 44
     CANCEL_WRITE = 45
-
-
-class Seal(IntEnum):
-    """How a frame is protected."""
-
-    NODE = 1
-    """Ed25519 by the node's key: stands alone, so it may travel by any route and be kept as evidence."""
-    CENTRE = 2
-    """Ed25519 by the centre's key."""
-    SESSION = 3
-    """A MAC by the session key with a counter: cheap, worth nothing outside its session."""
 
 
 class RefusalCode(IntEnum):
@@ -509,42 +498,3 @@ MESSAGE_TYPE: Final[dict[MessageKind, type[Message]]] = {
 }
 KIND_OF: Final[dict[type[Message], MessageKind]] = {message: kind for kind, message in MESSAGE_TYPE.items()}
 assert MESSAGE_TYPE.keys() == set(MessageKind)
-
-_BY_NODE: Final = frozenset({MessageKind.ENROL, MessageKind.HELLO, MessageKind.FACT_BATCH})
-_BY_CENTRE: Final = frozenset(
-    {
-        MessageKind.ENROLLED,
-        MessageKind.WELCOME,
-        MessageKind.REFUSED,
-        MessageKind.DELTA,
-        MessageKind.SNAPSHOT_PART,
-        MessageKind.BACKED_UP,
-        MessageKind.REMOTE_OPEN,
-        MessageKind.SET_MODE,
-        MessageKind.TEST_NODE,
-        MessageKind.SET_TIME,
-        MessageKind.WRITE_CARD,
-        MessageKind.CANCEL_WRITE,
-    }
-)
-SEAL: Final[dict[MessageKind, Seal]] = {
-    kind: Seal.NODE if kind in _BY_NODE else Seal.CENTRE if kind in _BY_CENTRE else Seal.SESSION
-    for kind in MessageKind
-}
-"""The one seal under which each kind is accepted."""
-
-FROM_NODE: Final = frozenset(
-    {
-        MessageKind.ENROL,
-        MessageKind.HELLO,
-        MessageKind.POLL,
-        MessageKind.PULL,
-        MessageKind.APPLIED,
-        MessageKind.CANNOT_APPLY,
-        MessageKind.HOTLIST_REPORT,
-        MessageKind.FACT_BATCH,
-        MessageKind.PING,
-        MessageKind.HEALTH,
-    }
-)
-"""Kinds that go up; all others go down."""

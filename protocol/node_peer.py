@@ -46,7 +46,6 @@ from protocol.messages import (
     RefusalCode,
     Refused,
     RemoteOpen,
-    Seal,
     SetMode,
     SetTime,
     SnapshotPart,
@@ -55,6 +54,7 @@ from protocol.messages import (
     WriteCard,
 )
 from protocol.records import Revisions
+from protocol.seals import Seal
 from protocol.session import SHARE_SECRET_LENGTH, channel, share_of
 from protocol.uplink import NodeUplink, OutboxReader, UplinkEffect
 

@@ -31,8 +31,9 @@ from protocol.errors import (
 )
 from protocol.ids import Stream
 from protocol.limits import ENVELOPE_MAX, FRAMES_PER_PACKET_MAX, PACKET_MAX
-from protocol.messages import BackedUp, Delta, Message, MessageKind, Ping, Pong, Seal
+from protocol.messages import BackedUp, Delta, Message, MessageKind, Ping, Pong
 from protocol.records import Change
+from protocol.seals import Seal
 from tests.protocol.memory_stores import private_key
 
 KEY, OTHER_KEY = private_key(1), private_key(2)

@@ -12,9 +12,10 @@ from protocol.card_layout.keys import Purpose
 from protocol.decide import Trust
 from protocol.facts import BODY_TYPE, Alarm, CommandResult, Content, DoorEvent, Outcome, WriteResult
 from protocol.ids import Stream, Tier
-from protocol.messages import FROM_NODE, MESSAGE_TYPE, SEAL, ReaderState, RefusalCode, Seal
+from protocol.messages import MESSAGE_TYPE, ReaderState, RefusalCode
 from protocol.reasons import Reason
 from protocol.records import ROW_TYPE, STREAM_OF, CardFlag, ClockPolicy, Mode, StoragePolicy
+from protocol.seals import FROM_NODE, SEAL, Seal
 
 CODES: tuple[type[IntEnum], ...] = (
     Seal,
