@@ -89,7 +89,9 @@ def fitting(uid: bytes, text: str) -> tuple[NumberForm, ...]:
 
 def fitting_all(samples: Sequence[tuple[bytes, str]]) -> tuple[NumberForm, ...]:
     """The forms that fit every (UID, printed number)."""
-    return tuple(form for form in NumberForm if samples and all(form in fitting(*sample) for sample in samples))
+    return tuple(
+        form for form in NumberForm if samples and all(form in fitting(*sample) for sample in samples)
+    )
 
 
 def _hexadecimal(line: str) -> list[Reading]:

@@ -43,7 +43,10 @@ def read_uid(text: str, form: NumberForm | None, uid_bytes: int = 4) -> bytes:
     :raises InvalidInputError: it is no UID, or could be several; nothing is guessed.
     """
     found = readings(text)
-    if not any(reading.form is NumberForm.DECIMAL for reading in found) or len(text.strip()) != DECIMAL_DIGITS:
+    if (
+        not any(reading.form is NumberForm.DECIMAL for reading in found)
+        or len(text.strip()) != DECIMAL_DIGITS
+    ):
         if form is NumberForm.HEX_REVERSED and found:
             raise InvalidInputError(
                 "This number can be read in both byte orders. Show the card to a reader, its UID comes from there."

@@ -8,7 +8,16 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from central.cards import acts, api, class_pages, desk_pages, entitlements, follow_up_pages, issue_pages, numbering_pages
+from central.cards import (
+    acts,
+    api,
+    class_pages,
+    desk_pages,
+    entitlements,
+    follow_up_pages,
+    issue_pages,
+    numbering_pages,
+)
 from central.cards.desk import act_on, filter_choices
 from central.cards.feeds import FEEDS, install
 from central.cards.model import Card

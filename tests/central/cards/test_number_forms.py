@@ -79,7 +79,7 @@ def test_whatever_is_typed_is_read_or_not(text: str) -> None:
         ("255,65536", ""),
         ("04:A1:B2:C3", "hex hex_reversed"),
         ("04a1b2c3", "hex hex_reversed"),
-        ("００７７７０５９２３", "decimal decimal_reversed"),  # noqa: RUF001 (typed with a Chinese input method)
+        ("００７７７０５９２３", "decimal decimal_reversed"),
         ("04A1B2", ""),
         ("-5", ""),
         ("", ""),
