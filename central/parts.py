@@ -41,6 +41,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.system.pages",
     "central.people.pages",
     "central.cards.pages",
+    "central.households.pages",
     "central.access.pages",
     "central.reports.pages",
     "central.nodes.pages",

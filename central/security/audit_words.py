@@ -33,6 +33,8 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "cards.numbering": lazy("Chose how cards are numbered"),
     "cards.numbering_check": lazy("Checked how cards are numbered"),
     "cards.slip": lazy("Printed a slip"),
+    "cards.unit_exception": lazy("Allowed a unit more cards"),
+    "cards.unit_limit": lazy("Set how many cards a unit may have"),
     **{f"cards.{act.value}": text for act, text in ACT_TEXT.items()},
     "nodes.closed_identity": lazy("A replaced or revoked device connected"),
     "nodes.create": lazy("Entered a device"),
@@ -66,6 +68,10 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "people.change": lazy("Changed a person"),
     "people.create": lazy("Entered a person"),
     "people.export": lazy("Exported people"),
+    "people.join": lazy("Somebody came to live in a unit"),
+    "people.leave": lazy("Somebody left a unit"),
+    "people.unit_change": lazy("Changed a unit"),
+    "people.unit_create": lazy("Entered a unit"),
     "sites.change": lazy("Changed an estate or organisation"),
     "sites.create": lazy("Made an estate or organisation"),
     "system.backup": lazy("Made a backup"),
@@ -98,6 +104,7 @@ OBJECTS: Final[dict[str, LazyText]] = {
     "site": lazy("Estate"),
     "special_day": lazy("Special day"),
     "system": lazy("System"),
+    "unit": lazy("Unit"),
 }
 
 

@@ -23,7 +23,18 @@ from central.web.catalogue import Language
 from central.web.render import render
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "manual"
-CHAPTERS: Final = ("start", "people", "cards", "reports", "devices", "doors", "alarms", "operators", "system")
+CHAPTERS: Final = (
+    "start",
+    "people",
+    "units",
+    "cards",
+    "reports",
+    "devices",
+    "doors",
+    "alarms",
+    "operators",
+    "system",
+)
 """The chapters in their order; each is there in every language."""
 
 SECTIONS: Final = {

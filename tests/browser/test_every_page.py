@@ -51,6 +51,7 @@ CHAPTER_OF = {
     "step-up": "operators",
     "search": "people",
     "people": "people",
+    "units": "units",
     "cards": "cards",
     "devices": "devices",
     "doors": "doors",

@@ -15,6 +15,7 @@ from central.access.projection import Stored, apply
 from central.cards import model as cards
 from central.cards.acts import By
 from central.db import Database
+from central.households import model as households
 from central.nodes.model import Device
 from central.people.model import Person
 from central.sites.model import Organisation, Site
@@ -40,6 +41,12 @@ TABLES = [
     cards.CardAct,
     cards.CardLoss,
     cards.Showing,
+    households.Unit,
+    households.Household,
+    households.Member,
+    households.UnitCard,
+    households.UnitLimit,
+    households.LimitException,
     access.Schedule,
     access.SpecialDay,
     access.Door,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as with_changes
 from datetime import datetime
 
 from central.cards import entitlements
@@ -18,12 +19,15 @@ from central.cards.acts.base import (
     write,
 )
 from central.cards.history import end_loss
+from central.cards.holders import holders
 from central.cards.model import Card, CardClass, CardIssue
 from central.cards.numbers import check_card_no
 from central.cards.rules import Act, Holding, step
 from central.errors import ConflictError, InvalidInputError
 from central.people.model import Person
 from central.sync import publish
+from central.web.formats import last_day
+from central.web.i18n import _
 
 
 def issue(
@@ -39,13 +43,15 @@ def issue(
     """發卡: give a card to a person (34, 37), or to the person's unit. An unknown UID enters the stock on the way.
 
     :raises InvalidInputError: the number, the class or the validity cannot be.
-    :raises ConflictError: number taken, card not in stock, holder has left or has enough cards of this class.
+    :raises ConflictError: number taken, card not in stock, holder or unit has left or has enough cards of this class.
     """
+    terms = _bounded(person, terms)
     terms.check()
     if not person.active:
         raise ConflictError("This person has left and cannot be given a card.")
     card_class = _card_class(person.site_id, terms.card_class_id)
-    _check_count(person, card_class)
+    if card_class is not None and not (holders().admit(person, card_class, uid) and for_unit):
+        _check_count(person, card_class)
     card = Card.get_or_none(Card.uid == uid)
     if card is None:
         card = _new_card(by, uid, check_card_no(card_no), person)
@@ -71,6 +77,7 @@ def issue(
         issued_at=by.at,
     )
     entitlements.choose(card.id, dict(terms.entitlements))
+    holders().issued(card)
     return done(card, Act.ISSUE, by, before, reason)
 
 
@@ -79,6 +86,7 @@ def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "") -> Change:
 
     :raises IllegalActError: the card is not in use, or reported lost.
     """
+    terms = _bounded(card.person, terms)
     terms.check()
     before = snapshot(card)
     card.state = step(card.state, Act.REWRITE)
@@ -98,6 +106,7 @@ def extend(by: By, card: Card, valid_until: datetime | None, *, reason: str = ""
     :raises InvalidInputError: the new end is not later than the old one.
     """
     before, old_until = snapshot(card), card.valid_until
+    valid_until = _bounded(card.person, Terms(valid_until=valid_until)).valid_until
     if not is_extension(old_until, valid_until):
         raise InvalidInputError("The new last day must lie behind the old one.")
     card.state = step(card.state, Act.EXTEND)
@@ -164,9 +173,25 @@ def _card_class(site_id: int, class_id: int | None) -> CardClass | None:
     return found
 
 
-def _check_count(person: Person, card_class: CardClass | None) -> None:
-    if card_class is None:
-        return
+def _bounded(person: Person | None, terms: Terms) -> Terms:
+    """The terms with the end of the holder's lease where they have no end.
+
+    :raises ConflictError: they end later.
+    """
+    latest = holders().latest_end(person) if person is not None else None
+    if latest is None:
+        return terms
+    if terms.valid_until is not None and terms.valid_until > latest:
+        raise ConflictError(
+            _(
+                "The lease of the holder ends on %(day)s; the card cannot be valid longer.",
+                day=last_day(latest),
+            )
+        )
+    return with_changes(terms, valid_until=terms.valid_until or latest)
+
+
+def _check_count(person: Person, card_class: CardClass) -> None:
     cards = Card.select(Card.reasons).where(
         (Card.person == person.id)
         & (Card.card_class == card_class.id)

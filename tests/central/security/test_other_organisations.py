@@ -87,6 +87,10 @@ async def estate(running_centre: RunningCentre) -> Estate:
     answer = await ours.post("/cards/1/lose", {"reason": "lost", "reporter": "张三"})
     assert answer.status == 303, answer
     await estate.show("04A1B2C3D4E5F6")
+    unit = {"site": SITE, "organisation": ORGANISATION, "number": "101", "kind": "home", "state": "waiting"}
+    assert (await ours.post("/units/new", unit)).status == 303
+    owner = {"person": "0001", "household": "new_owner", "from_on": "2026-07-01"}
+    assert (await ours.post("/units/1/people", owner)).status == 303
     return estate
 
 
