@@ -42,6 +42,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.people.pages",
     "central.cards.pages",
     "central.households.pages",
+    "central.faces.pages",
     "central.access.pages",
     "central.reports.pages",
     "central.nodes.pages",

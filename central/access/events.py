@@ -13,6 +13,8 @@ from markupsafe import Markup
 from central.access.model import AccessEvent, AccessPoint, Door
 from central.access.words import DIRECTION_TEXT, REASON_TEXT, SOURCE_TEXT
 from central.cards.model import Card
+from central.faces.model import Photo
+from central.faces.photos import thumb_path
 from central.nodes.model import Device
 from central.people.model import Person
 from central.people.table import found_by
@@ -53,6 +55,7 @@ def query(scope: Scope) -> Any:
             Device.label.alias("device_label"),
             Person.name.alias("person_name"),
             Person.number.alias("person_number"),
+            Photo.digest.alias("photo_digest"),
             Card.card_no,
         )
         .join(Device)
@@ -63,6 +66,7 @@ def query(scope: Scope) -> Any:
         .switch(AccessEvent)
         .left_outer_join(Card)
         .join(Person, peewee.JOIN.LEFT_OUTER, on=(Person.id == AccessEvent.person))
+        .join(Photo, peewee.JOIN.LEFT_OUTER, on=(Photo.person == Person.id))
     )
     return scope.filter(select, AccessEvent)
 
@@ -199,13 +203,21 @@ EVENTS: Final = Table(
 
 
 class PhotoFormat(Format):
-    """Where the holder's photo stands; a drawing until the card centre has one."""
+    """The holder's small photo, a drawing where there is none. The value is its address; the name stands beside it."""
 
     def html(self, value: Any) -> Markup:
+        if value is not None:
+            return Markup('<img class="photo" src="{}" width="36" height="48" loading="lazy" alt="">').format(
+                value
+            )
         return Markup(
-            '<svg class="photo" viewBox="0 0 24 28" role="img" aria-label="{}"><circle cx="12" cy="9" r="6"/>'
-            '<path d="M1 28c0-8 4-12 11-12s11 4 11 12z"/></svg>'
+            '<svg class="photo" viewBox="0 0 24 32" role="img" aria-label="{}"><circle cx="12" cy="12" r="6"/>'
+            '<path d="M1 32c0-8 4-12 11-12s11 4 11 12z"/></svg>'
         ).format(_("No photo"))
+
+
+def _photo_of(row: Any) -> str | None:
+    return thumb_path(row.person_id, row.photo_digest) if row.photo_digest else None
 
 
 _MONITOR_COLUMNS: Final = ("at", "door_label", "direction", "person_name", "department", "result", "reason")
@@ -214,7 +226,7 @@ MONITOR: Final = replace(
     name="monitor",
     title=lazy("Live monitor"),
     columns=(
-        Column("photo", lazy("Photo"), PhotoFormat(), value=lambda row: row.person_id, is_exported=False),
+        Column("photo", lazy("Photo"), PhotoFormat(), value=_photo_of, is_exported=False),
         *(EVENTS.column(name) for name in _MONITOR_COLUMNS),
     ),
 )

@@ -176,6 +176,8 @@ CREATE TABLE "operator_role" ("id" SERIAL NOT NULL PRIMARY KEY, "operator_id" IN
 CREATE INDEX "operator_role_operator_id" ON "operator_role" ("operator_id");
 CREATE INDEX "operator_role_role_id" ON "operator_role" ("role_id");
 CREATE UNIQUE INDEX "operator_role_operator_id_role_id" ON "operator_role" ("operator_id", "role_id");
+CREATE TABLE "photo" ("id" SERIAL NOT NULL PRIMARY KEY, "person_id" INTEGER NOT NULL, "digest" TEXT NOT NULL, "taken_at" BIGINT NOT NULL, "operator_id" INTEGER, "operator_name" TEXT NOT NULL, "thumb" BYTEA NOT NULL, "image" BYTEA NOT NULL, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE CASCADE);
+CREATE UNIQUE INDEX "photo_person_id" ON "photo" ("person_id");
 CREATE TABLE "published_row" ("id" SERIAL NOT NULL PRIMARY KEY, "space" TEXT NOT NULL, "kind" INTEGER NOT NULL, "key" BYTEA NOT NULL, "stream" INTEGER NOT NULL, "body" BYTEA NOT NULL, "revision" BIGINT NOT NULL, "owner" TEXT NOT NULL);
 CREATE UNIQUE INDEX "published_row_space_kind_key" ON "published_row" ("space", "kind", "key");
 CREATE INDEX "published_row_stream_revision" ON "published_row" ("stream", "revision");

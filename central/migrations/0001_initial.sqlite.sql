@@ -176,6 +176,8 @@ CREATE TABLE "operator_role" ("id" INTEGER NOT NULL PRIMARY KEY, "operator_id" I
 CREATE INDEX "operator_role_operator_id" ON "operator_role" ("operator_id");
 CREATE INDEX "operator_role_role_id" ON "operator_role" ("role_id");
 CREATE UNIQUE INDEX "operator_role_operator_id_role_id" ON "operator_role" ("operator_id", "role_id");
+CREATE TABLE "photo" ("id" INTEGER NOT NULL PRIMARY KEY, "person_id" INTEGER NOT NULL, "digest" TEXT NOT NULL, "taken_at" INTEGER NOT NULL, "operator_id" INTEGER, "operator_name" TEXT NOT NULL, "thumb" BLOB NOT NULL, "image" BLOB NOT NULL, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE CASCADE);
+CREATE UNIQUE INDEX "photo_person_id" ON "photo" ("person_id");
 CREATE TABLE "published_row" ("id" INTEGER NOT NULL PRIMARY KEY, "space" TEXT NOT NULL, "kind" INTEGER NOT NULL, "key" BLOB NOT NULL, "stream" INTEGER NOT NULL, "body" BLOB NOT NULL, "revision" INTEGER NOT NULL, "owner" TEXT NOT NULL);
 CREATE UNIQUE INDEX "published_row_space_kind_key" ON "published_row" ("space", "kind", "key");
 CREATE INDEX "published_row_stream_revision" ON "published_row" ("stream", "revision");

@@ -38,6 +38,7 @@ CHAPTERS: Final = (
 """The chapters in their order; each is there in every language."""
 
 SECTIONS: Final = {
+    "photos": "people#s4",
     "monitor": "doors#s1",
     "events": "doors#s5",
     "levels": "doors#s4",

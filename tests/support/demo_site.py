@@ -19,7 +19,9 @@ from provisioning.demo.story import RESIDENT, STRANGER, SiteTester
 from tests.support.browser import open_page
 
 ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
-NOT_A_PAGE = re.compile(r"^/api/|^/static/|^/live$|^/favicon|/export$|\.(csv|crt)$|^/healthz$|^/metrics$")
+NOT_A_PAGE = re.compile(
+    r"^/api/|^/static/|^/live$|^/favicon|/export$|\.(csv|crt|jpg|png|pdf|zip)$|^/healthz$|^/metrics$"
+)
 """What is not read as a page: the JSON API, files, streams."""
 FRAGMENTS = frozenset(
     {

@@ -15,6 +15,7 @@ from central.access.projection import Stored, apply
 from central.cards import model as cards
 from central.cards.acts import By
 from central.db import Database
+from central.faces.model import Photo
 from central.households import model as households
 from central.nodes.model import Device
 from central.people.model import Person
@@ -35,6 +36,7 @@ TABLES = [
     Site,
     Device,
     Person,
+    Photo,
     cards.CardClass,
     cards.Card,
     cards.CardIssue,
