@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-JOBS ?= 2
+JOBS ?= 3
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format requirements bench soak lock clean
 
@@ -41,7 +41,7 @@ demo: $(VENV)/run.stamp ## a whole site on this computer: centre, nodes, emulate
 	@$(BIN)/python -m provisioning.demo $(ARGS)
 
 test: setup ## the whole test suite (under 12 minutes on 2 cores)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS) tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) tests
 
 check: setup ## format, lint, types, import contracts, house rules
 	$(BIN)/ruff format --check .

@@ -5,6 +5,9 @@ ONECARD_FULL=1 is set (the gate), nothing is left out: what is missing fails.
 
 Property tests draw the same examples at each run, so that a run says something of the change and not of the day;
 `make soak` draws others.
+
+The processes of a run are given whole files (``--dist loadfile``), so that what is dear to start (a whole site, a browser)
+is started once for all tests of its file, and the files that take longest first, so that nobody waits for them at the end.
 """
 
 from __future__ import annotations
@@ -22,6 +25,18 @@ from hypothesis import settings
 settings.register_profile("same", derandomize=True)
 settings.register_profile("drawn", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+LONGEST_FIRST = (
+    "browser/test_every_page.py",
+    "acceptance/test_site_doors.py",
+    "acceptance/test_site_devices.py",
+    "acceptance/test_site_reports.py",
+    "acceptance/test_site_centre_killed.py",
+    "acceptance/test_site_service.py",
+    "acceptance/test_site_desk.py",
+    "browser/test_demo_pages.py",
+)
+"""Files of this folder that are begun first, by how long they take; the others follow in the order of their names."""
 
 REQUIREMENTS_OUT = "ONECARD_REQUIREMENTS_OUT"
 """When set: the file to which each requirement test appends one JSON line (tests/requirements_report.py reads it)."""
@@ -51,6 +66,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, reason in reasons.items():
             if reason and not full and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """Where a test stands in the order in which files are given out."""
+    file = item.nodeid.partition("::")[0].removeprefix("tests/")
+    return LONGEST_FIRST.index(file) if file in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.hookimpl(hookwrapper=True)

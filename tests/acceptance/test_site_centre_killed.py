@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 KILLS = 3
 
 

@@ -7,7 +7,7 @@ import pytest
 from provisioning.demo.browser import Browser, Page
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GUESSES = ("", "admin", "0001", "123456", "js168", "onecard")
 

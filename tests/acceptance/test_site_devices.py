@@ -9,7 +9,7 @@ import pytest
 from provisioning.demo.browser import Page
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site-2")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def read_of(page: Page) -> dict[str, list[str]]:

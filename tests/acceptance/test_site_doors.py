@@ -16,7 +16,7 @@ from provisioning.demo.browser import Browser
 from provisioning.demo.site import ZONE
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def exported(site: Site, query: str) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from provisioning.demo.browser import Browser
 from provisioning.errors import DemoError
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site-2")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LISTS = (
     "/people",

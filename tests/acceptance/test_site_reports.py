@@ -12,7 +12,7 @@ from provisioning.demo.browser import Page
 from tests.support.centre_process import command
 from tests.support.site import Resident, Site
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def cells_of(site: Site, report: str, resident: Resident, query: str = "") -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from provisioning.demo.browser import Browser
 from provisioning.demo.story import until
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site-2")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RUNNING, STOPPED = "Service running", "Service stopped"
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from central.web.help import CHAPTERS, SECTIONS
 from tests.support.browser import (
+    AXE,
     AXE_OPTIONS,
     COLOURS_SEEN,
     NARROW,
@@ -25,7 +26,7 @@ from tests.support.browser import (
 )
 from tests.support.demo_site import PAPERS, DemoSite, page_paths
 
-pytestmark = [pytest.mark.xdist_group("site"), pytest.mark.slow, pytest.mark.timeout(360)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(360)]
 VIEWS: dict[str, dict[str, Any]] = {
     "zh-Hans": {"size": WIDE},
     "en": {"size": WIDE, "dark": True},
@@ -100,6 +101,7 @@ async def _walk(browser: Any, site: DemoSite, language: str) -> list[str]:
     async with open_page(
         browser, language=language, storage_state=site.cookies, quiet=False, **VIEWS[language]
     ) as page:
+        await page.add_init_script(path=AXE)
         said: list[str] = []
         page.on("console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: said.append(f"script: {error}"))
