@@ -12,7 +12,7 @@ from central.people import service
 from central.people.handling import change_person, check_place, filter_choices
 from central.people.inputs import RowId, path_id
 from central.people.model import Person
-from central.people.rules import mask_phone
+from central.people.rules import mask_id_number, mask_phone
 from central.people.service import PersonInput
 from central.people.table import PEOPLE
 from central.routes import Route
@@ -22,7 +22,7 @@ from central.web.openapi import describes, read_json, send_json
 
 
 class PersonBody(msgspec.Struct, frozen=True, kw_only=True):
-    """One person. The telephone number is masked without the right to change people."""
+    """One person. Telephone and document number are masked without the right to change people."""
 
     id: int
     version: int
@@ -36,6 +36,7 @@ class PersonBody(msgspec.Struct, frozen=True, kw_only=True):
     building: str
     unit: str
     phone: str
+    id_number: str
     note: str
     active: bool
 
@@ -97,7 +98,8 @@ async def _read(request: web.Request, person_id: int) -> PersonBody:
     def read() -> PersonBody:
         person = scope.get(Person, person_id)
         known = service.snapshot(person)
-        known["phone"] = person.phone if may_see else mask_phone(person.phone)
+        if not may_see:
+            known |= {"phone": mask_phone(person.phone), "id_number": mask_id_number(person.id_number)}
         return PersonBody(id=person.id, version=person.version, **known)
 
     return await centre_of(request).db.read(read)

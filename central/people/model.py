@@ -62,6 +62,8 @@ class Person(Model):
     unit = peewee.TextField(default="")
     """Room or shop within the building."""
     phone = peewee.TextField(default="")
+    id_number = peewee.TextField(default="")
+    """證件號碼 of an identity card or passport. Like the telephone number, shown masked (12)."""
     note = peewee.TextField(default="")
     active = peewee.BooleanField(default=True)
     """False for a leaver: kept for the records, holds no card in use."""

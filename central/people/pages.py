@@ -10,12 +10,14 @@ from aiohttp import web
 from central.cards.table import cards_of_person
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
+from central.imports.pages import import_routes
 from central.people import api, service
 from central.people.exporting import audited
 from central.people.handling import change_person, check_place, filter_choices
+from central.people.importer import PEOPLE_IMPORTER
 from central.people.inputs import path_id, row_id
 from central.people.model import KIND_TEXT, Person, PersonKind
-from central.people.rules import mask_phone
+from central.people.rules import mask_id_number, mask_phone
 from central.people.service import PersonInput
 from central.people.table import (
     KIND_WORDS,
@@ -47,6 +49,7 @@ class PersonForm(msgspec.Struct, kw_only=True):
     building: str | None
     unit: str | None
     phone: str | None
+    id_number: str | None
     note: str | None
     active: bool
     version: str | None
@@ -63,6 +66,7 @@ FORM: Final = Form(
     TextField("building", lazy("Building"), is_required=False),
     TextField("unit", lazy("Unit"), is_required=False, hint=lazy("Room or shop.")),
     TextField("phone", lazy("Telephone"), is_required=False, length_max=30),
+    TextField("id_number", lazy("Identity document number"), is_required=False, length_max=30),
     TextField(
         "initials",
         lazy("Pinyin initials"),
@@ -110,10 +114,11 @@ async def show_person(request: web.Request) -> web.Response:
         }
 
     context = await centre_of(request).db.read(read)
-    phone = context["person"].phone
+    phone, id_number = context["person"].phone, context["person"].id_number
     may_see = principal_of(request).may("people", "edit")
     context |= {
         "phone": phone if may_see else mask_phone(phone),
+        "id_number": id_number if may_see else mask_id_number(id_number),
         "now": centre_of(request).clock.now(),
         "last_day": last_day,
     }
@@ -199,6 +204,7 @@ def _given(form: PersonForm) -> PersonInput:
             "building": form.building or "",
             "unit": form.unit or "",
             "phone": form.phone or "",
+            "id_number": form.id_number or "",
             "note": form.note or "",
             "active": form.active,
         },
@@ -221,6 +227,7 @@ async def _form_choices(request: web.Request) -> dict[str, dict[str, str]]:
 NAV: Final = [NavItem("people", lazy("People"), "/people", order=10)]
 ROUTES: Final[list[Route]] = [
     *api.ROUTES,
+    *import_routes(PEOPLE_IMPORTER),
     Route("GET", "/people", list_people, ("people", "view")),
     Route("GET", "/people/export", export_people, ("people", "export")),
     Route("GET", "/people/new", new_person, ("people", "edit")),

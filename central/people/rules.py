@@ -23,6 +23,18 @@ def clean_phone(phone: str) -> str:
     return phone.replace(" ", "").replace("-", "").replace("\u3000", "")
 
 
+def mask_id_number(number: str) -> str:
+    """The number of an identity document as pages show it: ``3****************X``; short ones show their last character."""
+    if len(number) <= _MASKED_ALL_UP_TO:
+        return "*" * (len(number) - 1) + number[-1:] if number else ""
+    return number[0] + "*" * (len(number) - 2) + number[-1]
+
+
+def clean_id_number(number: str) -> str:
+    """The number without blanks, letters in capitals (the check character X)."""
+    return "".join(number.split()).upper()
+
+
 def mask_name(name: str) -> str:
     """The name as papers show it that leave the house (12): the first character of each word, ``张*``, ``J*** S****``."""
     return " ".join(word[0] + "*" * (len(word) - 1) for word in name.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -13,7 +13,7 @@ from central.cards.rules import Holding
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import Line, Note, RequiredLine, RowId, ShortLine
 from central.people.model import Person, PersonKind
-from central.people.rules import clean_phone
+from central.people.rules import clean_id_number, clean_phone, mask_id_number, mask_phone
 from central.sites.model import Organisation, Site
 from central.web import fold
 
@@ -48,6 +48,9 @@ class PersonInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     building: Line = ""
     unit: Line = ""
     phone: ShortLine = ""
+    """Whole, or as it is shown masked: then it stays."""
+    id_number: ShortLine = ""
+    """證件號碼, in the same way."""
     note: Note = ""
     active: bool = True
 
@@ -87,10 +90,15 @@ def update(person: Person, given: PersonInput, version: int | None, now: datetim
     return person
 
 
-def working_cards(person_id: int) -> list[int]:
-    """Cards of this person that still open doors."""
-    cards = Card.select().where((Card.person == person_id) & (Card.holding == Holding.IN_USE.value))
-    return [card.id for card in cards if not card.reasons]
+def working_cards(*person_ids: int) -> list[int]:
+    """Cards of these people that still open doors."""
+    return [card.id for card in cards_in_use(person_ids) if not card.reasons]
+
+
+def cards_in_use(person_ids: Sequence[int]) -> list[Card]:
+    """Cards that these people have not given back, whether they open anything or not."""
+    query = Card.select().where(Card.person.in_(list(person_ids)) & (Card.holding == Holding.IN_USE.value))
+    return list(query)
 
 
 def snapshot(person: Person) -> dict[str, Any]:
@@ -104,6 +112,7 @@ def snapshot(person: Person) -> dict[str, Any]:
         "building": person.building,
         "unit": person.unit,
         "phone": person.phone,
+        "id_number": person.id_number,
         "note": person.note,
         "active": person.active,
         "site": person.site_id,
@@ -116,6 +125,14 @@ def _fill(person: Person, given: PersonInput, now: datetime) -> None:
         raise InvalidInputError("There is no such estate.")
     if not Organisation.select().where(Organisation.id == given.organisation).exists():
         raise InvalidInputError("There is no such organisation.")
+    fill(person, given, now)
+
+
+def fill(person: Person, given: PersonInput, now: datetime) -> None:
+    """Put into the row what was said; asks the database nothing.
+
+    :raises InvalidInputError: number or name is blank, or a masked number is not the one that is known.
+    """
     person.site, person.organisation = given.site, given.organisation
     person.kind = PersonKind(given.kind).value
     person.number = given.number.strip()
@@ -126,10 +143,23 @@ def _fill(person: Person, given: PersonInput, now: datetime) -> None:
     person.initials = given.initials.strip().lower() or fold.initials(person.name)
     person.department = given.department.strip()
     person.building, person.unit = given.building.strip(), given.unit.strip()
-    person.phone = clean_phone(given.phone)
+    person.phone = unmasked(clean_phone(given.phone), person.phone, mask_phone)
+    person.id_number = unmasked(clean_id_number(given.id_number), person.id_number, mask_id_number)
     person.note = given.note.strip()
     person.active = given.active
     person.changed_at = now
+
+
+def unmasked(given: str, known: str, mask: Callable[[str], str]) -> str:
+    """What a field shall hold: a number that comes back as it was shown, masked, stays as it is known.
+
+    :raises InvalidInputError: masked, but not the known one.
+    """
+    if "*" not in given:
+        return given
+    if given != mask(known):
+        raise InvalidInputError("Enter the whole number, without asterisks.")
+    return known
 
 
 def _check_number(person: Person) -> None:

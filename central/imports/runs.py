@@ -1,0 +1,195 @@
+"""An import from the upload to the roll-back. Reading and checking need no transaction; writing is one.
+
+One transaction for up to 10,000 rows: others wait a second or two with their writing, pages and devices go on reading.
+In exchange an import is there wholly or not at all, whatever happens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from central.audit import Actor, Audit
+from central.bulk import insert_rows
+from central.errors import ConflictError, InvalidInputError
+from central.imports.importer import Importer, Place, Planned, Written
+from central.imports.model import ImportedRow, ImportRun, ImportState
+from central.web.i18n import _
+from central.web.importing import ReadTable
+
+MISTAKES_SHOWN_MAX: Final = 200
+UNUSED_AFTER: Final = timedelta(days=1)
+"""A file that was looked at and not imported is dropped after this time."""
+UNDO_WITHIN: Final = timedelta(days=30)
+"""So long an import can be rolled back and its failed rows fetched; then what it keeps of people is dropped."""
+BLOCKED_SHOWN_MAX: Final = 20
+
+
+class BlockedError(ConflictError):
+    """Somebody has changed or used what the import wrote; the message says which."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A file and what it would do."""
+
+    table: ReadTable
+    planned: list[Planned]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """New, changed, unchanged, wrong: every row of the file is one of these."""
+        return {
+            "new": sum(p.changes and p.object_id is None for p in self.planned),
+            "changed": sum(p.changes and p.object_id is not None for p in self.planned),
+            "unchanged": sum(not p.changes for p in self.planned),
+            "wrong": sum(not row.is_good for row in self.table.rows),
+        }
+
+
+def check(importer: Importer, place: Place, table: ReadTable) -> Check:
+    """The dry run; inside ``db.read`` or ``db.write``. Call it once for a table: it adds the mistakes to its rows."""
+    planned = importer.plan(place, [row for row in table.rows if row.is_good])
+    found = Check(table, planned)
+    assert sum(found.counts.values()) == len(table.rows), "a row is planned or wrong, never both or neither"
+    return found
+
+
+def keep(
+    audit: Audit,
+    actor: Actor,
+    importer: Importer,
+    place: Place,
+    raw: bytes,
+    file_name: str,
+    found: Check,
+    now: datetime,
+) -> int:
+    """Keep a file that was checked, for the operator to look at; returns the number of the import."""
+    run = ImportRun.create(
+        kind=importer.name,
+        site=place.site_id,
+        organisation=place.organisation_id,
+        operator_id=actor.id,
+        operator_name=actor.name,
+        uploaded_at=now,
+        file_name=file_name,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        ignored=found.table.ignored,
+        mistakes=[[m.line, m.column, m.message] for m in found.table.mistakes[:MISTAKES_SHOWN_MAX]],
+        content=raw,
+        failed=importer.layout.failed(found.table) if found.counts["wrong"] else None,
+        **{f"{name}_count": number for name, number in found.counts.items()},
+    )
+    _record(audit, actor, "imports.check", run)
+    return int(run.id)
+
+
+def apply(
+    audit: Audit,
+    actor: Actor,
+    importer: Importer,
+    run: ImportRun,
+    table: ReadTable,
+    only_good: bool,
+    now: datetime,
+) -> None:
+    """Write the rows.
+
+    :param table: the run's own file, read again.
+    :param only_good: leave the wrong rows out; otherwise one wrong row keeps everything out.
+    :raises ConflictError: it was imported already, or what it would do is no longer what was shown.
+    :raises InvalidInputError: there are wrong rows, or no row that does something.
+    """
+    if run.state != ImportState.CHECKED.value:
+        raise ConflictError("This file was imported already.")
+    place = Place(run.site_id, run.organisation_id)
+    found = check(importer, place, table)
+    if found.counts != shown_counts(run):
+        raise ConflictError("The data changed since this file was checked. Please upload it again.")
+    if run.wrong_count and not only_good:
+        raise InvalidInputError("There are wrong rows. Nothing was imported.")
+    effective = [planned for planned in found.planned if planned.changes]
+    if not effective:
+        raise InvalidInputError("There is nothing to import: everything stands like that already.")
+    written = importer.write(place, effective, now)
+    rows = [
+        {"run": run.id, "line": w.line, "object_id": w.object_id, "before": w.before, "version": w.version}
+        for w in written
+    ]
+    insert_rows(ImportedRow, rows)
+    run.state, run.done_at, run.content = ImportState.DONE.value, now, None
+    run.save()
+    _record(audit, actor, "imports.apply", run)
+
+
+def undo(audit: Audit, actor: Actor, importer: Importer, run: ImportRun, now: datetime) -> None:
+    """Roll an import back as one act.
+
+    :raises ConflictError: it is not there to be rolled back, or no longer.
+    :raises BlockedError: somebody has changed or used some of it since; nothing is taken back.
+    """
+    if not can_undo(run, now):
+        raise ConflictError("This import can no longer be rolled back.")
+    rows = ImportedRow.select().where(ImportedRow.run == run).order_by(ImportedRow.id.desc())
+    written = [Written(row.line, row.object_id, row.before, row.version) for row in rows]
+    blocked = importer.undo(written, now)
+    if blocked:
+        shown = ", ".join(blocked[:BLOCKED_SHOWN_MAX]) + ("…" if len(blocked) > BLOCKED_SHOWN_MAX else "")
+        raise BlockedError(
+            _("Nothing was rolled back: these were changed or used since the import: %(names)s", names=shown)
+        )
+    run.state, run.undone_at, run.failed = ImportState.UNDONE.value, now, None
+    run.save()
+    ImportedRow.update(before=None).where(ImportedRow.run == run).execute()
+    _record(audit, actor, "imports.undo", run)
+
+
+def can_undo(run: ImportRun, now: datetime) -> bool:
+    """Written, and not too long ago."""
+    return run.state == ImportState.DONE.value and run.done_at + UNDO_WITHIN > now
+
+
+def drop_old(now: datetime) -> int:
+    """Drop what is kept of people in files past their time; inside ``db.write``. Returns the number of imports."""
+    unused = ImportRun.delete().where(
+        (ImportRun.state == ImportState.CHECKED.value) & (ImportRun.uploaded_at <= now - UNUSED_AFTER)
+    )
+    old = ImportRun.select(ImportRun.id).where(ImportRun.done_at <= now - UNDO_WITHIN)
+    ImportedRow.update(before=None).where(
+        ImportedRow.run.in_(old) & ImportedRow.before.is_null(False)
+    ).execute()
+    emptied = ImportRun.update(failed=None, mistakes=[]).where(
+        (ImportRun.done_at <= now - UNDO_WITHIN) & (ImportRun.failed.is_null(False))
+    )
+    return int(unused.execute()) + int(emptied.execute())
+
+
+def shown_counts(run: ImportRun) -> dict[str, int]:
+    """What the operator was shown."""
+    return {
+        "new": run.new_count,
+        "changed": run.changed_count,
+        "unchanged": run.unchanged_count,
+        "wrong": run.wrong_count,
+    }
+
+
+def _record(audit: Audit, actor: Actor, action: str, run: ImportRun) -> None:
+    about: dict[str, Any] = {
+        "kind": run.kind,
+        "file": run.file_name,
+        "sha256": run.sha256,
+        **shown_counts(run),
+    }
+    audit.record(
+        actor,
+        action,
+        "import",
+        run.id,
+        after=about,
+        site_id=run.site_id,
+        organisation_id=run.organisation_id,
+    )
