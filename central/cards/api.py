@@ -26,7 +26,9 @@ from central.security.principal import principal_of, scope_of
 from central.web.lists import list_json
 from central.web.openapi import describes, read_json, send_json
 
-ActName = Literal["lose", "lift", "suspend", "resume", "return", "cancel", "restock", "destroy"]
+ActName = Literal[
+    "lose", "confirm", "lift", "suspend", "resume", "return", "cancel", "recover", "restock", "destroy"
+]
 UidText = Annotated[str, msgspec.Meta(max_length=40)]
 
 
@@ -82,14 +84,24 @@ class ReplaceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     version: RowId | None = None
 
 
+class SwapBody(ReplaceBody, kw_only=True, forbid_unknown_fields=True):
+    """The new card for a damaged one that was handed in."""
+
+    identity_checked: bool
+    warranty: bool = False
+
+
 class ActBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What is done to a card. ``reporter``, ``channel``, ``stolen`` belong to a loss; ``identity_checked`` to a lift."""
+    """What is done to a card. ``reporter``, ``phone``, ``channel``, ``stolen`` belong to a loss, ``reporter`` to its
+    confirmation too; ``cause`` to cancelling; ``identity_checked`` to a lift."""
 
     act: ActName
     reason: ReasonLine = ""
     reporter: ReasonLine = ""
-    channel: Literal["", "desk", "phone", "other"] = ""
+    phone: ShortLine = ""
+    channel: Literal["", "desk", "phone", "night", "other"] = ""
     stolen: bool = False
+    cause: Literal["", "left", "debtor_gone", "other"] = ""
     identity_checked: bool = False
     version: RowId | None = None
 
@@ -134,6 +146,8 @@ class CardBody(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: datetime | None
     levels: list[int]
     possible_acts: list[str]
+    deposit_fen: int
+    """What lies on it."""
     delivery: DeliveryBody | None
 
 
@@ -201,7 +215,7 @@ async def api_card_rewrite(request: web.Request) -> web.Response:
 
 
 @describes(
-    "Report a card lost, lift, suspend, resume, return, cancel, put back into stock, destroy",
+    "Report a card lost, confirm, lift, suspend, resume, return, cancel, recover, put back into stock, destroy",
     takes=ActBody,
     gives=CardBody,
 )
@@ -242,6 +256,29 @@ async def api_card_replace(request: web.Request) -> web.Response:
     return send_json(await _read(request, card_id))
 
 
+@describes("Swap a damaged card; gives the damaged one", takes=SwapBody, gives=CardBody)
+async def api_card_swap(request: web.Request) -> web.Response:
+    """POST /api/cards/{id}/swap"""
+    given, card_id = await read_json(request, SwapBody), path_id(request)
+    uid = parse_uid(given.uid)
+    await act_on(
+        request,
+        card_id,
+        lambda by, card: acts.swap(
+            by,
+            card,
+            uid,
+            given.card_no,
+            identity_checked=given.identity_checked,
+            warranty=given.warranty,
+            reason=given.reason,
+        ),
+        reason=given.reason,
+        version=given.version,
+    )
+    return send_json(await _read(request, card_id))
+
+
 @describes("List cards that wait to be issued", gives=WaitingCards)
 async def api_cards_waiting(request: web.Request) -> web.Response:
     """GET /api/cards/waiting"""
@@ -255,13 +292,21 @@ def _act(given: ActBody) -> Callable[[By, Card], Change]:
     reason = given.reason
     simple: dict[str, Callable[[By, Card], Change]] = {
         "lose": lambda by, card: acts.report_lost(
-            by, card, stolen=given.stolen, reporter=given.reporter, channel=given.channel, reason=reason
+            by,
+            card,
+            stolen=given.stolen,
+            reporter=given.reporter,
+            channel=given.channel,
+            phone=given.phone,
+            reason=reason,
         ),
+        "confirm": lambda by, card: acts.confirm(by, card, reporter=given.reporter, reason=reason),
         "lift": lambda by, card: acts.lift(by, card, identity_checked=given.identity_checked, reason=reason),
         "suspend": lambda by, card: acts.suspend(by, card, reason=reason),
         "resume": lambda by, card: acts.resume(by, card, reason=reason),
         "return": lambda by, card: acts.take_back(by, card, reason=reason),
-        "cancel": lambda by, card: acts.cancel(by, card, reason=reason),
+        "cancel": lambda by, card: acts.cancel(by, card, reason=reason, cause=given.cause),
+        "recover": lambda by, card: acts.recover(by, card, reason=reason),
         "restock": lambda by, card: acts.restock(by, card, reason=reason),
         "destroy": lambda by, card: acts.destroy(by, card, reason=reason),
     }
@@ -300,6 +345,7 @@ def body_of(view: CardView, may_see_uid: bool) -> CardBody:
         valid_until=card.valid_until,
         levels=view.chosen.get("levels", []),
         possible_acts=sorted(act.value for act in view.acts),
+        deposit_fen=view.deposit_fen,
         delivery=_delivery(view.delivery) if view.delivery is not None else None,
     )
 
@@ -339,4 +385,5 @@ ROUTES: Final[list[Route]] = [
     Route("POST", r"/api/cards/{id:\d+}/acts", api_card_act, ("cards", "edit")),
     Route("POST", r"/api/cards/{id:\d+}/extend", api_card_extend, ("cards", "edit")),
     Route("POST", r"/api/cards/{id:\d+}/replace", api_card_replace, ("cards", "edit")),
+    Route("POST", r"/api/cards/{id:\d+}/swap", api_card_swap, ("cards", "edit")),
 ]

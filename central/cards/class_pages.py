@@ -17,14 +17,17 @@ from central.security.principal import actor_of, scope_of
 from central.sites.model import Site
 from central.sites.scope import Scope
 from central.sync import publish
-from central.web.columns import NUMBER, YES, Column, StatusFormat
-from central.web.fields import CheckField, ChoiceField, NumberField, TextField
+from central.web.columns import MONEY, NUMBER, YES, Column, StatusFormat
+from central.web.fields import CheckField, ChoiceField, MoneyField, NumberField, TextField
 from central.web.forms import Form
 from central.web.i18n import _, lazy
 from central.web.lists import list_page
 from central.web.nav import NavItem
 from central.web.render import render, settle
 from central.web.tables import Table
+
+FEN_MAX: Final = 100_000
+"""1,000 yuan: more is a typing mistake."""
 
 
 def _query(scope: Scope) -> Any:
@@ -34,6 +37,8 @@ def _query(scope: Scope) -> Any:
         CardClass.extended_open,
         CardClass.active_max_count,
         CardClass.valid_days,
+        CardClass.deposit_fen,
+        CardClass.cost_fen,
         CardClass.active,
         Site.name.alias("site_name"),
     ).join(Site)
@@ -50,6 +55,8 @@ CLASSES: Final = Table(
         Column("name", lazy("Card class"), sort=CardClass.name, href=lambda row: f"/cards/classes/{row.id}"),
         Column("active_max_count", lazy("Cards per person"), NUMBER),
         Column("valid_days", lazy("Suggested days of validity"), NUMBER),
+        Column("deposit_fen", lazy("Deposit"), MONEY),
+        Column("cost_fen", lazy("Card cost"), MONEY),
         Column("extended_open", lazy("Longer opening"), YES),
         Column(
             "active", lazy("Status"), StatusFormat("enabled"), value=lambda row: "yes" if row.active else "no"
@@ -69,7 +76,10 @@ class ClassForm(msgspec.Struct, kw_only=True):
     site: str
     active_max_count: int
     valid_days: int
+    deposit_fen: int
+    cost_fen: int
     extended_open: bool
+    keeps_deposit: bool
     active: bool
 
 
@@ -85,6 +95,23 @@ FORM: Final = Form(
         "extended_open",
         lazy("Longer opening"),
         hint=lazy("Doors stay released for their extended time: wheelchair, trolley."),
+    ),
+    MoneyField(
+        "deposit_fen",
+        lazy("Deposit"),
+        hint=lazy("Charged at issue, owed back when the card is handed in."),
+        most=FEN_MAX,
+    ),
+    MoneyField(
+        "cost_fen",
+        lazy("Card cost"),
+        hint=lazy("Charged at issue, and for a new card in place of a lost or damaged one."),
+        most=FEN_MAX,
+    ),
+    CheckField(
+        "keeps_deposit",
+        lazy("A card that is not handed in forfeits its deposit"),
+        hint=lazy("When it is cancelled."),
     ),
     CheckField("active", lazy("In use")),
 )
@@ -105,7 +132,14 @@ async def edit_class(request: web.Request) -> web.Response:
     if request.method == "GET":
         if found is None:
             form = FORM.blank(
-                choices, active=True, active_max_count=1, valid_days=0, site=next(iter(choices["site"]), "")
+                choices,
+                active=True,
+                active_max_count=1,
+                valid_days=0,
+                deposit_fen=0,
+                cost_fen=0,
+                keeps_deposit=True,
+                site=next(iter(choices["site"]), ""),
             )
         else:
             form = FORM.blank(choices, **_snapshot(found))
@@ -129,6 +163,8 @@ async def edit_class(request: web.Request) -> web.Response:
                 value.valid_days,
             )
             row.extended_open, row.active = value.extended_open, value.active
+            row.deposit_fen, row.cost_fen = value.deposit_fen, value.cost_fen
+            row.keeps_deposit = value.keeps_deposit
             row.save()
             if before is not None and before["extended_open"] != row.extended_open:
                 cards = Card.select(Card.id).where(Card.card_class == row.id).tuples()
@@ -154,6 +190,9 @@ def _snapshot(row: CardClass) -> dict[str, Any]:
         "active_max_count": row.active_max_count,
         "valid_days": row.valid_days,
         "extended_open": row.extended_open,
+        "deposit_fen": row.deposit_fen,
+        "cost_fen": row.cost_fen,
+        "keeps_deposit": row.keeps_deposit,
         "active": row.active,
     }
 

@@ -23,10 +23,64 @@ class CardClass(Model):
     """Cards of this class in use per person at most."""
     valid_days = peewee.IntegerField(default=0)
     """Suggested length of the validity; 0 for none."""
+    deposit_fen = peewee.IntegerField(default=0)
+    """押金: charged at issue, owed back when the card is handed in."""
+    cost_fen = peewee.IntegerField(default=0)
+    """工本費: what the card itself costs; charged at issue and for a new card in place of a lost or damaged one."""
+    keeps_deposit = peewee.BooleanField(default=True)
+    """A card that is cancelled, not handed in, forfeits its deposit."""
     active = peewee.BooleanField(default=True)
 
     class Meta:
         indexes = ((("site", "name"), True),)
+
+
+class CardDesk(Model):
+    """A place where cards are kept, counted and handed out (9)."""
+
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    name = peewee.TextField()
+    active = peewee.BooleanField(default=True)
+
+    class Meta:
+        indexes = ((("site", "name"), True),)
+
+
+class DeskKeeper(Model):
+    """At which desk of an estate an operator works: cards that come in lie there from then on."""
+
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="CASCADE")
+    operator_id = peewee.IntegerField()
+    desk = peewee.ForeignKeyField(CardDesk, backref="keepers", on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("site", "operator_id"), True),)
+
+
+class CardIntake(Model):
+    """Cards that entered the books together (9). Never changed, never deleted: their sum is what was bought."""
+
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    origin = peewee.TextField()
+    """A value of :class:`~central.cards.rules.Origin`."""
+    cards_count = peewee.IntegerField()
+    first_no = peewee.TextField()
+    last_no = peewee.TextField()
+    supplier = peewee.TextField(default="")
+    box = peewee.TextField(default="")
+    price_fen = peewee.IntegerField(default=0)
+    """Paid for one card."""
+    desk = peewee.ForeignKeyField(CardDesk, null=True, on_delete="RESTRICT")
+    """Where they were put; None: the first issue brought the card into the books."""
+    at = InstantField()
+    operator_id = peewee.IntegerField(null=True)
+    operator_name = peewee.TextField(default="")
+    reason = peewee.TextField(default="")
+
+    class Meta:
+        indexes = ((("at",), False), (("site", "at"), False), (("organisation", "at"), False))
 
 
 class Card(Model):
@@ -55,6 +109,11 @@ class Card(Model):
     dead_since = InstantField(null=True)
     """Since when a restriction stands; None while the card works or is in stock."""
     issued_at = InstantField(null=True)
+    intake = peewee.ForeignKeyField(CardIntake, backref="cards", on_delete="RESTRICT")
+    desk = peewee.ForeignKeyField(CardDesk, null=True, backref="cards", on_delete="RESTRICT")
+    """Where it lies; None for one that is with its holder, on its way, gone, or at no desk."""
+    in_transit = peewee.BooleanField(default=False)
+    """Sent from one desk, not yet received by another."""
     version = peewee.IntegerField(default=1)
     created_at = InstantField()
     changed_at = InstantField()
@@ -137,6 +196,31 @@ class CardAct(Model):
         )
 
 
+class CardMoney(Model):
+    """What an act charged, kept or owes back; the ledger will book these rows. Never changed, never deleted."""
+
+    act = peewee.ForeignKeyField(CardAct, backref="money", on_delete="RESTRICT")
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    card = peewee.ForeignKeyField(Card, index=False, backref="money", on_delete="RESTRICT")
+    issue_no = peewee.IntegerField()
+    person = peewee.ForeignKeyField(Person, null=True, index=False, on_delete="RESTRICT")
+    """Whose money it is."""
+    kind = peewee.TextField()
+    """A value of :class:`~central.cards.money.Kind`."""
+    amount_fen = peewee.IntegerField()
+    """Above zero; the kind says which way."""
+    at = InstantField()
+
+    class Meta:
+        indexes = (
+            (("card", "issue_no"), False),
+            (("site", "at"), False),
+            (("organisation", "at"), False),
+            (("person",), False),
+        )
+
+
 class CardLoss(Model):
     """One loss report, from 掛失 until the card was found, replaced, handed in or given up (55)."""
 
@@ -152,6 +236,14 @@ class CardLoss(Model):
     reporter = peewee.TextField(default="")
     channel = peewee.TextField(default="")
     """A key of ``central.cards.words.CHANNEL_TEXT``."""
+    phone = peewee.TextField(default="")
+    """Where whoever reported it can be called back."""
+    confirm_by = InstantField(null=True)
+    """臨時掛失: until then a clerk must have confirmed it; None for an ordinary report."""
+    confirmed_at = InstantField(null=True)
+    confirmed_by = peewee.TextField(default="")
+    escalated_at = InstantField(null=True)
+    """When the alarm was raised that nobody has confirmed it."""
     operator_id = peewee.IntegerField(null=True)
     operator_name = peewee.TextField(default="")
     """Who took the report."""

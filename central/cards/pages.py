@@ -14,9 +14,10 @@ from central.cards import (
     class_pages,
     desk_pages,
     entitlements,
-    follow_up_pages,
+    extend_pages,
     issue_pages,
     numbering_pages,
+    replace_pages,
 )
 from central.cards.desk import act_on, filter_choices
 from central.cards.feeds import FEEDS, install
@@ -27,7 +28,7 @@ from central.cards.numbers import show_uid, uid_tail
 from central.cards.table import make_table
 from central.cards.terms_form import TERM_FIELDS, term_choices, terms
 from central.cards.view import view_of
-from central.cards.words import CHANNEL_TEXT
+from central.cards.words import CAUSE_TEXT, CHANNEL_TEXT
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.exporting import audited
@@ -100,9 +101,11 @@ async def show_card(request: web.Request, problem: str = "", status: int = 200) 
         "card": view.card,
         "uid": (show_uid(uid) if principal.may("cards", "edit") else uid_tail(uid)) if uid else "",
         "may_act": principal.may("cards", "edit"),
-        "channels": CHANNEL_TEXT,
+        "channels": {key: word for key, word in CHANNEL_TEXT.items() if key != "night"},
+        "causes": CAUSE_TEXT,
         "done": request.query.get("done", ""),
         "problem": problem,
+        "impossible": request.query.get("not", ""),
         "last_day": last_day,
         "reason_max": REASON_CHARS_MAX,
     }
@@ -132,15 +135,20 @@ async def do_act(request: web.Request) -> web.Response:
             stolen=text("stolen") == "1",
             reporter=text("reporter"),
             channel=text("channel") if text("channel") in CHANNEL_TEXT else "",
+            phone=text("phone"),
             reason=reason,
         ),
+        "confirm": lambda by, card: acts.confirm(by, card, reporter=text("reporter"), reason=reason),
         "lift": lambda by, card: acts.lift(
             by, card, identity_checked=text("identity_checked") == "1", reason=reason
         ),
         "suspend": lambda by, card: acts.suspend(by, card, reason=reason),
         "resume": lambda by, card: acts.resume(by, card, reason=reason),
         "return": lambda by, card: acts.take_back(by, card, reason=reason),
-        "cancel": lambda by, card: acts.cancel(by, card, reason=reason),
+        "cancel": lambda by, card: acts.cancel(
+            by, card, reason=reason, cause=text("cause") if text("cause") in CAUSE_TEXT else ""
+        ),
+        "recover": lambda by, card: acts.recover(by, card, reason=reason),
         "restock": lambda by, card: acts.restock(by, card, reason=reason),
         "destroy": lambda by, card: acts.destroy(by, card, reason=reason),
     }
@@ -220,7 +228,8 @@ ROUTES: Final[list[Route]] = [
     *desk_pages.ROUTES,
     *class_pages.ROUTES,
     *numbering_pages.ROUTES,
-    *follow_up_pages.ROUTES,
+    *extend_pages.ROUTES,
+    *replace_pages.ROUTES,
     Route("GET", "/cards", list_cards, ("cards", "view")),
     Route("GET", "/cards/export", export_cards, ("cards", "export")),
     Route("GET", r"/cards/{id:\d+}", show_card, ("cards", "view")),
@@ -229,7 +238,7 @@ ROUTES: Final[list[Route]] = [
     Route("POST", r"/cards/{id:\d+}/rewrite", rewrite, ("cards", "edit")),
     Route(
         "POST",
-        r"/cards/{id:\d+}/{act:lose|lift|suspend|resume|return|cancel|restock|destroy}",
+        r"/cards/{id:\d+}/{act:lose|confirm|lift|suspend|resume|return|cancel|recover|restock|destroy}",
         do_act,
         ("cards", "edit"),
     ),

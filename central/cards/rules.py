@@ -7,8 +7,10 @@ raises. The shown status is never stored; ``shown_status`` derives it (domain-ru
 
     stock --issue--> in_use --return--> returned --restock (wiped, checked)--> stock
       |               |  +LOST / -LOST
-      |               +--replace (needs LOST), swap (in hand)--> replaced --destroy--> destroyed
+      |               +--replace (needs LOST), swap (damaged, in hand)--> replaced --destroy--> destroyed
       |               +--cancel (card not there)--> cancelled --destroy--> destroyed
+      |              replaced, cancelled --recover (handed in after all)--> returned
+      |              stock, returned, damaged in hand --write off (not found at a count)--> cancelled
       +--destroy--> destroyed
 """
 
@@ -53,6 +55,8 @@ class Act(Enum):
     EXTEND = "extend"
     REPORT_LOST = "report_lost"
     REPORT_STOLEN = "report_stolen"
+    REPORT_PROVISIONAL = "report_provisional"
+    CONFIRM_LOSS = "confirm_loss"
     LIFT = "lift"
     SUSPEND = "suspend"
     RESUME = "resume"
@@ -60,8 +64,18 @@ class Act(Enum):
     REPLACE = "replace"
     SWAP = "swap"
     CANCEL = "cancel"
+    RECOVER = "recover"
     RESTOCK = "restock"
+    WRITE_OFF = "write_off"
     DESTROY = "destroy"
+
+
+class Origin(Enum):
+    """How cards entered the books."""
+
+    BOUGHT = "bought"
+    FIRST_ISSUE = "first_issue"
+    FOUND = "found"
 
 
 class LossStatus(Enum):
@@ -133,6 +147,10 @@ TABLE: Final[dict[tuple[Holding, Act], Transition]] = {
     (Holding.IN_USE, Act.REPORT_STOLEN): Transition(
         Holding.IN_USE, forbids=frozenset({Disable.STOLEN}), adds=_MISSING
     ),
+    (Holding.IN_USE, Act.REPORT_PROVISIONAL): Transition(
+        Holding.IN_USE, forbids=_MISSING, adds=frozenset({Disable.LOST})
+    ),
+    (Holding.IN_USE, Act.CONFIRM_LOSS): Transition(Holding.IN_USE, needs=frozenset({Disable.LOST})),
     (Holding.IN_USE, Act.LIFT): Transition(Holding.IN_USE, needs=frozenset({Disable.LOST}), removes=_MISSING),
     (Holding.IN_USE, Act.SUSPEND): Transition(
         Holding.IN_USE,
@@ -158,6 +176,16 @@ TABLE: Final[dict[tuple[Holding, Act], Transition]] = {
     ),
     (Holding.IN_USE, Act.CANCEL): Transition(Holding.CANCELLED),
     (Holding.RETURNED, Act.RESTOCK): Transition(Holding.STOCK),
+    # Handed in after all: it waits to be wiped like any other. A damaged one is here already, and is never used again.
+    (Holding.REPLACED, Act.RECOVER): Transition(
+        Holding.RETURNED, forbids=frozenset({Disable.DAMAGED}), removes=frozenset(Disable)
+    ),
+    (Holding.CANCELLED, Act.RECOVER): Transition(
+        Holding.RETURNED, forbids=frozenset({Disable.DAMAGED}), removes=frozenset(Disable)
+    ),
+    (Holding.STOCK, Act.WRITE_OFF): Transition(Holding.CANCELLED),
+    (Holding.RETURNED, Act.WRITE_OFF): Transition(Holding.CANCELLED),
+    (Holding.REPLACED, Act.WRITE_OFF): Transition(Holding.CANCELLED, needs=frozenset({Disable.DAMAGED})),
     (Holding.RETURNED, Act.DESTROY): Transition(Holding.DESTROYED),
     (Holding.REPLACED, Act.DESTROY): Transition(Holding.DESTROYED),
     (Holding.CANCELLED, Act.DESTROY): Transition(Holding.DESTROYED),

@@ -9,13 +9,15 @@ from typing import Any
 from central.cards import entitlements
 from central.cards.acts import is_present
 from central.cards.delivery import Delivery, delivery_of
-from central.cards.model import Card, CardAct, Showing
+from central.cards.history import held_on, unconfirmed_loss
+from central.cards.model import Card, CardAct, CardLoss, CardMoney, Showing
+from central.cards.money import Kind
 from central.cards.numbering import printed
 from central.cards.ports import places
 from central.cards.rows import keys_of
 from central.cards.rules import Act, possible_acts, restriction_of, shown_status
 from central.cards.table import VOCABULARY
-from central.cards.words import ACT_TEXT
+from central.cards.words import ACT_TEXT, MONEY_TEXT
 from central.sites.scope import Scope
 from central.web.i18n import LazyText, Text
 
@@ -32,6 +34,8 @@ class Line:
     person: str
     reason: str
     details: dict[str, Any]
+    money: list[tuple[LazyText, int]]
+    """What was charged, kept or is owed back, in fen."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,12 @@ class CardView:
     history: list[Line]
     printed: str
     """The number that the chip has in the form of its estate; empty where none was chosen."""
+    deposit_fen: int
+    """What lies on it."""
+    forfeits: bool
+    """Cancelled, it loses its deposit."""
+    provisional: CardLoss | None
+    """The open provisional loss report that waits for a clerk."""
 
     def may(self, name: str) -> bool:
         """True when the act of that name is possible now."""
@@ -91,6 +101,9 @@ def view_of(scope: Scope, card_id: int, now: datetime) -> CardView:
         delivery=delivery_of(card) if restriction_of(state) is not None else None,
         history=_history(card),
         printed=printed(bytes(card.uid or b""), card.site_id),
+        deposit_fen=held_on(card),
+        forfeits=card.card_class is not None and card.card_class.keeps_deposit,
+        provisional=unconfirmed_loss(card),
     )
 
 
@@ -102,6 +115,9 @@ def _labels(provider: entitlements.EntitlementProvider, card: Card) -> list[str]
 
 
 def _history(card: Card) -> list[Line]:
+    money: dict[int, list[tuple[LazyText, int]]] = {}
+    for row in CardMoney.select().where(CardMoney.card == card.id).order_by(CardMoney.id):
+        money.setdefault(row.act_id, []).append((MONEY_TEXT[Kind(row.kind)], row.amount_fen))
     lines = CardAct.select().where(CardAct.card == card.id).order_by(CardAct.at.desc(), CardAct.id.desc())
     return [
         Line(
@@ -111,6 +127,7 @@ def _history(card: Card) -> list[Line]:
             line.person.name if line.person is not None else "",
             line.reason,
             line.details,
+            money.get(line.id, []),
         )
         for line in lines.limit(HISTORY_ROWS)
     ]

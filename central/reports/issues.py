@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from central.cards.model import CardAct, CardClass
+import peewee
+
+from central.cards.model import CardAct, CardClass, CardMoney
+from central.cards.money import Kind
 from central.cards.rules import Act
 from central.people.table import KIND_WORDS
 from central.reports.common import (
@@ -17,7 +20,7 @@ from central.reports.common import (
     uid_column,
 )
 from central.sites.scope import Scope
-from central.web.columns import DAY, LAST_DAY, LONG, MOMENT, NOT_KEPT, NUMBER, Column
+from central.web.columns import DAY, LAST_DAY, LONG, MOMENT, MONEY, NUMBER, Column
 from central.web.fields import Choices
 from central.web.filters import ChoiceFilter, DayFilter
 from central.web.i18n import LazyText, lazy
@@ -33,8 +36,27 @@ SUB_SYSTEMS: Final[dict[str, LazyText]] = {
 """What a card can be good for (33, 38); personnel is the sixth, and every card stands in it."""
 
 
+def _amount(*kinds: Kind) -> Any:
+    """What the act charged of these kinds, in fen."""
+    charged = CardMoney.select(peewee.fn.SUM(CardMoney.amount_fen)).where(
+        (CardMoney.act == CardAct.id) & CardMoney.kind.in_([kind.value for kind in kinds])
+    )
+    return peewee.fn.COALESCE(charged, 0)
+
+
+DEPOSIT: Final = _amount(Kind.DEPOSIT_CHARGED, Kind.DEPOSIT_MOVED_IN)
+COST: Final = _amount(Kind.COST_CHARGED)
+
+
 def _query(scope: Scope) -> Any:
-    more = (CardAct.department, CardAct.valid_from, CardAct.sub_systems, CardClass.name.alias("class_name"))
+    more = (
+        CardAct.department,
+        CardAct.valid_from,
+        CardAct.sub_systems,
+        CardClass.name.alias("class_name"),
+        DEPOSIT.alias("deposit"),
+        COST.alias("cost"),
+    )
     return scope.filter(act_query(Act.ISSUE, *more), CardAct)
 
 
@@ -59,7 +81,8 @@ ISSUES: Final = Table(
         Column("doors", lazy("Doors"), LONG, value=lambda row: ", ".join(row.details.get("doors", []))),
         Column("valid_from", lazy("First valid day"), DAY),
         Column("valid_until", lazy("Last valid day"), LAST_DAY),
-        Column("deposit", lazy("Deposit"), NOT_KEPT, value=lambda row: None),
+        Column("deposit", lazy("Deposit"), MONEY, total=DEPOSIT),
+        Column("cost", lazy("Card cost"), MONEY, total=COST),
         Column("operator_name", lazy("Operator")),
         Column("at", lazy("Time"), MOMENT, sort=CardAct.at, sorts_down_first=True),
     ),

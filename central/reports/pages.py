@@ -86,7 +86,7 @@ class Report:
 
 
 REPORTS: Final = (
-    Report("issues", lambda now: issues.ISSUES, issues.choices, NOT_KEPT_NOTE, "Cards issued"),
+    Report("issues", lambda now: issues.ISSUES, issues.choices, "", "Cards issued"),
     Report("balances", balances.make_table, balances.choices, NOT_KEPT_NOTE, "Cards and their balances"),
     Report(
         "extensions", lambda now: extensions.EXTENSIONS, extensions.choices, NOT_KEPT_NOTE, "Cards extended"

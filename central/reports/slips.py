@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from central.cards.delivery import delivery_of
-from central.cards.model import Card, CardAct, CardLoss
+from central.cards.model import Card, CardAct, CardLoss, CardMoney
+from central.cards.money import Kind
 from central.cards.numbers import uid_tail
 from central.cards.rules import Act, restriction_of
-from central.cards.words import CHANNEL_TEXT
+from central.cards.words import CHANNEL_TEXT, MONEY_TEXT
 from central.people.rules import mask_name
 from central.reports.issues import SUB_SYSTEMS
 from central.reports.model import SlipPrint
 from central.reports.slip import Line, Pair, Part, Rule, Slip
-from central.web.formats import day, last_day, moment
+from central.web.formats import day, last_day, moment, money
 from central.web.i18n import LazyText, _, lazy
 
 ISSUE_ACTS: Final = [Act.ISSUE.value]
@@ -83,11 +84,18 @@ def _issue(act: Any) -> list[Part]:
         Pair(_("Sub-systems"), good_for),
         Pair(_("First valid day"), day(act.valid_from) if act.valid_from else _("At once")),
         Pair(_("Last valid day"), last_day(act.valid_until) if act.valid_until else _("No end")),
+        *_amounts(act),
         Pair(_("Issued"), moment(act.at)),
         Pair(_("Operator"), act.operator_name),
         Rule(),
         Line(_("Do not lend this card. Report a loss at once: it can be used until you do.")),
     ]
+
+
+def _amounts(act: Any) -> list[Part]:
+    """What was charged with the card."""
+    rows = CardMoney.select().where(CardMoney.act == act.id).order_by(CardMoney.id)
+    return [Pair(str(MONEY_TEXT[Kind(row.kind)]), money(row.amount_fen)) for row in rows]
 
 
 def _loss(act: Any) -> list[Part]:

@@ -65,7 +65,7 @@ async def test_the_issue_report_lists_what_was_given_out(site: Site) -> None:
     assert {"东门", "大堂"} <= set(line["Doors"].split(", "))
     assert line["Operator"].startswith("0001")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line["Time"])
-    assert line["Deposit"] == "not kept yet"
+    assert line["Deposit"] == "¥0.00"
     path = f"{resident.path}/rewrite"
     (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
     fields = {name: value for name, value in form.fields.items() if name != "levels"}

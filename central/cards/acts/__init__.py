@@ -7,29 +7,55 @@ the route has declared those, and the caller has looked the card up within the o
 from __future__ import annotations
 
 from central.cards.acts.base import By, Change, Terms, snapshot
-from central.cards.acts.issuing import extend, is_extension, issue, replace, rewrite, suggest_card_no
-from central.cards.acts.losing import lift, report_lost, resume, suspend
-from central.cards.acts.returning import PRESENT_WITHIN, cancel, destroy, is_present, restock, take_back
+from central.cards.acts.entering import enter
+from central.cards.acts.issuing import extend, is_extension, issue, rewrite, suggest_card_no
+from central.cards.acts.losing import (
+    CONFIRM_WITHIN,
+    confirm,
+    lift,
+    report_lost,
+    report_provisionally,
+    resume,
+    suspend,
+)
+from central.cards.acts.replacing import replace, swap
+from central.cards.acts.returning import (
+    PRESENT_WITHIN,
+    cancel,
+    destroy,
+    is_present,
+    recover,
+    restock,
+    take_back,
+    write_off,
+)
 
 __all__ = [
+    "CONFIRM_WITHIN",
     "PRESENT_WITHIN",
     "By",
     "Change",
     "Terms",
     "cancel",
+    "confirm",
     "destroy",
+    "enter",
     "extend",
     "is_extension",
     "is_present",
     "issue",
     "lift",
+    "recover",
     "replace",
     "report_lost",
+    "report_provisionally",
     "restock",
     "resume",
     "rewrite",
     "snapshot",
     "suggest_card_no",
     "suspend",
+    "swap",
     "take_back",
+    "write_off",
 ]

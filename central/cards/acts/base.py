@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from central.cards import entitlements
-from central.cards.history import end_loss, write_act
-from central.cards.model import Card, CardIssue
+from central.cards.history import book, end_loss, write_act
+from central.cards.model import Card, CardAct, CardDesk, CardIssue, DeskKeeper
+from central.cards.money import NOTHING, Entries
 from central.cards.rules import Act, CardState, Holding, step
-from central.errors import InvalidInputError
+from central.errors import ConflictError, InvalidInputError
 from central.sync import publish
+
+_LEAVE_THE_DESK: Final = frozenset({Act.DESTROY, Act.WRITE_OFF})
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Change:
     after: dict[str, Any]
     new_card: Card | None = None
     """The card that took the place of this one."""
+    money: Entries = NOTHING
+    """What was charged, kept or is owed back, for both cards together."""
 
 
 def snapshot(card: Card) -> dict[str, Any]:
@@ -68,18 +73,38 @@ def snapshot(card: Card) -> dict[str, Any]:
         "valid_from": stamp(card.valid_from),
         "valid_until": stamp(card.valid_until),
         "entitlements": entitlements.chosen(card.id) if card.id is not None else {},
+        "desk": card.desk_id,
     }
 
 
+def amounts(money: Entries) -> dict[str, int]:
+    """The amounts of an act as its audit row says them, in fen."""
+    said: dict[str, int] = {}
+    for entry in money:
+        said[entry.kind.value] = said.get(entry.kind.value, 0) + entry.amount_fen
+    return said
+
+
 def change_state(
-    card: Card, act: Act, by: By, reason: str, details: Mapping[str, Any] | None = None
+    card: Card,
+    act: Act,
+    by: By,
+    reason: str,
+    details: Mapping[str, Any] | None = None,
+    money: Entries = NOTHING,
 ) -> Change:
-    """An act that changes the state and nothing else."""
+    """An act that changes the state and nothing else.
+
+    :raises ConflictError: the card is on its way to another desk.
+    """
+    need_arrived(card)
     before = snapshot(card)
     card.state = step(card.state, act)
     card.dead_since = _dead_since(card, act, by.at)
+    if act in _LEAVE_THE_DESK:
+        card.desk = None
     save(card, by)
-    return done(card, act, by, before, reason, details)
+    return done(card, act, by, before, reason, details, money)
 
 
 def done(
@@ -89,17 +114,18 @@ def done(
     before: dict[str, Any],
     reason: str,
     details: Mapping[str, Any] | None = None,
+    money: Entries = NOTHING,
 ) -> Change:
     """Write the act down, end what it ends, tell the devices; ``before``: the snapshot from before the act."""
-    write(card, act, by, reason, details)
+    book(write(card, act, by, reason, details), money)
     end_loss(card, act, by.operator_name, by.at)
     publish.card_changed(card.id)
-    return Change(card, act, before, snapshot(card))
+    return Change(card, act, before, {**snapshot(card), **amounts(money)}, money=money)
 
 
-def write(card: Card, act: Act, by: By, reason: str, details: Mapping[str, Any] | None = None) -> None:
+def write(card: Card, act: Act, by: By, reason: str, details: Mapping[str, Any] | None = None) -> CardAct:
     """One line of the card's history."""
-    write_act(card, act, (by.operator_id, by.operator_name), by.at, reason, details)
+    return write_act(card, act, (by.operator_id, by.operator_name), by.at, reason, details)
 
 
 def save(card: Card, by: By) -> None:
@@ -107,6 +133,21 @@ def save(card: Card, by: By) -> None:
     card.version += 1
     card.changed_at = by.at
     card.save()
+
+
+def desk_of(by: By, site_id: int) -> CardDesk | None:
+    """The desk of an estate at which the operator works: what he takes in lies there."""
+    works_at = (DeskKeeper.operator_id == by.operator_id) & (DeskKeeper.site == site_id)
+    keeper = DeskKeeper.get_or_none(works_at) if by.operator_id is not None else None
+    return None if keeper is None else keeper.desk
+
+
+def need_arrived(card: Card) -> None:
+    """
+    :raises ConflictError: the card is on its way to another desk.
+    """
+    if card.in_transit:
+        raise ConflictError("This card is on its way to another desk. Confirm its arrival first.")
 
 
 def end_issue(card: Card, by: By) -> None:

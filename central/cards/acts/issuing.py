@@ -1,4 +1,4 @@
-"""What puts a card into somebody's hands or changes what it is good for: 發卡 改寫 延期 補卡."""
+"""What puts a card into somebody's hands or changes what it is good for: 發卡 改寫 延期."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from central.cards.acts.base import (
     Change,
     Terms,
     done,
-    end_issue,
+    need_arrived,
     save,
     snapshot,
     stamp,
-    take_rights,
     write,
 )
-from central.cards.history import end_loss
+from central.cards.acts.entering import enter
 from central.cards.holders import holders
 from central.cards.model import Card, CardClass, CardIssue
+from central.cards.money import NOTHING, Entries, on_issue
 from central.cards.numbers import check_card_no
-from central.cards.rules import Act, Holding, step
+from central.cards.rules import Act, Holding, Origin, step
 from central.errors import ConflictError, InvalidInputError
 from central.people.model import Person
-from central.sync import publish
 from central.web.formats import last_day
 from central.web.i18n import _
 
@@ -40,25 +39,45 @@ def issue(
     for_unit: bool = False,
     reason: str = "",
 ) -> Change:
-    """發卡: give a card to a person (34, 37), or to the person's unit. An unknown UID enters the stock on the way.
+    """發卡: give a card to a person (34, 37), or to the person's unit; its class says what is charged.
+
+    A blank card of the stock that is known by its number only gets its UID here. An unknown card enters the books on the way.
 
     :raises InvalidInputError: the number, the class or the validity cannot be.
     :raises ConflictError: number taken, card not in stock, holder or unit has left or has enough cards of this class.
     """
+    card_class = find_class(person.site_id, terms.card_class_id)
+    charged = NOTHING if card_class is None else on_issue(card_class.deposit_fen, card_class.cost_fen)
+    return give(by, uid, card_no, person, terms, charged, for_unit=for_unit, reason=reason)
+
+
+def give(
+    by: By,
+    uid: bytes,
+    card_no: str,
+    person: Person,
+    terms: Terms,
+    charged: Entries,
+    *,
+    for_unit: bool,
+    reason: str,
+) -> Change:
+    """As :func:`issue`, with the amounts given: a card that takes the place of another one is charged otherwise."""
     terms = _bounded(person, terms)
     terms.check()
     if not person.active:
         raise ConflictError("This person has left and cannot be given a card.")
-    card_class = _card_class(person.site_id, terms.card_class_id)
+    card_class = find_class(person.site_id, terms.card_class_id)
     if card_class is not None and not (holders().admit(person, card_class, uid) and for_unit):
         _check_count(person, card_class)
     card = Card.get_or_none(Card.uid == uid)
     if card is None:
-        card = _new_card(by, uid, check_card_no(card_no), person)
+        card = _blank_card(by, uid, check_card_no(card_no), person)
     elif card.site_id != person.site_id:
         raise ConflictError("This card belongs to another estate.")
     elif Holding(card.holding) is Holding.RETURNED:
         raise ConflictError("This card was returned. Check it and put it back into stock first.")
+    need_arrived(card)
     before = snapshot(card)
     card.state = step(card.state, Act.ISSUE)
     card.issue_no += 1
@@ -67,7 +86,7 @@ def issue(
     card.holder_unit = f"{person.building} {person.unit}".strip() if for_unit else ""
     card.card_class = card_class
     card.valid_from, card.valid_until = terms.valid_from, terms.valid_until
-    card.issued_at, card.dead_since = by.at, None
+    card.issued_at, card.dead_since, card.desk = by.at, None, None
     save(card, by)
     CardIssue.create(
         card=card,
@@ -78,7 +97,7 @@ def issue(
     )
     entitlements.choose(card.id, dict(terms.entitlements))
     holders().issued(card)
-    return done(card, Act.ISSUE, by, before, reason)
+    return done(card, Act.ISSUE, by, before, reason, money=charged)
 
 
 def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "") -> Change:
@@ -91,7 +110,7 @@ def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "") -> Change:
     before = snapshot(card)
     card.state = step(card.state, Act.REWRITE)
     old_until = card.valid_until
-    card.card_class = _card_class(card.site_id, terms.card_class_id)
+    card.card_class = find_class(card.site_id, terms.card_class_id)
     card.valid_from, card.valid_until = terms.valid_from, terms.valid_until
     save(card, by)
     entitlements.choose(card.id, dict(terms.entitlements))
@@ -115,56 +134,54 @@ def extend(by: By, card: Card, valid_until: datetime | None, *, reason: str = ""
     return done(card, Act.EXTEND, by, before, reason, {"old_until": stamp(old_until)})
 
 
-def replace(by: By, old: Card, uid: bytes, card_no: str, *, reason: str = "") -> Change:
-    """補卡: a new card with the rights and the validity of one that is reported lost (45). The old one stays dead for ever.
-
-    :raises IllegalActError: the old card is not reported lost.
-    :raises ConflictError, InvalidInputError: as :func:`issue`.
-    """
-    before, person = snapshot(old), old.person
-    if person is None:
-        raise ConflictError("Nobody holds this card.")
-    terms = Terms(old.card_class_id, old.valid_from, old.valid_until, entitlements.chosen(old.id))
-    old.state = step(old.state, Act.REPLACE)
-    end_issue(old, by)
-    save(old, by)
-    issued = issue(by, uid, card_no, person, terms, for_unit=bool(old.holder_unit), reason=reason)
-    end_loss(old, Act.REPLACE, by.operator_name, by.at, issued.card)
-    write(old, Act.REPLACE, by, reason, {"replaced_by": issued.card.card_no})
-    take_rights(old)
-    publish.card_changed(old.id)
-    after = {**snapshot(old), "new_card": issued.card.id, "new_card_no": issued.card.card_no}
-    return Change(old, Act.REPLACE, before, after, issued.card)
-
-
 def is_extension(old_until: datetime | None, new_until: datetime | None) -> bool:
     """True when the validity ends later than before; no limit is later than any."""
     return old_until is not None and (new_until is None or new_until > old_until)
 
 
 def suggest_card_no(site_id: int) -> str:
-    """The next free running number of an estate: eight digits."""
+    """The number of the next blank card in stock that is known by its number; else the next free running number."""
+    blank = (
+        Card.select(Card.card_no)
+        .where(
+            (Card.holding == Holding.STOCK.value)
+            & (Card.site == site_id)
+            & Card.uid.is_null()
+            & ~Card.in_transit
+        )
+        .order_by(Card.card_no)
+        .first()
+    )
+    if blank is not None:
+        return str(blank.card_no)
     number = Card.select().where(Card.site == site_id).count() + 1
     while Card.select().where((Card.site == site_id) & (Card.card_no == f"{number:08d}")).exists():
         number += 1
     return f"{number:08d}"
 
 
-def _new_card(by: By, uid: bytes, card_no: str, person: Person) -> Card:
-    if Card.select().where((Card.site == person.site_id) & (Card.card_no == card_no)).exists():
-        raise ConflictError("This card number is taken.")
-    card: Card = Card.create(
-        site=person.site_id,
-        organisation=person.organisation_id,
-        card_no=card_no,
-        uid=uid,
-        created_at=by.at,
-        changed_at=by.at,
+def _blank_card(by: By, uid: bytes, card_no: str, person: Person) -> Card:
+    """A card with this number that waits for its UID, else one that enters the books now."""
+    blank: Card | None = Card.get_or_none(
+        (Card.site == person.site_id)
+        & (Card.card_no == card_no)
+        & (Card.holding == Holding.STOCK.value)
+        & Card.uid.is_null()
+        & Card.credential_id.is_null()
     )
+    if blank is not None:
+        blank.uid = uid
+        return blank
+    intake = enter(by, person.site_id, person.organisation_id, [(uid, card_no)], Origin.FIRST_ISSUE)
+    card: Card = Card.get(Card.intake == intake.id)
     return card
 
 
-def _card_class(site_id: int, class_id: int | None) -> CardClass | None:
+def find_class(site_id: int, class_id: int | None) -> CardClass | None:
+    """The class of that number in an estate; None for none.
+
+    :raises InvalidInputError: there is no such class.
+    """
     if class_id is None:
         return None
     found: CardClass | None = CardClass.get_or_none((CardClass.id == class_id) & (CardClass.site == site_id))

@@ -1,22 +1,58 @@
-"""What makes a card dead for a while, and alive again: 掛失 解掛 停用 恢復."""
+"""What makes a card dead for a while, and alive again: 掛失 臨時掛失 解掛 停用 恢復."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from central.cards.acts.base import By, Change, change_state, need_reason
-from central.cards.history import open_loss
+from central.cards.history import confirm_loss, open_loss
 from central.cards.model import Card
 from central.cards.rules import Act
 from central.errors import InvalidInputError
 
+CONFIRM_WITHIN: Final = timedelta(hours=72)
+"""A provisional report that no clerk has confirmed by then is escalated; the card stays dead (U5)."""
+
 
 def report_lost(
-    by: By, card: Card, *, stolen: bool = False, reporter: str = "", channel: str = "", reason: str = ""
+    by: By,
+    card: Card,
+    *,
+    stolen: bool = False,
+    reporter: str = "",
+    channel: str = "",
+    phone: str = "",
+    reason: str = "",
 ) -> Change:
-    """掛失: dead everywhere, at once (46, 48)."""
+    """掛失: dead everywhere, at once (46, 48). ``phone``: where the reporter can be called back."""
     act = Act.REPORT_STOLEN if stolen else Act.REPORT_LOST
-    change = change_state(card, act, by, reason, {"reporter": reporter, "channel": channel})
-    open_loss(card, (by.operator_id, by.operator_name), by.at, stolen, reporter, channel)
+    change = change_state(card, act, by, reason, {"reporter": reporter, "channel": channel, "phone": phone})
+    open_loss(card, (by.operator_id, by.operator_name), by.at, stolen, reporter, channel, phone=phone)
     return change
+
+
+def report_provisionally(by: By, card: Card, *, reporter: str, phone: str, reason: str = "") -> Change:
+    """臨時掛失 by the duty guard: dead as after any report, and a clerk must confirm it within ``CONFIRM_WITHIN``.
+
+    :raises InvalidInputError: it is not said who reported it, or where he can be called back.
+    """
+    if not reporter.strip() or not phone.strip():
+        raise InvalidInputError("Write down who reported the loss and a telephone number to call back.")
+    about = {"reporter": reporter, "channel": "night", "phone": phone}
+    change = change_state(card, Act.REPORT_PROVISIONAL, by, reason, about)
+    actor, confirm_by = (by.operator_id, by.operator_name), by.at + CONFIRM_WITHIN
+    open_loss(card, actor, by.at, False, reporter, "night", phone=phone, confirm_by=confirm_by)
+    return change
+
+
+def confirm(by: By, card: Card, *, reporter: str = "", reason: str = "") -> Change:
+    """A clerk has spoken with the holder: the provisional report is an ordinary one from now on.
+
+    :raises ConflictError: there is no provisional report to confirm.
+    """
+    confirm_loss(card, by.operator_name, by.at, reporter)
+    return change_state(card, Act.CONFIRM_LOSS, by, reason, {"reporter": reporter} if reporter else None)
 
 
 def lift(by: By, card: Card, *, identity_checked: bool, reason: str) -> Change:

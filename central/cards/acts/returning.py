@@ -1,4 +1,4 @@
-"""What ends a card's use: 退卡 註銷, back into stock, 銷毀."""
+"""What ends a card's use: 退卡 註銷, taken in after all, back into stock, 銷毀."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from central.cards.acts.base import (
     By,
     Change,
     change_state,
+    desk_of,
     done,
     end_issue,
+    need_arrived,
     need_reason,
     save,
     snapshot,
     take_rights,
 )
+from central.cards.history import held_on
 from central.cards.model import Card, Showing
+from central.cards.money import on_end
 from central.cards.rows import keys_of
 from central.cards.rules import Act, step
 from central.errors import ConflictError
@@ -26,32 +30,69 @@ PRESENT_WITHIN: Final = timedelta(minutes=2)
 
 
 def take_back(by: By, card: Card, *, reason: str = "") -> Change:
-    """退卡: the card is handed in (49); it must have been seen by a reader just now.
+    """退卡: the card is handed in (49); it must have been seen by a reader just now. Its deposit is owed back.
 
     :raises ConflictError: no reader has seen this card within the last two minutes.
     """
-    if not is_present(card, by.at):
-        raise ConflictError("Show the card to a reader first: only a card that is here can be returned.")
+    _need_present(card, by)
     before = snapshot(card)
     card.state = step(card.state, Act.RETURN)
     end_issue(card, by)
-    card.dead_since = by.at
+    card.dead_since, card.desk = by.at, desk_of(by, card.site_id)
     save(card, by)
     take_rights(card)
-    return done(card, Act.RETURN, by, before, reason)
+    return done(card, Act.RETURN, by, before, reason, money=on_end(held_on(card), keep=False))
 
 
-def cancel(by: By, card: Card, *, reason: str) -> Change:
+def cancel(by: By, card: Card, *, reason: str, cause: str = "") -> Change:
     """註銷: the card is not there and will not come back; dead for ever, counted as not recovered.
+
+    The class says whether its deposit is kept; a card without a class forfeits nothing.
+
+    :param cause: a key of ``central.cards.words.CAUSE_TEXT``, or nothing.
 
     :raises InvalidInputError: no reason is given.
     """
     need_reason(reason)
-    return change_state(card, Act.CANCEL, by, reason)
+    before = snapshot(card)
+    card.state = step(card.state, Act.CANCEL)
+    end_issue(card, by)
+    card.dead_since = card.dead_since or by.at
+    save(card, by)
+    take_rights(card)
+    keep = card.card_class is not None and card.card_class.keeps_deposit
+    about = {"cause": cause} if cause else None
+    return done(card, Act.CANCEL, by, before, reason, about, on_end(held_on(card), keep=keep))
+
+
+def recover(by: By, card: Card, *, reason: str = "") -> Change:
+    """A replaced or cancelled card was handed in after all: it counts as returned and waits to be wiped.
+
+    :raises ConflictError: no reader has seen this card within the last two minutes.
+    """
+    _need_present(card, by)
+    before = snapshot(card)
+    card.state = step(card.state, Act.RECOVER)
+    card.dead_since, card.desk = card.dead_since or by.at, desk_of(by, card.site_id)
+    save(card, by)
+    return done(card, Act.RECOVER, by, before, reason)
+
+
+def write_off(by: By, card: Card, *, reason: str) -> Change:
+    """盤虧: the card was not found at a stock-taking; dead for ever, counted as not recovered.
+
+    :raises InvalidInputError: no reason is given.
+    """
+    need_reason(reason)
+    return change_state(card, Act.WRITE_OFF, by, reason)
 
 
 def restock(by: By, card: Card, *, reason: str = "") -> Change:
-    """A returned card was wiped and checked: it may be issued again, under its next issue number."""
+    """A returned card was wiped and checked: it may be issued again, under its next issue number.
+
+    :raises ConflictError: the card is on its way to another desk.
+    """
+    need_arrived(card)
     before = snapshot(card)
     card.state = step(card.state, Act.RESTOCK)
     card.person, card.holder_unit, card.card_class = None, "", None
@@ -67,6 +108,11 @@ def destroy(by: By, card: Card, *, reason: str) -> Change:
     """
     need_reason(reason)
     return change_state(card, Act.DESTROY, by, reason)
+
+
+def _need_present(card: Card, by: By) -> None:
+    if not is_present(card, by.at):
+        raise ConflictError("Show the card to a reader first: only a card that is here can be returned.")
 
 
 def is_present(card: Card, now: datetime) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -17,28 +16,8 @@ from central.people.model import Person
 from central.sync.model import PublishedRow
 from protocol.reasons import Reason
 from protocol.records import CardFlag, Kind
+from tests.support.card_acts import UID, act_on, card, issue
 from tests.support.estate import NOON, Estate, by, later
-
-UID = bytes.fromhex("04A1B2C3")
-
-
-def issue(estate: Estate, uid: bytes = UID, card_no: str = "00000001", **terms: object) -> int:
-    def act() -> int:
-        person = Person.get_by_id(estate.person)
-        given = Terms(
-            **{"card_class_id": estate.card_class, "entitlements": {"levels": [estate.level]}, **terms}
-        )
-        return acts.issue(by(), uid, card_no, person, given).card.id
-
-    return estate.write(act)
-
-
-def act_on(estate: Estate, card_id: int, act: Callable[[Card], object]) -> None:
-    estate.write(lambda: act(Card.get_by_id(card_id)) and None)
-
-
-def card(estate: Estate, card_id: int) -> Card:
-    return estate.read(Card.get_by_id, card_id)
 
 
 def acts_of(estate: Estate, card_id: int) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from central.audit import AuditEntry
-from central.cards.model import Card, CardLoss
+from central.cards.model import Card, CardClass, CardLoss
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import Estate
 
@@ -60,7 +61,69 @@ async def test_a_lost_card_is_replaced_by_the_card_on_the_reader(
     assert (new.person_id, new.holding) == (estate.person, "in_use")
     recorded = await estate.running.read(lambda: AuditEntry.select().order_by(AuditEntry.seq.desc()).get())
     assert (recorded.action, recorded.detail["after"]["new_card"]) == ("cards.replace", new.id)
-    assert (await centre_client.post(f"/cards/{old}/replace", given)).status == 422
+    again = await centre_client.post(f"/cards/{old}/replace", given)
+    assert again.location == f"/cards/{old}?not=replace"
+
+
+async def test_the_forms_are_shown_only_for_a_card_that_fits_them(
+    estate: Estate, centre_client: Browser
+) -> None:
+    card = await estate.issue(centre_client, OLD, "00000001")
+    refused = await centre_client.get(f"/cards/{card}/replace")
+    assert refused.location == f"/cards/{card}?not=replace"
+    assert "Report this card lost first" in (await centre_client.get(refused.location)).text
+    assert (await centre_client.get(f"/cards/{card}/swap")).status == 200
+    await centre_client.post(f"/cards/{card}/lose", {})
+    assert (await centre_client.get(f"/cards/{card}/swap")).location == f"/cards/{card}?not=swap"
+    assert (await centre_client.get(f"/cards/{card}/replace")).status == 200
+
+
+async def test_a_damaged_card_is_swapped_for_the_one_on_the_reader(
+    estate: Estate, centre_client: Browser
+) -> None:
+    await estate.running.write(lambda: CardClass.update(deposit_fen=2_000, cost_fen=1_550).execute())
+    old = await estate.issue(centre_client, OLD, "00000001")
+    assert f'href="/cards/{old}/swap"' in (await centre_client.get(f"/cards/{old}")).text
+    page = (await centre_client.get(f"/cards/{old}/swap")).text
+    assert "¥20.00" in page
+    assert "¥15.50" in page
+    given = {"uid": NEW, "card_no": "00000002", "version": "2", "reason": "折断", "warranty": "1"}
+    refused = await centre_client.post(f"/cards/{old}/swap", given)
+    assert (refused.status, "Check the identity" in refused.text) == (422, True)
+    done = await centre_client.post(f"/cards/{old}/swap", {**given, "identity_checked": "1"})
+    assert done.location == f"/cards/{old}?done=swap", done
+    recorded = await estate.running.read(lambda: AuditEntry.select().order_by(AuditEntry.seq.desc()).get())
+    assert recorded.action == "cards.swap"
+    assert recorded.detail["after"]["cost_waived"] == 1_550
+    history = (await centre_client.get("/cards/2")).text
+    assert "Card cost not charged (warranty): ¥15.50" in history
+    assert "Deposit taken over from the old card: ¥20.00" in history
+
+
+async def test_a_card_is_cancelled_with_the_cause_and_the_deposit_said_before(
+    estate: Estate, centre_client: Browser
+) -> None:
+    await estate.running.write(lambda: CardClass.update(deposit_fen=2_000).execute())
+    card = await estate.issue(centre_client, OLD, "00000001")
+    assert "The deposit of ¥20.00 is kept." in (await centre_client.get(f"/cards/{card}")).text
+    given = {"reason": "搬走", "cause": "debtor_gone", "version": "2"}
+    done = await centre_client.post(f"/cards/{card}/cancel", given)
+    assert done.location == f"/cards/{card}?done=cancel", done
+    page = (await centre_client.get(f"/cards/{card}")).text
+    assert "The holder owes money and cannot be found" in page
+    assert "Deposit kept: ¥20.00" in page
+
+
+async def test_swapping_and_recovering_by_the_api(estate: Estate, centre_client: Browser) -> None:
+    card = await estate.issue(centre_client, OLD, "00000001")
+    given = {"uid": NEW, "card_no": "00000002", "reason": "磁化", "identity_checked": True}
+    swapped = json.loads((await centre_client.post(f"/api/cards/{card}/swap", json=given)).text)
+    assert (swapped["holding"], swapped["reasons"]) == ("replaced", ["damaged", "replaced"])
+    cancelled = await centre_client.post("/api/cards/2/acts", json={"act": "cancel", "reason": "x"})
+    assert json.loads(cancelled.text)["holding"] == "cancelled"
+    await estate.show_at_desk(NEW)
+    recovered = await centre_client.post("/api/cards/2/acts", json={"act": "recover"})
+    assert json.loads(recovered.text)["holding"] == "returned"
 
 
 async def test_extending_and_replacing_by_the_api(estate: Estate, centre_client: Browser) -> None:

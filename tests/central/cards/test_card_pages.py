@@ -377,6 +377,8 @@ async def test_what_does_not_fit_is_refused_with_a_message(
 
 async def test_the_classes_of_cards(estate: Estate, centre_client: Browser) -> None:
     form = {"name": "员工卡", "site": "1", "active_max_count": "1", "valid_days": "365", "active": "1"}
+    amounts = {"deposit_fen": "20", "cost_fen": "15.50"}
+    form |= amounts
     assert (await centre_client.post("/cards/classes/new", form)).status == 303
     assert "员工卡" in (await centre_client.get("/cards/classes")).text
     twice = await centre_client.post("/cards/classes/new", form)
@@ -385,7 +387,7 @@ async def test_the_classes_of_cards(estate: Estate, centre_client: Browser) -> N
     card = await estate.issue(centre_client, UID, "1")
     path = f"/cards/classes/{estate.card_class}"
     wide = {"name": "业主卡", "site": "1", "active_max_count": "5", "valid_days": "0", "active": "1"}
-    assert (await centre_client.post(path, {**wide, "extended_open": "1"})).status == 303
+    assert (await centre_client.post(path, {**wide, **amounts, "extended_open": "1"})).status == 303
     (entry,) = await estate.running.read(card_rows, card)
     assert entry.card is not None
     assert entry.card.flags == 1

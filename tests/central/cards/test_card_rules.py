@@ -86,9 +86,22 @@ def test_a_lost_card_is_not_rewritten_and_a_replaced_one_never_lifted() -> None:
     with pytest.raises(IllegalActError):
         step(CardState(Holding.IN_USE, LOST), Act.REWRITE)
     replaced = step(CardState(Holding.IN_USE, LOST), Act.REPLACE)
-    assert possible_acts(replaced) == [Act.DESTROY]
+    assert possible_acts(replaced) == [Act.RECOVER, Act.DESTROY]
     assert possible_acts(CardState(Holding.DESTROYED)) == []
     assert {Holding.DESTROYED} == TERMINAL
+
+
+def test_a_swapped_card_is_in_hand_and_only_ever_cut_up_or_found_missing() -> None:
+    swapped = step(CardState(Holding.IN_USE), Act.SWAP)
+    assert swapped.reasons == {Disable.DAMAGED, Disable.REPLACED}
+    assert possible_acts(swapped) == [Act.WRITE_OFF, Act.DESTROY]
+
+
+def test_a_provisional_loss_is_a_loss_until_somebody_lifts_it() -> None:
+    lost = step(CardState(Holding.IN_USE), Act.REPORT_PROVISIONAL)
+    assert lost == step(lost, Act.CONFIRM_LOSS) == CardState(Holding.IN_USE, LOST)
+    with pytest.raises(IllegalActError):
+        step(CardState(Holding.IN_USE), Act.CONFIRM_LOSS)
 
 
 def test_a_card_that_is_not_lost_needs_the_report_before_its_replacement() -> None:
@@ -104,9 +117,11 @@ def test_over_any_history_a_dead_card_is_on_the_hotlist_and_a_working_one_is_not
             state = step(state, act)
         except IllegalActError:
             continue
-        replaced = replaced or act in (Act.REPLACE, Act.SWAP)
-        if replaced:  # a replaced card never opens anything again
-            assert state.holding in (Holding.REPLACED, Holding.DESTROYED)
+        replaced = (replaced or act in (Act.REPLACE, Act.SWAP)) and act is not Act.RESTOCK
+        if (
+            replaced
+        ):  # a replaced card opens nothing; only a wiped one is given out again, under its next number
+            assert restriction_of(state) is not None
         shown = shown_status(state, None, None, NOW)
         reason = restriction_of(state)
         assert (reason is None) == (shown in (Shown.ACTIVE, Shown.NEW))

@@ -13,7 +13,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from central.audit import AuditEntry
-from central.cards.model import Card
+from central.cards.model import Card, CardClass
 from central.people.model import Person
 from tests.support.centre import Browser, RunningCentre, run_centre
 from tests.support.estate_pages import Estate
@@ -60,6 +60,7 @@ async def extend(estate: Estate, browser: Browser, card: int, until: str, reason
 
 
 async def test_the_issue_report_says_what_was_given_to_whom_by_whom(estate: Estate, browser: Browser) -> None:
+    await estate.running.write(lambda: CardClass.update(deposit_fen=2_000, cost_fen=1_550).execute())
     await estate.issue(browser, FIRST, "00000001", valid_from="2026-07-01", valid_until="2026-12-31")
     (row,) = await rows(browser, "issues")
     assert (row["card_no"], row["uid"], row["person_number"], row["person_name"]) == (
@@ -75,10 +76,10 @@ async def test_the_issue_report_says_what_was_given_to_whom_by_whom(estate: Esta
         "东门",
     )
     assert row["operator_name"].startswith("administrator-1")
-    assert row["deposit"] is None
-    page = (await browser.get("/reports/issues")).text
-    assert "2026-12-31" in page
-    assert "not kept yet" in page
+    assert (row["deposit"], row["cost"]) == (2_000, 1_550)
+    assert "2026-12-31" in (await browser.get("/reports/issues")).text
+    printed = (await browser.get("/reports/issues/export?format=print")).text
+    assert printed.count("¥20.00") == 2, "the row and the total"
 
 
 async def test_the_filters_of_the_issue_report(estate: Estate, browser: Browser) -> None:
