@@ -17,7 +17,7 @@ from central.faces.model import Photo
 from central.faces.photos import thumb_path
 from central.nodes.model import Device
 from central.people.model import Person
-from central.people.table import found_by
+from central.people.search import found_by
 from central.sites.scope import HEAD_OFFICE, Scope
 from central.web.columns import CODE, MOMENT, NUMBER, YES, Column, Format, StatusFormat, WordFormat
 from central.web.fields import Choices

@@ -10,7 +10,7 @@ from central.access.model import Door
 from central.cards import table as card_table
 from central.cards.model import Card
 from central.centre import centre_of
-from central.people import table as people_table
+from central.people import search as people_search
 from central.people.inputs import one_line
 from central.people.model import Person
 from central.routes import SIGNED_IN, Route
@@ -35,7 +35,7 @@ def _find(principal: Principal, text: str) -> dict[str, list[tuple[str, str, str
     """(title, link, hint) of each match, by group."""
     scope, found = principal.scope, {}
     if principal.may("people", "view"):
-        people = scope.filter(Person.select().where(people_table.found_by(text)))
+        people = scope.filter(Person.select().where(people_search.found_by(text)))
         found["people"] = [
             (person.name, f"/people/{person.id}", f"{person.number} {person.department}".strip())
             for person in people.order_by(Person.number).limit(MATCHES_MAX)

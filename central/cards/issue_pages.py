@@ -28,7 +28,7 @@ from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import one_line, row_id
 from central.people.model import Person
-from central.people.table import found_by
+from central.people.search import found_by
 from central.routes import Route
 from central.security.principal import scope_of
 from central.sites.scope import Scope

@@ -13,8 +13,8 @@ from central.cards.numbering import uid_condition
 from central.cards.numbers import uid_tail
 from central.cards.rules import CardState, Disable, Holding, Shown, shown_status
 from central.people.model import Person
+from central.people.search import card_no_is, holder_is
 from central.sites.scope import Scope
-from central.web import fold
 from central.web.columns import CODE, DAY, LAST_DAY, MOMENT, NUMBER, Column, StatusFormat
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import LazyText, lazy
@@ -104,16 +104,10 @@ def _query(scope: Scope) -> Any:
 
 def found_by(text: str) -> Any:
     """The condition that finds cards by printed number, UID in any form, or whom they belong to."""
-    condition, by_uid = Card.card_no.startswith(text), uid_condition(text)
+    condition, by_uid = card_no_is(text), uid_condition(text)
     if by_uid is not None:
         condition |= by_uid
-    folded = fold.fold(text)
-    people = Person.select(Person.id).where(
-        Person.fold_key.contains(folded)
-        | Person.initials.startswith(text.lower())
-        | Person.number.startswith(text)
-    )
-    return condition | Card.person.in_(people)
+    return condition | Card.person.in_(Person.select(Person.id).where(holder_is(text)))
 
 
 def _has_reason(reason: Disable) -> Any:

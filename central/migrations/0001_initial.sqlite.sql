@@ -22,7 +22,7 @@ CREATE TABLE "access_point" ("id" INTEGER NOT NULL PRIMARY KEY, "device_id" INTE
 CREATE INDEX "access_point_device_id" ON "access_point" ("device_id");
 CREATE INDEX "access_point_door_id" ON "access_point" ("door_id");
 CREATE UNIQUE INDEX "access_point_device_id_reader" ON "access_point" ("device_id", "reader");
-CREATE TABLE "person" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "kind" TEXT NOT NULL, "number" TEXT NOT NULL, "name" TEXT NOT NULL, "fold_key" TEXT NOT NULL, "initials" TEXT NOT NULL, "department" TEXT NOT NULL, "building" TEXT NOT NULL, "unit" TEXT NOT NULL, "phone" TEXT NOT NULL, "id_number" TEXT NOT NULL, "note" TEXT NOT NULL, "active" INTEGER NOT NULL, "version" INTEGER NOT NULL, "created_at" INTEGER NOT NULL, "changed_at" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT);
+CREATE TABLE "person" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "kind" TEXT NOT NULL, "number" TEXT NOT NULL, "name" TEXT NOT NULL, "fold_key" TEXT NOT NULL, "initials" TEXT NOT NULL, "department" TEXT NOT NULL, "building" TEXT NOT NULL, "unit" TEXT NOT NULL, "place_key" TEXT NOT NULL, "phone" TEXT NOT NULL, "id_number" TEXT NOT NULL, "note" TEXT NOT NULL, "active" INTEGER NOT NULL, "version" INTEGER NOT NULL, "created_at" INTEGER NOT NULL, "changed_at" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT);
 CREATE INDEX "person_site_id" ON "person" ("site_id");
 CREATE INDEX "person_organisation_id" ON "person" ("organisation_id");
 CREATE INDEX "person_department" ON "person" ("department");
@@ -30,6 +30,8 @@ CREATE INDEX "person_building" ON "person" ("building");
 CREATE UNIQUE INDEX "person_site_id_number" ON "person" ("site_id", "number");
 CREATE INDEX "person_number" ON "person" ("number");
 CREATE INDEX "person_fold_key" ON "person" ("fold_key");
+CREATE INDEX "person_place_key" ON "person" ("place_key");
+CREATE INDEX "person_unit" ON "person" ("unit");
 CREATE INDEX "person_site_id_fold_key" ON "person" ("site_id", "fold_key");
 CREATE INDEX "person_site_id_initials" ON "person" ("site_id", "initials");
 CREATE TABLE "card_class" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "name" TEXT NOT NULL, "extended_open" INTEGER NOT NULL, "active_max_count" INTEGER NOT NULL, "valid_days" INTEGER NOT NULL, "deposit_fen" INTEGER NOT NULL, "cost_fen" INTEGER NOT NULL, "keeps_deposit" INTEGER NOT NULL, "active" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);

@@ -9,7 +9,7 @@ from central.errors import InvalidInputError
 from central.people import service
 from central.people.model import Person
 from central.people.service import PersonInput
-from central.people.table import departments_in, organisations_in
+from central.people.table import buildings_in, departments_in, organisations_in
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
 from central.web.fields import Choices
@@ -55,6 +55,7 @@ async def filter_choices(request: web.Request, scope: Scope) -> dict[str, Choice
         return {
             "organisation": {str(number): name for number, name in organisations_in(scope)},
             "department": {name: name for name in departments_in(scope)},
+            "building": {name: name for name in buildings_in(scope)},
         }
 
     return await centre_of(request).db.read(read)

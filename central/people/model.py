@@ -61,6 +61,8 @@ class Person(Model):
     building = peewee.TextField(default="", index=True)
     unit = peewee.TextField(default="")
     """Room or shop within the building."""
+    place_key = peewee.TextField(default="")
+    """Building and unit folded together, for search: ``1栋101``."""
     phone = peewee.TextField(default="")
     id_number = peewee.TextField(default="")
     """證件號碼 of an identity card or passport. Like the telephone number, shown masked (12)."""
@@ -77,6 +79,8 @@ class Person(Model):
             (("site", "number"), True),
             (("number",), False),
             (("fold_key",), False),
+            (("place_key",), False),
+            (("unit",), False),
             (("site", "fold_key"), False),
             (("site", "initials"), False),
         )

@@ -143,6 +143,7 @@ def fill(person: Person, given: PersonInput, now: datetime) -> None:
     person.initials = given.initials.strip().lower() or fold.initials(person.name)
     person.department = given.department.strip()
     person.building, person.unit = given.building.strip(), given.unit.strip()
+    person.place_key = fold.fold(person.building + person.unit)
     person.phone = unmasked(clean_phone(given.phone), person.phone, mask_phone)
     person.id_number = unmasked(clean_id_number(given.id_number), person.id_number, mask_id_number)
     person.note = given.note.strip()

@@ -10,9 +10,9 @@ from central.cards.model import Card
 from central.cards.rules import Holding
 from central.people.model import KIND_TEXT, Person
 from central.people.rules import mask_phone
+from central.people.search import found_by
 from central.sites.model import Organisation, Site
 from central.sites.scope import Scope
-from central.web import fold
 from central.web.columns import CODE, NUMBER, Column, WordFormat
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
@@ -21,6 +21,7 @@ from central.web.tables import Table
 KIND_WORDS: Final = {kind.value: text for kind, text in KIND_TEXT.items()}
 PRESENCE: Final = {"yes": lazy("Present"), "no": lazy("Left")}
 _CARDS: Final = Card.alias()
+CHOICES_MAX: Final = 200
 
 
 def _query(scope: Scope) -> Any:
@@ -51,22 +52,6 @@ def _query(scope: Scope) -> Any:
     return scope.filter(query, Person)
 
 
-def found_by(text: str) -> Any:
-    """The condition that finds people by name, initials, number, telephone tail or card number."""
-    folded = fold.fold(text)
-    condition = (
-        (Person.fold_key.contains(folded))
-        | (Person.initials.startswith(text.lower()))
-        | (Person.number.startswith(text))
-    )
-    if text.isascii() and text.isdigit() and len(text) >= 4:
-        condition |= Person.phone.endswith(text)
-    if len(text) >= 3:
-        by_card = Card.select(Card.person).where(Card.card_no.startswith(text) & Card.person.is_null(False))
-        condition |= Person.id.in_(by_card)
-    return condition
-
-
 PEOPLE: Final = Table(
     name="people",
     title=lazy("People"),
@@ -95,13 +80,15 @@ PEOPLE: Final = Table(
             "q",
             lazy("Search"),
             where=found_by,
-            placeholder=lazy("Name, initials, number, phone tail, card"),
+            placeholder=lazy("Name, initials, number, room, phone tail, card"),
         ),
         ChoiceFilter("kind", lazy("Kind of person"), choices=KIND_WORDS, field=Person.kind),
         ChoiceFilter(
             "organisation", lazy("Organisation"), where=lambda value: Person.organisation == int(value)
         ),
         ChoiceFilter("department", lazy("Department"), field=Person.department),
+        ChoiceFilter("building", lazy("Building"), field=Person.building),
+        TextFilter("unit", lazy("Unit"), field=Person.unit),
         ChoiceFilter(
             "active",
             lazy("Status"),
@@ -130,5 +117,14 @@ def sites_in(scope: Scope) -> list[tuple[int, str]]:
 
 def departments_in(scope: Scope) -> list[str]:
     """Departments of people in scope, for the filter."""
-    query = scope.filter(Person.select(Person.department).where(Person.department != "").distinct())
-    return [name for (name,) in query.order_by(Person.department).limit(200).tuples()]
+    return _values_in(scope, Person.department)
+
+
+def buildings_in(scope: Scope) -> list[str]:
+    """Buildings of people in scope, for the filter."""
+    return _values_in(scope, Person.building)
+
+
+def _values_in(scope: Scope, field: Any) -> list[str]:
+    query = scope.filter(Person.select(field).where(field != "").distinct())
+    return [name for (name,) in query.order_by(field).limit(CHOICES_MAX).tuples()]

@@ -10,7 +10,8 @@ from central.cards.model import Card, CardAct, CardClass
 from central.cards.numbers import uid_tail
 from central.cards.rules import Act
 from central.people.model import Person
-from central.people.table import departments_in, found_by
+from central.people.search import found_by
+from central.people.table import departments_in
 from central.sites.scope import Scope
 from central.web.columns import CODE, Column
 from central.web.fields import Choices
@@ -64,7 +65,7 @@ def person_filter(field: Any) -> TextFilter:
         "person",
         lazy("Person"),
         where=lambda text: field.in_(Person.select(Person.id).where(found_by(text))),
-        placeholder=lazy("Name, initials, number, phone tail, card"),
+        placeholder=lazy("Name, initials, number, room, phone tail, card"),
     )
 
 

@@ -9,7 +9,8 @@ from central.cards.model import Card, CardClass
 from central.cards.rules import Holding
 from central.cards.table import status_of
 from central.people.model import Person
-from central.people.table import found_by, organisations_in
+from central.people.search import found_by
+from central.people.table import organisations_in
 from central.reports.common import card_column, present_departments, uid_column
 from central.sites.scope import Scope
 from central.web.columns import CODE, LAST_DAY, MOMENT, NUMBER, Column, StatusFormat
@@ -84,7 +85,7 @@ def make_table(now: datetime) -> Table:
                 "person",
                 lazy("Person"),
                 where=found_by,
-                placeholder=lazy("Name, initials, number, phone tail, card"),
+                placeholder=lazy("Name, initials, number, room, phone tail, card"),
             ),
             TextFilter(
                 "place",
