@@ -43,6 +43,13 @@ class DoorLine:
     changed_at: datetime | None
 
     @property
+    def connection(self) -> str:
+        """Name in the vocabulary's group "device"."""
+        if not (self.enabled and self.device_enabled):
+            return "unused"
+        return "online" if self.is_online else "offline"
+
+    @property
     def can_command(self) -> bool:
         """True when a command has a chance to arrive."""
         return self.enabled and self.device_enabled and self.is_online

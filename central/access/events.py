@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from central.access.model import AccessEvent, AccessPoint, Door
 from central.access.words import DIRECTION_TEXT, REASON_TEXT, SOURCE_TEXT
-from central.cards.model import Card
+from central.cards.model import Card, CardIssue
 from central.faces.model import Photo
 from central.faces.photos import thumb_path
 from central.nodes.model import Device
@@ -79,8 +79,20 @@ def result_of(row: Any) -> str:
 
 
 def _where_person(text: str) -> Any:
+    """Events of these people, and of cards that were theirs last and are nobody's any more (replaced, returned)."""
     people = Person.select(Person.id).where(found_by(text)).limit(PEOPLE_PER_FILTER_MAX)
-    return AccessEvent.person.in_(people)
+    cards = CardIssue.select(CardIssue.card).where(CardIssue.person.in_(people))
+    is_nobodys = AccessEvent.person.is_null() & AccessEvent.card.in_(cards)
+    return AccessEvent.person.in_(people) | (is_nobodys & _holder().in_(people))
+
+
+def _holder() -> Any:
+    """The person of an event; where the card was nobody's any more, of its newest issue at that moment."""
+    issue = CardIssue.alias()
+    of_card = issue.select(issue.person).where(
+        issue.card == AccessEvent.card, issue.issued_at <= AccessEvent.at
+    )
+    return peewee.fn.COALESCE(AccessEvent.person, of_card.order_by(issue.issue_no.desc()).limit(1))
 
 
 def _same(name: str) -> Any:
@@ -88,8 +100,8 @@ def _same(name: str) -> Any:
 
 
 def _matches_person(row: Any, text: str) -> bool:
-    """A live row against the search: by name and number, which is what a row carries."""
-    return text.lower() in (row.person_name or "").lower() or (row.person_number or "").startswith(text)
+    """A live row against the search: by name and number of who holds or last held the card, which is what it carries."""
+    return text.lower() in (row.holder_name or "").lower() or (row.holder_number or "").startswith(text)
 
 
 class ReasonFormat(WordFormat):
@@ -245,13 +257,22 @@ def choices_in(scope: Scope) -> dict[str, Choices]:
 
 def rows_after(last_id: int, limit: int) -> list[dict[str, Any]]:
     """Events that were added after that one, oldest first, for the live feed: whatever the scope."""
-    select = query(HEAD_OFFICE).where(AccessEvent.id > last_id).order_by(AccessEvent.id).limit(limit)
+    select = _live_query().where(AccessEvent.id > last_id).order_by(AccessEvent.id).limit(limit)
     return list(select.dicts())
 
 
 def rows_of(ids: list[int]) -> list[dict[str, Any]]:
     """These events, for the live feed."""
-    return list(query(HEAD_OFFICE).where(AccessEvent.id.in_(ids)).order_by(AccessEvent.id).dicts())
+    return list(_live_query().where(AccessEvent.id.in_(ids)).order_by(AccessEvent.id).dicts())
+
+
+def _live_query() -> Any:
+    """Every event, with what the search for a person looks at (:func:`_matches_person`)."""
+    holder = Person.alias()
+    select = query(HEAD_OFFICE).join_from(
+        AccessEvent, holder, peewee.JOIN.LEFT_OUTER, on=(holder.id == _holder())
+    )
+    return select.select_extend(holder.name.alias("holder_name"), holder.number.alias("holder_number"))
 
 
 def last_id() -> int:

@@ -147,7 +147,7 @@ def _details(scope: Any, device_id: int) -> dict[str, Any]:
         "points": points,
         "chains": service.chains(device.id),
         "evidence_lost": evidence.lost_of([device.id]),
-        "undelivered": sync_status.undelivered_counts(device.site_id).get(device.id, 0),
+        "undelivered": sync_status.undelivered_counts(device.id).get(device.id, 0),
         "unsent": None
         if status is None
         else max(0, status.last_seq - sum(c.received_through for c in service.chains(device.id)[:1])),

@@ -188,6 +188,8 @@ def state_of(device: Device, status: DeviceStatus | None, enrolled: bool) -> str
     """The device's state in the vocabulary's "device" group."""
     if not enrolled:
         return "unenrolled" if status is None else "revoked"
+    if not device.enabled:
+        return "unused"
     assert status is not None
     if not status.online:
         return "offline"

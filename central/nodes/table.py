@@ -38,6 +38,7 @@ def _query(scope: Scope) -> Any:
             DeviceStatus.device.alias("status_id"),
             _OPEN.received_through,
             _OPEN.id.alias("enrolment_id"),
+            _undelivered_count().alias("undelivered"),
         )
         .join(DeviceStatus, peewee.JOIN.LEFT_OUTER, on=(DeviceStatus.device == Device.id))
         .join(_OPEN, peewee.JOIN.LEFT_OUTER, on=((_OPEN.device == Device.id) & _OPEN.closed_at.is_null()))
@@ -70,9 +71,13 @@ def _offline() -> Any:
 
 def _undelivered() -> Any:
     """In use, and something that was changed for it has not arrived there (未下發)."""
-    sites = [site for (site,) in Device.select(Device.site).where(Device.enabled).distinct().tuples()]
-    counts = [item for site in sites for item in sync_status.undelivered_counts(site).items()]
-    return Device.id.in_([device_id for device_id, count in counts if count])
+    return Device.id.in_(list(sync_status.undelivered_counts()))
+
+
+def _undelivered_count() -> Any:
+    """How many changes have not arrived at a device."""
+    counts = sync_status.undelivered_counts()
+    return peewee.Case(Device.id, tuple(counts.items()), 0) if counts else peewee.Value(0)
 
 
 def _link(row: Any) -> str:
@@ -90,7 +95,13 @@ DEVICES: Final = Table(
         Column("label", lazy("Device"), sort=Device.label, href=_link),
         Column("location", lazy("Location")),
         Column("state", lazy("Status"), StatusFormat("device"), value=_state),
-        Column("changed_at", lazy("In this state since"), MOMENT),
+        Column(
+            "changed_at",
+            lazy("In this state since"),
+            MOMENT,
+            value=lambda row: row.changed_at if row.enabled else None,
+        ),
+        Column("undelivered", lazy("Not delivered"), NUMBER),
         Column("unsent", lazy("Not uploaded"), NUMBER, value=_unsent),
         Column("heard_at", lazy("Last heard"), MOMENT),
         Column("software", lazy("Program"), CODE),

@@ -91,7 +91,6 @@ class Enrolment(Model):
     forked = peewee.BooleanField(default=False)
     received_through = peewee.BigIntegerField(default=0)
     head = peewee.BlobField()
-    backed_up_through = peewee.BigIntegerField(default=0)
     uploaded_through_ms = peewee.BigIntegerField(default=0)
     """Corrected time up to which everything has been uploaded (B9)."""
 

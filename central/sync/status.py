@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+import peewee
 
 from central.db import announce
 from central.nodes.model import Device
@@ -205,29 +206,40 @@ def _first_held(device_id: int, config_epoch: int, restrictions: int) -> datetim
     return None if mark is None else mark.at
 
 
-def undelivered_counts(site_id: int) -> dict[int, int]:
-    """Per device: rows published for it that it has not acknowledged yet (未下發)."""
-    counts: dict[int, int] = {}
-    scopes = (
-        DeviceScope.select(DeviceScope, Device).join(Device).where((Device.site == site_id) & Device.enabled)
+def undelivered_counts(device_id: int | None = None) -> dict[int, int]:
+    """Rows published for devices in use that they have not acknowledged yet (未下發), of one device or of all.
+
+    Only devices for which there are any; who holds the newest revisions costs nothing.
+    """
+    heads = read_heads()
+    restrictions, access = (
+        peewee.fn.COALESCE(held, 0) for held in (DeviceStatus.restrictions, DeviceStatus.access)
     )
-    for scope in scopes:
-        status = DeviceStatus.get_or_none(DeviceStatus.device == scope.device_id)
-        held = (status.restrictions, status.access) if status is not None else (0, 0)
-        counts[scope.device_id] = (
-            PublishedRow.select(PublishedRow.id)
-            .join(RowTag)
-            .where(
-                RowTag.tag.in_(scope.tags)
-                & (
-                    ((PublishedRow.stream == Stream.RESTRICTIONS.value) & (PublishedRow.revision > held[0]))
-                    | ((PublishedRow.stream == Stream.ACCESS.value) & (PublishedRow.revision > held[1]))
-                )
-            )
-            .distinct()
-            .count()
-        )
-    return counts
+    is_behind = (restrictions < heads.restrictions) | (access < heads.access)
+    behind = (
+        DeviceScope.select(DeviceScope.device, DeviceScope.tags, restrictions, access)
+        .join(Device)
+        .join(DeviceStatus, peewee.JOIN.LEFT_OUTER, on=(DeviceStatus.device == Device.id))
+        .where(Device.enabled & is_behind)
+    )
+    if device_id is not None:
+        behind = behind.where(Device.id == device_id)
+    counts = {number: _newer_count(tags, *held) for number, tags, *held in behind.tuples()}
+    return {number: count for number, count in counts.items() if count}
+
+
+def _newer_count(tags: list[str], restrictions: int, access: int) -> int:
+    """Rows with one of these tags that are newer than these revisions."""
+    is_newer = (
+        (PublishedRow.stream == Stream.RESTRICTIONS.value) & (PublishedRow.revision > restrictions)
+    ) | ((PublishedRow.stream == Stream.ACCESS.value) & (PublishedRow.revision > access))
+    return int(
+        PublishedRow.select(PublishedRow.id)
+        .join(RowTag)
+        .where(RowTag.tag.in_(tags) & is_newer)
+        .distinct()
+        .count()
+    )
 
 
 def _deliveries(site_id: int, restrictions: int) -> list[DeviceDelivery]:

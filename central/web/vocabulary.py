@@ -60,6 +60,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         fault=(lazy("Fault"), "warning", "bad"),
         unenrolled=(lazy("Not enrolled"), "ring", "idle"),
         revoked=(lazy("Revoked"), "slash", "idle"),
+        unused=(lazy("Out of use"), "slash", "idle"),
     ),
     "delivery": _states(
         delivered=(lazy("Delivered"), "check", "good"),
