@@ -272,8 +272,14 @@ def unaudited(model: type[Model]) -> type[Model]:
     return model
 
 
+def act_on_many(records_count: int) -> None:
+    """This transaction is one act on several records: a row for each of them, beside the row of the act itself."""
+    current_transaction().audit_rows_due = records_count + 1
+
+
 def audited_change(transaction: Transaction) -> None:
-    """The rule, checked before every commit: a change made by an operator's request has exactly one audit row.
+    """The rule, checked before every commit: a change made by an operator's request has exactly one audit row, or as
+    many as :func:`act_on_many` has asked for.
 
     An AssertionError takes the change back: it is a mistake of ours, and no change goes unrecorded.
     """
@@ -281,9 +287,10 @@ def audited_change(transaction: Transaction) -> None:
     if actor is None or actor.kind not in ("operator", "integration"):
         return
     changed = transaction.tables - _UNAUDITED
-    if changed and transaction.audit_rows_count != 1:
+    if changed and transaction.audit_rows_count != transaction.audit_rows_due:
         raise AssertionError(
-            f"{transaction.audit_rows_count} audit rows for a change of {', '.join(sorted(changed))}; exactly one is due"
+            f"{transaction.audit_rows_count} audit rows for a change of {', '.join(sorted(changed))}; "
+            f"{transaction.audit_rows_due} due"
         )
 
 

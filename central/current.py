@@ -26,6 +26,8 @@ class Transaction:
     tables: set[str] = field(default_factory=set)
     """Tables in which a row was inserted, updated or deleted through the models."""
     audit_rows_count: int = 0
+    audit_rows_due: int = 1
+    """How many audit rows an operator's change needs; see ``central.audit.act_on_many``."""
     callbacks: list[Callable[[], None]] = field(default_factory=list)
     announcements: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 

@@ -43,6 +43,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.cards.pages",
     "central.households.pages",
     "central.faces.pages",
+    "central.movein.pages",
     "central.access.pages",
     "central.reports.pages",
     "central.nodes.pages",

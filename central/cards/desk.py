@@ -51,7 +51,7 @@ async def act_on(
         new = change.new_card
         if new is not None and not scope.allows(new.site_id, new.organisation_id):
             raise ConflictError("This card belongs to another organisation.")
-        _record(request, change, reason)
+        record(request, change, reason)
         return int(change.card.id)
 
     return await centre_of(request).db.write(write)
@@ -70,13 +70,14 @@ async def issue_to(
         change = act(by, scope.get(Person, person_id))
         if not scope.allows(change.card.site_id, change.card.organisation_id):
             raise ConflictError("This card belongs to another organisation.")
-        _record(request, change, reason)
+        record(request, change, reason)
         return int(change.card.id)
 
     return await centre_of(request).db.write(write)
 
 
-def _record(request: web.Request, change: Change, reason: str) -> None:
+def record(request: web.Request, change: Change, reason: str) -> None:
+    """The audit row of one act on a card; inside its transaction."""
     centre_of(request).audit.record(
         principal_of(request).actor,
         f"cards.{change.act.value}",

@@ -18,7 +18,7 @@ class Holders(Protocol):
     def latest_end(self, person: Person) -> datetime | None:
         """A card of this person is good until then at the latest (exclusive); None for no bound."""
 
-    def admit(self, person: Person, card_class: CardClass, uid: bytes) -> bool:
+    def admit(self, person: Person, card_class: CardClass | None, uid: bytes) -> bool:
         """Whether this card may be issued to this person.
 
         :returns: True when a limit of the unit was looked at, which then stands for the person's own where the unit
@@ -36,7 +36,7 @@ class _Nobody:
     def latest_end(self, person: Person) -> datetime | None:
         return None
 
-    def admit(self, person: Person, card_class: CardClass, uid: bytes) -> bool:
+    def admit(self, person: Person, card_class: CardClass | None, uid: bytes) -> bool:
         return False
 
     def issued(self, card: Card) -> None:

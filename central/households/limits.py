@@ -46,9 +46,13 @@ class UnitHolders:
             return None
         return start_of(until_on, ZoneInfo(Site.get_by_id(person.site_id).zone))
 
-    def admit(self, person: Person, card_class: CardClass, uid: bytes) -> bool:
+    def admit(self, person: Person, card_class: CardClass | None, uid: bytes) -> bool:
         """See :class:`central.cards.holders.Holders`."""
-        rooms = [(unit, room_of(unit, card_class)) for unit in _units_of(person)]
+        units = _units_of(person)
+        _check_reserved(units, uid)
+        if card_class is None:
+            return False
+        rooms = [(unit, room_of(unit, card_class)) for unit in units]
         limited = [(unit, room) for unit, room in rooms if room is not None]
         if not limited or len(limited) < len(rooms):
             return False
@@ -66,13 +70,16 @@ class UnitHolders:
         )
 
     def issued(self, card: Card) -> None:
-        """Count the card for the first unit of its holder that has room; for none when the holder lives in none."""
+        """Count the card for the unit that it was kept for, else for the first of the holder's that has room."""
+        kept = UnitCard.get_or_none((UnitCard.card == card.id) & UnitCard.reserved)
         UnitCard.delete().where(UnitCard.card == card.id).execute()
         units = _units_of(card.person) if card.person is not None else []
         if not units:
             return
         first = units[0]
-        if card.card_class is not None:
+        if kept is not None:
+            first = kept.unit
+        elif card.card_class is not None:
             rooms = [(unit, room_of(unit, card.card_class)) for unit in units]
             first = next((unit for unit, room in rooms if room is None or room.used < room.allowed), first)
         UnitCard.create(card=card, unit=first)
@@ -111,6 +118,13 @@ def cards_of(unit_id: int) -> list[Any]:
     query = query.join(CardClass, peewee.JOIN.LEFT_OUTER).switch(Card).join(UnitCard)
     query = query.where((UnitCard.unit == unit_id) & (Card.holding == Holding.IN_USE.value))
     return list(query.order_by(Card.card_no))
+
+
+def _check_reserved(units: list[Unit], uid: bytes) -> None:
+    kept = UnitCard.select(UnitCard, Unit).join(Card).switch(UnitCard).join(Unit)
+    kept = kept.where((Card.uid == uid) & UnitCard.reserved).first()
+    if kept is not None and kept.unit_id not in [unit.id for unit in units]:
+        raise ConflictError(_("This card is kept for unit %(unit)s.", unit=kept.unit.label))
 
 
 def _units_of(person: Person) -> list[Unit]:

@@ -151,6 +151,8 @@ class UnitCard(Model):
 
     card = peewee.ForeignKeyField(Card, unique=True, on_delete="CASCADE")
     unit = peewee.ForeignKeyField(Unit, backref="unit_cards", on_delete="RESTRICT")
+    reserved = peewee.BooleanField(default=False)
+    """A blank card that is kept for the unit: it is issued to nobody else."""
 
 
 class UnitLimit(Model):

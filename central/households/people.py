@@ -7,11 +7,13 @@ left. It is written from here; changing it by hand to another is refused while a
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from central.errors import ConflictError, InvalidInputError
 from central.households.model import Household, HouseholdKind, Member, Role, Unit
 from central.people import service as people
 from central.people.model import Person
+from central.sites.model import Site
 
 
 def current_households(unit_id: int) -> list[Household]:
@@ -107,6 +109,11 @@ def lease_end(person_id: int) -> date | None:
     """The day on which the last lease of a person ends (exclusive); None for who lives anywhere without an end."""
     ends = [member.household.lease_until_on for member in memberships(person_id)]
     return None if not ends or None in ends else max(ends)
+
+
+def local_day(site_id: int, at: datetime) -> date:
+    """The day of an instant in an estate."""
+    return at.astimezone(ZoneInfo(Site.get_by_id(site_id).zone)).date()
 
 
 def last_day_of(until_on: date | None) -> date | None:

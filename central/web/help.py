@@ -45,6 +45,7 @@ SECTIONS: Final = {
     "schedules": "doors#s4",
     "special-days": "doors#s4",
     "hotlist": "cards#s2",
+    "move-in": "units#s3",
     "sites": "operators#s2",
     "account": "operators#s3",
     "audit": "operators#s4",

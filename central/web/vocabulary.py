@@ -78,6 +78,12 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         cancelled=(lazy("Cancelled"), "slash", "idle"),
         destroyed=(lazy("Destroyed"), "cross", "idle"),
     ),
+    "bag": _states(
+        waiting=(lazy("Waiting"), "ring", "idle"),
+        at_desk=(lazy("At a desk"), "clock", "info"),
+        packed=(lazy("Packed"), "square", "info"),
+        signed=(lazy("Signed for"), "check", "good"),
+    ),
     "decision": _states(
         granted=(lazy("Granted"), "check", "good"),
         denied=(lazy("Denied"), "cross", "bad"),

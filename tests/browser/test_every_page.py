@@ -53,6 +53,7 @@ CHAPTER_OF = {
     "search": "people",
     "people": "people",
     "units": "units",
+    "move-ins": "units",
     "cards": "cards",
     "devices": "devices",
     "doors": "doors",

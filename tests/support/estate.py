@@ -17,6 +17,7 @@ from central.cards.acts import By
 from central.db import Database
 from central.faces.model import Photo
 from central.households import model as households
+from central.movein import model as movein
 from central.nodes.model import Device
 from central.people.model import Person
 from central.sites.model import Organisation, Site
@@ -53,6 +54,10 @@ TABLES = [
     households.UnitCard,
     households.UnitLimit,
     households.LimitException,
+    movein.MoveIn,
+    movein.Desk,
+    movein.Bag,
+    movein.BagCard,
     access.Schedule,
     access.SpecialDay,
     access.Door,

@@ -14,6 +14,7 @@ from central.access.model import AccessEvent, AlarmState, DoorState
 from central.access.projection import alarms, doors, events
 from central.access.projection.batch import Batch, Stored
 from central.cards.model import Showing
+from central.cards.showings import followers
 from central.nodes.model import Device
 from protocol.facts import AccessFact, AlarmFact, BootFact, CommandFact, DoorFact, ExitFact, OutcomeFact
 
@@ -30,6 +31,8 @@ def apply(device_id: int, facts: Sequence[Stored], *, live: bool = True) -> None
         _apply_one(batch, stored)
     events.write(batch)
     if live:
+        for follow in followers:
+            follow(events.shown(batch))
         batch.announce()
 
 

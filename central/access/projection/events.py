@@ -12,6 +12,7 @@ from central.access.command_rules import NEXT, CommandKind, CommandState
 from central.access.model import AccessEvent, DoorCommand
 from central.access.projection.batch import EVENTS, Batch, Stored
 from central.cards.model import Showing
+from central.cards.showings import Shown
 from protocol.facts import AccessFact, CommandFact, CommandResult, ExitFact, OutcomeFact
 from protocol.reasons import Reason, is_granted
 
@@ -146,6 +147,12 @@ def write(batch: Batch) -> None:
             where=(EXCLUDED.shown_at >= Showing.shown_at)
             | ((EXCLUDED.device_id == Showing.device) & (EXCLUDED.seq == Showing.seq)),
         ).execute()
+
+
+def shown(batch: Batch) -> list[Shown]:
+    """The cards that were shown, in the order of their device."""
+    rows = sorted(batch.showings.values(), key=lambda row: (row["node_epoch"], row["seq"]))
+    return [Shown(row["key"], row["site"], row["point"], row["shown_at"]) for row in rows]
 
 
 def _add(batch: Batch, stored: Stored, place: Place, **values: Any) -> None:

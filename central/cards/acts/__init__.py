@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from central.cards.acts.base import By, Change, Terms, snapshot
 from central.cards.acts.entering import enter
-from central.cards.acts.issuing import extend, is_extension, issue, rewrite, suggest_card_no
+from central.cards.acts.issuing import blank_card, extend, is_extension, issue, rewrite, suggest_card_no
 from central.cards.acts.losing import (
     CONFIRM_WITHIN,
     confirm,
@@ -36,6 +36,7 @@ __all__ = [
     "By",
     "Change",
     "Terms",
+    "blank_card",
     "cancel",
     "confirm",
     "destroy",

@@ -68,11 +68,12 @@ def give(
     if not person.active:
         raise ConflictError("This person has left and cannot be given a card.")
     card_class = find_class(person.site_id, terms.card_class_id)
-    if card_class is not None and not (holders().admit(person, card_class, uid) and for_unit):
+    is_counted = holders().admit(person, card_class, uid)
+    if card_class is not None and not (is_counted and for_unit):
         _check_count(person, card_class)
     card = Card.get_or_none(Card.uid == uid)
     if card is None:
-        card = _blank_card(by, uid, check_card_no(card_no), person)
+        card = blank_card(by, uid, check_card_no(card_no), person.site_id, person.organisation_id)
     elif card.site_id != person.site_id:
         raise ConflictError("This card belongs to another estate.")
     elif Holding(card.holding) is Holding.RETURNED:
@@ -160,10 +161,10 @@ def suggest_card_no(site_id: int) -> str:
     return f"{number:08d}"
 
 
-def _blank_card(by: By, uid: bytes, card_no: str, person: Person) -> Card:
-    """A card with this number that waits for its UID, else one that enters the books now."""
+def blank_card(by: By, uid: bytes, card_no: str, site_id: int, organisation_id: int) -> Card:
+    """A card with this number that waits for its UID (not saved yet), else one that enters the books now."""
     blank: Card | None = Card.get_or_none(
-        (Card.site == person.site_id)
+        (Card.site == site_id)
         & (Card.card_no == card_no)
         & (Card.holding == Holding.STOCK.value)
         & Card.uid.is_null()
@@ -172,7 +173,7 @@ def _blank_card(by: By, uid: bytes, card_no: str, person: Person) -> Card:
     if blank is not None:
         blank.uid = uid
         return blank
-    intake = enter(by, person.site_id, person.organisation_id, [(uid, card_no)], Origin.FIRST_ISSUE)
+    intake = enter(by, site_id, organisation_id, [(uid, card_no)], Origin.FIRST_ISSUE)
     card: Card = Card.get(Card.intake == intake.id)
     return card
 

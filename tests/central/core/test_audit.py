@@ -13,6 +13,7 @@ from central.audit import (
     AuditHead,
     AuditWitness,
     Head,
+    act_on_many,
     drop_details,
     read_head,
     verify,
@@ -127,7 +128,7 @@ async def test_a_change_by_an_operator_has_exactly_one_row(database: Database, a
     token = ACTING.set(WHO)
     try:
         for rows_count in (0, 2):
-            with pytest.raises(AssertionError, match="exactly one is due"):
+            with pytest.raises(AssertionError, match="; 1 due"):
                 await database.write(change, rows_count)
         assert await database.read(lambda: Setting.select().count()) == 0
         await database.write(change, 1)
@@ -135,6 +136,28 @@ async def test_a_change_by_an_operator_has_exactly_one_row(database: Database, a
         ACTING.reset(token)
     await database.write(change, 0)
     assert await database.read(verify) == 1
+
+
+async def test_an_act_on_many_records_has_a_row_for_each_and_one_of_its_own(
+    database: Database, audit: Audit
+) -> None:
+    now = FakeClock().now()
+
+    def act(rows_count: int) -> None:
+        act_on_many(2)
+        put("zone", "Asia/Hong_Kong", now)
+        for _ in range(rows_count):
+            audit.record(WHO, "a", "b", 1)
+
+    token = ACTING.set(WHO)
+    try:
+        for rows_count in (1, 2, 4):
+            with pytest.raises(AssertionError, match="; 3 due"):
+                await database.write(act, rows_count)
+        await database.write(act, 3)
+    finally:
+        ACTING.reset(token)
+    assert await database.read(verify) == 3
 
 
 async def test_secrets_never_reach_the_trail(database: Database, audit: Audit) -> None:
