@@ -49,6 +49,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.nodes.pages",
     "central.nodes.reported_pages",
     "central.nodes.pull_pages",
+    "central.keys.pages",
     "central.sync.service",
 )
 

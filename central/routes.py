@@ -22,6 +22,7 @@ SubSystem = Literal[
     "parking",
     "fees",
     "cards",
+    "keys",
     "people",
     "nodes",
     "operators",

@@ -8,11 +8,12 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 4.  The card is not known here: denied (as "ignored for a while" when the wrong-try rule is in force).
 5.  It is an older issue than the one known here.
 6.  Rights of this card were taken away and the access stream here is older than that.
-7.  It proves less than the point's minimum tier.
-8.  Validity: from inclusive, until exclusive; on an untrusted clock by the floor and the door's clock policy.
-9.  No access level of the card has this point.
-10. None of the schedules of those levels holds; on an untrusted clock by the door's clock policy.
-11. Granted.
+7.  It carries a credential that can be read here, and showed its UID alone: a copy, or a damaged card.
+8.  It proves less than the point's minimum tier.
+9.  Validity: from inclusive, until exclusive; on an untrusted clock by the floor and the door's clock policy.
+10. No access level of the card has this point.
+11. None of the schedules of those levels holds; on an untrusted clock by the door's clock policy.
+12. Granted.
 """
 
 from __future__ import annotations
@@ -155,6 +156,8 @@ def _judge(
         return Reason.SUPERSEDED_ISSUE, 0
     if view.rights_changing(key):
         return Reason.RIGHTS_CHANGING, 0
+    if card.zones and not shown.credential_id and card.zones & view.zones_read:
+        return Reason.CREDENTIAL_MISSING, 0
     if shown.tier < point.tier_min:
         return Reason.TIER_TOO_LOW, 0
     checked = True

@@ -47,6 +47,7 @@ class Reason(IntEnum):
     READER_FAULT = 43
     WRONG_TRIES = 44
     CARD_UNREADABLE = 45
+    CREDENTIAL_MISSING = 46
 
 
 GRANTED_MAX: Final = 19
@@ -76,7 +77,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.NO_ACCESS_HERE: "No access at this door",
     Reason.OUTSIDE_SCHEDULE: "Outside the permitted hours",
     Reason.TIME_UNKNOWN: "The time is unknown here and this door needs it",
-    Reason.TIER_TOO_LOW: "This door needs a safer card",
+    Reason.TIER_TOO_LOW: "This door needs a card with a key",
     Reason.CLONE_SUSPECTED: "Copied card suspected",
     Reason.SEVERAL_CARDS: "Several cards at the reader",
     Reason.RANDOM_UID: "This card has no fixed number",
@@ -86,6 +87,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.READER_FAULT: "Reader fault",
     Reason.WRONG_TRIES: "Too many wrong tries; ignored for a while",
     Reason.CARD_UNREADABLE: "Card could not be read",
+    Reason.CREDENTIAL_MISSING: "Card did not show its key: copied or damaged",
 }
 assert TEXT.keys() == set(Reason)
 

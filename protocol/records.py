@@ -84,7 +84,11 @@ class StaleRightsRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CardRow(msgspec.Struct, frozen=True, array_like=True):
-    """What one card may do. ``holder`` is a number without meaning outside the centre (for anti-passback)."""
+    """What one card may do. ``holder`` is a number without meaning outside the centre (for anti-passback).
+
+    ``zones``: bit z is set when the card carries a credential that is read in zone z (0 to 15): where a node reads that zone,
+    the card's UID alone opens nothing.
+    """
 
     holder: int
     valid_from_s: int
@@ -92,6 +96,7 @@ class CardRow(msgspec.Struct, frozen=True, array_like=True):
     issue_no: int
     levels: tuple[int, ...]
     flags: CardFlag = CardFlag.NONE
+    zones: int = 0
 
 
 class LevelRow(msgspec.Struct, frozen=True, array_like=True):
@@ -319,6 +324,7 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             and 0 <= row.valid_until_s < 2**32
             and 0 <= row.issue_no < 2**16
             and 0 <= row.flags < 2**8
+            and 0 <= row.zones < 1 << ZONES_MAX
         ):
             raise MalformedError("a number of a card row is out of range")
         case LevelRow() if len(row.entries) > ENTRIES_PER_LEVEL_MAX:

@@ -44,7 +44,9 @@ from protocol.records import (
 )
 from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
 
-_ROW: Final = Struct("<12pIIIIHB")  # key (length-prefixed), holder, from, until, level set, issue, flags
+_ROW: Final = Struct(
+    "<12pIIIIHBH"
+)  # key (length-prefixed), holder, from, until, level set, issue, flags, zones
 _NONE: Final[tuple[int, ...]] = ()
 _NO_REVISIONS: Final = Revisions()
 OVERLAY_MAX: Final = 4_096
@@ -97,7 +99,14 @@ class PackedCards:
                 (
                     _fingerprint(key),
                     pack(
-                        key, row.holder, row.valid_from_s, row.valid_until_s, number, row.issue_no, row.flags
+                        key,
+                        row.holder,
+                        row.valid_from_s,
+                        row.valid_until_s,
+                        number,
+                        row.issue_no,
+                        row.flags,
+                        row.zones,
                     ),
                 )
             )
@@ -119,7 +128,14 @@ class PackedCards:
             prints.append(fingerprint)
             number = index.setdefault(row.levels, len(index))
             rows += pack(
-                key, row.holder, row.valid_from_s, row.valid_until_s, number, row.issue_no, row.flags
+                key,
+                row.holder,
+                row.valid_from_s,
+                row.valid_until_s,
+                number,
+                row.issue_no,
+                row.flags,
+                row.zones,
             )
         packed = cls()
         packed._prints, packed._rows, packed._level_sets = prints, rows, tuple(index)
@@ -134,18 +150,20 @@ class PackedCards:
         prints = self._prints
         at = bisect_left(prints, fingerprint)
         while at < len(prints) and prints[at] == fingerprint:
-            found, holder, start, end, levels, issue, flags = _ROW.unpack_from(self._rows, at * _ROW.size)
+            found, holder, start, end, levels, issue, flags, zones = _ROW.unpack_from(
+                self._rows, at * _ROW.size
+            )
             if found == key:
-                return CardRow(holder, start, end, issue, self._level_sets[levels], _FLAGS[flags])
+                return CardRow(holder, start, end, issue, self._level_sets[levels], _FLAGS[flags], zones)
             at += 1
         return None
 
     def items(self) -> Iterator[tuple[CardKey, CardRow]]:
         """Every card, in the order of the keys as bytes."""
-        for key, holder, start, end, levels, issue, flags in _ROW.iter_unpack(self._rows):
+        for key, holder, start, end, levels, issue, flags, zones in _ROW.iter_unpack(self._rows):
             yield (
                 CardKey(key),
-                CardRow(holder, start, end, issue, self._level_sets[levels], _FLAGS[flags]),
+                CardRow(holder, start, end, issue, self._level_sets[levels], _FLAGS[flags], zones),
             )
 
 
@@ -165,7 +183,7 @@ class AccessPoint(msgspec.Struct, frozen=True):
 class _Site:
     """What follows from the rows known by a number: zone and special days, schedules, grants, points. Built once, shared."""
 
-    __slots__ = ("access_points", "calendar", "door_keys", "grants", "rows", "schedules")
+    __slots__ = ("access_points", "calendar", "door_keys", "grants", "rows", "schedules", "zones_read")
 
     def __init__(self, rows: Mapping[tuple[Kind, int], Row]) -> None:
         self.rows = rows
@@ -198,6 +216,7 @@ class _Site:
                 case _:
                     pass
         self.door_keys = door_keys(read_keys, public_keys) if read_keys or public_keys else NO_DOOR_KEYS
+        self.zones_read = sum(1 << zone for zone in self.door_keys.zones) if self.door_keys.usable else 0
         self.calendar = Calendar(zone_of(site.zone if isinstance(site, SiteRow) else "UTC"), special)
         for number, point_row in points.items():
             door = doors.get(point_row.door)
@@ -258,6 +277,11 @@ class View:
     def door_keys(self) -> DoorKeys:
         """What this node checks credentials by."""
         return self._site.door_keys
+
+    @property
+    def zones_read(self) -> int:
+        """Bit z is set when credentials of zone z can be read here."""
+        return self._site.zones_read
 
     # -- what decide asks ---------------------------------------------------------------------------------------
 

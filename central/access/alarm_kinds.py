@@ -49,6 +49,9 @@ KINDS: Final[dict[str, AlarmKind]] = {
     "clock_untrusted": AlarmKind(lazy("Device does not know the time"), Severity.WARNING, Place.DEVICE),
     "clock_jumped": AlarmKind(lazy("Device clock jumped"), Severity.WARNING, Place.DEVICE, lasts=False),
     "clone_suspected": AlarmKind(lazy("Copied card suspected"), Severity.URGENT, Place.POINT, lasts=False),
+    "credential_missing": AlarmKind(
+        lazy("Card shown without its key: copied or damaged"), Severity.WARNING, Place.POINT, lasts=False
+    ),
     "temperature": AlarmKind(lazy("Device too hot"), Severity.WARNING, Place.DEVICE),
     "dead_card_used": AlarmKind(
         lazy("Lost or cancelled card used"), Severity.URGENT, Place.POINT, lasts=False

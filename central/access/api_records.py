@@ -17,7 +17,7 @@ from central.access.explain import ask
 from central.access.hotlist_pages import HOTLIST
 from central.access.words import REASON_TEXT
 from central.cards.numbers import parse_uid
-from central.cards.rows import card_of_key
+from central.cards.rows import card_of_key, keys_of
 from central.centre import centre_of
 from central.errors import InvalidInputError, NotFoundError
 from central.people.inputs import ReasonLine, RowId, row_id
@@ -100,7 +100,7 @@ def _ask(scope: Scope, uid: bytes, reader: int, at: datetime) -> AnswerBody:
     card = card_of_key(uid_key(uid))
     if card is not None and not scope.allows(card.site_id, card.organisation_id):
         raise NotFoundError("There is no such record, or it belongs to another organisation.")
-    answer = ask(uid_key(uid), reader, at)
+    answer = ask(uid_key(uid) if card is None else keys_of(card)[0], reader, at)
     return AnswerBody(
         is_granted(answer.reason),
         Reason(answer.reason).name.lower(),

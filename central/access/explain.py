@@ -13,6 +13,7 @@ from typing import Final
 
 from central.access import rows
 from central.access.model import AccessEvent, AccessLevel, AccessPoint, LevelEntry, Schedule
+from central.cards.credentials import tier_of, zone_bits
 from central.cards.entitlements import levels_of
 from central.cards.model import Card
 from central.cards.rows import card_of_key, rows_of
@@ -52,7 +53,7 @@ REMEDY: Final[dict[Reason, LazyText]] = {
         "Come within the permitted hours, or change the schedule of the access level."
     ),
     Reason.TIME_UNKNOWN: lazy("Connect the device, so that it learns the time."),
-    Reason.TIER_TOO_LOW: lazy("Give the holder a safer card, or lower what this reader asks for."),
+    Reason.TIER_TOO_LOW: lazy("Give the holder a card with a key, or lower what this reader asks for."),
     Reason.CLONE_SUSPECTED: lazy("Look at the card: two cards may answer with one number."),
     Reason.SEVERAL_CARDS: lazy("Show one card at a time."),
     Reason.RANDOM_UID: lazy("This card or telephone changes its number each time; issue a card."),
@@ -62,6 +63,9 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.READER_FAULT: lazy("Have the reader checked."),
     Reason.WRONG_TRIES: lazy("Wait half a minute and show the card again."),
     Reason.CARD_UNREADABLE: lazy("Show the card again, flat and without a wallet; if it stays so, swap it."),
+    Reason.CREDENTIAL_MISSING: lazy(
+        "Look at the card: if it is the holder's own, show it again or swap it; if not, somebody has copied its number."
+    ),
 }
 """What an operator or the holder can do about each refusal."""
 assert REMEDY.keys() == {reason for reason in Reason if reason >= Reason.UNKNOWN_CARD}
@@ -93,7 +97,7 @@ def ask(key: bytes, point_id: int, at: datetime, mode: Mode | None = None) -> An
     if point_row is None or point is None:
         return Answer(Reason.NOT_CONFIGURED, REMEDY[Reason.NOT_CONFIGURED])
     state = PointState(mode=point.mode if mode is None else mode)
-    shown = _presentation(key, card)
+    shown = _presentation(key, card, view)
 
     def at_moment(moment: datetime) -> Decision:
         instant = Instant(utc_ms=int(moment.timestamp() * 1_000), trust=Trust.TRUSTED)
@@ -149,6 +153,7 @@ def _view(card: Card | None, point: AccessPoint) -> View:
         if door is not None:
             changes.append(put(number, door))
     changes.append(put(point.id, rows.point_rows(point.device_id)[point.id]))
+    changes.extend(rows.readable_zone_rows(point.device_id))
     return View().apply(changes, _REVISIONS)
 
 
@@ -162,10 +167,13 @@ def _next_opening(after: datetime, at_moment: Callable[[datetime], Decision]) ->
     return None
 
 
-def _presentation(key: bytes, card: Card | None) -> Presentation:
+def _presentation(key: bytes, card: Card | None, view: View) -> Presentation:
+    """What the reader would find: the UID alone where the credential of the card is not read."""
     if key[:1] == b"C":
-        issue_no = card.issue_no if card is not None else 0
-        return Presentation(uid=b"", credential_id=key[1:], issue_no=issue_no, tier=Tier.CLASSIC_MAC)
+        if card is not None and card.uid is not None and not zone_bits(card) & view.zones_read:
+            return Presentation(uid=bytes(card.uid))
+        issue_no, tier = (card.issue_no, tier_of(card)) if card is not None else (0, Tier.CLASSIC_MAC)
+        return Presentation(uid=b"", credential_id=key[1:], issue_no=issue_no, tier=tier)
     return Presentation(uid=key[1:])
 
 

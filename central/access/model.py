@@ -86,9 +86,14 @@ class AccessPoint(Model):
     leaving = peewee.BooleanField(default=False)
     """The reader stands on the inside: people who show their card here go out."""
     tier_min = peewee.IntegerField(default=Tier.UID_ONLY.value)
+    zone = peewee.IntegerField(default=0)
+    """Number of the zone by whose read key cards are read here (``central.keys.model.Zone``)."""
 
     class Meta:
-        indexes = ((("device", "reader"), True),)
+        indexes = (
+            (("device", "reader"), True),
+            (("zone",), False),
+        )
 
 
 class AccessLevel(Model):

@@ -18,19 +18,26 @@ from central.access.model import (
     Schedule,
     SpecialDay,
 )
+from central.cards.keys_in_force import current
 from central.nodes.model import Device
 from central.sites.model import Site
+from protocol.card_layout.door_keys import read_key_number
 from protocol.ids import Tier
+from protocol.limits import PUBLIC_KEY_LENGTH, READ_KEY_LENGTH
 from protocol.records import (
+    Change,
     ClockPolicy,
     DoorRow,
+    IssuerKeyRow,
     LevelRow,
     Mode,
     PointRow,
+    ReadKeyRow,
     ScheduleRow,
     SiteRow,
     SpecialDayRow,
     StoragePolicy,
+    put,
 )
 from protocol.schedule import ALWAYS
 
@@ -107,6 +114,15 @@ def point_rows(device_id: int) -> dict[int, PointRow]:
             tier_min=Tier(point.tier_min),
         )
     return rows
+
+
+def readable_zone_rows(device_id: int) -> list[Change]:
+    """Stand-ins for the card keys of a device, when keys are in force: enough to know which zones it reads. No key."""
+    if current() is None:
+        return []
+    zones = AccessPoint.select(AccessPoint.zone).where(AccessPoint.device == device_id).distinct().tuples()
+    keys = [put(read_key_number(zone, 1), ReadKeyRow(bytes(READ_KEY_LENGTH))) for (zone,) in zones]
+    return [*keys, put(0, IssuerKeyRow(bytes(PUBLIC_KEY_LENGTH)))]
 
 
 def site_row(site_id: int) -> SiteRow:

@@ -140,6 +140,34 @@ class Card(Model):
         self.reasons = sorted(reason.value for reason in state.reasons)
 
 
+class CardCredential(Model):
+    """What an issuing device has written onto a card and read back; no row: the card is known by its UID alone (B11)."""
+
+    card = peewee.ForeignKeyField(Card, primary_key=True, on_delete="CASCADE")
+    medium = peewee.IntegerField()
+    """``protocol.card_layout.credential.Medium``."""
+    seq = peewee.IntegerField()
+    generation = peewee.IntegerField(index=True)
+    """Which signing key it is signed with."""
+    issuer_version = peewee.IntegerField(index=True)
+    """Which issuer key manages the card."""
+    written_at = InstantField()
+
+
+class CardZone(Model):
+    """A zone in which a card's credential is read, and by which version of the zone's read key."""
+
+    card = peewee.ForeignKeyField(Card, backref="zones", on_delete="CASCADE", index=False)
+    zone = peewee.IntegerField()
+    version = peewee.IntegerField()
+
+    class Meta:
+        indexes = (
+            (("card", "zone"), True),
+            (("zone", "version"), False),
+        )
+
+
 class CardIssue(Model):
     """Who held a card from when to when: old events keep their holder when the card is issued again."""
 

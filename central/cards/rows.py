@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from central.cards.credentials import zone_bits
 from central.cards.entitlements import levels_of
 from central.cards.model import Card
 from central.cards.rules import Holding, restriction_of
@@ -48,6 +49,7 @@ def rows_of(card: Card, levels: tuple[int, ...]) -> list[CardRows]:
             issue_no=card.issue_no,
             levels=levels,
             flags=_flags(card),
+            zones=zone_bits(card),
         )
     return [CardRows(key, row, restriction) for key in keys_of(card)]
 

@@ -18,10 +18,11 @@ CREATE INDEX "door_unlock_schedule_id" ON "door" ("unlock_schedule_id");
 CREATE UNIQUE INDEX "door_device_id_number" ON "door" ("device_id", "number");
 CREATE UNIQUE INDEX "door_device_id_unit" ON "door" ("device_id", "unit");
 CREATE INDEX "door_site_id_label" ON "door" ("site_id", "label");
-CREATE TABLE "access_point" ("id" INTEGER NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "door_id" INTEGER, "reader" INTEGER NOT NULL, "label" TEXT NOT NULL, "leaving" INTEGER NOT NULL, "tier_min" INTEGER NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT, FOREIGN KEY ("door_id") REFERENCES "door" ("id") ON DELETE RESTRICT);
+CREATE TABLE "access_point" ("id" INTEGER NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "door_id" INTEGER, "reader" INTEGER NOT NULL, "label" TEXT NOT NULL, "leaving" INTEGER NOT NULL, "tier_min" INTEGER NOT NULL, "zone" INTEGER NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT, FOREIGN KEY ("door_id") REFERENCES "door" ("id") ON DELETE RESTRICT);
 CREATE INDEX "access_point_device_id" ON "access_point" ("device_id");
 CREATE INDEX "access_point_door_id" ON "access_point" ("door_id");
 CREATE UNIQUE INDEX "access_point_device_id_reader" ON "access_point" ("device_id", "reader");
+CREATE INDEX "access_point_zone" ON "access_point" ("zone");
 CREATE TABLE "person" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "kind" TEXT NOT NULL, "number" TEXT NOT NULL, "name" TEXT NOT NULL, "fold_key" TEXT NOT NULL, "initials" TEXT NOT NULL, "department" TEXT NOT NULL, "building" TEXT NOT NULL, "unit" TEXT NOT NULL, "place_key" TEXT NOT NULL, "phone" TEXT NOT NULL, "id_number" TEXT NOT NULL, "note" TEXT NOT NULL, "active" INTEGER NOT NULL, "version" INTEGER NOT NULL, "created_at" INTEGER NOT NULL, "changed_at" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT);
 CREATE INDEX "person_site_id" ON "person" ("site_id");
 CREATE INDEX "person_organisation_id" ON "person" ("organisation_id");
@@ -132,6 +133,9 @@ CREATE INDEX "card_act_act_operator_id_at" ON "card_act" ("act", "operator_id", 
 CREATE INDEX "card_act_act_department_at" ON "card_act" ("act", "department", "at");
 CREATE INDEX "card_act_act_card_class_id_at" ON "card_act" ("act", "card_class_id", "at");
 CREATE INDEX "card_act_act_kind_at" ON "card_act" ("act", "kind", "at");
+CREATE TABLE "card_credential" ("card_id" INTEGER NOT NULL PRIMARY KEY, "medium" INTEGER NOT NULL, "seq" INTEGER NOT NULL, "generation" INTEGER NOT NULL, "issuer_version" INTEGER NOT NULL, "written_at" INTEGER NOT NULL, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE CASCADE);
+CREATE INDEX "card_credential_generation" ON "card_credential" ("generation");
+CREATE INDEX "card_credential_issuer_version" ON "card_credential" ("issuer_version");
 CREATE TABLE "card_issue" ("id" INTEGER NOT NULL PRIMARY KEY, "card_id" INTEGER NOT NULL, "issue_no" INTEGER NOT NULL, "person_id" INTEGER, "holder_unit" TEXT NOT NULL, "issued_at" INTEGER NOT NULL, "ended_at" INTEGER, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE RESTRICT, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE RESTRICT);
 CREATE INDEX "card_issue_card_id" ON "card_issue" ("card_id");
 CREATE INDEX "card_issue_person_id" ON "card_issue" ("person_id");
@@ -157,6 +161,9 @@ CREATE INDEX "card_money_organisation_id_at" ON "card_money" ("organisation_id",
 CREATE INDEX "card_money_person_id" ON "card_money" ("person_id");
 CREATE TABLE "card_numbering" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "form" TEXT NOT NULL, "uid_bytes" INTEGER NOT NULL, "chosen_at" INTEGER NOT NULL, "chosen_by" TEXT NOT NULL, "checked_at" INTEGER, "checks_count" INTEGER NOT NULL, "misfits_count" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE CASCADE);
 CREATE UNIQUE INDEX "card_numbering_site_id" ON "card_numbering" ("site_id");
+CREATE TABLE "card_zone" ("id" INTEGER NOT NULL PRIMARY KEY, "card_id" INTEGER NOT NULL, "zone" INTEGER NOT NULL, "version" INTEGER NOT NULL, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE CASCADE);
+CREATE UNIQUE INDEX "card_zone_card_id_zone" ON "card_zone" ("card_id", "zone");
+CREATE INDEX "card_zone_zone_version" ON "card_zone" ("zone", "version");
 CREATE TABLE "desk_keeper" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "operator_id" INTEGER NOT NULL, "desk_id" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE CASCADE, FOREIGN KEY ("desk_id") REFERENCES "card_desk" ("id") ON DELETE CASCADE);
 CREATE INDEX "desk_keeper_desk_id" ON "desk_keeper" ("desk_id");
 CREATE UNIQUE INDEX "desk_keeper_site_id_operator_id" ON "desk_keeper" ("site_id", "operator_id");
@@ -264,3 +271,5 @@ CREATE TABLE "unit_limit" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER 
 CREATE INDEX "unit_limit_site_id" ON "unit_limit" ("site_id");
 CREATE INDEX "unit_limit_card_class_id" ON "unit_limit" ("card_class_id");
 CREATE UNIQUE INDEX "unit_limit_card_class_id_unit_kind" ON "unit_limit" ("card_class_id", "unit_kind");
+CREATE TABLE "zone" ("number" INTEGER NOT NULL PRIMARY KEY, "name" TEXT NOT NULL, "created_at" INTEGER NOT NULL);
+CREATE UNIQUE INDEX "zone_name" ON "zone" ("name");

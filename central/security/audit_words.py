@@ -44,6 +44,13 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "imports.apply": lazy("Imported a file"),
     "imports.check": lazy("Uploaded a file to be checked"),
     "imports.undo": lazy("Rolled an import back"),
+    "keys.begin": lazy("Made the master key of the cards"),
+    "keys.bring_back": lazy("Brought the master key of the cards back"),
+    "keys.print": lazy("Printed the code of the master key"),
+    "keys.retire": lazy("Ended an old card key"),
+    "keys.rotate": lazy("Exchanged a card key"),
+    "keys.zone_change": lazy("Changed a key zone"),
+    "keys.zone_create": lazy("Made a key zone"),
     "nodes.closed_identity": lazy("A replaced or revoked device connected"),
     "nodes.create": lazy("Entered a device"),
     "nodes.enable": lazy("Switched a device on or off"),
@@ -103,6 +110,8 @@ OBJECTS: Final[dict[str, LazyText]] = {
     "device": lazy("Device"),
     "door": lazy("Door"),
     "import": lazy("Import"),
+    "key": lazy("Card key"),
+    "keys": lazy("Card keys"),
     "level": lazy("Access level"),
     "list": lazy("List"),
     "move_in": lazy("Move-in"),
@@ -118,6 +127,7 @@ OBJECTS: Final[dict[str, LazyText]] = {
     "special_day": lazy("Special day"),
     "system": lazy("System"),
     "unit": lazy("Unit"),
+    "zone": lazy("Key zone"),
 }
 
 

@@ -65,7 +65,7 @@ class Keys:
             return AESGCM(self.derive(purpose)).decrypt(
                 sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose.encode()
             )
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # the latter: shorter than a nonce
             raise StorageError(f"{purpose}: the stored secret does not belong to these keys") from error
 
 

@@ -32,6 +32,7 @@ SUB_SYSTEM_TITLES: Final[dict[SubSystem, LazyText]] = {
     "fees": lazy("Service fees"),
     "cards": lazy("Card centre"),
     "people": lazy("People and units"),
+    "keys": lazy("Card keys"),
     "nodes": lazy("Devices"),
     "operators": lazy("Operators"),
     "audit": lazy("Audit trail"),

@@ -69,7 +69,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
         "nodes": _VIEW,
         "system": _VIEW,
     },
-    "manager": dict.fromkeys(SUB_SYSTEMS, _READ),
+    "manager": dict.fromkeys((name for name in SUB_SYSTEMS if name != "keys"), _READ),
     "installer": {"nodes": _WORK, "access": _VIEW, "sites": _VIEW, "system": _VIEW},
 }
 assert BUILT_IN.keys() == TITLES.keys()

@@ -19,6 +19,7 @@ from central.cards import rows as card_rows
 from central.cards.model import Card
 from central.db import announce
 from central.nodes.model import Device
+from central.sync.key_tags import key_tags
 from central.sync.model import (
     DeviceScope,
     DeviceStatus,
@@ -257,12 +258,19 @@ def _set(
     """Publish a row (or its deletion) if it differs from what is published; True when it did."""
     key_bytes = number_key(key) if isinstance(key, int) else bytes(key)
     body = b"" if row is None else put(key, row).body
+    return set_body(revision, space, kind, key_bytes, body, tags, owner)
+
+
+def set_body(
+    revision: Revision, space: str, kind: Kind, key_bytes: bytes, body: bytes, tags: set[str], owner: str = ""
+) -> bool:
+    """The same with the row as bytes, empty for its deletion."""
     stream = STREAM_OF[kind]
     found = PublishedRow.get_or_none(
         (PublishedRow.space == space) & (PublishedRow.kind == kind.value) & (PublishedRow.key == key_bytes)
     )
     if found is None:
-        if row is None:
+        if not body:
             return False
         found = PublishedRow.create(
             space=space,
@@ -276,11 +284,11 @@ def _set(
         _retag(found, tags)
         return True
     live = {tag.tag for tag in found.tags if not tag.removed}
-    if bytes(found.body) == body and (row is None or live == tags):
+    if bytes(found.body) == body and (not body or live == tags):
         return False
     found.body, found.revision, found.owner = body, revision.of(stream), owner
     found.save()
-    if row is not None:
+    if body:
         _retag(found, tags)
     return True
 
@@ -311,9 +319,12 @@ def _rescope(site_id: int, revision: Revision) -> None:
     known: Mapping[int, DeviceScope] = {
         scope.device_id: scope for scope in DeviceScope.select().join(Device).where(Device.site == site_id)
     }
+    of_keys = key_tags(site_id)
     for (device_id,) in Device.select(Device.id).where(Device.site == site_id).tuples():
         tags = sorted(
-            {_site(site_id), f"device:{device_id}"} | {f"level:{n}" for n in levels.get(device_id, ())}
+            {_site(site_id), f"device:{device_id}"}
+            | {f"level:{n}" for n in levels.get(device_id, ())}
+            | of_keys.get(device_id, set())
         )
         scope = known.get(device_id)
         if scope is None:
@@ -322,6 +333,14 @@ def _rescope(site_id: int, revision: Revision) -> None:
             DeviceScope.update(tags=tags, since=revision.of(Stream.ACCESS)).where(
                 DeviceScope.device == device_id
             ).execute()
+
+
+def zones_changed(site_ids: Iterable[int]) -> None:
+    """Readers of these estates stand in other zones: their devices get the read keys of those and lose the others."""
+    revision = Revision()
+    for site_id in site_ids:
+        _rescope(site_id, revision)
+    revision.announce()
 
 
 def prune(site_id: int) -> int:
@@ -395,6 +414,8 @@ __all__ = [
     "published_restriction",
     "reported_changed",
     "schedule_changed",
+    "set_body",
     "site_changed",
     "special_days_changed",
+    "zones_changed",
 ]

@@ -15,7 +15,7 @@ from central.centre import Centre
 from central.config import Config, split_address
 from central.nodes.pages import NODE_URLS
 from central.parts import Apps, BackupMark, Projection
-from central.sync import endpoints, ingest, storage
+from central.sync import endpoints, ingest, key_rows, storage
 from central.sync.hub import Hub
 from central.sync.model import Enrolment
 from protocol.centre_peer import AuditHead
@@ -60,6 +60,7 @@ def install(apps: Apps) -> None:
             organisation_id=device.organisation_id,
         ),
     )
+    hub.storage.open_key = key_rows.opener(centre.keys)
     apps.nodes[endpoints.HUB] = apps.browsers[endpoints.HUB] = hub
     apps.nodes[endpoints.SOCKETS] = set()
     apps.browsers[NODE_URLS] = node_urls(centre.config)

@@ -12,6 +12,7 @@ import peewee
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.nodes.model import Device
+from central.sync.key_rows import OpenKey, no_key, opened
 from central.sync.model import DeviceScope, Head, PublishedRow, RowTag
 from central.sync.publish import CONFIG_EPOCH
 from protocol.downlink import DeltaRows, write_snapshot
@@ -55,6 +56,8 @@ class PublishedStorage:
     def __init__(self, key: Ed25519PrivateKey, now_ms: Callable[[], int]) -> None:
         self._key = key
         self._now_ms = now_ms
+        self.open_key: OpenKey = no_key
+        """Opens read keys as they are kept in the database."""
         self._heads = Revisions()
         self._lock = threading.Lock()
         self._snapshots: OrderedDict[tuple[str, Stream, int, int], list[bytes]] = OrderedDict()
@@ -99,9 +102,8 @@ class PublishedStorage:
             .limit(CHANGES_PER_DELTA_MAX + 1)
             .tuples()
         )
-        changes = tuple(
-            Change(kind, bytes(key), bytes(body) if alive else b"") for kind, key, body, alive in query
-        )
+        found = (Change(kind, bytes(key), bytes(body) if alive else b"") for kind, key, body, alive in query)
+        changes = tuple(opened(found, self.open_key))
         return None if len(changes) > CHANGES_PER_DELTA_MAX else DeltaRows(head, changes)
 
     def snapshot_part(self, scope: str, stream: Stream, revision: int, part: int) -> bytes | None:
@@ -124,7 +126,7 @@ class PublishedStorage:
         return frames[part] if part < len(frames) else None
 
     def _encode(self, scope: str, stream: Stream, heads: Revisions) -> list[bytes]:
-        rows = list(rows_of_scope(scope, stream))
+        rows = list(rows_of_scope(scope, stream, self.open_key))
         digest = Digest()
         for row in rows:
             digest.add(row.kind, row.key, row.body)
@@ -140,8 +142,8 @@ class PublishedStorage:
         )
 
 
-def rows_of_scope(scope: str, stream: Stream) -> Iterator[Change]:
-    """Every row of a stream that this device holds, in the order of kind and key."""
+def rows_of_scope(scope: str, stream: Stream, open_key: OpenKey = no_key) -> Iterator[Change]:
+    """Every row of a stream that this device holds, in the order of kind and key; read keys as far as they can be opened."""
     tags, _ = _scope(scope)
     query = (
         PublishedRow.select(PublishedRow.kind, PublishedRow.key, PublishedRow.body)
@@ -156,8 +158,7 @@ def rows_of_scope(scope: str, stream: Stream) -> Iterator[Change]:
         .order_by(PublishedRow.kind, PublishedRow.key)
         .tuples()
     )
-    for kind, key, body in query:
-        yield Change(kind, bytes(key), bytes(body))
+    return opened((Change(kind, bytes(key), bytes(body)) for kind, key, body in query), open_key)
 
 
 def _scope(name: str) -> tuple[list[str], int]:

@@ -35,6 +35,7 @@ CHECK_TITLES: Final[dict[str, LazyText]] = {
     "disk": lazy("Disk"),
     "backup": lazy("Backup"),
     "reported": lazy("Reported after a restore"),
+    "card_keys": lazy("Card keys"),
 }
 RESTART_AFTER_S: Final = 0.5
 """So that the answer reaches the browser first."""

@@ -19,9 +19,11 @@ from protocol.records import (
     Change,
     ClockPolicy,
     DoorRow,
+    IssuerKeyRow,
     LevelRow,
     Mode,
     PointRow,
+    ReadKeyRow,
     RestrictionRow,
     Revisions,
     ScheduleRow,
@@ -245,6 +247,34 @@ def test_6_rights_that_shrank_are_void_until_the_access_rows_are_here(revision: 
     assert judge(view_of(card(), stale)).reason is reason
 
 
+def keyed(zone: int = 0) -> list[Change]:
+    return [put(zone << 8 | 1, ReadKeyRow(bytes(16))), put(0, IssuerKeyRow(bytes(32)))]
+
+
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        (Presentation(UID), Reason.CREDENTIAL_MISSING),
+        (Presentation(UID, CREDENTIAL, 3, Tier.CLASSIC_MAC), Reason.GRANTED),
+    ],
+)
+def test_7_a_card_that_has_a_credential_does_not_open_by_its_number_alone(
+    shown: Presentation, reason: Reason
+) -> None:
+    """At any point, whatever its minimum: where the credential can be read, only a copy or a damaged card lacks it."""
+    view = view_of(card(zones=0b101), by_credential(zones=0b101), *keyed(2))
+    assert judge(view, shown, tier_min=Tier.UID_ONLY).reason is reason
+
+
+@pytest.mark.parametrize(
+    "keys", [[], keyed(1), keyed(0)[:1], keyed(0)[1:]], ids=["none", "zone", "read", "public"]
+)
+def test_7_where_no_credential_can_be_read_the_minimum_decides(keys: list[Change]) -> None:
+    view = view_of(card(zones=0b1), *keys)
+    assert judge(view).reason is Reason.GRANTED
+    assert judge(view, tier_min=Tier.CLASSIC_MAC).reason is Reason.TIER_TOO_LOW
+
+
 @pytest.mark.parametrize(
     ("shown", "minimum", "reason"),
     [
@@ -255,7 +285,7 @@ def test_6_rights_that_shrank_are_void_until_the_access_rows_are_here(revision: 
         (Tier.AES, Tier.CLASSIC_MAC, Reason.GRANTED),
     ],
 )
-def test_7_a_point_asks_for_a_minimum(shown: Tier, minimum: Tier, reason: Reason) -> None:
+def test_8_a_point_asks_for_a_minimum(shown: Tier, minimum: Tier, reason: Reason) -> None:
     assert judge(view_of(card()), Presentation(UID, tier=shown), tier_min=minimum).reason is reason
 
 
@@ -269,7 +299,7 @@ def test_7_a_point_asks_for_a_minimum(shown: Tier, minimum: Tier, reason: Reason
     ],
 )
 @pytest.mark.parametrize("trust", [Trust.TRUSTED, Trust.HOLDOVER])
-def test_8_validity_is_from_inclusive_until_exclusive(utc_ms: int, reason: Reason, trust: Trust) -> None:
+def test_9_validity_is_from_inclusive_until_exclusive(utc_ms: int, reason: Reason, trust: Trust) -> None:
     view = view_of(card(valid_from_s=FROM_S, valid_until_s=UNTIL_S))
     assert judge(view, now=Instant(utc_ms, trust)).reason is reason
 
@@ -291,7 +321,7 @@ def test_8_validity_is_from_inclusive_until_exclusive(utc_ms: int, reason: Reaso
         (FROM_S * 1_000 - 1, (FROM_S, 0), Reason.TIME_UNKNOWN, Reason.GRANTED_TIME_NOT_CHECKED),
     ],
 )
-def test_8_on_a_clock_without_trust_the_floor_and_the_door_decide(
+def test_9_on_a_clock_without_trust_the_floor_and_the_door_decide(
     trust: Trust, floor_ms: int, valid: tuple[int, int], secure: Reason, home: Reason
 ) -> None:
     view = view_of(card(valid_from_s=valid[0], valid_until_s=valid[1]))
@@ -309,7 +339,7 @@ def test_8_on_a_clock_without_trust_the_floor_and_the_door_decide(
         ((LEVEL_ELSEWHERE, LEVEL_ALWAYS), Reason.GRANTED),
     ],
 )
-def test_9_a_card_needs_a_level_with_this_point(levels: tuple[int, ...], reason: Reason) -> None:
+def test_10_a_card_needs_a_level_with_this_point(levels: tuple[int, ...], reason: Reason) -> None:
     assert judge(view_of(card(levels=levels))).reason is reason
 
 
@@ -323,18 +353,18 @@ def test_9_a_card_needs_a_level_with_this_point(levels: tuple[int, ...], reason:
         ("2026-09-20T09:00", Reason.OUTSIDE_SCHEDULE),
     ],
 )
-def test_10_a_schedule_must_hold(text: str, reason: Reason) -> None:
+def test_11_a_schedule_must_hold(text: str, reason: Reason) -> None:
     decision = judge(view_of(card(levels=(LEVEL_HOURS,))), now=Instant(at(text)))
     assert (decision.reason, decision.schedule) == (reason, WORKING_HOURS)
 
 
-def test_10_any_schedule_of_any_level_will_do() -> None:
+def test_11_any_schedule_of_any_level_will_do() -> None:
     night = Instant(MONDAY_NIGHT)
     assert judge(view_of(card(levels=(LEVEL_HOURS, LEVEL_ALWAYS))), now=night).schedule == ALWAYS
     assert judge(view_of(card(levels=(LEVEL_BOTH,))), now=night).granted
 
 
-def test_10_a_schedule_that_is_not_here_does_not_hold() -> None:
+def test_11_a_schedule_that_is_not_here_does_not_hold() -> None:
     view = view_of(put(30, LevelRow(((SECURE_POINT, 1_000),))), card(levels=(30,)))
     assert judge(view).reason is Reason.OUTSIDE_SCHEDULE
 
@@ -349,7 +379,7 @@ def test_10_a_schedule_that_is_not_here_does_not_hold() -> None:
         (0, False, Reason.TIME_UNKNOWN),
     ],
 )
-def test_10_on_a_clock_without_trust_home_doors_pass_over_windows_for_three_days(
+def test_11_on_a_clock_without_trust_home_doors_pass_over_windows_for_three_days(
     trust: Trust, untrusted_for_ms: int, recent: bool, home: Reason
 ) -> None:
     """A power cut without network must not lock residents out; a secure door stays shut."""
@@ -359,7 +389,7 @@ def test_10_on_a_clock_without_trust_home_doors_pass_over_windows_for_three_days
     assert judge(view, now=now).reason is Reason.TIME_UNKNOWN
 
 
-def test_10_always_needs_no_clock() -> None:
+def test_11_always_needs_no_clock() -> None:
     assert judge(view_of(card()), now=Instant(0, Trust.NONE)).reason is Reason.GRANTED
 
 

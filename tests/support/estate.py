@@ -20,6 +20,7 @@ from central.households import model as households
 from central.movein import model as movein
 from central.nodes.model import Device
 from central.people.model import Person
+from central.settings import Setting
 from central.sites.model import Organisation, Site
 from central.sync import model as sync
 from protocol.decide import Trust
@@ -33,6 +34,7 @@ T = TypeVar("T")
 NOON = datetime(2026, 7, 1, 4, 0, tzinfo=UTC)
 """12:00 in Shanghai, a Wednesday."""
 TABLES = [
+    Setting,
     Organisation,
     Site,
     Device,
@@ -43,6 +45,8 @@ TABLES = [
     cards.DeskKeeper,
     cards.CardIntake,
     cards.Card,
+    cards.CardCredential,
+    cards.CardZone,
     cards.CardIssue,
     cards.CardAct,
     cards.CardMoney,

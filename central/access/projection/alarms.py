@@ -45,6 +45,8 @@ def of_access(batch: Batch, stored: Stored, body: AccessFact, place: Place) -> N
         kind = "dead_card_used"
     elif body.reason is Reason.CLONE_SUSPECTED:
         kind = "clone_suspected"
+    elif body.reason is Reason.CREDENTIAL_MISSING:
+        kind = "credential_missing"
     else:
         return
     before = _last_before(batch, stored, kind, body.point)
