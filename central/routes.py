@@ -23,6 +23,7 @@ SubSystem = Literal[
     "fees",
     "cards",
     "keys",
+    "losses",
     "people",
     "nodes",
     "operators",

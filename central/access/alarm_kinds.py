@@ -57,6 +57,9 @@ KINDS: Final[dict[str, AlarmKind]] = {
         lazy("Lost or cancelled card used"), Severity.URGENT, Place.POINT, lasts=False
     ),
     # Raised by the centre itself, not by a fact of the device.
+    "loss_unconfirmed": AlarmKind(
+        lazy("Provisional loss report not confirmed in time"), Severity.WARNING, Place.DEVICE, lasts=False
+    ),
     "device_offline": AlarmKind(lazy("Device offline"), Severity.WARNING, Place.DEVICE),
     "records_differ": AlarmKind(
         lazy("Two different records under one number"), Severity.URGENT, Place.DEVICE, lasts=False

@@ -167,7 +167,9 @@ def acknowledge(
 # -- alarms of the centre itself ------------------------------------------------------------------------------------
 
 
-def raise_by_centre(device_id: int, kind: str, at: datetime, detail: str = "") -> bool:
+def raise_by_centre(
+    device_id: int, kind: str, at: datetime, detail: str = "", card: Card | None = None
+) -> bool:
     """Raise an alarm of a device that no fact raises; False when one of this kind lasts already."""
     assert kind in KINDS, kind
     same = (
@@ -179,16 +181,22 @@ def raise_by_centre(device_id: int, kind: str, at: datetime, detail: str = "") -
     if KINDS[kind].lasts and AlarmState.select().where(same).exists():
         return False
     device = Device.get_by_id(device_id)
+    seq = -int(at.timestamp() * 1_000)
+    mine = (AlarmState.device == device_id) & (AlarmState.node_epoch == CENTRE_EPOCH)
+    while AlarmState.select().where(mine & (AlarmState.seq == seq)).exists():
+        seq -= 1
     AlarmState.insert(
         site=device.site_id,
-        organisation=device.organisation_id,
+        organisation=device.organisation_id if card is None else card.organisation_id,
         device=device_id,
         node_epoch=CENTRE_EPOCH,
-        seq=-int(at.timestamp() * 1_000),
+        seq=seq,
         kind=kind,
+        card=card,
+        person=None if card is None else card.person_id,
         detail=detail,
         raised_at=at,
-    ).on_conflict_ignore().execute()
+    ).execute()
     announce(ALARMS, {"site": device.site_id, "device": device_id})
     return True
 

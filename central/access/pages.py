@@ -28,6 +28,7 @@ from central.people import service as people_service
 from central.routes import Route
 from central.web.figures import Figure
 from central.web.hub import Feed
+from central.web.i18n import lazy
 from central.web.nav import NavItem
 
 _PAGES: Final = (
@@ -40,7 +41,12 @@ _PAGES: Final = (
     schedule_pages,
     special_day_pages,
 )
-NAV: Final[list[NavItem]] = [item for module in _PAGES for item in module.NAV]
+NAV: Final[list[NavItem]] = [
+    *(item for module in _PAGES for item in module.NAV),
+    # The card centre's own pages, in the menu of the doors too (70).
+    NavItem("access", lazy("Inspect a card"), "/cards/desk", order=42),
+    NavItem("access", lazy("Report lost or lift"), "/cards/losses", order=44),
+]
 ROUTES: Final[list[Route]] = [
     *(route for module in _PAGES for route in module.ROUTES),
     *search_pages.ROUTES,

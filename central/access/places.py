@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from central.access.alarms import raise_by_centre
 from central.access.held import waiting_devices_count
 from central.access.model import AccessPoint, Door
 from central.cards import ports
+from central.cards.model import Card
 from central.cards.ports import DoorDelivery, Reader
 from central.nodes.model import Device
 from central.sites.scope import Scope
@@ -59,6 +62,13 @@ class AccessPlaces:
             for device in delivery_of_card(keys, site_id)
             if device.device_id in doors
         ]
+
+    def raise_alarm(self, kind: str, card: Card, at: datetime) -> None:
+        """At the issuer of the estate, else at its first device; an estate without devices has no door to alarm."""
+        devices = Device.select(Device.id, Device.roles).where((Device.site == card.site_id) & Device.enabled)
+        desks = sorted(devices, key=lambda device: ("issuer" not in device.roles, device.id))
+        if desks:
+            raise_by_centre(desks[0].id, kind, at, card=card)
 
     def waiting_devices_count(self) -> Any:
         """See ``central.access.held``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -10,7 +10,7 @@ from central.cards.acts import By, Change
 from central.cards.model import Card
 from central.cards.table import classes_in
 from central.centre import centre_of
-from central.errors import ConflictError
+from central.errors import ConflictError, InvalidInputError
 from central.people.model import Person
 from central.security.principal import Principal, principal_of, scope_of
 from central.sites.scope import Scope
@@ -55,6 +55,30 @@ async def act_on(
         return int(change.card.id)
 
     return await centre_of(request).db.write(write)
+
+
+async def act_on_each(
+    request: web.Request, card_ids: Sequence[int], act: Callable[[By, Card], Change], *, reason: str = ""
+) -> int:
+    """Do the same to several cards in the operator's scope, each with its own audit row; how many.
+
+    Where the act is not possible with one of them, the others are done all the same.
+
+    :raises InvalidInputError: no card was chosen.
+    :raises NotFoundError: no such card, or outside the scope.
+    :raises ConflictError: the act was not possible with one of them.
+    """
+    if not card_ids:
+        raise InvalidInputError("Choose a card first.")
+    wanted, failed = sorted(set(card_ids)), None
+    for card_id in wanted:
+        try:
+            await act_on(request, card_id, act, reason=reason)
+        except ConflictError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return len(wanted)
 
 
 async def issue_to(

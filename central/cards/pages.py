@@ -15,12 +15,16 @@ from central.cards import (
     desk_pages,
     entitlements,
     extend_pages,
+    feeds,
     issue_pages,
+    loss_pages,
+    night_pages,
     numbering_pages,
     replace_pages,
+    unconfirmed,
 )
 from central.cards.desk import act_on, filter_choices
-from central.cards.feeds import FEEDS, install
+from central.cards.feeds import FEEDS
 from central.cards.model import Card
 from central.cards.number_forms import TEXT_CHARS_MAX
 from central.cards.numbering import ambiguous_readings
@@ -31,6 +35,7 @@ from central.cards.view import view_of
 from central.cards.words import CAUSE_TEXT, CHANNEL_TEXT
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
+from central.parts import Apps
 from central.people.exporting import audited
 from central.people.inputs import one_line, path_id, row_id
 from central.routes import Route
@@ -43,7 +48,7 @@ from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
 from central.web.render import render, settle
 
-__all__ = ["FEEDS", "NAV", "ROUTES", "install"]
+__all__ = ["FEEDS", "FIGURES", "NAV", "ROUTES", "install"]
 REASON_CHARS_MAX: Final = 200
 
 
@@ -215,10 +220,20 @@ async def _read_terms(request: web.Request) -> tuple[Card, dict[str, Choices], l
     return await centre_of(request).db.read(read)
 
 
+def install(apps: Apps) -> None:
+    """The feeds, and the watch over provisional loss reports."""
+    feeds.install(apps)
+    unconfirmed.install(apps)
+
+
+FIGURES: Final = unconfirmed.FIGURES
 NAV: Final = [
     NavItem("cards", lazy("Cards"), "/cards", order=30),
     *issue_pages.NAV,
     *desk_pages.NAV,
+    *loss_pages.NAV,
+    *night_pages.NAV,
+    *unconfirmed.NAV,
     *class_pages.NAV,
     *numbering_pages.NAV,
 ]
@@ -230,6 +245,9 @@ ROUTES: Final[list[Route]] = [
     *numbering_pages.ROUTES,
     *extend_pages.ROUTES,
     *replace_pages.ROUTES,
+    *loss_pages.ROUTES,
+    *night_pages.ROUTES,
+    *unconfirmed.ROUTES,
     Route("GET", "/cards", list_cards, ("cards", "view")),
     Route("GET", "/cards/export", export_cards, ("cards", "export")),
     Route("GET", r"/cards/{id:\d+}", show_card, ("cards", "view")),

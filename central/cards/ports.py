@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import peewee
 
+from central.cards.model import Card
 from central.sites.scope import Scope
 from protocol.ids import CardKey
 
@@ -62,6 +63,9 @@ class Places(Protocol):
     def waiting_devices_count(self) -> Any:
         """The same as a number, for lists: an expression that is joined to a row of ``Card``."""
 
+    def raise_alarm(self, kind: str, card: Card, at: datetime) -> None:
+        """Somebody must look at this card; the alarm stands at the card desk of its estate. Inside ``db.write``."""
+
 
 class _Nowhere:
     """Stands in where no sub-system knows places."""
@@ -74,6 +78,9 @@ class _Nowhere:
 
     def waiting_devices_count(self) -> Any:
         return peewee.Value(0)
+
+    def raise_alarm(self, kind: str, card: Card, at: datetime) -> None:
+        """Nobody to tell."""
 
 
 _places: Places = _Nowhere()

@@ -31,6 +31,7 @@ SUB_SYSTEM_TITLES: Final[dict[SubSystem, LazyText]] = {
     "parking": lazy("Parking"),
     "fees": lazy("Service fees"),
     "cards": lazy("Card centre"),
+    "losses": lazy("Provisional loss reports"),
     "people": lazy("People and units"),
     "keys": lazy("Card keys"),
     "nodes": lazy("Devices"),

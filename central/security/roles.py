@@ -28,6 +28,7 @@ TITLES: Final[dict[str, LazyText]] = {
     "canteen": lazy("Canteen"),
     "fees": lazy("Fee collection"),
     "guard": lazy("Guard"),
+    "night_guard": lazy("Duty guard at night"),
     "manager": lazy("Manager"),
     "installer": lazy("Installer"),
 }
@@ -36,6 +37,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
     ADMINISTRATOR: dict.fromkeys(SUB_SYSTEMS, _ALL),
     "card_centre": {
         "cards": _ALL,
+        "losses": _WORK,
         "people": ("view", "edit", "export"),
         "patrol": ("view", "edit", "export"),
         "access": _READ,
@@ -69,6 +71,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
         "nodes": _VIEW,
         "system": _VIEW,
     },
+    "night_guard": {"losses": _WORK},
     "manager": dict.fromkeys((name for name in SUB_SYSTEMS if name != "keys"), _READ),
     "installer": {"nodes": _WORK, "access": _VIEW, "sites": _VIEW, "system": _VIEW},
 }

@@ -84,6 +84,10 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         packed=(lazy("Packed"), "square", "info"),
         signed=(lazy("Signed for"), "check", "good"),
     ),
+    "confirmation": _states(
+        waiting=(lazy("Waiting for confirmation"), "clock", "warn"),
+        overdue=(lazy("Not confirmed in time"), "warning", "bad"),
+    ),
     "decision": _states(
         granted=(lazy("Granted"), "check", "good"),
         denied=(lazy("Denied"), "cross", "bad"),

@@ -55,6 +55,7 @@ CHAPTER_OF = {
     "units": "units",
     "move-ins": "units",
     "cards": "cards",
+    "night-loss": "cards",
     "devices": "devices",
     "doors": "doors",
     "access": "doors",

@@ -23,6 +23,7 @@ from central.people.model import Person
 from central.settings import Setting
 from central.sites.model import Organisation, Site
 from central.sync import model as sync
+from central.web import fold
 from protocol.decide import Trust
 from protocol.facts import AccessFact, Body, Fact, encode_body
 from protocol.ids import uid_key
@@ -96,6 +97,7 @@ def person_row(site: int, organisation: int, number: str, name: str, **values: A
         name=name,
         kind=values.pop("kind", "staff"),
         fold_key=name.lower(),
+        place_key=fold.fold(f"{values.get('building', '')}{values.get('unit', '')}"),
         created_at=NOON,
         changed_at=NOON,
         **values,
