@@ -12,6 +12,7 @@ from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.households import limit_pages, member_pages, service
 from central.households.forms import UNIT
+from central.households.importer import UNIT_IMPORTER
 from central.households.limits import cards_of, rooms_of
 from central.households.model import (
     HOUSEHOLD_TEXT,
@@ -26,6 +27,7 @@ from central.households.model import (
 )
 from central.households.people import current_households, current_members, last_day_of
 from central.households.table import AREA, UNITS, buildings_in
+from central.imports.pages import import_routes
 from central.people.exporting import audited
 from central.people.inputs import path_id, row_id
 from central.people.model import Person
@@ -189,6 +191,7 @@ def _choices(scope: Scope) -> dict[str, dict[str, str]]:
 
 NAV: Final = [NavItem("people", lazy("Units"), "/units", order=20), *limit_pages.NAV]
 ROUTES: Final[list[Route]] = [
+    *import_routes(UNIT_IMPORTER),
     Route("GET", "/units", list_units, ("people", "view")),
     Route("GET", "/api/units", api_units, ("people", "view")),
     Route("GET", "/units/export", export_units, ("people", "export")),

@@ -14,6 +14,7 @@ from central.households.model import Household, HouseholdKind, Member, Role, Uni
 from central.people import service as people
 from central.people.model import Person
 from central.sites.model import Site
+from central.web.i18n import _
 
 
 def current_households(unit_id: int) -> list[Household]:
@@ -139,9 +140,11 @@ def _keep_address(person: Person) -> None:
         return
     unit = homes[0].household.unit
     if (person.building, person.unit) != (unit.building, unit.number):
-        raise ConflictError("This person lives in a unit. The address is changed on the page of the unit.")
+        raise ConflictError(
+            _("%(name)s lives in a unit. The address is changed on the page of the unit.", name=person.name)
+        )
     if not person.active:
-        raise ConflictError("This person lives in a unit. Let them leave it first.")
+        raise ConflictError(_("%(name)s lives in a unit. Let them leave it first.", name=person.name))
 
 
 people.on_change.append(_keep_address)

@@ -42,9 +42,9 @@ def create(given: UnitInput, now: datetime) -> Unit:
 
     :raises ConflictError: there is such a unit already.
     """
-    last = Unit.select(peewee.fn.MAX(Unit.position)).where(Unit.site == given.site).scalar() or 0
-    unit = Unit(created_at=now, position=last + 1, site=given.site)
-    _fill(unit, given, now)
+    unit = Unit(created_at=now, position=last_position(given.site) + 1, site=given.site)
+    fill(unit, given, now)
+    _check_number(unit)
     unit.save(force_insert=True)
     return unit
 
@@ -60,7 +60,8 @@ def update(unit: Unit, given: UnitInput, version: int | None, now: datetime) -> 
     if unit.site_id != given.site:
         raise ConflictError("A unit stays in its estate.")
     before = unit.label
-    _fill(unit, given, now)
+    fill(unit, given, now)
+    _check_number(unit)
     unit.version += 1
     unit.save()
     return write_address(unit, now) if unit.label != before else []
@@ -81,18 +82,30 @@ def snapshot(unit: Unit) -> dict[str, Any]:
     }
 
 
-def _fill(unit: Unit, given: UnitInput, now: datetime) -> None:
+def last_position(site_id: int) -> int:
+    """The place of the last unit in the list of an estate."""
+    return int(Unit.select(peewee.fn.MAX(Unit.position)).where(Unit.site == site_id).scalar() or 0)
+
+
+def fill(unit: Unit, given: UnitInput, now: datetime | None) -> None:
+    """Make a unit what is said of it; nothing is saved.
+
+    :raises InvalidInputError: it has no number.
+    """
     unit.organisation = given.organisation
     unit.building, unit.number = given.building.strip(), given.number.strip()
     if not unit.number:
         raise InvalidInputError("A unit needs a number.")
-    same = Unit.select().where(
-        (Unit.site == given.site) & (Unit.building == unit.building) & (Unit.number == unit.number)
-    )
-    if same.where(Unit.id != (unit.id or 0)).exists():
-        raise ConflictError("There is a unit with this building and number already.")
     unit.floor = given.floor.strip()
     unit.kind, unit.state = given.kind, given.state
     unit.area_dm2, unit.note = given.area_dm2, given.note.strip()
     unit.fold_key = fold.fold(unit.building + unit.number)
     unit.changed_at = now
+
+
+def _check_number(unit: Unit) -> None:
+    same = Unit.select().where(
+        (Unit.site == unit.site_id) & (Unit.building == unit.building) & (Unit.number == unit.number)
+    )
+    if same.where(Unit.id != (unit.id or 0)).exists():
+        raise ConflictError("There is a unit with this building and number already.")
