@@ -44,6 +44,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.households.pages",
     "central.faces.pages",
     "central.movein.pages",
+    "central.bulk.pages",
     "central.access.pages",
     "central.reports.pages",
     "central.nodes.pages",

@@ -12,6 +12,7 @@ from central.cards.table import classes_in
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.model import Person
+from central.people.table import sites_in
 from central.security.principal import Principal, principal_of, scope_of
 from central.sites.scope import Scope
 from central.web.fields import Choices
@@ -117,5 +118,9 @@ def record(request: web.Request, change: Change, reason: str) -> None:
 
 async def filter_choices(request: web.Request, scope: Scope) -> dict[str, Choices]:
     """What the filters of the list offer to this operator."""
-    classes = await centre_of(request).db.read(classes_in, scope)
-    return {"class": {str(number): name for number, name in classes}}
+    db = centre_of(request).db
+    classes, sites = await db.read(classes_in, scope), await db.read(sites_in, scope)
+    return {
+        "class": {str(number): name for number, name in classes},
+        "site": {str(number): name for number, name in sites},
+    }

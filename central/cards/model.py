@@ -126,6 +126,7 @@ class Card(Model):
             (("holding", "card_no"), False),
             (("holding", "person"), False),
             (("changed_at",), False),
+            (("valid_until",), False),
             (("site", "changed_at"), False),
         )
 

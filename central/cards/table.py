@@ -16,7 +16,7 @@ from central.people.model import Person
 from central.people.search import card_no_is, holder_is
 from central.sites.scope import Scope
 from central.web.columns import CODE, DAY, LAST_DAY, MOMENT, NUMBER, Column, StatusFormat
-from central.web.filters import ChoiceFilter, TextFilter
+from central.web.filters import ChoiceFilter, DayFilter, TextFilter
 from central.web.i18n import LazyText, lazy
 from central.web.tables import Table
 
@@ -176,6 +176,8 @@ def make_table(now: datetime) -> Table:
             ),
             ChoiceFilter("state", lazy("Status"), choices=STATES, where=state_condition),
             ChoiceFilter("class", lazy("Card class"), where=lambda value: Card.card_class == int(value)),
+            ChoiceFilter("site", lazy("Estate"), where=lambda value: Card.site == int(value)),
+            DayFilter("until", lazy("Last valid day"), field=Card.valid_until),
         ),
         empty=lazy("Place a card on a reader to issue the first one."),
         empty_href="/cards/issue",

@@ -7,7 +7,9 @@ access level, the device itself), and a device asks for the tags of its scope.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 import msgspec
@@ -44,6 +46,7 @@ from protocol.records import (
 
 PUBLISHED: Final = "sync.published"
 """Announced after each commit that published something; the hub nudges the devices."""
+_TOGETHER: Final[ContextVar[dict[int, None] | None]] = ContextVar("cards_changed_together", default=None)
 CONFIG_EPOCH: Final = 0
 """The row of ``Head`` that holds the config_epoch."""
 
@@ -89,10 +92,26 @@ def card_changed(card_id: int) -> None:
 
 def cards_changed(card_ids: Iterable[int]) -> None:
     """Several cards in one revision."""
+    together = _TOGETHER.get()
+    if together is not None:
+        together.update(dict.fromkeys(card_ids))
+        return
     revision = Revision()
     for card_id in card_ids:
         _publish_card(card_id, revision)
     revision.announce()
+
+
+@contextmanager
+def one_revision() -> Iterator[None]:
+    """Cards changed inside are published at the end, all in one revision: for acts on many cards in one transaction."""
+    changed: dict[int, None] = {}
+    token = _TOGETHER.set(changed)
+    try:
+        yield
+    finally:
+        _TOGETHER.reset(token)
+    cards_changed(changed)
 
 
 def level_changed(level_id: int) -> None:
@@ -410,6 +429,7 @@ __all__ = [
     "door_changed",
     "everything_changed",
     "level_changed",
+    "one_revision",
     "prune",
     "published_restriction",
     "reported_changed",

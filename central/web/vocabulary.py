@@ -147,6 +147,18 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         offline=(lazy("Offline"), "cross", "bad"),
         unanswered=(lazy("No answer"), "warning", "warn"),
     ),
+    "bulk": _states(
+        waiting=(lazy("Waiting for approval"), "clock", "warn"),
+        running=(lazy("On its way"), "arrow", "info"),
+        done=(lazy("Carried out"), "check", "good"),
+        stopped=(lazy("Stopped"), "slash", "idle"),
+    ),
+    "bulk_card": _states(
+        pending=(lazy("Not done yet"), "clock", "idle"),
+        done=(lazy("Done"), "check", "good"),
+        failed=(lazy("Failed"), "cross", "bad"),
+        refused=(lazy("Not possible"), "slash", "warn"),
+    ),
     "result": _states(
         done=(lazy("Done"), "check", "good"),
         note=(lazy("Note"), "ring", "info"),

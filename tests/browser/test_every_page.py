@@ -37,6 +37,8 @@ MORE = (
     "/access/events?person=nobody",
     "/cards/issue?person=1",
     "/cards/2",
+    "/cards/bulk/new?kind=add_levels",
+    "/cards/bulk/new?q=00000102&kind=suspend",
     "/search?q=林",
 )
 """The same pages with something else on them: nothing found, a person chosen, a lost card."""
@@ -83,6 +85,8 @@ async def full_site(demo_site: DemoSite) -> DemoSite:
     days = await browser.get("/access/special-days")
     await browser.send(days, "/access/special-days", day_on="2026-10-01", name="国庆节")
     await demo_site.tester.report_lost("00000102")
+    bulk = await browser.get("/cards/bulk/new?q=00000101&kind=suspend")
+    await browser.send(bulk, "/cards/bulk/new", reason="stocktaking")
     papers = await browser.get("/reports/papers?card=2")
     await browser.post("/reports/slips", {**papers.form("/reports/slips").fields, "as": "page"})
     await browser.send(papers, "/reports/certificates")

@@ -28,6 +28,7 @@ FRAGMENTS = frozenset(
         "/access/monitor/side",
         "/alarms/open",
         "/cards/1/delivery",
+        "/cards/bulk/1/progress",
         "/cards/desk/presented",
         "/cards/issue/presented",
         "/doors/1/facts",
