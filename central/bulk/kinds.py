@@ -15,7 +15,7 @@ from central.cards import acts, entitlements
 from central.cards.acts import By, Change, Terms
 from central.cards.entitlements import EntitlementProvider
 from central.cards.model import Card, CardClass
-from central.cards.rules import Act, IllegalActError, step
+from central.cards.rules import Act, CardState, Disable, Holding, IllegalActError, step
 from central.web.fields import ChoiceField, Choices, Field, FirstDayField, LastDayField, choice_list
 from central.web.formats import last_day
 from central.web.i18n import LazyText, Text, _, lazy
@@ -88,13 +88,25 @@ NOTHING_CHANGES: Final = lazy("Nothing would change.").message
 NOT_OFFERED: Final = lazy("This right cannot be given to this card.").message
 NOT_LATER: Final = lazy("The new last day must lie behind the old one.").message
 
+NOT_IN_USE: Final = lazy("This card is not in use.").message
+IS_LOST: Final = lazy("This card is reported lost.").message
+SUSPENSION: Final = {
+    Act.SUSPEND: lazy("This card is suspended already.").message,
+    Act.RESUME: lazy("This card is not suspended.").message,
+}
+
 
 def illegal(card: Card, act: Act) -> str:
-    """Why the state machine refuses this act; empty when it allows it."""
+    """Why the state machine refuses this act (English msgid); empty when it allows it."""
+    state: CardState = card.state
     try:
-        step(card.state, act)
+        step(state, act)
     except IllegalActError as error:
-        return str(error)
+        if state.holding is not Holding.IN_USE:
+            return NOT_IN_USE
+        if state.reasons & {Disable.LOST, Disable.STOLEN}:
+            return IS_LOST
+        return SUSPENSION.get(act, str(error))
     return ""
 
 

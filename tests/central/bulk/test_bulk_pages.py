@@ -89,7 +89,8 @@ async def test_the_preview_says_how_many_and_who_would_be_refused_and_why(
     page = (await preview(centre_client, "extend", valid_until="2027-12-31")).text
     assert "2 cards would be done" in page
     assert "2 cards would be refused" in page
-    assert "This cannot be done with the card as it is now." in page
+    assert "This card is reported lost." in page
+    assert "This card is not in use." in page
     for number in ("B-0001", "B-0002", "B-0003", "B-0004"):
         assert number in page
     earlier = (await preview(centre_client, "extend", valid_until="2026-06-30")).text
@@ -216,7 +217,7 @@ async def test_what_becomes_impossible_on_the_way_is_reported_and_the_rest_is_do
     assert await states(estate, bulk) == [("B-0001", "failed"), ("B-0002", "done"), ("B-0003", "done")]
     report = (await centre_client.get(f"/cards/bulk/{bulk}/export?format=csv&state=failed")).text
     assert "B-0001" in report
-    assert "This cannot be done with the card as it is now." in report
+    assert "This card is not in use." in report
     assert "B-0002" not in report
 
 
