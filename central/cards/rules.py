@@ -22,6 +22,7 @@ from enum import Enum
 from typing import Final
 
 from central.errors import ConflictError
+from central.web.i18n import lazy
 from protocol.reasons import Reason
 
 
@@ -103,11 +104,14 @@ class Shown(Enum):
     DESTROYED = "destroyed"
 
 
+_ILLEGAL: Final = lazy("This cannot be done with the card as it is now.").message
+
+
 class IllegalActError(ConflictError):
     """This act is not possible with the card as it is now."""
 
     def __init__(self, act: Act, state: CardState) -> None:
-        super().__init__("This cannot be done with the card as it is now.")
+        super().__init__(_ILLEGAL)
         self.act = act
         self.state = state
 
