@@ -44,7 +44,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.households.pages",
     "central.faces.pages",
     "central.movein.pages",
-    "central.bulk.pages",
+    "central.bulk_acts.pages",
     "central.access.pages",
     "central.reports.pages",
     "central.nodes.pages",

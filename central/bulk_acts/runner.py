@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from central.bulk import feeds
-from central.bulk.service import CHANGED, do_piece, next_running
+from central.bulk_acts import feeds
+from central.bulk_acts.service import CHANGED, do_piece, next_running
 from central.centre import Centre
 from central.parts import Apps
 

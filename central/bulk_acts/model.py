@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import peewee
 
-from central.bulk.rules import ItemState
+from central.bulk_acts.rules import ItemState
 from central.cards.model import Card
 from central.db import Model
 from central.fields import InstantField, JsonField
@@ -18,13 +18,13 @@ class BulkAct(Model):
     organisation = peewee.ForeignKeyField(Organisation, null=True, index=False, on_delete="RESTRICT")
     """Whose cards they are; None: of several organisations of the estate."""
     kind = peewee.TextField()
-    """Name of a ``central.bulk.kinds.Kind``."""
+    """Name of a ``central.bulk_acts.kinds.Kind``."""
     parameters = JsonField(default=dict)
     filters = JsonField(default=dict)
     """The address of the list of cards as it was filtered."""
     reason = peewee.TextField()
     state = peewee.TextField()
-    """A value of :class:`~central.bulk.rules.State`."""
+    """A value of :class:`~central.bulk_acts.rules.State`."""
     entered_at = InstantField()
     operator_id = peewee.IntegerField(null=True)
     operator_name = peewee.TextField()
@@ -46,7 +46,7 @@ class BulkCard(Model):
     bulk = peewee.ForeignKeyField(BulkAct, index=False, backref="cards", on_delete="CASCADE")
     card = peewee.ForeignKeyField(Card, on_delete="CASCADE")
     state = peewee.TextField(default=ItemState.PENDING.value)
-    """A value of :class:`~central.bulk.rules.ItemState`."""
+    """A value of :class:`~central.bulk_acts.rules.ItemState`."""
     problem = peewee.TextField(default="")
     """Why it was refused or has failed (English msgid)."""
 

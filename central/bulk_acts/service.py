@@ -17,9 +17,9 @@ import peewee
 
 from central import settings
 from central.audit import Actor, Audit
-from central.bulk.kinds import Kind, Parameters, kind_of
-from central.bulk.model import BulkAct, BulkCard
-from central.bulk.rules import Event, ItemState, State, first_state, step
+from central.bulk_acts.kinds import Kind, Parameters, kind_of
+from central.bulk_acts.model import BulkAct, BulkCard
+from central.bulk_acts.rules import Event, ItemState, State, first_state, step
 from central.cards.acts import By
 from central.cards.model import Card
 from central.db import announce, current_engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from central.bulk.rules import TABLE, Event, State, first_state, step
+from central.bulk_acts.rules import TABLE, Event, State, first_state, step
 from central.errors import ConflictError
 
 

@@ -10,13 +10,13 @@ from aiohttp import web
 
 from central import settings
 from central.audit import Audit
-from central.bulk import service
-from central.bulk.feeds import FEEDS
-from central.bulk.kinds import Given, Kind, kind_of, kinds
-from central.bulk.model import BulkAct
-from central.bulk.runner import install
-from central.bulk.service import ALONE_MAX, CARDS_MAX, Order, Preview, Selection
-from central.bulk.tables import BULKS, make_cards_table
+from central.bulk_acts import service
+from central.bulk_acts.feeds import FEEDS
+from central.bulk_acts.kinds import Given, Kind, kind_of, kinds
+from central.bulk_acts.model import BulkAct
+from central.bulk_acts.runner import install
+from central.bulk_acts.service import ALONE_MAX, CARDS_MAX, Order, Preview, Selection
+from central.bulk_acts.tables import BULKS, make_cards_table
 from central.cards.desk import filter_choices
 from central.cards.table import make_table
 from central.centre import centre_of

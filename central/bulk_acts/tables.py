@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from central.bulk.kinds import kind_of
-from central.bulk.model import BulkAct, BulkCard
-from central.bulk.rules import ItemState, State
+from central.bulk_acts.kinds import kind_of
+from central.bulk_acts.model import BulkAct, BulkCard
+from central.bulk_acts.rules import ItemState, State
 from central.cards.model import Card
 from central.people.model import Person
 from central.sites.model import Site

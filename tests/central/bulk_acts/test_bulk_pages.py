@@ -11,9 +11,9 @@ import pytest
 from central import settings
 from central.access.model import AccessLevel, CardLevel
 from central.audit import AuditEntry
-from central.bulk import service
-from central.bulk.model import BulkAct, BulkCard
-from central.bulk.runner import RUNNER
+from central.bulk_acts import service
+from central.bulk_acts.model import BulkAct, BulkCard
+from central.bulk_acts.runner import RUNNER
 from central.cards.model import Card, CardAct, CardClass
 from central.sync.model import PublishedRow
 from central.sync.publish import one_revision

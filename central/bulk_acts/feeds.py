@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from central.bulk.service import CHANGED
+from central.bulk_acts.service import CHANGED
 from central.parts import Apps
 from central.web.hub import Feed, Show
 
