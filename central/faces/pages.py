@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from central.faces import bulk_pages, photo_pages
+from central.faces import bulk_pages, editor_pages, photo_pages, template_pages
+from central.faces.sample import load
 from central.routes import Route
 
-NAV: Final = bulk_pages.NAV
-ROUTES: Final[list[Route]] = [*photo_pages.ROUTES, *bulk_pages.ROUTES]
+NAV: Final = [*bulk_pages.NAV, *template_pages.NAV]
+SAMPLES: Final = [load]
+ROUTES: Final[list[Route]] = [
+    *photo_pages.ROUTES,
+    *bulk_pages.ROUTES,
+    *template_pages.ROUTES,
+    *editor_pages.ROUTES,
+]

@@ -28,6 +28,7 @@ CHAPTERS: Final = (
     "people",
     "units",
     "cards",
+    "faces",
     "reports",
     "devices",
     "doors",

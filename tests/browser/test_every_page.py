@@ -58,6 +58,7 @@ CHAPTER_OF = {
     "move-ins": "units",
     "cards": "cards",
     "night-loss": "cards",
+    "faces": "faces",
     "devices": "devices",
     "doors": "doors",
     "access": "doors",

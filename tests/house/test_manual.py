@@ -17,6 +17,7 @@ LANGUAGES = list(Language)
 OWN_NAMES = re.compile(r"简体中文|繁體中文|張偉|张伟|`[^`]*`")
 NOT_ON_BUTTONS = {
     "简体中文",
+    "…",
     "confirmed",
     "devices",
     "1–n",
