@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.config import NodeConfig, load
 from edge.errors import EdgeError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edge.parts import Parts, Service
     from edge.reader.base import CardReader, Verify
     from edge.relay.base import Board
+    from edge.roles.base import Role
 
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread may keep the interpreter: a big snapshot being unpacked must not hold up a swipe."""
@@ -184,10 +185,10 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
     from edge.later import LaterExecutor
     from edge.parts import Parts
     from edge.reader.verify import CardVerifier
-    from edge.roles.door import DoorRole
     from edge.timekeeper import Timekeeper
 
-    verify = CardVerifier(lambda: configuration.view.door_keys)
+    # an issuer asks the card itself, with all that it carries
+    verify = CardVerifier(lambda: configuration.view.door_keys) if config.role == "door" else None
     time: MachineTime = SystemTime()
     emulation: Emulation | None = None
     board: Board
@@ -221,13 +222,23 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
         outbox_start=partial(open_at_start, outbox),
         board=board,
         readers=readers,
-        role=DoorRole(board.profile.lock_units),
+        role=_role(config.role, board),
         executor=executor,
         save_clock=clock_file.save,
         boot_id=time.boot_id(),
         services=services,
     )
     return parts, emulation.close if emulation is not None else _nothing
+
+
+def _role(name: str, board: Board) -> Role[Any]:
+    if name == "issuer":
+        from edge.roles.issuer import IssuerRole
+
+        return IssuerRole()
+    from edge.roles.door import DoorRole
+
+    return DoorRole(board.profile.lock_units)
 
 
 def _nothing() -> None:
@@ -247,7 +258,7 @@ def _board(config: NodeConfig) -> Board:
     return GpioBoard(profile)
 
 
-def _reader(config: ReaderConfig, board: Board, verify: Verify) -> CardReader:
+def _reader(config: ReaderConfig, board: Board, verify: Verify | None) -> CardReader:
     from edge.core.lines import OutputLine, OutputRole
     from edge.reader.base import MonotonicTicks, Transport
     from edge.reader.reader import Mfrc522Reader

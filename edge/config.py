@@ -11,6 +11,7 @@ with every reason at once, so that a card has to be written only once more.
     ca_file = "centre-ca.pem"               # or ca_pem = '''-----BEGIN CERTIFICATE-----...'''
     ticket = "T7K2.secret"                  # one-time; scrubbed after use
     board = "pi-two-doors"                  # profile of edge/relay; "simulated" without a board
+    role = "door"                           # door; issuer: a card desk (發卡器)
     period_s = 30
     language = "zh_Hans"                    # of the commands; else LANG
 
@@ -39,6 +40,7 @@ from edge.i18n import LANGUAGES, _
 from edge.table_reader import ConfigError, TableReader
 from protocol.limits import NODE_NAME_MAX, POINTS_PER_NODE_MAX
 
+ROLES: Final = ("door", "issuer")
 BUSES: Final = ("spi", "uart", "emulator")
 PERIOD_S_RANGE: Final = (2, 3_600)
 SPEED_HZ_RANGE: Final = (9_600, 10_000_000)
@@ -84,6 +86,7 @@ class NodeConfig(Struct, frozen=True):
     ca_pem: str = ""
     ticket: Ticket | None = None
     board: str = "simulated"
+    role: str = "door"
     period_s: int = 30
     language: str = ""
     readers: tuple[ReaderConfig, ...] = (ReaderConfig(),)
@@ -145,6 +148,11 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
         reading.problem(
             _("language: %(value)s is none of %(known)s", value=language, known=", ".join(LANGUAGES))
         )
+    role = reading.text("role") or "door"
+    if role not in ROLES:
+        reading.problem(
+            _("%(key)s: %(value)s is none of %(known)s", key="role", value=role, known=", ".join(ROLES))
+        )
     emulator = _emulator(reading)
     board = reading.text("board") or "simulated"
     readers = _readers(reading, emulated=emulator is not None)
@@ -156,6 +164,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
         ca_pem,
         ticket,
         board,
+        role,
         period_s,
         language,
         readers,

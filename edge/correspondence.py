@@ -16,7 +16,7 @@ import msgspec
 from edge.cache.inbox import Job
 from edge.cache.outbox import Outbox
 from edge.configuration import Configuration
-from edge.core.stimuli import ModeChanged, RemoteOpen, Stimulus, TestAsked
+from edge.core.stimuli import ModeChanged, RemoteOpen, Stimulus, TestAsked, WriteCancelled, WriteOrdered
 from edge.enrol import refusal_text
 from edge.i18n import _
 from edge.identity import Member
@@ -132,6 +132,10 @@ class Correspondence:
                 self._host.deliver(ModeChanged(command.command_id, command.door, mode))
             case messages.TestNode() if done:
                 self._host.deliver(TestAsked(command.command_id, command.point))
+            case messages.WriteCard() if done:
+                self._host.deliver(WriteOrdered(command))
+            case messages.CancelWrite() if done:
+                self._host.deliver(WriteCancelled(command.command_id, command.order))
             case messages.RemoteOpen() | messages.SetMode():
                 self._host.record(CommandFact(command.command_id, command.door, result))
             case _:

@@ -19,7 +19,9 @@ from edge.core.actions import (
     Action,
     CancelTimer,
     ClearAlarm,
+    Converse,
     Feedback,
+    Inspect,
     Keep,
     Lock,
     RaiseAlarm,
@@ -27,6 +29,7 @@ from edge.core.actions import (
     Release,
     SetOutput,
     StartTimer,
+    WriteOnCard,
 )
 from edge.core.feedback import Pattern, Player, frame
 from edge.core.lines import OutputLine, OutputRole
@@ -85,6 +88,8 @@ class Effects:
         """What each lock relay is: (released, since when in monotonic ms), by unit; none before it was driven first."""
         self.lock_moved: Callable[[], None] = lambda: None
         """Told when a relay has another state than before."""
+        self.converse: Callable[[Converse], None] = lambda _action: None
+        """Talks to a card, in its reader's thread."""
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Carry the actions out, in their order. After ``stop`` nothing is."""
@@ -112,6 +117,8 @@ class Effects:
                     self.alarms.pop((alarm, where), None)
                 case Keep(name, value):
                     self._storage.call(partial(_keep, name, value))
+                case WriteOnCard() | Inspect():
+                    self.converse(action)
 
     def record(self, *bodies: Body) -> None:
         """Put facts of the node itself into the outbox."""

@@ -18,8 +18,10 @@ from typing import Any, Final
 from edge.cache.inbox import Job
 from edge.cache.mirror import Mirror
 from edge.cache.recorder import Recorder
+from edge.conversations import Conversations
 from edge.core.lines import InputLine
 from edge.core.stimuli import (
+    CardGone,
     CardShown,
     InputChanged,
     Now,
@@ -32,7 +34,7 @@ from edge.core.stimuli import (
 from edge.core.stimuli import ReaderRecovered as ReaderIsBack
 from edge.effects import Effects
 from edge.parts import Parts, Service
-from edge.reader.base import CardPresented, Event, ReaderFault, ReaderRecovered, SeveralCards
+from edge.reader.base import CardPresented, CardRemoved, Event, ReaderFault, ReaderRecovered, SeveralCards
 from edge.reader.worker import ReaderWorker
 from edge.release import VERSION
 from edge.upkeep import Upkeep
@@ -89,6 +91,9 @@ class Node:
             self._loop, self.parts.board, self.recorder, self.keeper, self.deliver, self.upkeep.commit_overdue
         )
         self.effects.lock_moved = lambda: self.upkeep.wake_link()
+        self.effects.converse = Conversations(
+            self.workers, lambda: self.configuration.view.door_keys, partial(self._post, self.deliver)
+        ).begin
         try:
             self._start()
             await self._stopping.wait()
@@ -227,14 +232,14 @@ class Node:
         match event:
             case CardPresented() | SeveralCards():
                 self.deliver(card_shown(unit, event))
+            case CardRemoved(uid=uid):
+                self.deliver(CardGone(unit, uid))
             case ReaderFault(reason=reason):
                 self.faulted_readers[unit] = reason
                 self.deliver(ReaderFaulted(unit, reason))
             case ReaderRecovered():
                 self.faulted_readers.pop(unit, None)
                 self.deliver(ReaderIsBack(unit))
-            case _:
-                pass
 
     def _from_board_thread(self, line: InputLine, active: bool) -> None:
         self._post(self._input_changed, line, active)

@@ -221,7 +221,8 @@ class WriteFact(msgspec.Struct, frozen=True, array_like=True):
 class InspectionFact(msgspec.Struct, frozen=True, array_like=True):
     """What a card laid on an issuer is. ``medium``: of ``card_layout.credential.Medium``, 0 for none.
 
-    ``credential``: its 32 bytes, verified, without the signature. ``copy``: it answers as copies of cards do.
+    ``credential``: its 32 bytes, verified, without the signature. ``copy``: it answers as copies of cards do. ``has_keys``:
+    the device has read keys, so a credential of ours would have been found.
     """
 
     point: int
@@ -230,6 +231,7 @@ class InspectionFact(msgspec.Struct, frozen=True, array_like=True):
     sak: int
     copy: bool = False
     credential: bytes = b""
+    has_keys: bool = False
 
 
 Body: TypeAlias = (

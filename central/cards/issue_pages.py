@@ -10,10 +10,12 @@ import msgspec
 from aiohttp import web
 
 from central.cards import acts
+from central.cards.acts import By
 from central.cards.desk import issue_to
-from central.cards.model import CardClass
+from central.cards.model import Card, CardClass
 from central.cards.numbering import typed_uid
-from central.cards.numbers import show_uid
+from central.cards.numbers import check_card_no, show_uid
+from central.cards.ordering import MakeWish, order_at_desk
 from central.cards.ports import Reader
 from central.cards.presented import (
     Presented,
@@ -24,6 +26,8 @@ from central.cards.presented import (
     waiting,
 )
 from central.cards.terms_form import TERM_FIELDS, term_choices, terms
+from central.cards.write_acts import terms_to_wish
+from central.cards.write_orders import Wish
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import one_line, row_id
@@ -147,7 +151,11 @@ async def issue(request: web.Request) -> web.Response:
         except InvalidInputError as error:
             form.fail(_(str(error)), "uid")
         else:
+            point = row_id(str(posted.get("reader", "")))
             try:
+                order = await order_at_desk(request, uid, point, _wish(desk.person.id, value, uid, request))
+                if order is not None:
+                    raise web.HTTPSeeOther(f"/cards/orders/{order}")
                 card_id = await issue_to(
                     request,
                     desk.person.id,
@@ -195,6 +203,28 @@ async def list_waiting(request: web.Request) -> web.Response:
     found = await centre.db.read(waiting, scope_of(request), centre.clock.now())
     template = "cards/waiting_rows.html" if request.headers.get("HX-Request") else "cards/waiting.html"
     return await render(request, template, {"waiting": found, "show_uid": show_uid})
+
+
+def _wish(person_id: int, value: IssueForm, uid: bytes, request: web.Request) -> MakeWish:
+    """What is ordered when the card can carry a credential."""
+
+    def make(_by: By) -> Wish:
+        person = scope_of(request).get(Person, person_id)
+        card = Card.get_or_none(Card.uid == uid)
+        given = terms(value)
+        return Wish(
+            "issue",
+            person.site_id,
+            person.organisation_id,
+            card,
+            check_card_no(value.card_no) if card is None else card.card_no,
+            given.valid_from,
+            given.valid_until,
+            {"person": person.id, "for_unit": value.for_unit, **terms_to_wish(given)},
+            value.reason or "",
+        )
+
+    return make
 
 
 def _uid_text(presented: Presented | None, typed: str) -> str:

@@ -305,6 +305,15 @@ class Showing(Model):
     shown_at = InstantField()
     reason = peewee.IntegerField()
     """``protocol.reasons.Reason`` of what the device decided."""
+    content = peewee.IntegerField(default=0)
+    """``protocol.facts.Content`` that an issuer found on it; 0 when it was not inspected. The next five belong to this."""
+    medium = peewee.IntegerField(default=0)
+    sak = peewee.IntegerField(default=0)
+    copy = peewee.BooleanField(default=False)
+    has_keys = peewee.BooleanField(default=False)
+    """The issuer had read keys: a credential of ours would have been found."""
+    credential = peewee.BlobField(null=True)
+    """The 32 bytes of the credential that stands on it."""
 
     class Meta:
         indexes = ((("site", "shown_at"), False),)
@@ -325,3 +334,51 @@ class CardNumbering(Model):
     checks_count = peewee.IntegerField(default=0)
     misfits_count = peewee.IntegerField(default=0)
     """Further samples since the choice, and those of them that did not fit."""
+
+
+class WriteOrder(Model):
+    """A card that an issuer is to write or erase, and the act that follows when it has done so. No key is stored.
+
+    The device has the last word: an order that it may have got ends by its fact. ``wish`` is what the act needs.
+    """
+
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT")
+    point = peewee.IntegerField()
+    act = peewee.TextField()
+    """Who carries on when the card is written: a name of ``central.cards.write_acts``."""
+    uid = peewee.BlobField(index=True)
+    medium = peewee.IntegerField()
+    zones = peewee.IntegerField()
+    """Bit z: the card counts in zone z."""
+    seq = peewee.IntegerField()
+    """The sequence of this write: one more than that of any order for this UID before."""
+    credential_id = peewee.BlobField(null=True)
+    """None: the card is to be erased."""
+    issue_no = peewee.IntegerField(default=0)
+    card_no = peewee.TextField(default="")
+    valid_from = InstantField(null=True)
+    valid_until = InstantField(null=True)
+    """Exclusive."""
+    wish = JsonField(default=dict)
+    card = peewee.ForeignKeyField(Card, null=True, backref="write_orders", on_delete="RESTRICT")
+    """The card that is written; of a new card, once the act is done."""
+    operator_id = peewee.IntegerField(null=True)
+    operator_name = peewee.TextField(default="")
+    reason = peewee.TextField(default="")
+    created_at = InstantField()
+    expires_at = InstantField()
+    state = peewee.TextField()
+    """A value of :class:`~central.cards.write_rules.OrderState`."""
+    result = peewee.IntegerField(default=0)
+    """The device's last ``protocol.facts.WriteResult``; 0 before the first."""
+    tries = peewee.IntegerField(default=1)
+    """How often a sequence was given: a card may be ahead of a restored centre."""
+    trouble = peewee.TextField(default="")
+    """Why the act could not be done although the card was written."""
+    told_at = InstantField(null=True)
+    """When the device said its last word."""
+
+    class Meta:
+        indexes = ((("state", "device"), False), (("point", "state"), False), (("site", "created_at"), False))

@@ -22,17 +22,23 @@ from central.cards import (
     numbering_pages,
     replace_pages,
     unconfirmed,
+    write_pages,
 )
+from central.cards.acts import By
 from central.cards.desk import act_on, filter_choices
 from central.cards.feeds import FEEDS
 from central.cards.model import Card
 from central.cards.number_forms import TEXT_CHARS_MAX
 from central.cards.numbering import ambiguous_readings
 from central.cards.numbers import show_uid, uid_tail
+from central.cards.ordering import order_at_desk
 from central.cards.table import make_table
 from central.cards.terms_form import TERM_FIELDS, term_choices, terms
 from central.cards.view import view_of
 from central.cards.words import CAUSE_TEXT, CHANNEL_TEXT
+from central.cards.write_acts import terms_to_wish
+from central.cards.write_orders import Wish
+from central.cards.write_pages import order_erasure
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.parts import Apps
@@ -168,6 +174,8 @@ async def do_act(request: web.Request) -> web.Response:
     except (ConflictError, InvalidInputError) as error:
         settle(request)
         return await show_card(request, _(str(error)), error.status)
+    if name == "return" and (order := await order_erasure(request, card_id)) is not None:
+        raise web.HTTPSeeOther(f"/cards/orders/{order}")
     raise web.HTTPSeeOther(f"/cards/{card_id}?done={name}")
 
 
@@ -192,6 +200,9 @@ async def rewrite(request: web.Request) -> web.Response:
     if form.is_valid:
         value = form.value
         try:
+            order = await _order_rewriting(request, card.id, value)
+            if order is not None:
+                raise web.HTTPSeeOther(f"/cards/orders/{order}")
             await act_on(
                 request,
                 card.id,
@@ -204,6 +215,33 @@ async def rewrite(request: web.Request) -> web.Response:
         else:
             raise web.HTTPSeeOther(f"/cards/{card.id}?done=rewrite")
     return await render(request, "cards/rewrite.html", {"form": form, "card": card}, status=422)
+
+
+async def _order_rewriting(request: web.Request, card_id: int, value: RewriteForm) -> int | None:
+    """Order the card to be written, if it lies on an issuer; else its rights change and the card itself does not."""
+    scope = scope_of(request)
+    card = await centre_of(request).db.read(scope.get, Card, card_id)
+    if card.uid is None:
+        return None
+
+    def make(_by: By) -> Wish:
+        found, given = scope.get(Card, card_id), terms(value)
+        if found.version != row_id(value.version):
+            raise ConflictError("This card was changed meanwhile. Look at it again.")
+        details = {"version": found.version, "person": found.person_id, **terms_to_wish(given)}
+        return Wish(
+            "rewrite",
+            found.site_id,
+            found.organisation_id,
+            found,
+            found.card_no,
+            given.valid_from,
+            given.valid_until,
+            details,
+            value.reason or "",
+        )
+
+    return await order_at_desk(request, bytes(card.uid), None, make)
 
 
 async def _read_terms(request: web.Request) -> tuple[Card, dict[str, Choices], list[int]]:
@@ -248,6 +286,7 @@ ROUTES: Final[list[Route]] = [
     *loss_pages.ROUTES,
     *night_pages.ROUTES,
     *unconfirmed.ROUTES,
+    *write_pages.ROUTES,
     Route("GET", "/cards", list_cards, ("cards", "view")),
     Route("GET", "/cards/export", export_cards, ("cards", "export")),
     Route("GET", r"/cards/{id:\d+}", show_card, ("cards", "view")),

@@ -16,9 +16,11 @@ from central.cards.extend_pages import card_with_holder
 from central.cards.history import held_on
 from central.cards.model import Card
 from central.cards.numbering import typed_uid
-from central.cards.numbers import show_uid
+from central.cards.numbers import check_card_no, show_uid
+from central.cards.ordering import order_at_desk
 from central.cards.presented import card_no_for, choose_reader, presented_at, readers_in
 from central.cards.rules import Act, possible_acts
+from central.cards.write_orders import Wish
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import row_id
@@ -69,6 +71,8 @@ class _Exchange:
     """Last part of the address."""
     form: Form[Any]
     carry_out: Callable[[By, Card, bytes, Any], Change]
+    wish: Callable[[Any], dict[str, Any]] = lambda _value: {}
+    """What the order keeps of the form beside the cards."""
 
 
 def _replace(by: By, old: Card, uid: bytes, value: ReplaceForm) -> Change:
@@ -110,6 +114,7 @@ SWAP: Final = _Exchange(
         HiddenField("version", ""),
     ),
     _swap,
+    lambda value: {"identity_checked": value.identity_checked, "warranty": value.warranty},
 )
 
 
@@ -153,7 +158,13 @@ def _pages(exchange: _Exchange) -> list[Route]:
         if form.is_valid and (uid := await _uid_of(request, form, context["card"].site_id)) is not None:
             value, card = form.value, context["card"]
             reason = value.reason or ""
+            point = row_id(str(posted.get("reader", "")))
             try:
+                order = await order_at_desk(
+                    request, uid, point, _wish(request, exchange, card.id, uid, value)
+                )
+                if order is not None:
+                    raise web.HTTPSeeOther(f"/cards/orders/{order}")
                 await act_on(
                     request,
                     card.id,
@@ -172,6 +183,31 @@ def _pages(exchange: _Exchange) -> list[Route]:
         Route("GET", path, edit, ("cards", "edit")),
         Route("POST", path, carry_out, ("cards", "edit")),
     ]
+
+
+def _wish(
+    request: web.Request, exchange: _Exchange, old_id: int, uid: bytes, value: Any
+) -> Callable[[By], Wish]:
+    """What is ordered when the new card can carry a credential."""
+
+    def make(_by: By) -> Wish:
+        old = scope_of(request).get(Card, old_id)
+        if old.version != row_id(value.version):
+            raise ConflictError("This card was changed meanwhile. Look at it again.")
+        new = Card.get_or_none(Card.uid == uid)
+        return Wish(
+            exchange.name,
+            old.site_id,
+            old.organisation_id,
+            new,
+            check_card_no(value.card_no) if new is None else new.card_no,
+            old.valid_from,
+            old.valid_until,
+            {"old_card": old.id, "person": old.person_id, **exchange.wish(value)},
+            value.reason or "",
+        )
+
+    return make
 
 
 async def _uid_of(request: web.Request, form: Any, site_id: int) -> bytes | None:

@@ -5,7 +5,7 @@ raises. The shown status is never stored; ``shown_status`` derives it (domain-ru
 
 ::
 
-    stock --issue--> in_use --return--> returned --restock (wiped, checked)--> stock
+    stock --issue--> in_use --return--> returned --erase, restock (checked)--> stock
       |               |  +LOST / -LOST
       |               +--replace (needs LOST), swap (damaged, in hand)--> replaced --destroy--> destroyed
       |               +--cancel (card not there)--> cancelled --destroy--> destroyed
@@ -66,6 +66,7 @@ class Act(Enum):
     SWAP = "swap"
     CANCEL = "cancel"
     RECOVER = "recover"
+    ERASE = "erase"
     RESTOCK = "restock"
     WRITE_OFF = "write_off"
     DESTROY = "destroy"
@@ -179,6 +180,7 @@ TABLE: Final[dict[tuple[Holding, Act], Transition]] = {
         adds=frozenset({Disable.DAMAGED, Disable.REPLACED}),
     ),
     (Holding.IN_USE, Act.CANCEL): Transition(Holding.CANCELLED),
+    (Holding.RETURNED, Act.ERASE): Transition(Holding.RETURNED),
     (Holding.RETURNED, Act.RESTOCK): Transition(Holding.STOCK),
     # Handed in after all: it waits to be wiped like any other. A damaged one is here already, and is never used again.
     (Holding.REPLACED, Act.RECOVER): Transition(

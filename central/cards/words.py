@@ -24,6 +24,7 @@ ACT_TEXT: Final[dict[Act, LazyText]] = {
     Act.SWAP: lazy("Swap a damaged card"),
     Act.CANCEL: lazy("Cancel the card"),
     Act.RECOVER: lazy("Take in after all"),
+    Act.ERASE: lazy("Erase the card"),
     Act.RESTOCK: lazy("Back into stock"),
     Act.WRITE_OFF: lazy("Not found at a stock-taking"),
     Act.DESTROY: lazy("Destroy"),

@@ -271,7 +271,7 @@ CREATE TABLE "session" ("id" INTEGER NOT NULL PRIMARY KEY, "token_hash" BLOB NOT
 CREATE UNIQUE INDEX "session_token_hash" ON "session" ("token_hash");
 CREATE INDEX "session_operator_id" ON "session" ("operator_id");
 CREATE TABLE "setting" ("key" TEXT NOT NULL PRIMARY KEY, "value" TEXT, "changed_at" INTEGER NOT NULL);
-CREATE TABLE "showing" ("id" INTEGER NOT NULL PRIMARY KEY, "key" BLOB NOT NULL, "site_id" INTEGER NOT NULL, "device_id" INTEGER NOT NULL, "point" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" INTEGER NOT NULL, "shown_at" INTEGER NOT NULL, "reason" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE CASCADE, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE CASCADE);
+CREATE TABLE "showing" ("id" INTEGER NOT NULL PRIMARY KEY, "key" BLOB NOT NULL, "site_id" INTEGER NOT NULL, "device_id" INTEGER NOT NULL, "point" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" INTEGER NOT NULL, "shown_at" INTEGER NOT NULL, "reason" INTEGER NOT NULL, "content" INTEGER NOT NULL, "medium" INTEGER NOT NULL, "sak" INTEGER NOT NULL, "copy" INTEGER NOT NULL, "has_keys" INTEGER NOT NULL, "credential" BLOB, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE CASCADE, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE CASCADE);
 CREATE UNIQUE INDEX "showing_key" ON "showing" ("key");
 CREATE INDEX "showing_site_id" ON "showing" ("site_id");
 CREATE INDEX "showing_device_id" ON "showing" ("device_id");
@@ -297,5 +297,12 @@ CREATE TABLE "unit_limit" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER 
 CREATE INDEX "unit_limit_site_id" ON "unit_limit" ("site_id");
 CREATE INDEX "unit_limit_card_class_id" ON "unit_limit" ("card_class_id");
 CREATE UNIQUE INDEX "unit_limit_card_class_id_unit_kind" ON "unit_limit" ("card_class_id", "unit_kind");
+CREATE TABLE "write_order" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "device_id" INTEGER NOT NULL, "point" INTEGER NOT NULL, "act" TEXT NOT NULL, "uid" BLOB NOT NULL, "medium" INTEGER NOT NULL, "zones" INTEGER NOT NULL, "seq" INTEGER NOT NULL, "credential_id" BLOB, "issue_no" INTEGER NOT NULL, "card_no" TEXT NOT NULL, "valid_from" INTEGER, "valid_until" INTEGER, "wish" TEXT NOT NULL, "card_id" INTEGER, "operator_id" INTEGER, "operator_name" TEXT NOT NULL, "reason" TEXT NOT NULL, "created_at" INTEGER NOT NULL, "expires_at" INTEGER NOT NULL, "state" TEXT NOT NULL, "result" INTEGER NOT NULL, "tries" INTEGER NOT NULL, "trouble" TEXT NOT NULL, "told_at" INTEGER, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE RESTRICT);
+CREATE INDEX "write_order_device_id" ON "write_order" ("device_id");
+CREATE INDEX "write_order_uid" ON "write_order" ("uid");
+CREATE INDEX "write_order_card_id" ON "write_order" ("card_id");
+CREATE INDEX "write_order_state_device_id" ON "write_order" ("state", "device_id");
+CREATE INDEX "write_order_point_state" ON "write_order" ("point", "state");
+CREATE INDEX "write_order_site_id_created_at" ON "write_order" ("site_id", "created_at");
 CREATE TABLE "zone" ("number" INTEGER NOT NULL PRIMARY KEY, "name" TEXT NOT NULL, "created_at" INTEGER NOT NULL);
 CREATE UNIQUE INDEX "zone_name" ON "zone" ("name");

@@ -121,6 +121,7 @@ def node_file(device: Device, ticket: str, urls: list[str], ca_pem: str, readers
         f'name = "{device.name}"',
         "centre = [" + ", ".join(f'"{url}"' for url in urls) + "]",
         f'ticket = "{ticket}"',
+        f'role = "{"issuer" if "issuer" in device.roles else "door"}"',
         'board = "pi-one-door"' if readers < 2 else 'board = "pi-two-doors"',
         f"ca_pem = '''\n{ca_pem.strip()}\n'''",
     ]

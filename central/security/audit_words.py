@@ -47,6 +47,8 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "cards.move_in_take_out": lazy("Took a card out of a bag"),
     "cards.slip": lazy("Printed a slip"),
     "cards.unit_exception": lazy("Allowed a unit more cards"),
+    "cards.write_cancelled": lazy("Cancelled the writing of a card"),
+    "cards.write_ordered": lazy("Ordered a card to be written"),
     "cards.unit_limit": lazy("Set how many cards a unit may have"),
     **{f"cards.{act.value}": text for act, text in ACT_TEXT.items()},
     "imports.apply": lazy("Imported a file"),

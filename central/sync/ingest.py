@@ -12,6 +12,7 @@ from typing import Any, Final
 from central.access import projection as access_projection
 from central.access.projection import Stored
 from central.backup_record import last_backup
+from central.cards import write_facts
 from central.errors import ConflictError
 from central.nodes.model import Device
 from central.sync.model import Enrolment, QuarantinedFact, StoredFact
@@ -20,7 +21,7 @@ from protocol.decide import Trust
 from protocol.facts import ClockFact, Entry, Fact, FactKind, decode_body
 from protocol.messages import BackedUp
 
-PROJECTIONS: Final = (access_projection,)
+PROJECTIONS: Final = (access_projection, write_facts)
 """Every module that projects facts: ``apply(device_id, facts, live=...)`` and ``reset()``."""
 REPLAY_ROWS: Final = 2_000
 """Facts projected at a time when everything is rebuilt."""

@@ -23,7 +23,7 @@ What ``effects`` promises:
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -31,6 +31,9 @@ from edge.core.feedback import Pattern
 from edge.core.lines import OutputLine
 from edge.core.stimuli import IntentId
 from protocol.facts import Alarm, Body
+
+if TYPE_CHECKING:
+    from protocol.messages import WriteCard
 
 COMMIT_WITHIN_MS: Final = 1_000
 """A commit that takes longer counts as storage unusable for that presentation (design.md section 3)."""
@@ -112,6 +115,32 @@ class Keep(Struct, frozen=True):
     value: bytes
 
 
+class WriteOnCard(Struct, frozen=True):
+    """Talk to the card of this order, which lies at the reader, until it is as ordered; answered by ``CardWritten``."""
+
+    reader: int
+    order: WriteCard
+
+
+class Inspect(Struct, frozen=True):
+    """Find out what the card with this UID is; answered by ``CardInspected``."""
+
+    reader: int
+    uid: bytes
+
+
+Converse = WriteOnCard | Inspect
 Action = (
-    Record | Release | Lock | SetOutput | Feedback | StartTimer | CancelTimer | RaiseAlarm | ClearAlarm | Keep
+    Record
+    | Release
+    | Lock
+    | SetOutput
+    | Feedback
+    | StartTimer
+    | CancelTimer
+    | RaiseAlarm
+    | ClearAlarm
+    | Keep
+    | WriteOnCard
+    | Inspect
 )

@@ -30,6 +30,15 @@ class Pattern(StrEnum):
     STORAGE_FAULT = "storage_fault"
     IDENTIFY = "identify"
     """"Here I am": an operator tests the point."""
+    WRITTEN = "written"
+    """The one beep of an issuer: the card was written and read back, and that is recorded (42)."""
+    INSPECTED = "inspected"
+    OTHER_CARD = "other_card"
+    """Not the card that was ordered to be written."""
+    SHOW_AGAIN = "show_again"
+    """Taken away too soon: show the card again."""
+    CARD_DAMAGED = "card_damaged"
+    CARD_UNSUITABLE = "card_unsuitable"
     # looks
     IDLE = "idle"
     RELEASED = "released"
@@ -37,6 +46,8 @@ class Pattern(StrEnum):
     PRE_ALARM = "pre_alarm"
     ALARM = "alarm"
     READER_FAULT = "reader_fault"
+    CARD_WANTED = "card_wanted"
+    """An issuer waits for the card that is to be written."""
 
 
 class Frame(NamedTuple):
@@ -76,6 +87,12 @@ SIGNALS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.ONE_CARD_PLEASE: (_step(120, "gb"), _step(180, "r")) * 4,
     Pattern.STORAGE_FAULT: (*_beeps(5, 60, 60, "r"), _step(600, "r")),
     Pattern.IDENTIFY: (_step(250, "gb"), _step(250, "r"), _step(250, "g"), _step(250, "rb")) * 5,
+    Pattern.WRITTEN: (*_beeps(1, 200, 50, "g"), _step(1_200, "g")),
+    Pattern.INSPECTED: (_step(200, "g"), _step(100, "")),
+    Pattern.OTHER_CARD: (*_beeps(2, 120, 120, "r"), _step(500, "r")),
+    Pattern.SHOW_AGAIN: (_step(150, "g"), _step(150, "r")) * 4,
+    Pattern.CARD_DAMAGED: (*_beeps(4, 150, 150, "r"), _step(800, "r")),
+    Pattern.CARD_UNSUITABLE: (*_beeps(2, 400, 150, "r"), _step(400, "")),
 }
 """Played once."""
 
@@ -86,6 +103,7 @@ LOOKS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.PRE_ALARM: (_step(100, "rb"), _step(900, "r")),
     Pattern.ALARM: (_step(400, "rb"), _step(200, "")),
     Pattern.READER_FAULT: (_step(100, "r"), _step(150, ""), _step(100, "r"), _step(1_650, "")),
+    Pattern.CARD_WANTED: (_step(400, "g"), _step(400, "")),
 }
 """Repeated until another look replaces them."""
 

@@ -17,14 +17,17 @@ What the loop promises:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from msgspec import Struct, field
 
 from edge.core.lines import InputLine
 from protocol.decide import Instant, Presentation
-from protocol.facts import Body
+from protocol.facts import Body, InspectionFact, WriteResult
 from protocol.records import Mode
+
+if TYPE_CHECKING:
+    from protocol.messages import WriteCard
 
 IntentId = NewType("IntentId", int)
 """Numbers the intents of one run of the process, from 1; it is not a fact's seq."""
@@ -54,6 +57,13 @@ class CardShown(Struct, frozen=True):
     joined: tuple[bytes, ...] = ()
     more: bool = False
     left_alone: bool = False
+
+
+class CardGone(Struct, frozen=True):
+    """A card that was told of has left the field of a reader."""
+
+    reader: int
+    uid: bytes
 
 
 class InputChanged(Struct, frozen=True):
@@ -95,6 +105,36 @@ class TestAsked(Struct, frozen=True):
     point: int = 0
 
     __test__ = False  # pytest: this is no test case
+
+
+class WriteOrdered(Struct, frozen=True):
+    """The centre orders a card to be written or erased; verified already."""
+
+    order: WriteCard
+
+
+class WriteCancelled(Struct, frozen=True):
+    """The centre wants the order of this number no more."""
+
+    command_id: int
+    order: int
+
+
+class CardWritten(Struct, frozen=True):
+    """The conversation of ``actions.WriteOnCard`` is over. ``seq``: what stands on the card, as far as it is known."""
+
+    reader: int
+    order: int
+    result: WriteResult
+    seq: int = 0
+
+
+class CardInspected(Struct, frozen=True):
+    """The conversation of ``actions.Inspect`` is over; ``fact`` lacks the number of the point."""
+
+    reader: int
+    uid: bytes
+    fact: InspectionFact
 
 
 class ReaderFaulted(Struct, frozen=True):
@@ -152,11 +192,16 @@ class Tick(Struct, frozen=True):
 
 Stimulus = (
     CardShown
+    | CardGone
     | InputChanged
     | TimerFired
     | RemoteOpen
     | ModeChanged
     | TestAsked
+    | WriteOrdered
+    | WriteCancelled
+    | CardWritten
+    | CardInspected
     | ReaderFaulted
     | ReaderRecovered
     | Committed

@@ -38,10 +38,12 @@ def inspect(session: CardSession, keys: DoorKeys) -> InspectionFact:
         found = CredentialReader(keys).read(session)
         if found is not None:
             body = credential.encode(found.credential)
-            return InspectionFact(0, int(found.medium), Content.CREDENTIAL, session.sak, credential=body)
+            return InspectionFact(
+                0, int(found.medium), Content.CREDENTIAL, session.sak, credential=body, has_keys=True
+            )
     session.select_again()
     content = Content.BLANK if _is_blank(session, medium) else Content.LOCKED
-    return InspectionFact(0, int(medium), content, session.sak)
+    return InspectionFact(0, int(medium), content, session.sak, has_keys=keys.usable)
 
 
 def _is_blank(session: CardSession, medium: Medium) -> bool:

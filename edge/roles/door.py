@@ -39,6 +39,8 @@ from edge.core.stimuli import (
     Tick,
     TimerFired,
     ViewChanged,
+    WriteCancelled,
+    WriteOrdered,
 )
 from edge.core.wrong_tries import IGNORE_MS, WrongTries
 from edge.roles import door_commands, door_modes, door_storage
@@ -49,6 +51,8 @@ from protocol.decide import Decision, PointState, Presentation, decide
 from protocol.facts import (
     AccessFact,
     Alarm,
+    CommandFact,
+    CommandResult,
     ExitFact,
     Outcome,
     OutcomeFact,
@@ -107,6 +111,10 @@ class DoorRole:
                     door_modes.changed(turn, stimulus)
             case TestAsked():
                 door_commands.test(turn, stimulus)
+            case WriteOrdered(order):
+                turn.record(CommandFact(order.command_id, 0, CommandResult.WRONG_DOOR))
+            case WriteCancelled(command_id):
+                turn.record(CommandFact(command_id, 0, CommandResult.WRONG_DOOR))
             case ReaderFaulted(reader, detail):
                 _reader_told(turn, reader, detail)
             case ReaderRecovered(reader):

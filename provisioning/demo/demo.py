@@ -169,7 +169,7 @@ class Demo:
         ca_file = self.folder / "centre" / "keys" / "ca.pem"
         (folder / "node.toml").write_text(
             f'name = "{device.name}"\ncentre = ["https://127.0.0.1:{self.nodes_port}"]\nca_file = "{ca_file}"\n'
-            f'ticket = "{device.ticket}"\nboard = "{device.board}"\nperiod_s = 5\n{readers}\n'
+            f'ticket = "{device.ticket}"\nboard = "{device.board}"\nrole = "{device.role}"\nperiod_s = 5\n{readers}\n'
             f'[emulator]\ncontrol = "127.0.0.1:0"\n'
         )
         child = Child(

@@ -42,6 +42,7 @@ class DemoDevice:
     label: str
     readers: tuple[str, ...]
     board: str
+    role: str
     ticket: str
 
 
@@ -129,7 +130,8 @@ def make(now: datetime, password_hash: str, login_valid_s: int) -> DemoSite:
             AccessPoint.update(label=label.removesuffix("门") + reader).where(
                 AccessPoint.id == point.id
             ).execute()
-        made.append(DemoDevice(name, label, readers, "simulated", devices.new_ticket(device.id, now)))
+        role = "issuer" if purpose == "issuer" else "door"
+        made.append(DemoDevice(name, label, readers, "simulated", role, devices.new_ticket(device.id, now)))
     levels = {
         "all": _level(site.id, "业主", ALWAYS),
         "office": _level(site.id, "办公", office.id),

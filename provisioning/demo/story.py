@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from edge.core.presence import AGAIN_AFTER_MS
@@ -51,6 +51,8 @@ class SiteTester:
 
     def __init__(self, demo: Demo, browser: Browser) -> None:
         self.demo, self.browser = demo, browser
+        self.written: dict[str, Mapping[str, Any]] = {}
+        """Cards with what an issuer has written on them, by UID."""
         self._tapped_at: dict[tuple[str, int, str], float] = {}
 
     async def do(self, node: str, what: str, **more: Any) -> None:
@@ -66,7 +68,8 @@ class SiteTester:
         )
         await asyncio.sleep(max(0.0, free_at - time.monotonic()))
         kinds = {card.uid: card.kind for card in self.demo.site.cards}
-        await self.do(node, "tap", reader=reader, card={"kind": kinds.get(uid, "classic1k"), "uid": uid})
+        card = self.written.get(uid, {"kind": kinds.get(uid, "classic1k"), "uid": uid})
+        await self.do(node, "tap", reader=reader, card=card)
         self._tapped_at[place] = self._tapped_at[before] = time.monotonic()
 
     def last(self, node: str, line: str = LOCK) -> tuple[bool, int]:

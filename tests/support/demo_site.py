@@ -12,10 +12,10 @@ from typing import Any
 from central.parts import collect
 from central.routes import NODE
 from central.web.help import CHAPTERS
-from provisioning.demo.browser import Browser
+from provisioning.demo.browser import Browser, Page
 from provisioning.demo.demo import Demo
 from provisioning.demo.processes import free_port
-from provisioning.demo.story import RESIDENT, STRANGER, SiteTester
+from provisioning.demo.story import RESIDENT, STRANGER, SiteTester, until
 from tests.support.browser import open_page
 
 ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
@@ -31,6 +31,7 @@ FRAGMENTS = frozenset(
         "/cards/bulk/1/progress",
         "/cards/desk/presented",
         "/cards/issue/presented",
+        "/cards/orders/1/state",
         "/doors/1/facts",
         "/shell",
     }
@@ -78,6 +79,20 @@ def page_paths() -> list[str]:
     return sorted(ADDRESSES.get(path, path) for path in found)
 
 
+async def order_a_card(tester: SiteTester) -> None:
+    """The first write order: a new card that lies on the issuer, for the first person."""
+    uid = "04B00000000001"
+    await tester.do("card-desk", "place", card={"kind": "classic1k", "uid": uid})
+
+    async def form() -> Page | None:
+        page = await tester.browser.get("/cards/issue?person=1")
+        return page if uid in page.html.replace(" ", "") else None
+
+    page = await until(form, "the card lies on the issuer")
+    order = await tester.browser.send(page, "/cards/issue", uid=uid, card_no="90000001", levels="1")
+    assert order.path == "/cards/orders/1", order.words[-500:]
+
+
 @asynccontextmanager
 async def running_demo(folder: Path, chromium: Any) -> AsyncIterator[DemoSite]:
     """The site, up and joined, with an opened door and a refused card in its events; ended afterwards."""
@@ -102,6 +117,7 @@ async def running_demo(folder: Path, chromium: Any) -> AsyncIterator[DemoSite]:
             await tester.opens("east-gate", RESIDENT)
             await tester.shuts("east-gate")
             await tester.is_refused("hall", STRANGER, "result=denied")
+            await order_a_card(tester)
             yield DemoSite(demo, cookies, tester)
     finally:
         await demo.stop()

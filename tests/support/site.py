@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from typing import Any
 
@@ -71,6 +71,51 @@ class Site(SiteTester):
             return await until(look, path, within_s)
         except Exception as error:
             raise AssertionError(f"{path} never said so; last: {last[0].words[-1500:]}") from error
+
+    # -- the card desk ------------------------------------------------------------------------------------------------
+
+    async def lay(self, card: Mapping[str, Any], node: str = "card-desk") -> None:
+        """Lay a card on a reader, where it stays: ``{"kind": "classic1k", "uid": ...}``, or as ``lift`` gave it."""
+        await self.do(node, "place", card=card)
+
+    async def lift(self, uid: str, node: str = "card-desk") -> Mapping[str, Any]:
+        """Take the card away; with all that stands on it now."""
+        answer = await self.demo.nodes[node].line.do({"do": "remove", "uid": uid})
+        card: Mapping[str, Any] = answer["card"]
+        self.written[uid] = card
+        return card
+
+    async def inspected(self, uid: str) -> Page:
+        """The desk page once it shows the card that lies there."""
+        return await self.until_page("/cards/desk/presented", lambda page: uid in page.html.replace(" ", ""))
+
+    async def order_issue(self, person: int, uid: str, card_no: str, level: int = 1) -> Page:
+        """Order the card on the issuer to be written; the page of the order."""
+        page = await self.issue(person, uid, card_no, level)
+        assert page.path.startswith("/cards/orders/"), page.words[-600:]
+        return page
+
+    async def until_order(self, order: Page, says: str) -> Page:
+        """The state of an order, as soon as it says so."""
+        return await self.until_page(f"{order.path}/state", lambda page: says in page.words)
+
+    @contextmanager
+    def hearing(self, node: str = "card-desk", line: str = "buzzer.1") -> Iterator[list[Mapping[str, Any]]]:
+        """What a line of a device does meanwhile, switched on only: beeps."""
+        control = self.demo.nodes[node].line
+        heard: list[Mapping[str, Any]] = []
+        pass_on = control._on_event
+
+        def listen(event: Mapping[str, Any]) -> None:
+            if event.get("line") == line and event["on"]:
+                heard.append(event)
+            pass_on(event)
+
+        control._on_event = listen
+        try:
+            yield heard
+        finally:
+            control._on_event = pass_on
 
     @asynccontextmanager
     async def operator(

@@ -143,7 +143,7 @@ BODIES: dict[FactKind, Body] = {
     FactKind.CONFIG: ConfigFact(REVISIONS),
     FactKind.MEMORY_GRANTS: MemoryGrantsFact(1, 3),
     FactKind.WRITE: WriteFact(2**40 + 7, 12, WriteResult.WRITTEN, 3),
-    FactKind.INSPECTION: InspectionFact(12, 1, Content.CREDENTIAL, 0x08, False, bytes(range(32))),
+    FactKind.INSPECTION: InspectionFact(12, 1, Content.CREDENTIAL, 0x08, False, bytes(range(32)), True),
 }
 
 

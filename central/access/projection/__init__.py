@@ -16,7 +16,16 @@ from central.access.projection.batch import Batch, Stored
 from central.cards.model import Showing
 from central.cards.showings import followers
 from central.nodes.model import Device
-from protocol.facts import AccessFact, AlarmFact, BootFact, CommandFact, DoorFact, ExitFact, OutcomeFact
+from protocol.facts import (
+    AccessFact,
+    AlarmFact,
+    BootFact,
+    CommandFact,
+    DoorFact,
+    ExitFact,
+    InspectionFact,
+    OutcomeFact,
+)
 
 __all__ = ["Stored", "apply", "reset"]
 
@@ -49,6 +58,8 @@ def _apply_one(batch: Batch, stored: Stored) -> None:
         case AccessFact() as body:
             place = events.access(batch, stored, body)
             alarms.of_access(batch, stored, body, place)
+        case InspectionFact() as body:
+            events.inspection(batch, stored, body)
         case ExitFact() as body:
             events.exit_button(batch, stored, body)
         case OutcomeFact() as body:

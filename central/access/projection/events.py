@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from peewee import EXCLUDED, fn
 
@@ -13,7 +14,7 @@ from central.access.model import AccessEvent, DoorCommand
 from central.access.projection.batch import EVENTS, Batch, Stored
 from central.cards.model import Showing
 from central.cards.showings import Shown
-from protocol.facts import AccessFact, CommandFact, CommandResult, ExitFact, OutcomeFact
+from protocol.facts import AccessFact, CommandFact, CommandResult, ExitFact, InspectionFact, OutcomeFact
 from protocol.reasons import Reason, is_granted
 
 
@@ -42,7 +43,7 @@ def access(batch: Batch, stored: Stored, body: AccessFact) -> Place:
         holder.person_id if holder is not None else None,
     )
     if key:
-        _show(batch, stored, body, key)
+        _show(batch, stored, body.point, key, body.reason)
     if point is not None and point.door_id is None:
         return place  # an issuer on a desk: a card is placed there, nobody asks to go through
     _add(
@@ -68,6 +69,19 @@ def access(batch: Batch, stored: Stored, body: AccessFact) -> Place:
         access_revision=body.revisions.access,
     )
     return place
+
+
+def inspection(batch: Batch, stored: Stored, body: InspectionFact) -> None:
+    """A card was laid on an issuer: nobody asks to go through."""
+    found = {
+        "content": int(body.content),
+        "medium": body.medium,
+        "sak": body.sak,
+        "copy": body.copy,
+        "has_keys": body.has_keys,
+        "credential": body.credential or None,
+    }
+    _show(batch, stored, body.point, stored.fact.personal, Reason.NOT_CONFIGURED, found)
 
 
 def exit_button(batch: Batch, stored: Stored, body: ExitFact) -> None:
@@ -195,7 +209,24 @@ def _place_of_door(batch: Batch, number: int) -> Place:
     return Place() if door is None else Place(door.id, door.organisation_id)
 
 
-def _show(batch: Batch, stored: Stored, body: AccessFact, key: bytes) -> None:
+_NOT_INSPECTED: Final = {
+    "content": 0,
+    "medium": 0,
+    "sak": 0,
+    "copy": False,
+    "has_keys": False,
+    "credential": None,
+}
+
+
+def _show(
+    batch: Batch,
+    stored: Stored,
+    point: int,
+    key: bytes,
+    reason: Reason,
+    found: Mapping[str, Any] = _NOT_INSPECTED,
+) -> None:
     before = batch.showings.get(key)
     if before is not None and before["shown_at"] > stored.at:
         return
@@ -203,11 +234,12 @@ def _show(batch: Batch, stored: Stored, body: AccessFact, key: bytes) -> None:
         "key": key,
         "site": batch.device.site_id,
         "device": batch.device.id,
-        "point": body.point,
+        "point": point,
         "node_epoch": stored.node_epoch,
         "seq": stored.fact.seq,
         "shown_at": stored.at,
-        "reason": int(body.reason),
+        "reason": int(reason),
+        **found,
     }
 
 

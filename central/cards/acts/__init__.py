@@ -6,7 +6,7 @@ the route has declared those, and the caller has looked the card up within the o
 
 from __future__ import annotations
 
-from central.cards.acts.base import By, Change, Terms, snapshot
+from central.cards.acts.base import By, Change, Terms, Written, snapshot
 from central.cards.acts.entering import enter
 from central.cards.acts.issuing import blank_card, extend, is_extension, issue, rewrite, suggest_card_no
 from central.cards.acts.losing import (
@@ -23,6 +23,7 @@ from central.cards.acts.returning import (
     PRESENT_WITHIN,
     cancel,
     destroy,
+    erase,
     is_present,
     recover,
     restock,
@@ -36,11 +37,13 @@ __all__ = [
     "By",
     "Change",
     "Terms",
+    "Written",
     "blank_card",
     "cancel",
     "confirm",
     "destroy",
     "enter",
+    "erase",
     "extend",
     "is_extension",
     "is_present",

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from central.cards import entitlements
+import msgspec
+
+from central.cards import credentials, entitlements, keys_in_force
 from central.cards.history import book, end_loss, write_act
 from central.cards.model import Card, CardAct, CardDesk, CardIssue, DeskKeeper
 from central.cards.money import NOTHING, Entries
 from central.cards.rules import Act, CardState, Holding, step
 from central.errors import ConflictError, InvalidInputError
 from central.sync import publish
+from protocol.card_layout.credential import Credential, Medium
 
 _LEAVE_THE_DESK: Final = frozenset({Act.DESTROY, Act.WRITE_OFF})
 
@@ -43,6 +46,14 @@ class Terms:
         """
         if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
             raise InvalidInputError("The last valid day lies before the first.")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an issuer wrote on a card and read back."""
+
+    credential: Credential
+    medium: Medium
 
 
 @dataclass(frozen=True)
@@ -159,6 +170,17 @@ def end_issue(card: Card, by: By) -> None:
 def take_rights(card: Card) -> None:
     """The card opens nothing any more, whatever its state."""
     entitlements.choose(card.id, {provider.name: [] for provider in entitlements.providers()})
+
+
+def take_credential(card: Card, written: Written | None, at: datetime) -> None:
+    """From now on the card is known by this credential; None: by its UID alone."""
+    if written is None:
+        credentials.forget(card)
+        return
+    in_force = keys_in_force.current()
+    assert in_force is not None, "a card was written before there were keys"
+    signed = msgspec.structs.replace(written.credential, generation=in_force.signing[0])
+    credentials.record_written(card, signed, written.medium, in_force, at)
 
 
 def need_reason(reason: str) -> None:

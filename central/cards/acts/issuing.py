@@ -10,11 +10,13 @@ from central.cards.acts.base import (
     By,
     Change,
     Terms,
+    Written,
     done,
     need_arrived,
     save,
     snapshot,
     stamp,
+    take_credential,
     write,
 )
 from central.cards.acts.entering import enter
@@ -38,17 +40,19 @@ def issue(
     *,
     for_unit: bool = False,
     reason: str = "",
+    written: Written | None = None,
 ) -> Change:
     """發卡: give a card to a person (34, 37), or to the person's unit; its class says what is charged.
 
     A blank card of the stock that is known by its number only gets its UID here. An unknown card enters the books on the way.
 
+    :param written: what an issuer wrote on the card; None for a card that is known by its UID alone.
     :raises InvalidInputError: the number, the class or the validity cannot be.
     :raises ConflictError: number taken, card not in stock, holder or unit has left or has enough cards of this class.
     """
     card_class = find_class(person.site_id, terms.card_class_id)
     charged = NOTHING if card_class is None else on_issue(card_class.deposit_fen, card_class.cost_fen)
-    return give(by, uid, card_no, person, terms, charged, for_unit=for_unit, reason=reason)
+    return give(by, uid, card_no, person, terms, charged, for_unit=for_unit, reason=reason, written=written)
 
 
 def give(
@@ -61,6 +65,7 @@ def give(
     *,
     for_unit: bool,
     reason: str,
+    written: Written | None,
 ) -> Change:
     """As :func:`issue`, with the amounts given: a card that takes the place of another one is charged otherwise."""
     terms = _bounded(person, terms)
@@ -88,6 +93,7 @@ def give(
     card.card_class = card_class
     card.valid_from, card.valid_until = terms.valid_from, terms.valid_until
     card.issued_at, card.dead_since, card.desk = by.at, None, None
+    take_credential(card, written, by.at)
     save(card, by)
     CardIssue.create(
         card=card,
@@ -101,9 +107,10 @@ def give(
     return done(card, Act.ISSUE, by, before, reason, money=charged)
 
 
-def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "") -> Change:
+def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "", written: Written | None = None) -> Change:
     """改寫: other entitlements, class or validity on the same card (44); a later end is an extension too (54).
 
+    :param written: what an issuer wrote on the card; None leaves the card itself as it is.
     :raises IllegalActError: the card is not in use, or reported lost.
     """
     terms = _bounded(card.person, terms)
@@ -113,6 +120,8 @@ def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "") -> Change:
     old_until = card.valid_until
     card.card_class = find_class(card.site_id, terms.card_class_id)
     card.valid_from, card.valid_until = terms.valid_from, terms.valid_until
+    if written is not None:
+        take_credential(card, written, by.at)
     save(card, by)
     entitlements.choose(card.id, dict(terms.entitlements))
     if is_extension(old_until, terms.valid_until):

@@ -9,6 +9,7 @@ from central.cards.acts.base import (
     By,
     Change,
     Terms,
+    Written,
     amounts,
     desk_of,
     end_issue,
@@ -28,15 +29,17 @@ from central.errors import ConflictError, InvalidInputError
 from central.sync import publish
 
 
-def replace(by: By, old: Card, uid: bytes, card_no: str, *, reason: str = "") -> Change:
+def replace(
+    by: By, old: Card, uid: bytes, card_no: str, *, reason: str = "", written: Written | None = None
+) -> Change:
     """補卡: a new card with the rights, the validity and the deposit of one that is reported lost (45).
 
-    The cost of the new card is charged. A suspension goes along.
+    The cost of the new card is charged. A suspension goes along. ``written``: see :func:`~central.cards.acts.issuing.issue`.
 
     :raises IllegalActError: the old card is not reported lost.
     :raises ConflictError, InvalidInputError: as :func:`~central.cards.acts.issuing.issue`.
     """
-    return _take_place(by, old, Act.REPLACE, uid, card_no, reason, warranty=False)
+    return _take_place(by, old, Act.REPLACE, uid, card_no, reason, written, warranty=False)
 
 
 def swap(
@@ -48,6 +51,7 @@ def swap(
     identity_checked: bool,
     warranty: bool,
     reason: str,
+    written: Written | None = None,
 ) -> Change:
     """換卡: the damaged card is handed in and dead at once; no loss report (U5). Else as :func:`replace`.
 
@@ -60,11 +64,19 @@ def swap(
     if not identity_checked:
         raise InvalidInputError("Check the identity of the person first, then tick the box.")
     need_reason(reason)
-    return _take_place(by, old, Act.SWAP, uid, card_no, reason, warranty=warranty)
+    return _take_place(by, old, Act.SWAP, uid, card_no, reason, written, warranty=warranty)
 
 
 def _take_place(
-    by: By, old: Card, act: Act, uid: bytes, card_no: str, reason: str, *, warranty: bool
+    by: By,
+    old: Card,
+    act: Act,
+    uid: bytes,
+    card_no: str,
+    reason: str,
+    written: Written | None,
+    *,
+    warranty: bool,
 ) -> Change:
     before, person = snapshot(old), old.person
     if person is None:
@@ -80,7 +92,8 @@ def _take_place(
         old.desk = desk_of(by, old.site_id)
     save(old, by)
     charged = on_take_over(deposit, cost, warranty=warranty)
-    issued = give(by, uid, card_no, person, terms, charged, for_unit=bool(old.holder_unit), reason=reason)
+    for_unit = bool(old.holder_unit)
+    issued = give(by, uid, card_no, person, terms, charged, for_unit=for_unit, reason=reason, written=written)
     if is_suspended:
         suspend(by, issued.card, reason=reason or old.card_no)
     end_loss(old, act, by.operator_name, by.at, issued.card)

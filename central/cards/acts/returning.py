@@ -16,6 +16,7 @@ from central.cards.acts.base import (
     need_reason,
     save,
     snapshot,
+    take_credential,
     take_rights,
 )
 from central.cards.history import held_on
@@ -90,15 +91,26 @@ def write_off(by: By, card: Card, *, reason: str) -> Change:
 def restock(by: By, card: Card, *, reason: str = "") -> Change:
     """A returned card was wiped and checked: it may be issued again, under its next issue number.
 
-    :raises ConflictError: the card is on its way to another desk.
+    :raises ConflictError: the card is on its way to another desk, or its credential has not been erased.
     """
     need_arrived(card)
+    if card.credential_id is not None:
+        raise ConflictError("The card still carries its credential. Erase it on an issuer first.")
     before = snapshot(card)
     card.state = step(card.state, Act.RESTOCK)
     card.person, card.holder_unit, card.card_class = None, "", None
     card.valid_from = card.valid_until = card.dead_since = None
     save(card, by)
     return done(card, Act.RESTOCK, by, before, reason)
+
+
+def erase(by: By, card: Card) -> Change:
+    """An issuer has erased a returned card: it is known by its UID alone, and may go back into stock."""
+    before = snapshot(card)
+    card.state = step(card.state, Act.ERASE)
+    take_credential(card, None, by.at)
+    save(card, by)
+    return done(card, Act.ERASE, by, before, "")
 
 
 def destroy(by: By, card: Card, *, reason: str) -> Change:
