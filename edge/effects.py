@@ -143,7 +143,7 @@ class Effects:
     # -- facts --------------------------------------------------------------------------------------------------
 
     def _record(self, action: Record) -> None:
-        made = draft(action.body, *self._keeper.stamp(), action.personal)
+        made = draft(action.body, *self._keeper.stamp(), action.personal, action.keep)
         intent_id = action.intent_id
         if intent_id is None:
             self._storage.submit(made)

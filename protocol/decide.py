@@ -13,19 +13,23 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 9.  Validity: from inclusive, until exclusive; on an untrusted clock by the floor and the door's clock policy.
 10. No access level of the card has this point.
 11. None of the schedules of those levels holds; on an untrusted clock by the door's clock policy.
-12. Granted.
+12. The card may be used a limited number of times and was, at any point (``uses_known``). Readers that lead out neither
+    count nor ask: nobody is locked in.
+13. Granted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 import msgspec
 
 from protocol.ids import Tier, credential_key, is_random_uid, uid_key
 from protocol.reasons import Reason, is_granted
-from protocol.records import CardFlag, CardRow, ClockPolicy, Mode, Revisions
+from protocol.records import CardFlag, CardRow, ClockPolicy, Mode, Revisions, UsesRow
 from protocol.schedule import ALWAYS
 from protocol.view import AccessPoint, View
 
@@ -85,11 +89,17 @@ class Presentation(msgspec.Struct, frozen=True):
         return (credential_key(self.credential_id), *by_uid)
 
 
+OwnUses: TypeAlias = Mapping[tuple[int, int], Mapping[int, int]]
+"""What a node has counted itself: by card and issue the number of uses at each of its points."""
+_NO_USES: Final[OwnUses] = MappingProxyType({})
+
+
 class PointState(msgspec.Struct, frozen=True):
     """What the point remembers and a decision depends on. ``mode`` is the one in force (row, schedule or by hand)."""
 
     mode: Mode = Mode.NORMAL
     unknown_ignored: bool = False
+    own_uses: OwnUses = _NO_USES
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -101,6 +111,10 @@ class Decision(msgspec.Struct, frozen=True):
     release_ms: int = 0
     schedule: int = 0
     revisions: Revisions = _NO_REVISIONS
+    uses: UsesRow | None = None
+    """Set when this presentation is one of a limited number."""
+    used: int = 0
+    """How many uses were known before."""
 
     @property
     def granted(self) -> bool:
@@ -138,8 +152,25 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
     if reason is Reason.GRANTED or reason is Reason.GRANTED_TIME_NOT_CHECKED:
         extended = card.flags is not CardFlag.NONE and card.flags & CardFlag.EXTENDED_OPEN
         release_ms = point.extended_release_ms if extended else point.release_ms
-        return Decision(reason, key, card.holder, release_ms, schedule, revisions)
+        uses = None if point.leaving else view.uses(key)
+        if uses is None:
+            return Decision(reason, key, card.holder, release_ms, schedule, revisions)
+        used = uses_known(uses, state.own_uses)
+        if used >= uses.uses_max:
+            reason, release_ms = Reason.USES_EXHAUSTED, 0
+        return Decision(reason, key, card.holder, release_ms, schedule, revisions, uses, used)
     return Decision(reason, key, card.holder, 0, schedule, revisions)
+
+
+def uses_known(row: UsesRow, own: OwnUses) -> int:
+    """How often this issue of a card was used as far as is known: per point the higher of both counts, added up.
+
+    Counts only rise, so nothing is counted twice and nothing is given back, whichever of the two ends heard of it first.
+    """
+    counts = dict(row.used)
+    for point, count in own.get((row.card, row.issue_no), {}).items():
+        counts[point] = max(count, counts.get(point, 0))
+    return sum(counts.values())
 
 
 def _issue_no(shown: Presentation, card: CardRow | None) -> int:

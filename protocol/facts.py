@@ -117,6 +117,8 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
     """A presentation and its decision: the intent that is committed before the door is released (I8).
 
     ``mode``, ``unknown_ignored`` and ``floor_s`` are the state that the decision used; ``revisions`` the View it used.
+    ``used``: of a card with a limited number of uses, how many were known before. ``use_no``: a grant of such a card, its
+    number among those of issue ``use_issue`` at this point, from 1; 0 when it does not count.
     """
 
     point: int
@@ -129,6 +131,9 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
     mode: Mode = Mode.NORMAL
     unknown_ignored: bool = False
     floor_s: int = 0
+    used: int = 0
+    use_no: int = 0
+    use_issue: int = 0
 
 
 class OutcomeFact(msgspec.Struct, frozen=True, array_like=True):

@@ -30,6 +30,10 @@ CHANGES_PER_PART_MAX: Final = 20_000
 """Rows in one part of a snapshot."""
 PARTS_MAX: Final = 1_000
 """Parts of one snapshot."""
+USES_MAX: Final = 10_000
+"""Uses of one card that can be allowed."""
+USES_POINTS_MAX: Final = 64
+"""Points that one row of uses tells apart; the centre adds the others up under point 0."""
 KINDS_MAX: Final = 256
 """Row kinds that a message may list."""
 NODE_NAME_MAX: Final = 64

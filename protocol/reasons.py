@@ -48,6 +48,7 @@ class Reason(IntEnum):
     WRONG_TRIES = 44
     CARD_UNREADABLE = 45
     CREDENTIAL_MISSING = 46
+    USES_EXHAUSTED = 47
 
 
 GRANTED_MAX: Final = 19
@@ -88,6 +89,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.WRONG_TRIES: "Too many wrong tries; ignored for a while",
     Reason.CARD_UNREADABLE: "Card could not be read",
     Reason.CREDENTIAL_MISSING: "Card did not show its key: copied or damaged",
+    Reason.USES_EXHAUSTED: "Card used as often as allowed",
 }
 assert TEXT.keys() == set(Reason)
 

@@ -26,6 +26,8 @@ from protocol.limits import (
     READ_KEY_LENGTH,
     ROW_BYTES_MAX,
     TEXT_MAX_CHARS,
+    USES_MAX,
+    USES_POINTS_MAX,
     ZONES_MAX,
 )
 from protocol.reasons import DISABLING, Reason
@@ -97,6 +99,19 @@ class CardRow(msgspec.Struct, frozen=True, array_like=True):
     levels: tuple[int, ...]
     flags: CardFlag = CardFlag.NONE
     zones: int = 0
+
+
+class UsesRow(msgspec.Struct, frozen=True, array_like=True):
+    """How often a card may be used, and how often it was, as far as the centre has heard. Cards without it: no limit.
+
+    ``card``: a number without meaning outside the centre, the same under each key of the card. ``used``: (point, count) for
+    the points at which this issue was used; a device takes its own count where that is higher.
+    """
+
+    card: int
+    issue_no: int
+    uses_max: int
+    used: tuple[tuple[int, int], ...] = ()
 
 
 class LevelRow(msgspec.Struct, frozen=True, array_like=True):
@@ -178,6 +193,7 @@ Row: TypeAlias = (
     RestrictionRow
     | StaleRightsRow
     | CardRow
+    | UsesRow
     | LevelRow
     | ScheduleRow
     | SpecialDayRow
@@ -203,6 +219,7 @@ class Kind(IntEnum):
     SITE = 16
     READ_KEY = 17
     ISSUER_KEY = 18
+    USES = 19
 
 
 OPTIONAL_KIND_MIN: Final = 64
@@ -219,6 +236,7 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.SITE: SiteRow,
     Kind.READ_KEY: ReadKeyRow,
     Kind.ISSUER_KEY: IssuerKeyRow,
+    Kind.USES: UsesRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -234,12 +252,13 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.SITE: Stream.ACCESS,
     Kind.READ_KEY: Stream.ACCESS,
     Kind.ISSUER_KEY: Stream.ACCESS,
+    Kind.USES: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8
 """Groups of special days that a schedule can tell apart."""
 
-_CARD_KEYED: Final = frozenset({Kind.RESTRICTION, Kind.STALE_RIGHTS, Kind.CARD})
+_CARD_KEYED: Final = frozenset({Kind.RESTRICTION, Kind.STALE_RIGHTS, Kind.CARD, Kind.USES})
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(row_type) for kind, row_type in ROW_TYPE.items()}
 
@@ -327,6 +346,15 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             and 0 <= row.zones < 1 << ZONES_MAX
         ):
             raise MalformedError("a number of a card row is out of range")
+        case UsesRow() if len(row.used) > USES_POINTS_MAX or row.uses_max > USES_MAX:
+            raise LimitError("too many uses, or at too many points")
+        case UsesRow() if not (
+            0 < row.card < 2**32
+            and 0 <= row.issue_no < 2**16
+            and row.uses_max > 0
+            and all(0 <= point < 2**32 and 0 <= count < 2**32 for point, count in row.used)
+        ):
+            raise MalformedError("a number of a row of uses is out of range")
         case LevelRow() if len(row.entries) > ENTRIES_PER_LEVEL_MAX:
             raise LimitError(f"an access level with {len(row.entries)} entries")
         case ScheduleRow() if len(row.periods) > PERIODS_PER_SCHEDULE_MAX:

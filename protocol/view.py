@@ -40,6 +40,7 @@ from protocol.records import (
     SiteRow,
     SpecialDayRow,
     StaleRightsRow,
+    UsesRow,
     decode_row,
 )
 from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
@@ -235,6 +236,7 @@ class _Site:
 
 _NO_ROWS: Final[Mapping[bytes, CardRow | None]] = MappingProxyType({})
 _NO_RESTRICTIONS: Final[Mapping[bytes, RestrictionRow]] = MappingProxyType({})
+_NO_USES: Final[Mapping[bytes, UsesRow]] = MappingProxyType({})
 _NO_STALE: Final[Mapping[bytes, int]] = MappingProxyType({})
 _NO_CARDS: Final = PackedCards()
 _NO_SITE: Final = _Site({})
@@ -243,7 +245,7 @@ _NO_SITE: Final = _Site({})
 class View:
     """One consistent configuration. ``View()`` is empty and denies everything; ``apply`` makes the next one."""
 
-    __slots__ = ("_base", "_overlay", "_restrictions", "_site", "_stale", "revisions")
+    __slots__ = ("_base", "_overlay", "_restrictions", "_site", "_stale", "_uses", "revisions")
 
     def __init__(
         self,
@@ -253,6 +255,7 @@ class View:
         overlay: Mapping[bytes, CardRow | None] = _NO_ROWS,
         restrictions: Mapping[bytes, RestrictionRow] = _NO_RESTRICTIONS,
         stale: Mapping[bytes, int] = _NO_STALE,
+        uses: Mapping[bytes, UsesRow] = _NO_USES,
         site: _Site = _NO_SITE,
     ) -> None:
         """Take over parts that are never changed afterwards."""
@@ -261,6 +264,7 @@ class View:
         self._overlay = overlay
         self._restrictions = restrictions
         self._stale = stale
+        self._uses = uses
         self._site = site
 
     @property
@@ -300,6 +304,10 @@ class View:
         """True while a right of this card was taken away but the access stream here is older than that."""
         return self._stale.get(key, 0) > self.revisions.access
 
+    def uses(self, key: bytes) -> UsesRow | None:
+        """How often a card may be used, None for no limit."""
+        return self._uses.get(key)
+
     def schedules_at(self, levels: tuple[int, ...], point: int) -> tuple[int, ...]:
         """Numbers of the schedules by which these access levels open this point; empty for no right here."""
         grants = self._site.grants
@@ -328,6 +336,10 @@ class View:
     def points(self) -> dict[int, PointRow]:
         """Every reader of this node by point number."""
         return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, PointRow)}
+
+    def limited(self) -> Mapping[bytes, UsesRow]:
+        """Every card whose uses are counted."""
+        return self._uses
 
     def restricted(self) -> Mapping[bytes, RestrictionRow]:
         """The whole hotlist."""
@@ -362,6 +374,7 @@ class View:
     def _with(self, changes: Iterable[Change], revisions: Revisions, replace: Stream | None) -> View:
         restrictions: dict[bytes, RestrictionRow] | None = {} if replace is Stream.RESTRICTIONS else None
         stale: dict[bytes, int] | None = {} if replace is Stream.RESTRICTIONS else None
+        uses: dict[bytes, UsesRow] | None = {} if replace is Stream.ACCESS else None
         cards: dict[bytes, CardRow | None] = {}
         others: dict[tuple[Kind, int], Row] | None = {} if replace is Stream.ACCESS else None
         for change in changes:
@@ -391,6 +404,14 @@ class View:
                 else:
                     assert isinstance(row, StaleRightsRow)
                     stale[change.key] = row.access_revision
+            elif kind is Kind.USES:
+                if uses is None:
+                    uses = dict(self._uses)
+                if row is None:
+                    uses.pop(change.key, None)
+                else:
+                    assert isinstance(row, UsesRow)
+                    uses[change.key] = row
             else:
                 if others is None:
                     others = dict(self._site.rows)
@@ -411,13 +432,19 @@ class View:
             overlay=overlay,
             restrictions=self._restrictions if restrictions is None else restrictions,
             stale=self._stale if stale is None else stale,
+            uses=self._uses if uses is None else uses,
             site=self._site if others is None else _Site(others),
         )
 
     def rebased(self, cards: Cards) -> View:
         """The same View with these cards and no others, for whoever keeps the rows and reads them in order."""
         return View(
-            self.revisions, base=cards, restrictions=self._restrictions, stale=self._stale, site=self._site
+            self.revisions,
+            base=cards,
+            restrictions=self._restrictions,
+            stale=self._stale,
+            uses=self._uses,
+            site=self._site,
         )
 
     def compacted(self) -> View:

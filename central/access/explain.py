@@ -66,6 +66,7 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.CREDENTIAL_MISSING: lazy(
         "Look at the card: if it is the holder's own, show it again or swap it; if not, somebody has copied its number."
     ),
+    Reason.USES_EXHAUSTED: lazy("Rewrite the card with a higher number of uses, or take it back."),
 }
 """What an operator or the holder can do about each refusal."""
 assert REMEDY.keys() == {reason for reason in Reason if reason >= Reason.UNKNOWN_CARD}

@@ -39,15 +39,26 @@ class Draft(msgspec.Struct, frozen=True):
     personal: bytes = b""
     is_intent: bool = False
     closes_seq: int = 0
+    keep: tuple[str, bytes] | None = None
+    """A name and the value that is remembered under it from this fact's commit on."""
 
 
-def draft(body: Body, boottime_ms: int, wall_ms: int, clock: Trust, personal: bytes = b"") -> Draft:
+def draft(
+    body: Body,
+    boottime_ms: int,
+    wall_ms: int,
+    clock: Trust,
+    personal: bytes = b"",
+    keep: tuple[str, bytes] | None = None,
+) -> Draft:
     """The draft of a fact.
 
     :raises LimitError: it is longer than a fact may be.
     """
     kind, encoded = encode_body(body)
-    return Draft(kind, encoded, boottime_ms, wall_ms, clock, personal, is_intent(body), closes_seq(body))
+    return Draft(
+        kind, encoded, boottime_ms, wall_ms, clock, personal, is_intent(body), closes_seq(body), keep
+    )
 
 
 def is_intent(body: Body | None) -> bool:

@@ -8,7 +8,8 @@ What it guarantees:
 - ``purge`` deletes only what the centre's signed word covers, which is stored in the same transaction.
 
 One thread uses it at a time (``recorder``). A commit writes one page: nothing but the row itself changes, so the chain
-head and the oldest unfinished intent stand in the newest row and not in a table of their own.
+head and the oldest unfinished intent stand in the newest row and not in a table of their own. Only a fact that brings a
+value to remember (the use of a card whose uses are counted) writes a note in the same transaction.
 """
 
 from __future__ import annotations
@@ -145,6 +146,7 @@ class Outbox:
         closed: set[int] = set()
         entries: list[Entry] = []
         rows: list[tuple[int, bytes, bytes, int]] = []
+        kept = dict(draft.keep for draft in drafts if draft.keep is not None)
         for draft in drafts:
             seq += 1
             fact = Fact(
@@ -166,11 +168,13 @@ class Outbox:
             entries.append(entry)
             rows.append((seq, head, encode_fact(fact), self._oldest_open(opened, closed)))
         with storage_errors:
-            if len(rows) == 1:
+            if len(rows) == 1 and not kept:
                 self._connection.execute(_INSERT, rows[0])  # commits by itself
             else:
                 with transaction(self._connection):
                     self._connection.executemany(_INSERT, rows)
+                    self._connection.executemany(NOTE, [(KEPT + name, value) for name, value in kept.items()])
+        self.kept |= kept
         self.last_seq, self.head = seq, head
         self._open_intents.update(dict.fromkeys(opened))
         for intent in closed:

@@ -49,6 +49,8 @@ class Record(Struct, frozen=True):
     personal: bytes = b""
     intent_id: IntentId | None = None
     within_ms: int = COMMIT_WITHIN_MS
+    keep: tuple[str, bytes] | None = None
+    """A value to remember, as ``Keep`` does, in the commit of this very fact: both are durable, or neither."""
 
 
 class Release(Struct, frozen=True):

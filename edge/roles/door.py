@@ -43,7 +43,7 @@ from edge.core.stimuli import (
     WriteOrdered,
 )
 from edge.core.wrong_tries import IGNORE_MS, WrongTries
-from edge.roles import door_commands, door_modes, door_storage
+from edge.roles import door_commands, door_modes, door_storage, door_uses
 from edge.roles.door_state import INTENTS_MAX, DoorRoleState, Pending
 from edge.roles.turn import Turn
 from edge.roles.wiring import ALL_UNITS, wiring_of
@@ -137,6 +137,7 @@ def _started(turn: Turn, started: Started, units: frozenset[int]) -> None:
         turn.record(OutcomeFact(seq, Outcome.UNKNOWN))
     for name, value in started.kept.items():
         door_modes.remember(turn, name, value)
+        door_uses.remember(turn, name, value)
     _view_changed(turn, units)
 
 
@@ -158,6 +159,7 @@ def _view_changed(turn: Turn, units: frozenset[int]) -> None:
     for reader in sorted(turn.readers):
         _begin_reader_alarm(turn, reader)
     door_modes.put_in_force(turn)
+    door_uses.forget_old(turn)
 
 
 # -- cards --------------------------------------------------------------------------------------------------------
@@ -192,6 +194,7 @@ def _card_shown(turn: Turn, shown: CardShown) -> None:
         mode,
         ignoring,
         turn.now.instant.floor_ms // 1_000,
+        decision.used,
     )
     if decision.granted:
         _granted(turn, unit, fact, decision)
@@ -210,14 +213,15 @@ def _decide(
             Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=turn.view.revisions
         )
     mode = turn.doors[door_unit].mode
-    return mode, decide(card, turn.view, point, PointState(mode, ignoring), turn.now.instant)
+    return mode, decide(card, turn.view, point, PointState(mode, ignoring, turn.uses), turn.now.instant)
 
 
 def _granted(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
     unit = turn.wiring.unit_of_reader(reader)
     assert unit is not None, "a point without a door grants nothing"
     number = turn.wiring.door(unit).number
-    pending = Pending(fact, number, unit, decision.release_ms, reader, decision.key)
+    fact, keep = door_uses.counted(turn, fact, decision)
+    pending = Pending(fact, number, unit, decision.release_ms, reader, decision.key, keep=keep)
     if not turn.storage_usable or len(turn.pending) >= INTENTS_MAX:
         door_storage.at_once(turn, pending)
     else:

@@ -13,6 +13,7 @@ from edge.core.presence import LastShown
 from edge.core.stimuli import IntentId
 from edge.core.wrong_tries import WrongTries
 from edge.roles.wiring import Wiring, wiring_of
+from protocol.decide import OwnUses
 from protocol.facts import AccessFact, CommandFact
 from protocol.records import Mode
 from protocol.view import View
@@ -29,7 +30,7 @@ _NOTHING_SHOWN: Final = LastShown()
 class Pending(Struct, frozen=True):
     """An intent on its way to the medium.
 
-    ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
+    ``keep``: the count that is remembered with it. ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
     """
 
     body: AccessFact | CommandFact
@@ -40,6 +41,7 @@ class Pending(Struct, frozen=True):
     personal: bytes = b""
     answered: bool = False
     by_memory: bool = False
+    keep: tuple[str, bytes] | None = None
 
 
 class ReaderState(Struct, frozen=True):
@@ -70,3 +72,5 @@ class DoorRoleState(Struct, frozen=True):
     """Grants from memory since storage became unusable, by door number."""
     fire: bool = False
     tamper: bool = False
+    uses: OwnUses = field(default_factory=dict)
+    """Uses of cards with a limited number, counted here: see ``door_uses``."""

@@ -26,6 +26,7 @@ from edge.core import door
 from edge.core.alarms import cleared, raised
 from edge.core.feedback import Pattern
 from edge.core.stimuli import CommitLate, Committed, StorageState
+from edge.roles import door_uses
 from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
 from protocol.facts import (
@@ -119,9 +120,14 @@ def _record_answer(turn: Turn, pending: Pending) -> None:
             pending.personal,
         )
         return
-    reason = Reason.GRANTED_FROM_MEMORY if pending.by_memory else Reason.STORAGE_UNUSABLE
-    release_ms = body.release_ms if pending.by_memory else 0
-    turn.record(msgspec.structs.replace(body, reason=reason, release_ms=release_ms), pending.personal)
+    if pending.by_memory:
+        granted = msgspec.structs.replace(body, reason=Reason.GRANTED_FROM_MEMORY)
+        turn.record(granted, pending.personal, pending.keep)
+        return
+    refused = door_uses.given_back(turn, body, pending.keep)
+    turn.record(
+        msgspec.structs.replace(refused, reason=Reason.STORAGE_UNUSABLE, release_ms=0), pending.personal
+    )
 
 
 def _release(turn: Turn, pending: Pending, seq: int | None) -> None:

@@ -39,6 +39,7 @@ class Turn:
         self.memory_grants = dict(state.memory_grants)
         self.fire = state.fire
         self.tamper = state.tamper
+        self.uses = state.uses
 
     def state(self) -> DoorRoleState:
         """The state after this turn."""
@@ -54,22 +55,23 @@ class Turn:
             self.memory_grants,
             self.fire,
             self.tamper,
+            self.uses,
         )
 
     def add(self, *actions: Action) -> None:
         """Next in the list."""
         self.actions += actions
 
-    def record(self, body: Body, personal: bytes = b"") -> None:
+    def record(self, body: Body, personal: bytes = b"", keep: tuple[str, bytes] | None = None) -> None:
         """A fact nobody waits for."""
-        self.add(Record(body, personal))
+        self.add(Record(body, personal, keep=keep))
 
     def intend(self, pending: Pending) -> None:
         """Ask for a commit; the release is the reply to its answer."""
         self.last_intent += 1
         intent_id = IntentId(self.last_intent)
         self.pending[intent_id] = pending
-        self.add(Record(pending.body, pending.personal, intent_id))
+        self.add(Record(pending.body, pending.personal, intent_id, keep=pending.keep))
 
     def signal(self, reader: int | None, pattern: Pattern) -> None:
         """Beep and light at a reader, if one was used."""

@@ -86,6 +86,7 @@ from protocol.records import (
     SpecialDayRow,
     StaleRightsRow,
     StoragePolicy,
+    UsesRow,
     delete,
     put,
 )
@@ -104,6 +105,7 @@ ROWS: dict[Kind, Change] = {
     Kind.RESTRICTION: put(CARD, RestrictionRow(Reason.CARD_LOST, 2, 1_790_000_000)),
     Kind.STALE_RIGHTS: put(CARD, StaleRightsRow(1_206)),
     Kind.CARD: put(CARD, CardRow(77, 1_700_000_000, 1_800_000_000, 2, (20, 21), CardFlag.EXTENDED_OPEN)),
+    Kind.USES: put(CARD, UsesRow(5, 2, 3, ((11, 1),))),
     Kind.LEVEL: put(20, LevelRow(((11, 1), (12, 30)))),
     Kind.SCHEDULE: put(30, ScheduleRow(((31, 480, 1_080), (96, 1_320, 360)))),
     Kind.SPECIAL_DAY: put(739_525, SpecialDayRow(1)),

@@ -1,4 +1,4 @@
-"""The power is cut at every write, sync, truncation and deletion of six scripts; what was acknowledged is there (I1-I3, I6).
+"""The power is cut at every write, sync, truncation and deletion of seven scripts; what was acknowledged is there (I1-I3, I6).
 
 Each script runs on a disk in memory under the real SQLite. For every operation n the script is run again from the start
 and cut at n; what the disk may hold then is drawn several times, opened by the real code, and compared with what the
@@ -7,7 +7,7 @@ script had been told. Two controls show that the harness sees: ``synchronous=NOR
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,7 +18,7 @@ from edge.cache import database
 from edge.cache.errors import CacheError
 from edge.cache.outbox import Outbox
 from edge.cache.store import ConfigStore
-from protocol.facts import Entry
+from protocol.facts import AccessFact, Entry, decode_body
 from protocol.ids import Stream
 from protocol.reasons import Reason
 from protocol.records import Change, Kind, RestrictionRow, delete, put
@@ -34,6 +34,7 @@ from tests.support.facts import (
     one_door,
     outcome,
     refused,
+    used,
     whole,
 )
 
@@ -75,6 +76,17 @@ def swipe(disk: Disk, path: Path, told: Told) -> None:
             intent = outbox.append([granted(number)])
             told.stored(intent)
             told.stored(outbox.append([outcome(intent[0].fact.seq), refused(number)]))
+    finally:
+        outbox.close()
+
+
+def limited_uses(disk: Disk, path: Path, told: Told) -> None:
+    """Grants of a card whose uses are counted, alone and in company."""
+    outbox = Outbox(path / "outbox.db", disk.opener)
+    try:
+        outbox.open()
+        for number in range(1, 6):
+            told.stored(outbox.append([used(number)] if number % 2 else [refused(number), used(number)]))
     finally:
         outbox.close()
 
@@ -197,12 +209,18 @@ def new_epoch(disk: Disk, path: Path, told: Told) -> None:
 
 SCRIPTS: list[Script] = [
     swipe,
+    limited_uses,
     acknowledge_and_purge,
     log_and_checkpoint,
     config_delta,
     config_snapshot,
     new_epoch,
 ]
+
+
+def _uses(entries: Iterable[Entry]) -> int:
+    bodies = (decode_body(entry.fact) for entry in entries)
+    return max((body.use_no for body in bodies if isinstance(body, AccessFact)), default=0)
 
 
 def violations(disk: Disk, path: Path, told: Told) -> list[str]:
@@ -226,6 +244,8 @@ def violations(disk: Disk, path: Path, told: Told) -> list[str]:
             ]
             if outbox.first_seq - 1 > told.backed_up_through:
                 found.append(f"purged {outbox.first_seq - 1}, the backup has {told.backed_up_through}")
+            if (count := int.from_bytes(outbox.kept.get("use/5/1/1", b""), "big")) != _uses(entries.values()):
+                found.append(f"{count} uses are remembered, {_uses(entries.values())} are recorded")
             if outbox.boot < told.boots:
                 found.append("a boot number would be used twice")
             newest = max(told.facts, default=0)
