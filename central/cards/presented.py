@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from central.cards.acts import PRESENT_WITHIN, suggest_card_no
+from central.cards.inspected import Inspected, inspected_of
 from central.cards.model import Card, Showing
 from central.cards.numbering import printed
 from central.cards.ports import Reader, places
-from central.cards.rows import card_of_key
+from central.cards.rows import card_of_key, keys_of
 from central.cards.rules import Holding, shown_status
 from central.cards.table import VOCABULARY
 from central.sites.scope import Scope
@@ -34,12 +35,18 @@ class Presented:
     """Name in the vocabulary's group "card"."""
     is_foreign: bool
     """It belongs to another estate or organisation: nothing of it may be shown."""
+    inspected: Inspected | None = None
+    """What an issuer found on it; None at any other reader."""
+    last_seen: tuple[datetime, str] | None = None
+    """When and at which other reader it was shown last, as far as that is kept."""
     printed: str = ""
     """The number that the chip has in the form of its estate; empty where none was chosen."""
 
     @property
     def can_issue(self) -> bool:
-        """It is new, or in stock."""
+        """It is new, or in stock; no copy, and not damaged."""
+        if self.inspected is not None and self.inspected.verdict in ("copy", "damaged"):
+            return False
         is_stock = self.card is not None and self.card.holding == Holding.STOCK.value
         return not self.is_foreign and (self.card is None or is_stock) and not is_random_uid(self.uid)
 
@@ -103,6 +110,11 @@ def _presented(scope: Scope, showing: Showing, reader: Reader, now: datetime) ->
     else:
         status = VOCABULARY[shown_status(card.state, card.valid_from, card.valid_until, now)]
         assert card.person is None or card.person.name  # read here, shown by the page
+    inspected = inspected_of(showing, card)
+    if is_foreign:
+        status = "foreign"
+    elif inspected is not None and inspected.verdict:
+        status = inspected.verdict
     uid = key[1:] if key[:1] == b"U" else b""
     return Presented(
         uid=uid,
@@ -111,5 +123,18 @@ def _presented(scope: Scope, showing: Showing, reader: Reader, now: datetime) ->
         card=None if is_foreign else card,
         status=status,
         is_foreign=is_foreign,
+        inspected=None if is_foreign else inspected,
+        last_seen=None if card is None or is_foreign else _last_seen(scope, card, reader.point),
         printed=printed(uid, showing.site_id),
     )
+
+
+def _last_seen(scope: Scope, card: Card, here: int) -> tuple[datetime, str] | None:
+    labels = {reader.point: reader.label for reader in readers_in(scope)}
+    elsewhere = (
+        Showing.select()
+        .where(Showing.key.in_([bytes(key) for key in keys_of(card)]) & (Showing.point != here))
+        .order_by(Showing.shown_at.desc())
+        .first()
+    )
+    return None if elsewhere is None else (elsewhere.shown_at, labels.get(elsewhere.point, ""))

@@ -8,8 +8,10 @@ from typing import Any
 
 from central.cards import entitlements
 from central.cards.acts import is_present
+from central.cards.credentials import tier_of
 from central.cards.delivery import Delivery, delivery_of
 from central.cards.history import held_on, unconfirmed_loss
+from central.cards.inspected import TIER_TEXT
 from central.cards.model import Card, CardAct, CardLoss, CardMoney, Showing
 from central.cards.money import Kind
 from central.cards.numbering import printed
@@ -52,6 +54,8 @@ class CardView:
     """The same as numbers, by provider."""
     acts: frozenset[Act]
     is_present: bool
+    tier: LazyText
+    """What it can prove where its zone is read."""
     last_shown: tuple[datetime, str] | None
     """When and at which reader it was shown last."""
     delivery: Delivery | None
@@ -95,6 +99,7 @@ def view_of(scope: Scope, card_id: int, now: datetime) -> CardView:
         chosen=entitlements.chosen(card.id),
         acts=frozenset(possible_acts(state)),
         is_present=is_present(card, now),
+        tier=TIER_TEXT[tier_of(card)],
         last_shown=(showing.shown_at, where.label if where is not None else "")
         if showing is not None
         else None,

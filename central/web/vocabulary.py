@@ -77,6 +77,9 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         returned=(lazy("Returned"), "arrow", "idle"),
         cancelled=(lazy("Cancelled"), "slash", "idle"),
         destroyed=(lazy("Destroyed"), "cross", "idle"),
+        damaged=(lazy("Damaged"), "cross", "bad"),
+        foreign=(lazy("Of others"), "slash", "warn"),
+        copy=(lazy("Copy card"), "warning", "bad"),
     ),
     "bag": _states(
         waiting=(lazy("Waiting"), "ring", "idle"),

@@ -42,3 +42,111 @@ async def test_a_card_is_in_use_once_it_was_read_back_with_one_beep(site: Site) 
     page = await site.card_page(f"96{number:06d}")
     assert page.facts["Status"] == "In normal use"
     assert written["blocks"] != card.get("blocks")
+
+
+@pytest.mark.requirement(32)
+async def test_the_main_menu_leads_to_every_act_and_to_the_reports(site: Site) -> None:
+    """Seen when: the main menu of the card centre has issue, replace, rewrite, report lost, lift, return and reports, in
+    this order, and each leads to a page where it can be begun.
+
+    Planted break that turns it red: leave a line out of ``desk_pages.MENU``.
+    """
+    page = await site.browser.get("/cards/menu")
+    links = page.words[page.words.index("What would you like to do?") :]
+    titles = [
+        "Issue a card",
+        "Replace after loss",
+        "Rewrite",
+        "Report lost",
+        "Lift the loss report",
+        "Return",
+        "Reports",
+    ]
+    places = [links.index(title) for title in titles]
+    assert places == sorted(places)
+    for path in ("/cards/issue", "/cards/losses", "/cards/desk", "/reports/issues"):
+        assert path in page.links
+        assert (await site.browser.get(path)).status == 200
+
+
+@pytest.mark.requirement(35)
+@pytest.mark.requirement(36)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("classic1k", "MIFARE Classic 1K"),
+        ("classic4k", "MIFARE Classic 4K"),
+        ("desfire_ev2", "MIFARE DESFire"),
+        ("ntag424", "NTAG 424 DNA"),
+    ],
+)
+async def test_the_desk_says_what_a_card_is_and_carries(site: Site, kind: str, name: str) -> None:
+    """Seen when: a new card of each kind is called new, with its chip; once issued it is in normal use, with what it
+    carries: credential, issue, zone, times written, holder; reported lost, it is called so.
+
+    Planted breaks that turn it red: ``inspecting.inspect`` without ``select_again`` before it looks for a blank place (36);
+    ``inspected_of`` leaving the credential out (35).
+    """
+    card, number = new_card(site, kind), site.next_number()
+    card_no = f"97{number:06d}"
+    person = await site.enter_person(f"8{number:03d}")
+    await site.lay(card)
+    page = await site.inspected(card["uid"])
+    assert {"New card", name, "Empty: can be written"} <= set(texts(page))
+    order = await site.order_issue(person, card["uid"], card_no)
+    await site.until_order(order, DONE)
+    await site.lay(await site.lift(card["uid"]))
+    page = await site.until_page("/cards/desk/presented", lambda page: "In normal use" in page.words)
+    assert (page.facts["Holder"], page.facts["Card number"]) == (f"住户8{number:03d}", card_no)
+    assert (page.facts["Issue number"], page.facts["Zones"], page.facts["Times written"]) == ("1", "0", "1")
+    assert page.facts["On the card"] == "A credential of this system"
+    assert len(page.facts["Credential number"].replace(" ", "").replace(":", "")) == 16
+    await site.report_lost(card_no)
+    page = await site.inspected(card["uid"])
+    assert "Reported lost" in page.words
+    await site.lift(card["uid"])
+
+
+@pytest.mark.requirement(35)
+async def test_foreign_copied_and_damaged_cards_are_told_apart(site: Site) -> None:
+    """Seen when: a card locked by other keys is called "of others"; a gen1a copy is named and cannot be issued; an issued
+    card that does not show its credential any more is called damaged.
+
+    Planted break that turns it red: ``inspected._verdict`` without its line for copies.
+    """
+    number = site.next_number()
+    person = await site.enter_person(f"8{number:03d}")
+    locked = {**new_card(site), "blocks": {"7": "736563726574FF078069FFFFFFFFFFFF"}}
+    await site.lay(locked)
+    assert "Of others" in (await site.inspected(locked["uid"])).words
+    await site.lift(locked["uid"])
+
+    magic = {"kind": "magic1k", "uid": f"{0x0A000000 + number:08X}"}
+    await site.lay(magic)
+    page = await site.inspected(magic["uid"])
+    assert "Copy card" in page.words
+    assert "gen1a" in page.words
+    form = (await site.browser.get(f"/cards/issue?person={person}")).form("/cards/issue")
+    given = {**form.fields, "uid": magic["uid"], "card_no": f"98{number:06d}", "levels": "1"}
+    refused = await site.browser.post("/cards/issue", given)
+    assert (refused.status, "copy card" in refused.words) == (422, True)
+    await site.lift(magic["uid"])
+
+    card = new_card(site)
+    await site.lay(card)
+    await site.inspected(card["uid"])
+    await site.until_order(await site.order_issue(person, card["uid"], f"98{number:06d}"), DONE)
+    await site.lift(card["uid"])
+    between = new_card(site)  # a card laid there at once would be the same stay
+    await site.lay(between)
+    await site.inspected(between["uid"])
+    await site.lift(between["uid"])
+    await site.lay(card)  # the number without what was written
+    page = await site.until_page("/cards/desk/presented", lambda page: "Damaged" in page.words)
+    assert "does not show what was written" in page.words
+    await site.lift(card["uid"])
+
+
+def texts(page: Any) -> list[str]:
+    """Badge and facts of the desk page."""
+    return [*page.facts.values(), *[word for word in ("New card",) if word in page.words]]
