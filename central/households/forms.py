@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 
-from central.households.model import HOUSEHOLD_TEXT, KIND_TEXT, ROLE_TEXT, STATE_TEXT
+from central.households.model import HOUSEHOLD_TEXT, KIND_TEXT, METER_TEXT, ROLE_TEXT, STATE_TEXT
 from central.households.service import AREA_DM2_MAX, UnitInput
 from central.web.fields import (
+    CheckField,
     ChoiceField,
     DateField,
     HiddenField,
@@ -133,4 +134,61 @@ EXCEPTION: Final = Form(
     NumberField("extra_count", lazy("Additional cards"), least=1, most=100),
     TextField("reason", lazy("Reason"), length_max=200),
     prefix="exception-",
+)
+
+
+class HandOverForm(msgspec.Struct, kw_only=True):
+    """A household leaves; perhaps another enters."""
+
+    person: str | None
+    last_on: date
+    lease_last_on: date | None
+    water: int | None
+    electricity: int | None
+    gas: int | None
+    reason: str
+
+
+class ReadingField(MoneyField):
+    """What a meter shows, with at most two decimals; the value is in hundredths."""
+
+
+HAND_OVER: Final = Form(
+    HandOverForm,
+    TextField(
+        "person",
+        lazy("Person number of the new head"),
+        is_required=False,
+        hint=lazy("Empty: nobody enters."),
+    ),
+    DateField("last_on", lazy("Last day of the old household"), hint=lazy("Fees are cut off after it.")),
+    DateField(
+        "lease_last_on",
+        lazy("Last day of the new lease"),
+        is_required=False,
+        hint=lazy("For a tenant's household: cards of its members end with it."),
+    ),
+    *(
+        ReadingField(name, METER_TEXT[name], is_required=False, unit="", most=10**12)
+        for name in ("water", "electricity", "gas")
+    ),
+    TextField("reason", lazy("Reason"), length_max=200),
+)
+
+
+class LeaseForm(msgspec.Struct, kw_only=True):
+    """A later end of a lease."""
+
+    lease_last_on: date | None
+    with_cards: bool
+    reason: str | None
+
+
+LEASE: Final = Form(
+    LeaseForm,
+    DateField(
+        "lease_last_on", lazy("New last day of the lease"), is_required=False, hint=lazy("Empty: no end.")
+    ),
+    CheckField("with_cards", lazy("Extend the cards that end with the lease")),
+    TextField("reason", lazy("Reason"), is_required=False, length_max=200),
 )

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import peewee
 
 from central.cards import holders
 from central.cards.model import Card, CardClass
 from central.cards.rules import Holding
-from central.cards.validity import start_of
 from central.errors import ConflictError
 from central.households.model import LimitException, Unit, UnitCard, UnitLimit
-from central.households.people import lease_end, memberships
+from central.households.people import lease_end, memberships, midnight
 from central.people.model import Person
-from central.sites.model import Site
 from central.web.i18n import _
 
 
@@ -44,7 +41,7 @@ class UnitHolders:
         until_on = lease_end(person.id)
         if until_on is None:
             return None
-        return start_of(until_on, ZoneInfo(Site.get_by_id(person.site_id).zone))
+        return midnight(person.site_id, until_on)
 
     def admit(self, person: Person, card_class: CardClass | None, uid: bytes) -> bool:
         """See :class:`central.cards.holders.Holders`."""
@@ -94,7 +91,11 @@ def room_of(unit: Unit, card_class: CardClass) -> Room | None:
         return None
     extra = (
         LimitException.select(peewee.fn.SUM(LimitException.extra_count))
-        .where((LimitException.unit == unit.id) & (LimitException.card_class == card_class.id))
+        .where(
+            (LimitException.unit == unit.id)
+            & (LimitException.card_class == card_class.id)
+            & LimitException.ended_at.is_null()
+        )
         .scalar()
     )
     used = sum(1 for card in cards_of(unit.id) if card.card_class_id == card_class.id and not card.reasons)

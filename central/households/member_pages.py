@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import timedelta
 from typing import Any, Final
 
 from aiohttp import web
@@ -51,7 +51,7 @@ async def join(request: web.Request) -> web.Response:
 
         def write() -> None:
             row = scope.get(Unit, unit_id)
-            person = _person(scope, row, value.person)
+            person = people.find_person(scope, row, value.person)
             member = _join(row, person, value)
             centre.audit.record(
                 actor,
@@ -72,27 +72,15 @@ async def join(request: web.Request) -> web.Response:
     return await render(request, "households/join.html", {"form": form, "unit": unit}, status=422)
 
 
-def _person(scope: Scope, unit: Unit, number: str) -> Person:
-    query = Person.select().where((Person.site == unit.site_id) & (Person.number == number.strip()))
-    person: Person | None = scope.filter(query).first()
-    if person is None:
-        raise InvalidInputError("There is no person with this number in this estate.")
-    return person
-
-
 def _join(unit: Unit, person: Person, value: MoveInForm) -> Member:
     if value.household in NEW:
         kind = HouseholdKind(value.household.removeprefix("new_"))
-        until_on = _day_after(value.lease_last_on) if kind is HouseholdKind.TENANT else None
+        until_on = people.day_after(value.lease_last_on) if kind is HouseholdKind.TENANT else None
         home = people.open_household(unit, kind, person, value.from_on, until_on)
         return people.current_members(home.id)[0]
     home = Household.get((Household.id == int(value.household)) & (Household.unit == unit.id))
     role = value.role or (person.kind if person.kind in ROLE_TEXT else Role.FAMILY.value)
     return people.join(home, unit, person, Role(role), value.from_on)
-
-
-def _day_after(last_on: date | None) -> date | None:
-    return None if last_on is None else date.fromordinal(last_on.toordinal() + 1)
 
 
 async def leave(request: web.Request) -> web.Response:
@@ -112,7 +100,7 @@ async def leave(request: web.Request) -> web.Response:
         if member is None or member.until_on is not None or member.household.unit_id != unit.id:
             raise ConflictError("This person has left the unit already.")
         before = _snapshot(member, member.person)
-        person = people.leave(member, date.fromordinal(last_on.toordinal() + 1))
+        person = people.leave(member, last_on + timedelta(days=1))
         centre.audit.record(
             actor,
             "people.leave",

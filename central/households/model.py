@@ -49,6 +49,14 @@ class Role(Enum):
     TENANT = "tenant"
 
 
+class Meter(Enum):
+    """What is measured."""
+
+    WATER = "water"
+    ELECTRICITY = "electricity"
+    GAS = "gas"
+
+
 KIND_TEXT: Final[dict[str, LazyText]] = {
     UnitKind.HOME.value: lazy("Home"),
     UnitKind.SHOP.value: lazy("Shop"),
@@ -71,7 +79,13 @@ ROLE_TEXT: Final[dict[str, LazyText]] = {
     Role.HELPER.value: lazy("Domestic helper"),
     Role.TENANT.value: lazy("Tenant"),
 }
+METER_TEXT: Final[dict[str, LazyText]] = {
+    Meter.WATER.value: lazy("Water meter (m³)"),
+    Meter.ELECTRICITY.value: lazy("Electricity meter (kWh)"),
+    Meter.GAS.value: lazy("Gas meter (m³)"),
+}
 for _words, _kinds in (
+    (METER_TEXT, Meter),
     (KIND_TEXT, UnitKind),
     (STATE_TEXT, UnitState),
     (HOUSEHOLD_TEXT, HouseholdKind),
@@ -177,3 +191,31 @@ class LimitException(Model):
     reason = peewee.TextField()
     operator_name = peewee.TextField()
     at = InstantField()
+    ended_at = InstantField(null=True)
+    """It was given to a household that has left."""
+
+
+class HandOver(Model):
+    """過戶: one change of owner or tenant, as it was carried out. Fees are cut at ``cut_off_on``."""
+
+    unit = peewee.ForeignKeyField(Unit, backref="hand_overs", on_delete="RESTRICT")
+    leaving = peewee.ForeignKeyField(Household, null=True, backref="left_by", on_delete="RESTRICT")
+    """Who left. What is owed up to the cut-off stays with its head."""
+    entering = peewee.ForeignKeyField(Household, null=True, backref="entered_by", on_delete="RESTRICT")
+    cut_off_on = peewee.DateField()
+    """The first day that is the new household's (or nobody's)."""
+    reason = peewee.TextField()
+    operator_name = peewee.TextField()
+    at = InstantField()
+
+
+class MeterReading(Model):
+    """What a meter of a unit showed on the day of a change."""
+
+    unit = peewee.ForeignKeyField(Unit, backref="meter_readings", on_delete="RESTRICT")
+    hand_over = peewee.ForeignKeyField(HandOver, null=True, backref="readings", on_delete="RESTRICT")
+    meter = peewee.TextField()
+    """A value of :class:`Meter`."""
+    hundredths = peewee.BigIntegerField()
+    """Hundredths of the meter's unit (m³, kWh)."""
+    read_on = peewee.DateField()

@@ -10,17 +10,19 @@ from central.cards.model import CardClass
 from central.cards.table import status_of
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
-from central.households import limit_pages, member_pages, service
+from central.households import hand_over_pages, limit_pages, member_pages, service
 from central.households.forms import UNIT
 from central.households.importer import UNIT_IMPORTER
 from central.households.limits import cards_of, rooms_of
 from central.households.model import (
     HOUSEHOLD_TEXT,
     KIND_TEXT,
+    METER_TEXT,
     ROLE_TEXT,
     STATE_TEXT,
     Household,
     LimitException,
+    MeterReading,
     Unit,
     UnitKind,
     UnitState,
@@ -91,6 +93,12 @@ async def show_unit(request: web.Request) -> web.Response:
             "unlinked": _unlinked(unit),
             "cards": [(card, status_of(card, now)) for card in cards_of(unit.id)],
             "rooms": rooms_of(unit),
+            "readings": list(
+                MeterReading.select()
+                .where(MeterReading.unit == unit.id)
+                .order_by(MeterReading.read_on.desc(), MeterReading.id)
+                .limit(ROWS_MAX)
+            ),
             "exceptions": list(
                 exceptions.where(LimitException.unit == unit.id).order_by(LimitException.id.desc())
             ),
@@ -100,7 +108,9 @@ async def show_unit(request: web.Request) -> web.Response:
     principal = principal_of(request)
     context |= {
         "may_edit": principal.may("people", "edit"),
+        "may_act": principal.may("cards", "edit"),
         "may_allow": principal.may("cards", "approve"),
+        "meters": METER_TEXT,
         "kinds": KIND_TEXT,
         "states": STATE_TEXT,
         "household_words": HOUSEHOLD_TEXT,
@@ -201,5 +211,6 @@ ROUTES: Final[list[Route]] = [
     Route("GET", r"/units/{id:\d+}/edit", edit_unit, ("people", "edit")),
     Route("POST", r"/units/{id:\d+}/edit", edit_unit, ("people", "edit")),
     *member_pages.ROUTES,
+    *hand_over_pages.ROUTES,
     *limit_pages.ROUTES,
 ]

@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from central.cards.validity import start_of
 from central.errors import ConflictError, InvalidInputError
 from central.households.model import Household, HouseholdKind, Member, Role, Unit
 from central.people import service as people
 from central.people.model import Person
 from central.sites.model import Site
+from central.sites.scope import Scope
 from central.web.i18n import _
 
 
@@ -115,6 +117,28 @@ def lease_end(person_id: int) -> date | None:
 def local_day(site_id: int, at: datetime) -> date:
     """The day of an instant in an estate."""
     return at.astimezone(ZoneInfo(Site.get_by_id(site_id).zone)).date()
+
+
+def midnight(site_id: int, on: date) -> datetime:
+    """The first instant of a day in an estate, in UTC."""
+    return start_of(on, ZoneInfo(Site.get_by_id(site_id).zone))
+
+
+def find_person(scope: Scope, unit: Unit, number: str) -> Person:
+    """Somebody of the unit's estate, by number.
+
+    :raises InvalidInputError: there is nobody with this number whom the operator may see.
+    """
+    query = Person.select().where((Person.site == unit.site_id) & (Person.number == number.strip()))
+    person: Person | None = scope.filter(query).first()
+    if person is None:
+        raise InvalidInputError("There is no person with this number in this estate.")
+    return person
+
+
+def day_after(last_on: date | None) -> date | None:
+    """The exclusive end for the last day that somebody typed."""
+    return None if last_on is None else last_on + timedelta(days=1)
 
 
 def last_day_of(until_on: date | None) -> date | None:

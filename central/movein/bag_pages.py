@@ -18,7 +18,6 @@ from central.households import people
 from central.movein import packing, signing
 from central.movein.model import Bag, BagState, MoveIn
 from central.people.inputs import path_id, row_id
-from central.people.model import Person
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.scope import Scope
@@ -90,11 +89,7 @@ async def sign(request: web.Request) -> web.Response:
 
         def write() -> None:
             bag = _bag(scope, bag_id)
-            found = scope.filter(
-                Person.select().where((Person.site == bag.move_in.site_id) & (Person.number == number))
-            ).first()
-            if found is None:
-                raise InvalidInputError("There is no person with this number in this estate.")
+            found = people.find_person(scope, bag.unit, number)
             changes = signing.sign(by, bag, found)
             act_on_many(len(changes))
             for change in changes:

@@ -47,6 +47,7 @@ SECTIONS: Final = {
     "special-days": "doors#s4",
     "hotlist": "cards#s2",
     "move-in": "units#s3",
+    "hand-over": "units#s4",
     "sites": "operators#s2",
     "account": "operators#s3",
     "audit": "operators#s4",

@@ -59,6 +59,8 @@ TABLES = [
     households.UnitCard,
     households.UnitLimit,
     households.LimitException,
+    households.HandOver,
+    households.MeterReading,
     movein.MoveIn,
     movein.Desk,
     movein.Bag,

@@ -1,0 +1,200 @@
+"""過戶, change and end of a tenancy: one act (U3). Cards, members, meters, fee cut-off, and the parts of others.
+
+Runs inside ``db.write``: everything or nothing. What the old household owes stays with its head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from central.cards import acts
+from central.cards.acts import By
+from central.cards.model import Card
+from central.errors import ConflictError, InvalidInputError
+from central.households import joining, people
+from central.households.joining import Change, Changed
+from central.households.limits import cards_of
+from central.households.model import (
+    HandOver,
+    Household,
+    HouseholdKind,
+    LimitException,
+    MeterReading,
+    Unit,
+)
+from central.people.model import Person
+
+RETURN: Final = "return"
+CANCEL: Final = "cancel"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the operator wants."""
+
+    leaving: Household | None
+    head: Person | None
+    """Who enters; None: nobody."""
+    kind: HouseholdKind
+    lease_until_on: date | None
+    cut_off_on: date
+    reason: str
+    cards: Mapping[int, str] = field(default_factory=dict)
+    """``RETURN`` or ``CANCEL`` for each card of those who leave."""
+    meters: Mapping[str, int] = field(default_factory=dict)
+    """Readings in hundredths, by value of ``Meter``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done, for the audit trail and the preview."""
+
+    hand_over: HandOver
+    changed: Sequence[Changed]
+    not_shown: Sequence[Card]
+    """Cards that are to be returned and that no reader has seen just now; only a preview goes on without them."""
+
+
+def leaving_cards(household: Household) -> list[Card]:
+    """Cards in use that count for the unit and that nobody who stays holds."""
+    staying = {
+        member.person_id
+        for home in people.current_households(household.unit_id)
+        if home.id != household.id
+        for member in people.current_members(home.id)
+    }
+    return [card for card in cards_of(household.unit_id) if card.person_id not in staying]
+
+
+def carry_out(by: By, unit: Unit, wish: Wish, *, is_preview: bool = False) -> Outcome:
+    """Do it all.
+
+    :raises ConflictError, InvalidInputError: some part of it cannot be done; the caller's transaction is taken back.
+    """
+    if wish.leaving is None and wish.head is None:
+        raise InvalidInputError("Choose who leaves, or who enters.")
+    changed: list[Changed] = []
+    not_shown: list[Card] = []
+    if wish.leaving is not None:
+        if wish.cut_off_on < wish.leaving.from_on:
+            raise InvalidInputError("This day lies before the household came.")
+        for card in leaving_cards(wish.leaving):
+            if wish.cards.get(card.id) == RETURN and is_preview and not acts.is_present(card, by.at):
+                not_shown.append(card)
+            else:
+                changed.append(_end_card(by, card, wish))
+        changed += _leave(wish.leaving, wish.cut_off_on)
+    entering = None
+    if wish.head is not None:
+        entering = people.open_household(unit, wish.kind, wish.head, wish.cut_off_on, wish.lease_until_on)
+        changed.append(
+            Changed(
+                "people.join",
+                "person",
+                wish.head.id,
+                f"{wish.head.number} {wish.head.name}",
+                None,
+                _home(entering),
+            )
+        )
+    made: HandOver = HandOver.create(
+        unit=unit,
+        leaving=wish.leaving,
+        entering=entering,
+        cut_off_on=wish.cut_off_on,
+        reason=wish.reason,
+        operator_name=by.operator_name,
+        at=by.at,
+    )
+    changed += [_read(made, unit, meter, value) for meter, value in wish.meters.items()]
+    if wish.kind is HouseholdKind.OWNER:
+        changed += _end_exceptions(by, unit)
+    change = Change(unit, wish.leaving, entering, wish.cut_off_on, by, wish.reason)
+    for part in joining.parts():
+        changed += part.carry_out(change)
+    return Outcome(made, changed, not_shown)
+
+
+def extend_lease(
+    by: By, household: Household, until_on: date | None, *, with_cards: bool, reason: str
+) -> list[Changed]:
+    """續租: a later end of the lease; on request the cards that ended with the old one go along.
+
+    :raises InvalidInputError: it is not later.
+    :raises ConflictError: not a tenant's household, or it has left.
+    """
+    if household.kind != HouseholdKind.TENANT.value or household.until_on is not None:
+        raise ConflictError("Only the lease of a tenant who lives here can be extended.")
+    old = household.lease_until_on
+    if old is None or (until_on is not None and until_on <= old):
+        raise InvalidInputError("The new last day must lie behind the old one.")
+    old_end = people.midnight(household.unit.site_id, old)
+    cards = [card for card in leaving_cards(household) if card.valid_until == old_end] if with_cards else []
+    household.lease_until_on = until_on
+    household.save()
+    new_end = None if until_on is None else people.midnight(household.unit.site_id, until_on)
+    return [_of_card(acts.extend(by, card, new_end, reason=reason)) for card in cards]
+
+
+def _end_card(by: By, card: Card, wish: Wish) -> Changed:
+    choice = wish.cards.get(card.id)
+    if choice == RETURN:
+        return _of_card(acts.take_back(by, card, reason=wish.reason))
+    if choice == CANCEL:
+        return _of_card(acts.cancel(by, card, reason=wish.reason, cause="left"))
+    raise InvalidInputError("Choose for each card whether it is returned or cancelled.")
+
+
+def _of_card(change: acts.Change) -> Changed:
+    card = change.card
+    return Changed(f"cards.{change.act.value}", "card", card.id, card.card_no, change.before, change.after)
+
+
+def _leave(household: Household, on: date) -> list[Changed]:
+    """Everybody leaves, the head last."""
+    members = sorted(people.current_members(household.id), key=lambda m: m.person_id == household.head_id)
+    changed = []
+    for member in members:
+        before = {"building": member.person.building, "unit": member.person.unit}
+        person = people.leave(member, on)
+        after = {"building": person.building, "unit": person.unit, "until": on.isoformat()}
+        changed.append(
+            Changed("people.leave", "person", person.id, f"{person.number} {person.name}", before, after)
+        )
+    return changed
+
+
+def _home(household: Household) -> dict[str, str | int | None]:
+    lease = household.lease_until_on
+    return {
+        "household": household.id,
+        "kind": household.kind,
+        "from": household.from_on.isoformat(),
+        "lease_until": None if lease is None else lease.isoformat(),
+    }
+
+
+def _read(hand_over: HandOver, unit: Unit, meter: str, hundredths: int) -> Changed:
+    row = MeterReading.create(
+        unit=unit, hand_over=hand_over, meter=meter, hundredths=hundredths, read_on=hand_over.cut_off_on
+    )
+    shown = f"{hundredths // 100}.{hundredths % 100:02d}"
+    return Changed("people.meter", "meter_reading", row.id, shown, None, {"meter": meter, "reading": shown})
+
+
+def _end_exceptions(by: By, unit: Unit) -> list[Changed]:
+    """More cards were allowed to the owner who leaves, not to the next."""
+    query = LimitException.select().where(
+        (LimitException.unit == unit.id) & LimitException.ended_at.is_null()
+    )
+    changed = []
+    for exception in query:
+        exception.ended_at = by.at
+        exception.save()
+        before = {"class": exception.card_class_id, "extra": exception.extra_count}
+        label = f"+{exception.extra_count} {exception.card_class.name}"
+        changed.append(Changed("cards.unit_exception", "unit", unit.id, label, before, None))
+    return changed
