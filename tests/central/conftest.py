@@ -1,8 +1,8 @@
 """What every test of the centre may ask for.
 
-- ``database_url``: the URL of an empty database; a test with it runs twice, on SQLite and on PostgreSQL (left out where
-  no server is installed, unless ONECARD_FULL=1).
-- ``database``: an open ``central.db.Database`` on it, the schema up to date.
+- ``database_url``: the URL of a database with nothing but its tables; a test with it runs twice, on SQLite and on
+  PostgreSQL (left out where no server is installed, unless ONECARD_FULL=1).
+- ``database``: an open ``central.db.Database`` on it.
 - ``postgres_url``: an empty PostgreSQL database, for tests that are about PostgreSQL.
 - ``running_centre``: a whole centre over real sockets (:class:`tests.support.centre.RunningCentre`): set up with operator
   "0001", one organisation (id 1) and one estate (id 1), its clock standing still.
@@ -22,6 +22,7 @@ import pytest
 from central.db import Database
 from tests.support.centre import Browser, RunningCentre, run_centre
 from tests.support.postgres import Cluster, cluster
+from tests.support.ready import lay_sqlite
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +39,15 @@ def postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'onecard.db'}"
-    return request.getfixturevalue("postgres_url")
+        lay_sqlite(tmp_path / "onecard.db")
+        yield f"sqlite:///{tmp_path / 'onecard.db'}"
+    else:
+        server: Cluster = request.getfixturevalue("postgres_cluster")
+        url = server.ready_database()
+        yield url
+        server.drop(url)
 
 
 @pytest.fixture

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from central.access.model import AccessEvent, CardLevel
-from central.backup_record import Backup
 from central.cards.model import Card, CardIssue
 from central.cards.rules import Disable, Holding
 from central.clock import FakeClock
 from central.db import Database
-from central.sync import model, publish, tickets
+from central.sync import publish, tickets
 from central.sync.hub import Hub
 from central.sync.model import Enrolment, StoredFact
 from edge.cache.drafts import draft
@@ -276,8 +275,6 @@ class World:
     def _furnish(self) -> None:
         from central.nodes.service import DeviceInput, create
 
-        for table in (model.QuarantinedFact, model.Ticket, Backup):
-            table.create_table(safe=True)
         for number, name in ((3, "hall"), (4, "garage")):
             create(
                 DeviceInput(

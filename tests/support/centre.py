@@ -21,6 +21,7 @@ from central.security.login import sign_in
 from central.security.model import Operator, OperatorGrant, OperatorRole, Role
 from central.security.sessions import cookie_name
 from central.server import Server
+from tests.support.ready import lay_sqlite
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
@@ -161,6 +162,8 @@ async def run_centre(
     ``set_up``: with a first operator "0001" (password ``PASSWORD``), an organisation and an estate.
     """
     clock = FakeClock()
+    if not database_url and not (data / "onecard.db").exists():
+        lay_sqlite(data / "onecard.db")
     server = Server(build_centre(config_for(data, database_url, security, timing), clock), collected)
     await server.start()
     running = RunningCentre(server, clock)

@@ -15,14 +15,9 @@ from central.access.projection import Stored, apply
 from central.cards import model as cards
 from central.cards.acts import By
 from central.db import Database
-from central.faces.model import Photo
-from central.households import model as households
-from central.movein import model as movein
 from central.nodes.model import Device
 from central.people.model import Person
-from central.settings import Setting
 from central.sites.model import Organisation, Site
-from central.sync import model as sync
 from central.web import fold
 from protocol.decide import Trust
 from protocol.facts import AccessFact, Body, Fact, encode_body
@@ -30,64 +25,11 @@ from protocol.ids import uid_key
 from protocol.reasons import Reason
 from protocol.records import Revisions
 from protocol.schedule import ALWAYS
+from tests.support.ready import lay_sqlite
 
 T = TypeVar("T")
 NOON = datetime(2026, 7, 1, 4, 0, tzinfo=UTC)
 """12:00 in Shanghai, a Wednesday."""
-TABLES = [
-    Setting,
-    Organisation,
-    Site,
-    Device,
-    Person,
-    Photo,
-    cards.CardClass,
-    cards.CardDesk,
-    cards.DeskKeeper,
-    cards.CardIntake,
-    cards.Card,
-    cards.CardCredential,
-    cards.CardZone,
-    cards.CardIssue,
-    cards.CardAct,
-    cards.CardMoney,
-    cards.CardLoss,
-    cards.Showing,
-    households.Unit,
-    households.Household,
-    households.Member,
-    households.UnitCard,
-    households.UnitLimit,
-    households.LimitException,
-    households.HandOver,
-    households.MeterReading,
-    movein.MoveIn,
-    movein.Desk,
-    movein.Bag,
-    movein.BagCard,
-    access.Schedule,
-    access.SpecialDay,
-    access.Door,
-    access.AccessPoint,
-    access.AccessLevel,
-    access.LevelEntry,
-    access.CardLevel,
-    access.DoorCommand,
-    access.AlarmAcknowledgement,
-    access.AccessEvent,
-    access.AlarmState,
-    access.DoorState,
-    sync.Head,
-    sync.PublishedRow,
-    sync.RowTag,
-    sync.DeviceScope,
-    sync.Enrolment,
-    sync.EvidenceGap,
-    sync.ReportedRestriction,
-    sync.DeviceStatus,
-    sync.Acknowledgement,
-    sync.StoredFact,
-]
 
 
 def person_row(site: int, organisation: int, number: str, name: str, **values: Any) -> Person:
@@ -110,18 +52,17 @@ class Estate:
     """The database and the ids of its rows."""
 
     def __init__(self, directory: Path, url: str = "") -> None:
+        if not url:
+            lay_sqlite(directory / "estate.db")
         self.db = Database(url or f"sqlite:///{directory / 'estate.db'}")
+        self.db.call_upgrade()
         self.seq: dict[int, int] = {}
         self.db.call_write(self._make)
 
     def _make(self) -> None:
-        for table in TABLES:
-            table.create_table()
         self.organisation = Organisation.create(name="和谐物业", created_at=NOON).id
         self.other_organisation = Organisation.create(name="恒远科技", created_at=NOON).id
         self.site = Site.create(name="锦绣花园", zone="Asia/Shanghai", created_at=NOON).id
-        always = access.Schedule.create(name="Always")
-        assert always.id == ALWAYS
         self.office_hours = access.Schedule.create(
             site=self.site, name="办公时间", periods=[[0b0011111, 8 * 60, 18 * 60]]
         ).id

@@ -32,7 +32,7 @@ def hold(estate: Estate, person: int, issued: int, returned: int) -> None:
     def issue() -> None:
         if found := Card.get_or_none():
             acts.restock(by(issued), found)
-        acts.issue(by(issued), bytes.fromhex(UID), "00000001", Person.get_by_id(person), Terms())
+        acts.issue(by(issued), bytes.fromhex(UID), "00000077", Person.get_by_id(person), Terms())
 
     estate.write(issue)
     estate.show_at_desk(UID, at=later(returned))

@@ -22,6 +22,7 @@ from central.restore import restore
 from central.web.catalogue import Language
 from central.web.i18n import using
 from tests.support.centre import config_for
+from tests.support.ready import lay_sqlite
 
 PASSPHRASE = "a long passphrase"
 MARKS = [BackupMark("count", lambda: settings.Setting.select().count())]
@@ -37,8 +38,9 @@ def english():
 def centre(database_url: str, tmp_path: Path):
     data = tmp_path / "centre"
     url = f"sqlite:///{data}/onecard.db" if database_url.startswith("sqlite") else database_url
+    if url != database_url:
+        lay_sqlite(data / "onecard.db")
     made = build_centre(config_for(data, url), FakeClock())
-    made.db.call_upgrade()
     made.db.call_write(settings.put, "organisation_name", "和谐", made.clock.now())
     yield made
     made.hasher.close()

@@ -23,7 +23,7 @@ from playhouse.apsw_ext import APSWDatabase
 
 from central import audit as audit_module
 from central.access.model import AccessEvent
-from central.audit import Actor, Audit, AuditEntry, AuditHead, AuditWitness, Head
+from central.audit import Actor, Audit, AuditEntry, Head
 from central.backup_record import Backup
 from central.cards.model import Card
 from central.clock import FakeClock
@@ -103,8 +103,6 @@ def furnished() -> bytes:
 
 
 def _furnish(estate: Estate) -> None:
-    for table in (AuditEntry, AuditHead, AuditWitness, Backup):
-        table.create_table()
     Enrolment.create(
         device=estate.gate_device,
         node_epoch=1,

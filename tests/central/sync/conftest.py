@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from central.announce import Listener
-from central.backup_record import Backup
 from central.clock import FakeClock
-from central.sync import model, publish, tickets
+from central.sync import publish, tickets
 from central.sync.hub import Hub
 from central.sync.storage import read_heads
 from tests.protocol.memory_stores import CountingRandom, private_key
@@ -36,8 +35,6 @@ class Site:
         )
 
     def _more(self) -> None:
-        for table in (model.QuarantinedFact, model.Ticket, Backup):
-            table.create_table(safe=True)
         publish.everything_changed(self.estate.site)
 
     async def announced(self) -> None:
