@@ -22,6 +22,8 @@ SECTIONS: Final[dict[str, Text]] = {
     "system": lazy("System"),
 }
 """The headings of the menu, in order."""
+UNFOLDED_MAX: Final = 16
+"""So many entries stand in the menu at once; a longer one opens at the section of the page, the others fold."""
 
 
 class Operator(Protocol):
@@ -51,10 +53,12 @@ class NavItem:
 
 @dataclass(frozen=True)
 class NavSection:
-    """A heading with the entries that the operator may use."""
+    """A heading with the entries that the operator may use. One that is not ``is_open`` shows its heading only."""
 
+    name: str
     title: Text
     items: tuple[NavItem, ...]
+    is_open: bool = True
 
 
 @dataclass
@@ -90,13 +94,17 @@ class Nav:
         found = [item for item in self.items if item.is_current(path)]
         return max(found, key=lambda item: len(item.path), default=None)
 
-    def sections(self, operator: Any) -> list[NavSection]:
-        """The menu as this operator sees it; empty for a visitor."""
+    def sections(self, operator: Any, path: str = "/") -> list[NavSection]:
+        """The menu as this operator sees it on the page at ``path``; empty for a visitor."""
         if operator is None:
             return []
+        allowed = [item for item in self.items if self.may_open(item.path, operator)]
+        current = self.current(path)
         found = []
         for name, title in SECTIONS.items():
-            items = tuple(i for i in self.items if i.section == name and self.may_open(i.path, operator))
+            items = tuple(item for item in allowed if item.section == name)
             if items:
-                found.append(NavSection(title, items))
+                is_here = current is not None and any(item.path == current.path for item in items)
+                is_open = len(allowed) <= UNFOLDED_MAX or len(items) == 1 or is_here
+                found.append(NavSection(name, title, items, is_open))
         return found

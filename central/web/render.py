@@ -137,7 +137,7 @@ def page_context(request: web.Request) -> dict[str, Any]:
         "csrf_token": request.get("csrf", ""),
         "language": i18n.current().language,
         "zone": i18n.current().zone.key,
-        "nav": shell.nav.sections(operator),
+        "nav": shell.nav.sections(operator, request.path),
         "nav_current": shell.nav.current(request.path),
         "may_open": lambda path: shell.nav.may_open(path, operator),
         "organisation": shell.organisation(request),

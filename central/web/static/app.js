@@ -34,6 +34,12 @@
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
 
+  // Sections of the menu stay as this tab's user has folded them; that of the page itself is open.
+  for (const section of document.querySelectorAll(".side details")) {
+    if (sessionStorage.getItem(section.id) === "open") section.open = true;
+    section.querySelector("summary").addEventListener("click", () => sessionStorage.setItem(section.id, section.open ? "folded" : "open"));
+  }
+
   // A form is sent once: a second click on a slow line must not issue a second card.
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "post" || event.defaultPrevented) return;

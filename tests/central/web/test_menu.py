@@ -7,7 +7,7 @@ from aiohttp import web
 
 from central.routes import NODE, PUBLIC, SIGNED_IN, Route
 from central.web.i18n import lazy
-from central.web.nav import Nav, NavItem
+from central.web.nav import UNFOLDED_MAX, Nav, NavItem
 from tests.support.pages import FakeOperator
 
 
@@ -67,6 +67,23 @@ def test_links_on_pages_follow_the_same_permissions() -> None:
 def test_one_entry_is_marked_as_the_current_one(path: str, entry: str | None) -> None:
     found = NAV.current(path)
     assert (found.path if found else None) == entry
+
+
+def test_a_long_menu_opens_at_the_section_of_the_page() -> None:
+    """Planted break: fold by the number of sections instead of entries."""
+    many = [Route("GET", f"/cards/{n}", page, SIGNED_IN) for n in range(UNFOLDED_MAX)]
+    items = [NavItem("cards", lazy("Cards"), route.path) for route in many]
+    more = [NavItem("system", lazy("Home"), "/"), NavItem("system", lazy("Issue"), "/manual")]
+
+    def unfolded(path: str, *items: NavItem) -> list[str]:
+        nav = Nav.build(items, [*many, *ROUTES])
+        return [section.name for section in nav.sections(FakeOperator(), path) if section.is_open]
+
+    assert unfolded("/", *items) == ["cards"]
+    assert unfolded("/cards/3", *items, *more) == ["cards"]
+    assert unfolded("/manual", *items, *more) == ["system"]
+    assert unfolded("/manual", *items, *more, NavItem("cards", lazy("Cards"), "/manual")) == ["cards", "system"]
+    assert unfolded("/account", *items, *more) == []
 
 
 def test_an_entry_without_a_route_or_section_stops_the_start() -> None:
