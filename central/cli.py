@@ -19,6 +19,7 @@ from central.centre import Centre
 from central.clock import SystemClock
 from central.config import Config, load_config
 from central.errors import CentralError
+from central.keys import service as key_acts
 from central.parts import collect
 from central.reports import certifying
 from central.restore import restore
@@ -98,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     command("audit-verify", _audit_verify, _("check the whole audit trail"))
     made = command("check-certificate", _check_certificate, _("check the certificate of a lost card"))
     made.add_argument("text", metavar="TEXT", help=_("what the QR code says"))
+    keys = commands.add_parser("keys", help=_("card keys")).add_subparsers(required=True, metavar="ACT")
+    command("bring-back", _bring_back_keys, _("put the master key back from its printed code"), keys)
     made = command("backup", _backup, _("write database and keys into one file, and read it back"))
     made.add_argument("file", type=Path, metavar="FILE")
     made.add_argument(
@@ -195,6 +198,13 @@ def _check_certificate(config: Config, chosen: Any) -> int:
     )
     if checked.record is None:
         print(_("The whole record is not in this database."))
+    return 0
+
+
+def _bring_back_keys(config: Config, chosen: Any) -> int:
+    code = input(_("Printed code: ") if sys.stdin.isatty() else "")
+    _with_centre(config, lambda centre: centre.db.call_write(key_acts.bring_back, centre, COMMAND, code))
+    print(_("The master key is back."))
     return 0
 
 

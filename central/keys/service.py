@@ -95,10 +95,11 @@ def bring_back(centre: Centre, actor: Actor, code: str) -> None:
 # -- zones ------------------------------------------------------------------------------------------------------------
 
 
-def make_zone(centre: Centre, actor: Actor, name: str) -> int:
-    """A new zone with its first read key and no reader yet; its number.
+def make_zone(centre: Centre, actor: Actor, name: str, points: Collection[int] = ()) -> int:
+    """A new zone with its first read key, and the readers that stand in it from now on; its number.
 
-    :raises ConflictError: the name is taken, or there are sixteen. :raises StorageError: the master is not there.
+    :raises ConflictError: the name is taken, or there are sixteen. :raises InvalidInputError: there is no such reader.
+    :raises StorageError: the master is not there.
     """
     master, state = keys_in_force.begin(centre.keys.folder, centre.clock.now())
     number = next((number for number in range(ZONES_MAX) if number not in state.zones), None)
@@ -109,7 +110,9 @@ def make_zone(centre: Centre, actor: Actor, name: str) -> int:
     keys_in_force.keep(after, centre.clock.now())
     Zone.create(number=number, name=name, created_at=centre.clock.now())
     key_rows.keys_changed(after, master, centre.keys)
-    centre.audit.record(actor, "keys.zone_create", "zone", number, after={"name": name})
+    _put_readers(number, points)
+    after_row = {"name": name, "readers": readers_of(number)}
+    centre.audit.record(actor, "keys.zone_create", "zone", number, after=after_row)
     return number
 
 
@@ -126,17 +129,21 @@ def change_zone(centre: Centre, actor: Actor, number: int, name: str, points: Co
         _check_name(name)
         zone.name = name
         zone.save()
-    if AccessPoint.select().where(AccessPoint.id.in_(list(points))).count() != len(set(points)):
-        raise InvalidInputError("There is no such reader.")
-    old = set(before["readers"])
-    moved = set(points) ^ old if number != FIRST_ZONE else set(points) - old
-    AccessPoint.update(zone=number).where(AccessPoint.id.in_(list(points))).execute()
-    if number != FIRST_ZONE:
-        AccessPoint.update(zone=FIRST_ZONE).where(AccessPoint.id.in_(sorted(old - set(points)))).execute()
-    sites = Device.select(Device.site).join(AccessPoint).where(AccessPoint.id.in_(sorted(moved))).distinct()
-    publish.zones_changed(sorted(site_id for (site_id,) in sites.tuples()))
+    _put_readers(number, points)
     after = {"name": zone.name, "readers": readers_of(number)}
     centre.audit.record(actor, "keys.zone_change", "zone", number, before, after)
+
+
+def _put_readers(number: int, points: Collection[int]) -> None:
+    wanted, old = set(points), set(readers_of(number))
+    if AccessPoint.select().where(AccessPoint.id.in_(sorted(wanted))).count() != len(wanted):
+        raise InvalidInputError("There is no such reader.")
+    left = old - wanted if number != FIRST_ZONE else set()
+    AccessPoint.update(zone=number).where(AccessPoint.id.in_(sorted(wanted))).execute()
+    AccessPoint.update(zone=FIRST_ZONE).where(AccessPoint.id.in_(sorted(left))).execute()
+    moved = sorted(left | wanted - old)
+    sites = Device.select(Device.site).join(AccessPoint).where(AccessPoint.id.in_(moved)).distinct()
+    publish.zones_changed(sorted(site_id for (site_id,) in sites.tuples()))
 
 
 def readers_of(number: int) -> list[int]:

@@ -52,6 +52,7 @@ SECTIONS: Final = {
     "account": "operators#s3",
     "audit": "operators#s4",
     "service": "system#s2",
+    "card-keys": "system#s5",
     "certificate": "system#s3",
     "loss-certificate": "reports#s4",
     "slips": "reports#s5",

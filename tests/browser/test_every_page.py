@@ -71,6 +71,7 @@ CHAPTER_OF = {
     "account": "operators",
     "sites": "operators",
     "organisations": "operators",
+    "keys": "system",
     "system": "system",
     "certificate": "system",
 }
@@ -88,6 +89,7 @@ async def full_site(demo_site: DemoSite) -> DemoSite:
     await demo_site.tester.report_lost("00000102")
     bulk = await browser.get("/cards/bulk/new?q=00000101&kind=suspend")
     await browser.send(bulk, "/cards/bulk/new", reason="stocktaking")
+    await browser.send(await browser.get("/keys/zones/new"), "/keys/zones/new", name="机房")
     papers = await browser.get("/reports/papers?card=2")
     await browser.post("/reports/slips", {**papers.form("/reports/slips").fields, "as": "page"})
     await browser.send(papers, "/reports/certificates")
