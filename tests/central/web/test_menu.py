@@ -82,7 +82,10 @@ def test_a_long_menu_opens_at_the_section_of_the_page() -> None:
     assert unfolded("/", *items) == ["cards"]
     assert unfolded("/cards/3", *items, *more) == ["cards"]
     assert unfolded("/manual", *items, *more) == ["system"]
-    assert unfolded("/manual", *items, *more, NavItem("cards", lazy("Cards"), "/manual")) == ["cards", "system"]
+    assert unfolded("/manual", *items, *more, NavItem("cards", lazy("Cards"), "/manual")) == [
+        "cards",
+        "system",
+    ]
     assert unfolded("/account", *items, *more) == []
 
 
