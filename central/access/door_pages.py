@@ -13,7 +13,9 @@ from central.access.commands import Wish, shown_of
 from central.access.door_lines import door_lines
 from central.access.door_service import DoorInput, PointInput
 from central.access.model import AccessPoint, Door, DoorCommand, Schedule
+from central.access.tier_counts import TierCounts, counts_at
 from central.access.words import CLOCK_TEXT, MODE_TEXT, STORAGE_TEXT, TIER_TEXT
+from central.cards.credentials import TIER_WORD
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
@@ -146,7 +148,7 @@ async def show_door(request: web.Request, problem: str = "", status: int = 200) 
         return {
             "door": door_lines(scope, door_id)[0],
             "row": Door.get_by_id(door_id),
-            "points": [(point, TIER_TEXT[Tier(point.tier_min)]) for point in points],
+            "points": [(point, TIER_WORD[Tier(point.tier_min)]) for point in points],
             "commands": [(command, shown_of(command, now).value) for command in recent],
         }
 
@@ -335,14 +337,21 @@ async def edit_point(request: web.Request) -> web.Response:
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
     point_id = path_id(request)
 
-    def read() -> AccessPoint:
-        return point_in(scope, point_id)
+    def read() -> tuple[AccessPoint, TierCounts]:
+        found = point_in(scope, point_id)
+        return found, counts_at(found)
 
-    point = await centre.db.read(read)
+    point, counts = await centre.db.read(read)
     back = f"/doors/{point.door_id}" if point.door_id else "/devices"
+    context = {
+        "point": point,
+        "back": back,
+        "cards_count": counts.cards_count,
+        "refused": [(TIER_TEXT[tier], count) for tier, count in counts.refused.items()],
+    }
     if request.method == "GET":
         form = POINT_FORM.blank(label=point.label, leaving=point.leaving, tier_min=point.tier_min)
-        return await render(request, "access/point_edit.html", {"form": form, "point": point, "back": back})
+        return await render(request, "access/point_edit.html", {**context, "form": form})
     form = POINT_FORM.bind(await request.post())
     if form.is_valid:
         value = form.value
@@ -365,9 +374,7 @@ async def edit_point(request: web.Request) -> web.Response:
 
         await centre.db.write(write)
         raise web.HTTPSeeOther(back)
-    return await render(
-        request, "access/point_edit.html", {"form": form, "point": point, "back": back}, status=422
-    )
+    return await render(request, "access/point_edit.html", {**context, "form": form}, status=422)
 
 
 def point_in(scope: Scope, point_id: int) -> AccessPoint:

@@ -19,6 +19,12 @@ TIER: Final[dict[Medium, Tier]] = {
     Medium.DESFIRE: Tier.AES,
     Medium.NTAG424: Tier.AES,
 }
+TIER_WORD: Final[dict[Tier, str]] = {
+    Tier.UID_ONLY: "number",
+    Tier.CLASSIC_MAC: "credential",
+    Tier.AES: "aes",
+}
+"""Names in the vocabulary's group "tier"."""
 
 
 def record_written(
@@ -64,6 +70,18 @@ def tier_of(card: Card) -> Tier:
         return Tier.UID_ONLY
     written = CardCredential.get_or_none(CardCredential.card == card.id)
     return Tier.UID_ONLY if written is None else TIER[Medium(written.medium)]
+
+
+def proof_of(medium: int | None) -> str:
+    """Name in the vocabulary of what a card with this medium proves; None: no credential is written on it."""
+    return TIER_WORD[Tier.UID_ONLY if medium is None else TIER[Medium(medium)]]
+
+
+def proves(word: str) -> Any:
+    """The condition for cards that prove just that."""
+    written = CardCredential.select(CardCredential.card)
+    media = [medium.value for medium, tier in TIER.items() if TIER_WORD[tier] == word]
+    return Card.id.in_(written.where(CardCredential.medium.in_(media))) if media else Card.id.not_in(written)
 
 
 def old_cards_count(part: Part, newest: int) -> int:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import peewee
 
-from central.cards.model import Card, CardClass
+from central.cards.credentials import proof_of, proves
+from central.cards.model import Card, CardClass, CardCredential
 from central.cards.numbering import uid_condition
 from central.cards.numbers import uid_tail
 from central.cards.rules import CardState, Disable, Holding, Shown, shown_status
@@ -19,6 +20,7 @@ from central.web.columns import CODE, DAY, LAST_DAY, MOMENT, NUMBER, Column, Sta
 from central.web.filters import ChoiceFilter, DayFilter, TextFilter
 from central.web.i18n import LazyText, lazy
 from central.web.tables import Table
+from central.web.vocabulary import STATUSES
 
 VOCABULARY: Final[dict[Shown, str]] = {
     Shown.NEW: "blank",
@@ -94,10 +96,13 @@ def _query(scope: Scope) -> Any:
             Person.number.alias("person_number"),
             Person.department,
             CardClass.name.alias("class_name"),
+            CardCredential.medium,
         )
         .left_outer_join(Person)
         .switch(Card)
         .left_outer_join(CardClass)
+        .switch(Card)
+        .left_outer_join(CardCredential, on=(CardCredential.card == Card.id))
     )
     return scope.filter(query, Card)
 
@@ -160,6 +165,12 @@ def make_table(now: datetime) -> Table:
             Column("person_number", lazy("Person number"), CODE),
             Column("department", lazy("Department")),
             Column("class_name", lazy("Card class")),
+            Column(
+                "proof",
+                lazy("What the card proves"),
+                StatusFormat("tier"),
+                value=lambda row: proof_of(row.medium),
+            ),
             Column("valid_from", lazy("First valid day"), DAY),
             Column("valid_until", lazy("Last valid day"), LAST_DAY),
             Column(
@@ -175,6 +186,12 @@ def make_table(now: datetime) -> Table:
                 "q", lazy("Search"), where=found_by, placeholder=lazy("Card number, UID, name, person number")
             ),
             ChoiceFilter("state", lazy("Status"), choices=STATES, where=state_condition),
+            ChoiceFilter(
+                "proof",
+                lazy("What the card proves"),
+                choices={word: shown.text for word, shown in STATUSES["tier"].items()},
+                where=proves,
+            ),
             ChoiceFilter("class", lazy("Card class"), where=lambda value: Card.card_class == int(value)),
             ChoiceFilter("site", lazy("Estate"), where=lambda value: Card.site == int(value)),
             DayFilter("until", lazy("Last valid day"), field=Card.valid_until),

@@ -140,6 +140,11 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         stale=(lazy("Not updating"), "warning", "bad"),
         paused=(lazy("Paused"), "ring", "idle"),
     ),
+    "tier": _states(
+        number=(lazy("Card number only (legacy)"), "warning", "warn"),
+        credential=(lazy("Card with a signed credential"), "lock", "good"),
+        aes=(lazy("Card with AES"), "lock", "good"),
+    ),
     "enabled": _states(
         yes=(lazy("Enabled"), "check", "good"),
         no=(lazy("Disabled"), "slash", "idle"),

@@ -9,9 +9,18 @@ import pytest
 
 from central.access.explain import ask
 from central.access.model import AccessPoint, AlarmState
+from central.access.tier_counts import counts_at
 from central.cards import acts
 from central.cards.acts import Terms
-from central.cards.credentials import forget, old_cards_count, record_written, tier_of, zone_bits
+from central.cards.credentials import (
+    forget,
+    old_cards_count,
+    proof_of,
+    proves,
+    record_written,
+    tier_of,
+    zone_bits,
+)
 from central.cards.keys_in_force import KeysInForce, keep, rotate
 from central.cards.model import Card
 from central.cards.rows import card_rows, keys_of
@@ -116,3 +125,42 @@ def test_cards_with_older_keys_are_counted_until_they_are_written_again(estate: 
     estate.write(write_again)
     estate.write(lambda: Card.update(holding="destroyed").execute())
     assert estate.read(counts) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("medium", "zone", "refused"),
+    [
+        (Medium.CLASSIC, 0, [0, 1, 2]),
+        (Medium.NTAG424, 0, [0, 1, 1]),
+        (Medium.DESFIRE, 2, [0, 1, 1]),
+        (Medium.DESFIRE, 1, [0, 2, 2]),
+    ],
+)
+def test_what_a_higher_minimum_would_cost_is_known_before(
+    estate: Estate, medium: Medium, zone: int, refused: list[int]
+) -> None:
+    """Two cards may open here: one by its number, one with a key. Planted break: count without the zones of the reader."""
+    written(estate, medium)
+
+    def more() -> None:
+        AccessPoint.update(zone=zone).execute()
+        terms = Terms(entitlements={"levels": [estate.level, estate.office_level]})
+        acts.issue(by(), b"\x05" * 7, "00000002", Person.get_by_id(estate.person), terms)
+
+    estate.write(more)
+    counts = estate.read(lambda: counts_at(AccessPoint.get_by_id(estate.entrance)))
+    assert counts.cards_count == 2
+    assert [counts.refused[tier] for tier in Tier] == refused
+
+
+def test_cards_are_listed_by_what_they_prove(estate: Estate) -> None:
+    card_id = written(estate, Medium.CLASSIC)
+    estate.write(lambda: acts.issue(by(), b"\x05" * 7, "00000002", Person.get_by_id(estate.person), Terms()))
+
+    def listed(word: str) -> list[int]:
+        return [row.id for row in Card.select().where(proves(word))]
+
+    assert estate.read(lambda: listed("credential")) == [card_id]
+    assert estate.read(lambda: listed("aes")) == []
+    assert estate.read(lambda: listed("number")) == [card_id + 1]
+    assert [proof_of(medium) for medium in (None, 1, 2, 3)] == ["number", "credential", "aes", "aes"]
