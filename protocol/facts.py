@@ -93,6 +93,8 @@ class Content(IntEnum):
     """Neither our credential nor the keys of a new card: somebody else's, or damaged."""
     UNREAD = 5
     """It could not be read, several times in a row."""
+    ERASED = 6
+    """It has our keys, and no credential."""
 
 
 class WriteResult(IntEnum):

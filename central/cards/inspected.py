@@ -28,6 +28,7 @@ CONTENT_TEXT: Final[dict[Content, LazyText]] = {
     Content.BLANK: lazy("Empty: can be written"),
     Content.CREDENTIAL: lazy("A credential of this system"),
     Content.LOCKED: lazy("Locked by other keys"),
+    Content.ERASED: lazy("Erased: can be written"),
     Content.UNREAD: lazy("It could not be read. Show it again."),
 }
 assert CONTENT_TEXT.keys() == set(Content)

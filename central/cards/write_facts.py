@@ -102,7 +102,7 @@ def _settled(order: WriteOrder, state: OrderState) -> None:
     if state is not OrderState.WRITTEN:
         return
     announce(WRITTEN, {"ids": [order.id]})
-    content: dict[Any, Any] = {Showing.content: Content.LOCKED.value, Showing.credential: None}
+    content: dict[Any, Any] = {Showing.content: Content.ERASED.value, Showing.credential: None}
     if order.credential_id is not None:
         content = {
             Showing.content: Content.CREDENTIAL.value,

@@ -38,7 +38,7 @@ COMMANDS_FROM: Final = 1 << 40
 """Orders have command numbers from here on: commands to doors have the ones below."""
 _CANCELS_FROM: Final = 1 << 41
 _SECTORS: Final = {0x09: 5, 0x08: 16, 0x88: 16, 0x28: 16, 0x18: 40, 0x38: 40}
-_WRITABLE: Final = (Content.BLANK.value, Content.CREDENTIAL.value)
+_WRITABLE: Final = (Content.BLANK.value, Content.CREDENTIAL.value, Content.ERASED.value)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,157 @@ async def test_a_card_is_in_use_once_it_was_read_back_with_one_beep(site: Site) 
         assert len(beeps) == 1
     page = await site.card_page(f"96{number:06d}")
     assert page.facts["Status"] == "In normal use"
-    assert written["blocks"] != card.get("blocks")
+    assert written["blocks"]
+
+
+async def laid(site: Site, card: dict[str, Any]) -> int:
+    """Lay a card on the issuer, and enter a person for it."""
+    person = await site.enter_person(f"8{site.next_number():03d}")
+    await site.lay(card)
+    await site.inspected(card["uid"])
+    return person
+
+
+@pytest.mark.requirement(42)
+async def test_another_card_than_ordered_is_not_written(site: Site) -> None:
+    """Seen when: the page says that it is another card, and nothing is written on it; the right card then is.
+
+    Planted break that turns it red: ``issuer._begin`` not comparing the UID.
+    """
+    card, other, number = new_card(site), new_card(site), site.next_number()
+    person = await laid(site, card)
+    await site.lift(card["uid"])
+    order = await site.order_issue(person, card["uid"], f"99{number:06d}")
+    await site.until_order(order, "Place the card")
+    await site.lay(other)
+    await site.until_order(order, "another card")
+    assert (await site.lift(other["uid"]))["blocks"] == {}
+    await site.lay(card)
+    await site.until_order(order, DONE)
+    await site.lift(card["uid"])
+
+
+@pytest.mark.requirement(42)
+async def test_a_cancelled_order_is_no_act_and_a_disturbed_writing_goes_on(site: Site) -> None:
+    """Seen when: after cancelling, the card is laid there and stays as it was; a card whose writing is disturbed
+    is asked for again, and written once nothing disturbs it, with one act.
+
+    Planted break that turns it red: ``write_orders.cancel`` without telling the device.
+    """
+    card, number = new_card(site), site.next_number()
+    person = await laid(site, card)
+    await site.lift(card["uid"])
+    order = await site.order_issue(person, card["uid"], f"99{number:06d}")
+    await site.until_order(order, "Place the card")
+    await site.browser.send(await site.browser.get(order.path), f"{order.path}/cancel")
+    await site.until_order(order, "Cancelled")
+    await site.lay(card)
+    await site.inspected(card["uid"])
+    assert (await site.lift(card["uid"]))["blocks"] == {}
+    card = new_card(site)
+    person = await laid(site, card)
+    await site.do("card-desk", "fault", fault={"kind": "bit_errors"})
+    order = await site.order_issue(person, card["uid"], f"99{number:06d}")
+    await site.until_order(order, "taken away too soon")
+    await site.do("card-desk", "mend")
+    await site.until_order(order, DONE)
+    assert len(await acts(site, f"99{number:06d}")) == 1
+    await site.lift(card["uid"])
+
+
+@pytest.mark.requirement(42)
+async def test_without_the_network_the_act_follows_once(site: Site) -> None:
+    """Seen when: the issuer, cut off after it got the order, writes and beeps; there is no act yet;
+    once it is connected the card is in use, with one act.
+
+    Planted break that turns it red: ``write_desk._commit`` without its look at the state of the order.
+    """
+    card, number = new_card(site), site.next_number()
+    person = await laid(site, card)
+    await site.lift(card["uid"])
+    order = await site.order_issue(person, card["uid"], f"99{number:06d}")
+    await site.until_order(order, "Place the card")
+    await site.do("card-desk", "network", up=False)
+    with site.hearing() as beeps:
+        await site.lay(card)
+        await site.demo.until(lambda: len(beeps) == 1, "the beep")
+    assert not (await site.browser.get(f"/cards?q=99{number:06d}")).rows_of("cards")
+    await site.do("card-desk", "network", up=True)
+    await site.until_order(order, DONE)
+    await site.until_joined()
+    assert len(await acts(site, f"99{number:06d}")) == 1
+    await site.lift(card["uid"])
+
+
+@pytest.mark.requirement(42)
+@pytest.mark.parametrize("when", ["before the card", "after the writing"])
+async def test_an_issuer_that_loses_its_power_goes_on_with_the_order(site: Site, when: str) -> None:
+    """Seen when: the issuer is killed while it waits, or between the writing and the answer; after its start the order
+    is carried out to its end, with one act, and the card opens a door.
+
+    Planted break that turns it red: ``WriteDesk._resume`` sending nothing.
+    """
+    card, number = new_card(site), site.next_number()
+    person = await laid(site, card)
+    await site.lift(card["uid"])
+    order = await site.order_issue(person, card["uid"], f"99{number:06d}")
+    await site.until_order(order, "Place the card")
+    written: Any = card
+    if when == "after the writing":
+        await site.do("card-desk", "network", up=False)
+        with site.hearing() as beeps:
+            await site.lay(card)
+            await site.demo.until(lambda: len(beeps) == 1, "the beep")
+        written = await site.lift(card["uid"])
+    await site.power_cycle("card-desk")
+    await site.do("card-desk", "network", up=True)
+    await site.lay(written)
+    await site.until_order(order, DONE)
+    site.written[card["uid"]] = await site.lift(card["uid"])
+    assert len(await acts(site, f"99{number:06d}")) == 1
+    await site.until_joined()
+    await site.opens("hall", card["uid"])
+    await site.shuts("hall")
+
+
+@pytest.mark.requirement(44)
+@pytest.mark.requirement(49)
+async def test_a_card_is_rewritten_on_the_issuer_and_erased_when_it_is_returned(site: Site) -> None:
+    """Seen when: rewriting a card that lies on the issuer writes it a second time; returning it there takes its rights at
+    once and erases it with one beep; only then it goes back into stock, and as a new issue to somebody else.
+
+    Planted breaks that turn it red: ``_order_rewriting`` returning None (44); ``issuing.erase`` writing nothing (49).
+    """
+    card, number = new_card(site), site.next_number()
+    card_no = f"99{number:06d}"
+    person = await laid(site, card)
+    await site.until_order(await site.order_issue(person, card["uid"], card_no), DONE)
+    path = (await site.card_page(card_no)).path
+    order = await site.send_form(f"{path}/rewrite", "version")
+    await site.until_order(order, DONE)
+    page = await site.until_page("/cards/desk/presented", lambda page: card_no in page.words)
+    assert page.facts["Times written"] == "2"
+    with site.hearing() as beeps:
+        order = await site.browser.send(page, f"{path}/return")
+        await site.until_order(order, DONE)
+        assert len(beeps) == 1
+    erased = await site.lift(card["uid"])
+    assert not {"4", "5", "6"} & erased["blocks"].keys()
+    page = await site.browser.get(path)
+    assert page.facts["Status"] == "Returned"
+    await site.browser.send(page, f"{path}/restock")
+    await site.lay(erased)
+    await site.until_page("/cards/desk/presented", lambda page: card_no in page.words)
+    other = await site.enter_person(f"8{site.next_number():03d}")
+    await site.until_order(await site.order_issue(other, card["uid"], card_no), DONE)
+    assert (await site.browser.get(path)).facts["Issue number"] == "2"
+    await site.lift(card["uid"])
+
+
+async def acts(site: Site, card_no: str) -> list[Any]:
+    """The lines of issue in the history of a card."""
+    page = await site.card_page(card_no)
+    return [row for row in page.rows if "Issue" in row.cells]
 
 
 @pytest.mark.requirement(32)

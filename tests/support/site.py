@@ -85,6 +85,20 @@ class Site(SiteTester):
         self.written[uid] = card
         return card
 
+    async def power_cycle(self, node: str) -> None:
+        """Kill the device as a power cut does, and start it anew."""
+        found = self.demo.nodes[node]
+        await self.do(node, "power_off")
+        assert await found.child.wait() == 137
+        await found.child.start()
+        await self.demo.until(lambda: found.line.is_connected, node)
+
+    async def send_form(self, path: str, field: str, **values: str) -> Page:
+        """Send the form with this field of a page, as it is but for these values."""
+        page = await self.browser.get(path)
+        (form,) = [form for form in page.forms if field in form.fields]
+        return await self.browser.post(path, {**form.fields, **values})
+
     async def inspected(self, uid: str) -> Page:
         """The desk page once it shows the card that lies there."""
         return await self.until_page("/cards/desk/presented", lambda page: uid in page.html.replace(" ", ""))

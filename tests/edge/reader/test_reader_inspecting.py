@@ -12,7 +12,16 @@ from protocol.card_layout.credential import decode
 from protocol.card_layout.door_keys import NO_DOOR_KEYS, DoorKeys
 from protocol.facts import Content, InspectionFact
 from tests.edge.reader.conftest import Bench
-from tests.support.credential_cards import ISSUED, KEYS, KINDS, UID, blank_card, issued_card, medium_of
+from tests.support.credential_cards import (
+    ISSUED,
+    KEYS,
+    KINDS,
+    UID,
+    blank_card,
+    card_with_slots,
+    issued_card,
+    medium_of,
+)
 
 
 def inspected(card: Card, keys: DoorKeys = KEYS) -> InspectionFact:
@@ -34,6 +43,13 @@ def test_a_card_of_ours_tells_its_credential(kind: str) -> None:
     found = inspected(issued_card(kind))
     assert (found.medium, found.content) == (int(medium_of(kind)), Content.CREDENTIAL)
     assert decode(found.credential) == ISSUED
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_card_of_ours_that_was_erased_can_be_told_from_one_of_others(kind: str) -> None:
+    card = card_with_slots(kind, [bytes(96), bytes(96)])
+    found = inspected(card)
+    assert (found.medium, found.content) == (int(medium_of(kind)), Content.ERASED)
 
 
 @pytest.mark.parametrize("kind", KINDS)
