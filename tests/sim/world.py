@@ -44,7 +44,7 @@ from protocol.uplink import Acked, Purge
 from protocol.view import View
 from tests.protocol.memory_stores import CountingRandom, Status, private_key
 from tests.support.crashvfs import Disk
-from tests.support.estate import NOON, Estate
+from tests.support.estate import NOON, Estate, card_row
 
 CENTRE_KEY = private_key(1)
 UIDS = [bytes([4, 0, 0, 0, 0, 0, n]) for n in range(1, 7)]
@@ -321,7 +321,7 @@ class World:
 
     def issue(self, uid: bytes) -> None:
         def make() -> int:
-            card = Card.create(
+            card = card_row(
                 site=self.estate.site,
                 organisation=self.estate.organisation,
                 card_no=uid.hex(),

@@ -14,6 +14,7 @@ from central.access import model as access
 from central.access.projection import Stored, apply
 from central.cards import model as cards
 from central.cards.acts import By
+from central.cards.rules import Origin
 from central.db import Database
 from central.nodes.model import Device
 from central.people.model import Person
@@ -46,6 +47,21 @@ def person_row(site: int, organisation: int, number: str, name: str, **values: A
         changed_at=NOON,
         **values,
     )
+
+
+def card_row(**values: Any) -> cards.Card:
+    """A card with the columns that are given, alone in its intake; entered at noon unless said."""
+    values = {"created_at": NOON, "changed_at": NOON, **values}
+    intake = cards.CardIntake.create(
+        site=values["site"],
+        organisation=values["organisation"],
+        origin=Origin.FIRST_ISSUE.value,
+        cards_count=1,
+        first_no=values["card_no"],
+        last_no=values["card_no"],
+        at=values["created_at"],
+    )
+    return cards.Card.create(intake=intake, **values)
 
 
 class Estate:

@@ -25,7 +25,6 @@ from central import audit as audit_module
 from central.access.model import AccessEvent
 from central.audit import Actor, Audit, AuditEntry, Head
 from central.backup_record import Backup
-from central.cards.model import Card
 from central.clock import FakeClock
 from central.db import Database
 from central.errors import CentralError
@@ -39,7 +38,7 @@ from protocol.ids import uid_key
 from protocol.reasons import Reason
 from protocol.records import Kind, Revisions
 from tests.support.crashvfs import Disk, _Content
-from tests.support.estate import NOON, Estate, person_row
+from tests.support.estate import NOON, Estate, card_row, person_row
 
 OUTCOMES_PER_CUT = 2
 SALT = bytes(16)
@@ -149,7 +148,7 @@ def lose_cards(centre: Centre, told: Told) -> None:
     """Cards are issued and reported lost: their restrictions are on the way to the doors."""
 
     def issue(number: int) -> int:
-        card = Card.create(
+        card = card_row(
             site=1,
             organisation=1,
             card_no=str(number),

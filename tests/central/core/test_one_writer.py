@@ -24,7 +24,7 @@ from central.sync.model import Head, PublishedRow
 from central.sync.storage import read_heads
 from protocol.ids import Stream
 from tests.support.centre_process import CentreProcess, command
-from tests.support.estate import NOON
+from tests.support.estate import NOON, card_row
 
 WRITERS, ROUNDS = 4, 12
 
@@ -55,7 +55,7 @@ async def test_concurrent_publishes_have_contiguous_revisions_and_no_reader_sees
         site = Site.create(name="s", zone="Asia/Shanghai", created_at=NOON).id
         common = {"site": site, "organisation": organisation, "created_at": NOON, "changed_at": NOON}
         return [
-            Card.create(
+            card_row(
                 card_no=str(n),
                 uid=bytes([4, 0, 0, 0, 0, 0, n]),
                 holding=Holding.IN_USE.value,

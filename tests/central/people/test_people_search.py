@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from central.cards.model import Card
 from central.people import service
 from central.people.service import PersonInput
 from tests.support.centre import Browser, RunningCentre
+from tests.support.estate import card_row
 from tests.support.estate_pages import ORGANISATION, SITE, Estate
 
 UNIT_101 = "劉德明"
@@ -40,7 +40,7 @@ async def estate(running_centre: RunningCentre) -> Estate:
             "created_at": estate.now,
             "changed_at": estate.now,
         }
-        Card.create(card_no="00000101", person=2, **card)
+        card_row(card_no="00000101", person=2, **card)
 
     await running_centre.write(write)
     return estate

@@ -16,6 +16,7 @@ from protocol.ids import CardKey, uid_key
 from protocol.reasons import Reason
 from protocol.records import Change, Kind, RestrictionRow, put
 from tests.support.centre import RunningCentre
+from tests.support.estate import card_row
 from tests.support.hub_node import Node, WholeCentre
 
 KNOWN, UNKNOWN = bytes.fromhex("04A1B2C3D4E5F6"), bytes.fromhex("04A1B2C3D4E5F7")
@@ -37,7 +38,7 @@ class Restored(WholeCentre):
         self.card = await self.running.write(self._card)
 
     def _card(self) -> int:
-        card = Card.create(
+        card = card_row(
             site=1,
             organisation=1,
             card_no="0001",

@@ -25,7 +25,7 @@ from protocol.reasons import Reason
 from protocol.records import Kind, Revisions
 from protocol.uplink import Purge
 from tests.central.sync.conftest import Node, Site
-from tests.support.estate import NOON
+from tests.support.estate import NOON, card_row
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 NOW = Instant(int(NOON.timestamp() * 1_000))
@@ -33,7 +33,7 @@ NOW = Instant(int(NOON.timestamp() * 1_000))
 
 def give_card(site: Site, uid: bytes = UID) -> int:
     def make() -> int:
-        card = Card.create(
+        card = card_row(
             site=site.estate.site,
             organisation=site.estate.organisation,
             card_no=uid.hex(),

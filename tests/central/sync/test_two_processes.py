@@ -14,7 +14,7 @@ from central.access.command_rules import CommandKind, CommandState
 from central.access.commands import Wish, ask
 from central.access.model import AccessEvent, AccessPoint, Door, DoorCommand
 from central.audit import SYSTEM
-from central.cards.model import Card, CardIssue
+from central.cards.model import CardIssue
 from central.cards.rules import Disable, Holding
 from central.nodes.service import DeviceInput, create
 from central.sync import publish
@@ -26,6 +26,7 @@ from protocol.node_peer import CommandReceived
 from protocol.reasons import Reason
 from protocol.records import Revisions
 from tests.support.centre import run_centre
+from tests.support.estate import card_row
 from tests.support.hub_node import Node, WholeCentre
 
 pytestmark = pytest.mark.postgres
@@ -91,7 +92,7 @@ def record(node: Node, reason: Reason = Reason.UNKNOWN_CARD) -> None:
 
 
 def lose_a_card() -> None:
-    card = Card.create(
+    card = card_row(
         site=1,
         organisation=1,
         card_no="1",
