@@ -44,6 +44,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.households.pages",
     "central.faces.pages",
     "central.movein.pages",
+    "central.contractors.pages",
     "central.bulk_acts.pages",
     "central.access.pages",
     "central.reports.pages",

@@ -92,6 +92,13 @@ def places_of(chosen: Mapping[str, Sequence[int]]) -> list[str]:
     return [*found[:PLACES_MAX], f"+{more}"] if more > 0 else found
 
 
+def level_choices(site_id: int, organisation_id: int) -> dict[str, str]:
+    """Access levels that cards of this estate and organisation can be given, as a form's choices."""
+    provider = _providers.get("levels")
+    choices = provider.choices(site_id, organisation_id) if provider is not None else []
+    return {str(choice.value): choice.label for choice in choices}
+
+
 def levels_of(card_id: int) -> tuple[int, ...]:
     """The access levels of a card; empty where the access sub-system is not there."""
     provider = _providers.get("levels")

@@ -1,15 +1,19 @@
-"""What the card centre asks of the sub-system that knows units and households. ``central.households.limits`` answers.
+"""What the card centre asks of those who know units and households, and why somebody is here.
 
-All methods run inside ``db.write``.
+``central.households.limits`` answers; others may add bounds and suggestions. Everything runs inside ``db``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from central.cards.model import Card, CardClass
 from central.people.model import Person
+
+if TYPE_CHECKING:
+    from central.cards.acts import Terms
 
 
 class Holders(Protocol):
@@ -55,3 +59,20 @@ def register(holders: Holders) -> None:
 def holders() -> Holders:
     """Who answers."""
     return _holders
+
+
+bounds: Final[list[Callable[[Person], datetime | None]]] = []
+"""Further ends (exclusive) behind which a card of this person is not good: a permit that ends."""
+suggestions: Final[list[Callable[[Person], Terms | None]]] = []
+"""What the form for a new card of this person begins with."""
+
+
+def latest_end(person: Person) -> datetime | None:
+    """The earliest of all the ends; None for no bound."""
+    ends = [_holders.latest_end(person), *(bound(person) for bound in bounds)]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def suggested(person: Person) -> Terms | None:
+    """The first suggestion for a new card; None for none."""
+    return next((terms for suggest in suggestions if (terms := suggest(person)) is not None), None)

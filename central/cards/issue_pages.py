@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from central.cards import acts
-from central.cards.acts import By
+from central.cards import acts, holders
+from central.cards.acts import By, Terms
 from central.cards.desk import issue_to
 from central.cards.model import Card, CardClass
 from central.cards.numbering import typed_uid
@@ -87,6 +87,8 @@ class Desk:
     choices: dict[str, Choices]
     card_no: str
     valid_days: int
+    suggested: Terms | None
+    """What the holder is here for, where somebody knows it."""
 
 
 def _read_desk(scope: Scope, query: Any, now: datetime) -> Desk:
@@ -95,14 +97,15 @@ def _read_desk(scope: Scope, query: Any, now: datetime) -> Desk:
     presented = presented_at(scope, reader, now) if reader is not None else None
     person, matches = _person(scope, query.get("person", ""), one_line(query.get("q", ""), 80))
     choices: dict[str, Choices] = {}
-    card_no, valid_days = "", 0
+    card_no, valid_days, suggested = "", 0, None
     if person is not None:
         choices = term_choices(person.site_id, person.organisation_id)
         card_no = card_no_for(presented, person.site_id)
         first = CardClass.select().where((CardClass.site == person.site_id) & CardClass.active)
         only = list(first.limit(2))
         valid_days = only[0].valid_days if len(only) == 1 else 0
-    return Desk(readers, reader, presented, person, matches, choices, card_no, valid_days)
+        suggested = holders.suggested(person)
+    return Desk(readers, reader, presented, person, matches, choices, card_no, valid_days, suggested)
 
 
 def _person(scope: Scope, number: str, text: str) -> tuple[Person | None, list[Person]]:
@@ -129,8 +132,11 @@ async def start_issue(request: web.Request) -> web.Response:
             uid=_uid_text(desk.presented, request.query.get("uid", "")),
             card_no=desk.card_no,
             person=desk.person.id,
-            **_only_choice(desk.choices),
-            **_suggested_validity(desk.valid_days, now),
+            **{
+                **_only_choice(desk.choices),
+                **_suggested_validity(desk.valid_days, now),
+                **_suggested_terms(desk.suggested),
+            },
         )
     return await _page(request, desk, form)
 
@@ -243,6 +249,17 @@ def _suggested_validity(valid_days: int, now: datetime) -> dict[str, Any]:
         return {}
     today = now.astimezone(current().zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return {"valid_from": today, "valid_until": today + timedelta(days=valid_days)}
+
+
+def _suggested_terms(suggested: Terms | None) -> dict[str, Any]:
+    if suggested is None:
+        return {}
+    return {
+        "card_class": suggested.card_class_id,
+        "valid_from": suggested.valid_from,
+        "valid_until": suggested.valid_until,
+        "levels": suggested.entitlements.get("levels", []),
+    }
 
 
 NAV: Final = [

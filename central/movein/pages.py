@@ -72,18 +72,8 @@ def _choices(scope: Scope) -> dict[str, Choices]:
     levels: dict[str, str] = {}
     for site_id in {row.site_id for row in classes}:
         for organisation_id, _name in organisations:
-            levels |= _levels_of(site_id, organisation_id)
+            levels |= entitlements.level_choices(site_id, organisation_id)
     return {**found, "levels": levels}
-
-
-def _levels_of(site_id: int, organisation_id: int) -> dict[str, str]:
-    """The access levels that cards of this estate and organisation can be given."""
-    return {
-        str(choice.value): choice.label
-        for provider in entitlements.providers()
-        if provider.name == "levels"
-        for choice in provider.choices(site_id, organisation_id)
-    }
 
 
 async def new_move_in(request: web.Request) -> web.Response:
@@ -140,7 +130,7 @@ async def new_move_in(request: web.Request) -> web.Response:
 
 
 def _levels(card_class: CardClass, organisation_id: int, chosen: Sequence[str]) -> list[int]:
-    if not set(chosen) <= set(_levels_of(card_class.site_id, organisation_id)):
+    if not set(chosen) <= set(entitlements.level_choices(card_class.site_id, organisation_id)):
         raise InvalidInputError("An access level belongs to another estate or organisation.")
     return sorted(map(int, chosen))
 

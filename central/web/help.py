@@ -48,6 +48,7 @@ SECTIONS: Final = {
     "hotlist": "cards#s2",
     "move-in": "units#s3",
     "hand-over": "units#s4",
+    "contractors": "units#s5",
     "sites": "operators#s2",
     "account": "operators#s3",
     "audit": "operators#s4",

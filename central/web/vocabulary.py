@@ -91,6 +91,21 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         waiting=(lazy("Waiting for confirmation"), "clock", "warn"),
         overdue=(lazy("Not confirmed in time"), "warning", "bad"),
     ),
+    "permit": _states(
+        running=(lazy("Permit runs"), "check", "good"),
+        over=(lazy("Permit is over"), "slash", "idle"),
+    ),
+    "deposit": _states(
+        none=(lazy("No deposit"), "slash", "idle"),
+        due=(lazy("To be paid"), "clock", "warn"),
+        held=(lazy("Held"), "lock", "info"),
+        refunded=(lazy("Refunded"), "check", "idle"),
+    ),
+    "release": _states(
+        open=(lazy("Not left yet"), "clock", "info"),
+        gone=(lazy("Left the estate"), "check", "good"),
+        void=(lazy("Void"), "slash", "idle"),
+    ),
     "decision": _states(
         granted=(lazy("Granted"), "check", "good"),
         denied=(lazy("Denied"), "cross", "bad"),

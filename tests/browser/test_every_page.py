@@ -56,6 +56,8 @@ CHAPTER_OF = {
     "people": "people",
     "units": "units",
     "move-ins": "units",
+    "permits": "units",
+    "releases": "units",
     "cards": "cards",
     "night-loss": "cards",
     "faces": "faces",

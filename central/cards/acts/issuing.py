@@ -20,7 +20,7 @@ from central.cards.acts.base import (
     write,
 )
 from central.cards.acts.entering import enter
-from central.cards.holders import holders
+from central.cards.holders import holders, latest_end
 from central.cards.model import Card, CardClass, CardIssue
 from central.cards.money import NOTHING, Entries, on_issue
 from central.cards.numbers import check_card_no
@@ -201,17 +201,17 @@ def find_class(site_id: int, class_id: int | None) -> CardClass | None:
 
 
 def _bounded(person: Person | None, terms: Terms) -> Terms:
-    """The terms with the end of the holder's lease where they have no end.
+    """The terms with the end of the holder's lease or permit where they have no end.
 
     :raises ConflictError: they end later.
     """
-    latest = holders().latest_end(person) if person is not None else None
+    latest = latest_end(person) if person is not None else None
     if latest is None:
         return terms
     if terms.valid_until is not None and terms.valid_until > latest:
         raise ConflictError(
             _(
-                "The lease of the holder ends on %(day)s; the card cannot be valid longer.",
+                "The lease or permit of the holder ends on %(day)s; the card cannot be valid longer.",
                 day=last_day(latest),
             )
         )
