@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from central.access.deaths import Deaths
 from central.access.model import AccessPoint, Door
 from central.cards.model import Card, CardIssue
 from central.nodes.model import Device
@@ -59,6 +60,7 @@ class Lookup:
         }
         self._cards = _cards_of(set(keys) - {b""})
         self._issues = _issues_of(set(self._cards.values()))
+        self.deaths = Deaths(set(self._cards.values()))
         people = {issue.person_id for issues in self._issues.values() for issue in issues} - {None}
         self._people = {
             person_id: (organisation, department)

@@ -92,6 +92,7 @@ _OTHERS: Final = (
     DemoCard(N_("A new card"), "classic1k", "04C0FFEE000001"),
     DemoCard(N_("A stranger's card"), "uid", "A1B2C3D4"),
     DemoCard(N_("A card with a random number"), "random", "08000001"),
+    DemoCard(N_("A copy of the resident's card (magic card)"), "magic1k", "04A1B2C3D4E5F6"),
 )
 
 

@@ -25,6 +25,8 @@ from protocol.facts import (
     ExitFact,
     InspectionFact,
     OutcomeFact,
+    WriteFact,
+    WriteResult,
 )
 
 __all__ = ["Stored", "apply", "reset"]
@@ -60,6 +62,10 @@ def _apply_one(batch: Batch, stored: Stored) -> None:
             alarms.of_access(batch, stored, body, place)
         case InspectionFact() as body:
             events.inspection(batch, stored, body)
+            if body.copy:
+                alarms.of_copy(batch, stored, body.point)
+        case WriteFact(result=WriteResult.COPY) as body:
+            alarms.of_copy(batch, stored, body.point)
         case ExitFact() as body:
             events.exit_button(batch, stored, body)
         case OutcomeFact() as body:

@@ -15,6 +15,13 @@ from protocol.reasons import DEAD_CARD, Reason
 
 SAME_ALARM_WITHIN: Final = timedelta(seconds=60)
 """A dead card shown again at the same reader within this time is the same alarm."""
+_DEAD: Final = "dead_card_used"
+_COPY: Final = "clone_suspected"
+_OF_REASON: Final[dict[Reason, str]] = {
+    **dict.fromkeys(DEAD_CARD, _DEAD),
+    Reason.CLONE_SUSPECTED: _COPY,
+    Reason.CREDENTIAL_MISSING: "credential_missing",
+}
 _FROM_ACCESS: Final = frozenset({Alarm.DEAD_CARD_USED, Alarm.CLONE_SUSPECTED})
 """Alarms that the centre takes from the access itself, which names the card; the device's own notice adds nothing."""
 
@@ -40,18 +47,28 @@ def alarm(batch: Batch, stored: Stored, body: AlarmFact) -> None:
 
 
 def of_access(batch: Batch, stored: Stored, body: AccessFact, place: Place) -> None:
-    """A dead card shown anywhere raises an alarm with place and time (B7); so does a copied one."""
-    if body.reason in DEAD_CARD:
-        kind = "dead_card_used"
-    elif body.reason is Reason.CLONE_SUSPECTED:
-        kind = "clone_suspected"
-    elif body.reason is Reason.CREDENTIAL_MISSING:
-        kind = "credential_missing"
-    else:
-        return
-    before = _last_before(batch, stored, kind, body.point)
+    """A dead card shown anywhere raises an alarm with place and time (B7); so does a copied one.
+
+    Dead is also a card whose report had not reached the device yet: what the device answered stands in the alarm.
+    """
+    kind = _OF_REASON.get(body.reason)
+    if kind is None and place.card_id is not None and batch.lookup.deaths.of(place.card_id, stored.at):
+        kind = _DEAD
+    if kind is not None:
+        _of_card(batch, stored, kind, body.point, place, body.reason.name.lower())
+
+
+def of_copy(batch: Batch, stored: Stored, point: int) -> None:
+    """A copy was laid on an issuer."""
+    holder = batch.lookup.holder(stored.fact.personal, stored.at)
+    place = Place() if holder is None else Place(None, None, holder.card_id, holder.person_id)
+    _of_card(batch, stored, _COPY, point, place, Reason.CLONE_SUSPECTED.name.lower())
+
+
+def _of_card(batch: Batch, stored: Stored, kind: str, point: int, place: Place, detail: str) -> None:
+    before = _last_before(batch, stored, kind, point)
     if before is None or before.card_id != place.card_id or stored.at - before.raised_at >= SAME_ALARM_WITHIN:
-        _write(batch, stored, kind, body.point, place, body.reason.name.lower())
+        _write(batch, stored, kind, point, place, detail)
 
 
 def boot(batch: Batch, stored: Stored) -> None:

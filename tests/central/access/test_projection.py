@@ -18,15 +18,21 @@ from central.people.model import Person
 from protocol.facts import (
     Alarm,
     AlarmFact,
+    Body,
     BootFact,
     CommandFact,
     CommandResult,
+    Content,
     DoorEvent,
     DoorFact,
     ExitFact,
+    InspectionFact,
     Outcome,
     OutcomeFact,
+    WriteFact,
+    WriteResult,
 )
+from protocol.ids import uid_key
 from protocol.reasons import Reason
 from protocol.records import Mode
 from tests.support.estate import NOON, Estate, by, later
@@ -372,3 +378,55 @@ def test_a_corrected_time_gives_the_rows_that_a_replay_gives(estate: Estate) -> 
     once = all_rows(estate)
     replay(estate, corrected)
     assert all_rows(estate) == once
+
+
+@pytest.mark.parametrize(
+    ("minutes", "reason", "count"),
+    [
+        (-1, Reason.GRANTED, 0),
+        (0, Reason.GRANTED, 1),
+        (9, Reason.NOT_CONFIGURED, 1),
+        (10, Reason.GRANTED, 0),
+    ],
+)
+def test_a_lost_card_is_told_of_where_the_device_did_not_know_it_yet(
+    estate: Estate, minutes: float, reason: Reason, count: int
+) -> None:
+    """From the report on, until it was lifted; found again by a rebuild long after. Planted break: ask ``DEAD_CARD`` only."""
+    card = issue(estate, estate.person)
+
+    def life() -> None:
+        acts.report_lost(by(), Card.get_by_id(card), reporter="the holder")
+        acts.lift(by(later(minutes=10)), Card.get_by_id(card), identity_checked=True, reason="found")
+
+    estate.write(life)
+    shown = estate.shown(UID, reason, at=later(minutes=minutes))
+    for _ in range(2):
+        estate.project(shown)
+        found = [row["kind"] for row in rows(estate, AlarmState)]
+        assert found == ["dead_card_used"] * count
+        estate.write(reset)
+
+
+def test_a_card_that_was_replaced_is_dead_for_ever(estate: Estate) -> None:
+    card = issue(estate, estate.person)
+
+    def replace_it() -> None:
+        acts.report_lost(by(), Card.get_by_id(card))
+        acts.replace(by(later(minutes=1)), Card.get_by_id(card), b"\x05" * 7, "00000099")
+
+    estate.write(replace_it)
+    estate.project(estate.shown(UID, Reason.GRANTED, at=later(days=400)))
+    assert [row["kind"] for row in rows(estate, AlarmState)] == ["dead_card_used"]
+
+
+@pytest.mark.parametrize(
+    "body", [InspectionFact(3, 0, Content.UNREAD, 0, copy=True), WriteFact(5, 3, WriteResult.COPY)]
+)
+def test_a_copy_laid_on_an_issuer_raises_an_alarm(estate: Estate, body: Body) -> None:
+    """Planted break: leave ``of_copy`` out of either case."""
+    card = issue(estate, estate.person)
+    stored = estate.stored(body, device=estate.desk_device, personal=uid_key(bytes.fromhex(UID)))
+    estate.project(stored, device=estate.desk_device)
+    (alarm,) = rows(estate, AlarmState)
+    assert (alarm["kind"], alarm["card"], alarm["where"]) == ("clone_suspected", card, 3)
