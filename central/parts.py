@@ -47,6 +47,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.contractors.pages",
     "central.bulk_acts.pages",
     "central.access.pages",
+    "central.stock.pages",
     "central.reports.pages",
     "central.nodes.pages",
     "central.nodes.reported_pages",

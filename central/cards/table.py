@@ -115,12 +115,12 @@ def found_by(text: str) -> Any:
     return condition | Card.person.in_(Person.select(Person.id).where(holder_is(text)))
 
 
-def _has_reason(reason: Disable) -> Any:
+def has_reason(reason: Disable) -> Any:
     """The stored list of reasons names this one; compared as text, which both engines can."""
     return Card.reasons.cast("text").contains(f'"{reason.value}"')
 
 
-_LOST: Final = _has_reason(Disable.LOST)
+_LOST: Final = has_reason(Disable.LOST)
 STATES: Final[dict[str, LazyText]] = {
     "stock": lazy("New card"),
     "in_use": lazy("In use"),
@@ -138,7 +138,7 @@ def state_condition(value: str) -> Any:
     if value == "lost":
         return (Card.holding == Holding.IN_USE.value) & _LOST
     if value == "suspended":
-        return (Card.holding == Holding.IN_USE.value) & _has_reason(Disable.SUSPENDED)
+        return (Card.holding == Holding.IN_USE.value) & has_reason(Disable.SUSPENDED)
     return Card.holding == value
 
 

@@ -23,9 +23,6 @@ CHOICES_MAX: Final = 200
 NOT_KEPT_NOTE: Final = lazy(
     "Amounts are not kept yet: deposits, fees and balances need the accounts of the purse. Until they are there, these columns say so and hold no figures."
 )
-STOCK_NOTE: Final = lazy(
-    "A card enters the books when it is issued for the first time. Blank cards that were never issued are not counted."
-)
 
 HOLDER: Final = (
     Person.id.alias("person_id"),

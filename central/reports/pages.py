@@ -21,7 +21,7 @@ from central.reports import (
     slip_pages,
     stock,
 )
-from central.reports.common import NOT_KEPT_NOTE, STOCK_NOTE
+from central.reports.common import NOT_KEPT_NOTE
 from central.routes import Route
 from central.security.principal import scope_of
 from central.sites.scope import Scope
@@ -92,7 +92,7 @@ REPORTS: Final = (
         "extensions", lambda now: extensions.EXTENSIONS, extensions.choices, NOT_KEPT_NOTE, "Cards extended"
     ),
     Report("losses", lambda now: losses.LOSSES, losses.choices, NOT_KEPT_NOTE, "Cards reported lost"),
-    Report("stock", lambda now: stock.STOCK, stock.choices, STOCK_NOTE, "Where the cards are"),
+    Report("stock", lambda now: stock.STOCK, stock.choices, "", "Where the cards are"),
     Report("holders", holders.make_table, holders.choices, "", "Who has which cards"),
 )
 

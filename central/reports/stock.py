@@ -7,40 +7,22 @@ from typing import Any, Final
 import peewee
 
 from central.cards.model import Card
-from central.cards.rules import Holding
 from central.people.table import organisations_in, sites_in
 from central.reports.common import classes_of
 from central.sites.model import Site
 from central.sites.scope import Scope
+from central.stock.books import PARTS
 from central.web.columns import NUMBER, Column
 from central.web.fields import Choices
 from central.web.filters import ChoiceFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
 
-
-def _cards(*holdings: Holding) -> Any:
-    """1 for a card in one of these states, else 0."""
-    names = [holding.value for holding in holdings]
-    return peewee.Case(None, [(Card.holding.in_(names), 1)], 0)
-
-
 _BOUGHT: Final = peewee.Value(1)
-PLACES: Final = {
-    "in_stock": (lazy("In stock"), _cards(Holding.STOCK)),
-    "in_use": (lazy("In somebody’s hands"), _cards(Holding.IN_USE)),
-    "returned": (lazy("Returned, not yet wiped"), _cards(Holding.RETURNED)),
-    "not_recovered": (
-        lazy("Replaced or cancelled, not recovered"),
-        _cards(Holding.REPLACED, Holding.CANCELLED),
-    ),
-    "destroyed": (lazy("Destroyed"), _cards(Holding.DESTROYED)),
-}
-"""Every card is in exactly one of these; their sum is what was bought."""
 
 
 def _query(scope: Scope) -> Any:
-    sums = [peewee.fn.SUM(expression).alias(name) for name, (_title, expression) in PLACES.items()]
+    sums = [peewee.fn.SUM(expression).alias(name) for name, (_title, expression) in PARTS.items()]
     query = (
         Card.select(Site.id, Site.name.alias("site_name"), peewee.fn.COUNT(Card.id).alias("bought"), *sums)
         .join(Site)
@@ -58,7 +40,7 @@ STOCK: Final = Table(
     columns=(
         Column("site_name", lazy("Estate"), sort=Site.name),
         Column("bought", lazy("Bought"), NUMBER, total=_BOUGHT),
-        *(Column(name, title, NUMBER, total=expression) for name, (title, expression) in PLACES.items()),
+        *(Column(name, title, NUMBER, total=expression) for name, (title, expression) in PARTS.items()),
     ),
     filters=(
         ChoiceFilter("site", lazy("Estate"), where=lambda value: Card.site == int(value)),
@@ -67,7 +49,7 @@ STOCK: Final = Table(
         ),
         ChoiceFilter("class", lazy("Card class"), where=lambda value: Card.card_class == int(value)),
     ),
-    empty=lazy("No card is known yet. A card enters the books when it is issued for the first time."),
+    empty=lazy("No card is in the books yet."),
 )
 
 

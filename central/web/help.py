@@ -49,6 +49,7 @@ SECTIONS: Final = {
     "move-in": "units#s3",
     "hand-over": "units#s4",
     "contractors": "units#s5",
+    "stock": "cards#s7",
     "sites": "operators#s2",
     "account": "operators#s3",
     "audit": "operators#s4",

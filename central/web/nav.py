@@ -17,6 +17,7 @@ SECTIONS: Final[dict[str, Text]] = {
     "overview": lazy("Overview"),
     "access": lazy("Access control"),
     "cards": lazy("Card centre"),
+    "stock": lazy("Card stock"),
     "people": lazy("People and units"),
     "reports": lazy("Reports"),
     "system": lazy("System"),

@@ -87,6 +87,19 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         packed=(lazy("Packed"), "square", "info"),
         signed=(lazy("Signed for"), "check", "good"),
     ),
+    "books": _states(
+        right=(lazy("The books add up"), "check", "good"),
+        wrong=(lazy("The books do not add up"), "cross", "bad"),
+    ),
+    "transfer": _states(
+        on_its_way=(lazy("On the way"), "arrow", "warn"),
+        closed=(lazy("Closed"), "check", "idle"),
+    ),
+    "taking": _states(
+        counted=(lazy("To be signed"), "clock", "warn"),
+        signed=(lazy("Signed"), "check", "good"),
+        discarded=(lazy("Discarded"), "slash", "idle"),
+    ),
     "confirmation": _states(
         waiting=(lazy("Waiting for confirmation"), "clock", "warn"),
         overdue=(lazy("Not confirmed in time"), "warning", "bad"),

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from central.cards.acts.base import By, Change, Terms, Written, snapshot
 from central.cards.acts.entering import enter
-from central.cards.acts.issuing import blank_card, extend, is_extension, issue, rewrite, suggest_card_no
+from central.cards.acts.issuing import (
+    blank_card,
+    extend,
+    is_extension,
+    issue,
+    next_card_no,
+    rewrite,
+    suggest_card_no,
+)
 from central.cards.acts.losing import (
     CONFIRM_WITHIN,
     confirm,
@@ -49,6 +57,7 @@ __all__ = [
     "is_present",
     "issue",
     "lift",
+    "next_card_no",
     "recover",
     "replace",
     "report_lost",

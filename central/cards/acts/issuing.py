@@ -162,8 +162,11 @@ def suggest_card_no(site_id: int) -> str:
         .order_by(Card.card_no)
         .first()
     )
-    if blank is not None:
-        return str(blank.card_no)
+    return str(blank.card_no) if blank is not None else next_card_no(site_id)
+
+
+def next_card_no(site_id: int) -> str:
+    """The next free running number of an estate: eight digits."""
     number = Card.select().where(Card.site == site_id).count() + 1
     while Card.select().where((Card.site == site_id) & (Card.card_no == f"{number:08d}")).exists():
         number += 1

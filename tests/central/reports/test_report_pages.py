@@ -159,12 +159,12 @@ async def test_the_stock_report_adds_up_to_what_was_bought(estate: Estate, brows
     await browser.post(f"/cards/{cards[3]}/return")
     await browser.post(f"/cards/{cards[3]}/restock")
     (row,) = await rows(browser, "stock")
-    parts = ("in_stock", "in_use", "returned", "not_recovered", "destroyed")
-    assert [row[name] for name in parts] == [1, 1, 1, 1, 1]
+    parts = ("in_stock", "in_transit", "in_use", "returned", "not_recovered", "destroyed")
+    assert [row[name] for name in parts] == [1, 0, 1, 1, 1, 1]
     assert row["bought"] == sum(row[name] for name in parts) == 5
     printed = (await browser.get("/reports/stock/export?format=print")).text
     foot = printed.partition("<tfoot>")[2].partition("</tfoot>")[0]
-    assert re.findall(r'<td class="number">([^<]*)</td>', foot) == ["5", "1", "1", "1", "1", "1"]
+    assert re.findall(r'<td class="number">([^<]*)</td>', foot) == ["5", "1", "0", "1", "1", "1", "1"]
 
 
 async def test_who_has_what_lists_the_cards_in_hand_and_no_others(estate: Estate, browser: Browser) -> None:
