@@ -134,6 +134,8 @@ def _view(card: Card | None, point: AccessPoint) -> View:
             if entry.card is not None:
                 changes.append(put(entry.key, entry.card))
                 levels |= set(entry.card.levels)
+            if entry.uses is not None:
+                changes.append(put(entry.key, entry.uses))
             if entry.restriction is not None:
                 changes.append(put(entry.key, entry.restriction))
     schedules: set[int] = set()

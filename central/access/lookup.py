@@ -79,6 +79,10 @@ class Lookup:
         """The door with that number on this device."""
         return self._doors.get(number)
 
+    def card(self, key: bytes) -> int | None:
+        """The card that is known by this key, whoever holds it."""
+        return self._cards.get(key)
+
     def holder(self, key: bytes, at: datetime) -> Holder | None:
         """Who held the card at that moment: by the issues, so that a card issued again keeps its past; None if no issue."""
         card_id = self._cards.get(key)

@@ -117,6 +117,7 @@ def _terms(card: Card, **changes: Any) -> Terms:
         "valid_from": card.valid_from,
         "valid_until": card.valid_until,
         "entitlements": {},
+        "uses_max": card.uses_max,
     }
     return Terms(**{**own, **changes})
 

@@ -25,6 +25,7 @@ from central.routes import Route
 from central.security.principal import principal_of, scope_of
 from central.web.lists import list_json
 from central.web.openapi import describes, read_json, send_json
+from protocol.limits import USES_MAX
 
 ActName = Literal[
     "lose", "confirm", "lift", "suspend", "resume", "return", "cancel", "recover", "restock", "destroy"
@@ -39,13 +40,21 @@ class TermsBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     levels: Annotated[list[RowId], msgspec.Meta(max_length=64)] = []
+    uses_max: Annotated[int, msgspec.Meta(ge=0, le=USES_MAX)] = 0
+    """How often the card may be used at doors, going out not counted; 0: no limit."""
 
     def terms(self) -> Terms:
         """As the acts take them.
 
         :raises InvalidInputError: a time without its offset, or out of range.
         """
-        return Terms(self.card_class, _utc(self.valid_from), _utc(self.valid_until), {"levels": self.levels})
+        return Terms(
+            self.card_class,
+            _utc(self.valid_from),
+            _utc(self.valid_until),
+            {"levels": self.levels},
+            self.uses_max,
+        )
 
 
 class IssueBody(TermsBody, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +153,8 @@ class CardBody(msgspec.Struct, frozen=True, kw_only=True):
     card_class: int | None
     valid_from: datetime | None
     valid_until: datetime | None
+    uses_max: int
+    used_count: int
     levels: list[int]
     possible_acts: list[str]
     deposit_fen: int
@@ -343,6 +354,8 @@ def body_of(view: CardView, may_see_uid: bool) -> CardBody:
         card_class=card.card_class_id,
         valid_from=card.valid_from,
         valid_until=card.valid_until,
+        uses_max=card.uses_max,
+        used_count=view.used_count,
         levels=view.chosen.get("levels", []),
         possible_acts=sorted(act.value for act in view.acts),
         deposit_fen=view.deposit_fen,

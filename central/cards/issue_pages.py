@@ -54,6 +54,7 @@ class IssueForm(msgspec.Struct, kw_only=True):
     card_class: str | None
     valid_from: datetime | None
     valid_until: datetime | None
+    uses_max: int | None
     levels: tuple[str, ...]
     for_unit: bool
     reason: str | None

@@ -106,6 +106,8 @@ class Card(Model):
     valid_from = InstantField(null=True)
     valid_until = InstantField(null=True)
     """Exclusive; pages show the last valid day."""
+    uses_max = peewee.IntegerField(default=0)
+    """How often this issue may be used at doors, going out not counted; 0 for no limit."""
     dead_since = InstantField(null=True)
     """Since when a restriction stands; None while the card works or is in stock."""
     issued_at = InstantField(null=True)
@@ -167,6 +169,18 @@ class CardZone(Model):
             (("card", "zone"), True),
             (("zone", "version"), False),
         )
+
+
+class CardUse(Model):
+    """How often one issue of a card was used at one reader. A projection of facts: the highest number reported."""
+
+    card = peewee.ForeignKeyField(Card, index=False, on_delete="CASCADE")
+    issue_no = peewee.IntegerField()
+    point = peewee.IntegerField()
+    count = peewee.IntegerField()
+
+    class Meta:
+        indexes = ((("card", "issue_no", "point"), True),)
 
 
 class CardIssue(Model):

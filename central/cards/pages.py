@@ -64,6 +64,7 @@ class RewriteForm(msgspec.Struct, kw_only=True):
     card_class: str | None
     valid_from: datetime | None
     valid_until: datetime | None
+    uses_max: int | None
     levels: tuple[str, ...]
     reason: str | None
     version: str
@@ -187,6 +188,7 @@ async def edit_rewrite(request: web.Request) -> web.Response:
         card_class=card.card_class_id,
         valid_from=card.valid_from,
         valid_until=card.valid_until,
+        uses_max=card.uses_max or None,
         levels=levels,
         version=card.version,
     )

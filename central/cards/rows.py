@@ -10,8 +10,9 @@ from central.cards.credentials import zone_bits
 from central.cards.entitlements import levels_of
 from central.cards.model import Card
 from central.cards.rules import Holding, restriction_of
+from central.cards.uses import uses_row
 from protocol.ids import CardKey, credential_key, uid_key
-from protocol.records import CardFlag, CardRow, RestrictionRow
+from protocol.records import CardFlag, CardRow, RestrictionRow, UsesRow
 
 _UNIT_HOLDER: Final = 1 << 31
 """Holder numbers of cards that no person holds start here, above every person's."""
@@ -24,6 +25,7 @@ class CardRows:
     key: CardKey
     card: CardRow | None
     restriction: RestrictionRow | None
+    uses: UsesRow | None = None
 
 
 def card_rows(card_id: int) -> list[CardRows]:
@@ -51,7 +53,8 @@ def rows_of(card: Card, levels: tuple[int, ...]) -> list[CardRows]:
             flags=_flags(card),
             zones=zone_bits(card),
         )
-    return [CardRows(key, row, restriction) for key in keys_of(card)]
+    uses = uses_row(card) if row is not None else None
+    return [CardRows(key, row, restriction, uses) for key in keys_of(card)]
 
 
 def keys_of(card: Card) -> list[CardKey]:

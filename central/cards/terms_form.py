@@ -9,13 +9,30 @@ from typing import Any, Final
 from central.cards import entitlements
 from central.cards.acts import Terms
 from central.cards.model import Card, CardClass
-from central.web.fields import ChoiceField, Choices, ChoicesField, Field, FirstDayField, LastDayField
+from central.web.fields import (
+    ChoiceField,
+    Choices,
+    ChoicesField,
+    Field,
+    FirstDayField,
+    LastDayField,
+    NumberField,
+)
 from central.web.i18n import lazy
+from protocol.limits import USES_MAX
 
 TERM_FIELDS: Final[tuple[Field, ...]] = (
     ChoiceField("card_class", lazy("Card class"), is_required=False),
     FirstDayField("valid_from", lazy("First valid day"), is_required=False),
     LastDayField("valid_until", lazy("Last valid day"), is_required=False, hint=lazy("Empty: no end.")),
+    NumberField(
+        "uses_max",
+        lazy("Number of uses"),
+        is_required=False,
+        least=1,
+        most=USES_MAX,
+        hint=lazy("For visitors and temporary cards; going out is not counted. Empty: no limit."),
+    ),
     ChoicesField("levels", lazy("Access levels"), is_required=False),
 )
 """Used by every form that sets the terms. A new sub-system adds its entitlements here and in ``terms``."""
@@ -42,7 +59,9 @@ def term_choices(site_id: int, organisation_id: int, keep: Card | None = None) -
 
 def terms(value: Any) -> Terms:
     """The terms out of a form's result."""
-    return make_terms(value.card_class, value.valid_from, value.valid_until, value.levels)
+    return make_terms(
+        value.card_class, value.valid_from, value.valid_until, value.levels, value.uses_max or 0
+    )
 
 
 def make_terms(
@@ -50,6 +69,7 @@ def make_terms(
     valid_from: datetime | None,
     valid_until: datetime | None,
     levels: Sequence[str],
+    uses_max: int = 0,
 ) -> Terms:
     """The terms out of form texts."""
     return Terms(
@@ -57,4 +77,5 @@ def make_terms(
         valid_from,
         valid_until,
         {"levels": [int(level) for level in levels]},
+        uses_max,
     )

@@ -19,6 +19,7 @@ from central.cards.ports import places
 from central.cards.rows import keys_of
 from central.cards.rules import Act, possible_acts, restriction_of, shown_status
 from central.cards.table import VOCABULARY
+from central.cards.uses import used_count
 from central.cards.words import ACT_TEXT, MONEY_TEXT
 from central.sites.scope import Scope
 from central.web.i18n import LazyText, Text
@@ -67,6 +68,8 @@ class CardView:
     """What lies on it."""
     forfeits: bool
     """Cancelled, it loses its deposit."""
+    used_count: int
+    """How often this issue was used, of a card with a limited number of uses."""
     provisional: CardLoss | None
     """The open provisional loss report that waits for a clerk."""
 
@@ -108,6 +111,7 @@ def view_of(scope: Scope, card_id: int, now: datetime) -> CardView:
         printed=printed(bytes(card.uid or b""), card.site_id),
         deposit_fen=held_on(card),
         forfeits=card.card_class is not None and card.card_class.keeps_deposit,
+        used_count=used_count(card) if card.uses_max else 0,
         provisional=unconfirmed_loss(card),
     )
 

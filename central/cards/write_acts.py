@@ -59,13 +59,19 @@ def _seconds(at: datetime | None) -> int:
 
 def terms_to_wish(terms: Terms) -> dict[str, Any]:
     """The part of a wish from which ``terms_of`` makes the terms again; the validity stands in the order."""
-    return {"card_class": terms.card_class_id, "entitlements": dict(terms.entitlements)}
+    return {
+        "card_class": terms.card_class_id,
+        "entitlements": dict(terms.entitlements),
+        "uses_max": terms.uses_max,
+    }
 
 
 def terms_of(order: WriteOrder) -> Terms:
     """The terms of an order to issue or rewrite."""
     wish: Mapping[str, Any] = order.wish
-    return Terms(wish["card_class"], order.valid_from, order.valid_until, wish["entitlements"])
+    return Terms(
+        wish["card_class"], order.valid_from, order.valid_until, wish["entitlements"], wish["uses_max"]
+    )
 
 
 def _issue(by: By, order: WriteOrder) -> Change:

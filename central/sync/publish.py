@@ -39,6 +39,7 @@ from protocol.records import (
     RestrictionRow,
     Row,
     StaleRightsRow,
+    UsesRow,
     decode_row,
     number_key,
     put,
@@ -213,15 +214,19 @@ def _publish_card(card_id: int, revision: Revision) -> None:
     }
     for former, key in published - {(space, key) for key in wanted}:  # another key, or another estate
         _set(revision, former, Kind.CARD, CardKey(key), None, set(), owner)
+        _set(revision, former, Kind.USES, CardKey(key), None, set(), owner)
         left = revision.reported(int(former.removeprefix("site:"))).get(key)
         _set(revision, former, Kind.RESTRICTION, CardKey(key), left, {former} if left else set(), owner)
     for key, entry in wanted.items():
-        before = _published_card(space, key)
+        before = _published(space, Kind.CARD, key)
+        assert before is None or isinstance(before, CardRow)
         restriction = _union(entry.restriction, revision.reported(card.site_id).get(key))
         _set(revision, space, Kind.RESTRICTION, key, restriction, {space}, owner)
         tags = {f"level:{level}" for level in entry.card.levels} if entry.card is not None else set()
-        changed = _set(revision, space, Kind.CARD, key, entry.card, tags, owner)
-        if changed and before is not None and _shrank(before, entry.card):
+        fewer = _fewer(_published(space, Kind.USES, key), entry.uses)
+        changed = _set(revision, space, Kind.USES, key, entry.uses, tags, owner)
+        changed = _set(revision, space, Kind.CARD, key, entry.card, tags, owner) or changed
+        if changed and before is not None and (fewer or _shrank(before, entry.card)):
             stale = StaleRightsRow(revision.of(Stream.ACCESS))
             _set(revision, space, Kind.STALE_RIGHTS, key, stale, {space}, owner)
 
@@ -239,15 +244,20 @@ def _restriction(key: bytes, body: bytes) -> RestrictionRow:
     return row
 
 
-def _published_card(space: str, key: bytes) -> CardRow | None:
+def _published(space: str, kind: Kind, key: bytes) -> Row | None:
     row = PublishedRow.get_or_none(
-        (PublishedRow.space == space) & (PublishedRow.kind == Kind.CARD.value) & (PublishedRow.key == key)
+        (PublishedRow.space == space) & (PublishedRow.kind == kind.value) & (PublishedRow.key == key)
     )
     if row is None or not row.body:
         return None
-    decoded = decode_row(Change(row.kind, bytes(row.key), bytes(row.body)))
-    assert isinstance(decoded, CardRow)
-    return decoded
+    return decode_row(Change(row.kind, bytes(row.key), bytes(row.body)))
+
+
+def _fewer(before: Row | None, after: UsesRow | None) -> bool:
+    """True when a card may be used less often than before by a decision of somebody, not because it was used."""
+    if after is None:
+        return False
+    return not isinstance(before, UsesRow) or after.uses_max < before.uses_max
 
 
 def _shrank(before: CardRow, after: CardRow | None) -> bool:

@@ -13,9 +13,11 @@ from central.access.lookup import Lookup
 from central.access.model import AccessEvent, AlarmState, DoorState
 from central.access.projection import alarms, doors, events
 from central.access.projection.batch import Batch, Stored
+from central.cards import uses
 from central.cards.model import Showing
 from central.cards.showings import followers
 from central.nodes.model import Device
+from central.sync import publish
 from protocol.facts import (
     AccessFact,
     AlarmFact,
@@ -41,7 +43,10 @@ def apply(device_id: int, facts: Sequence[Stored], *, live: bool = True) -> None
     for stored in facts:
         _apply_one(batch, stored)
     events.write(batch)
+    used = {use[0] for use, number in batch.uses.items() if uses.count(*use, number)}
     if live:
+        if used:
+            publish.cards_changed(sorted(used))
         for follow in followers:
             follow(events.shown(batch))
         batch.announce()
@@ -53,6 +58,7 @@ def reset() -> None:
     AlarmState.delete().where(AlarmState.seq > 0).execute()
     DoorState.delete().execute()
     Showing.delete().execute()
+    uses.reset()
 
 
 def _apply_one(batch: Batch, stored: Stored) -> None:

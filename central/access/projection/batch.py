@@ -47,6 +47,8 @@ class Batch:
     lookup: Lookup
     events: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     showings: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+    uses: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    """The highest number of a use by card, issue and point."""
     topics: set[str] = field(default_factory=set)
     commands: set[int] = field(default_factory=set)
     outcomes: set[int] = field(default_factory=set)

@@ -44,6 +44,9 @@ def access(batch: Batch, stored: Stored, body: AccessFact) -> Place:
     )
     if key:
         _show(batch, stored, body.point, key, body.reason)
+    if body.use_no and (card_id := batch.lookup.card(key)) is not None:
+        use = (card_id, body.use_issue, body.point)
+        batch.uses[use] = max(body.use_no, batch.uses.get(use, 0))
     if point is not None and point.door_id is None:
         return place  # an issuer on a desk: a card is placed there, nobody asks to go through
     _add(

@@ -17,6 +17,7 @@ from central.cards.rules import Act, CardState, Holding, step
 from central.errors import ConflictError, InvalidInputError
 from central.sync import publish
 from protocol.card_layout.credential import Credential, Medium
+from protocol.limits import USES_MAX
 
 _LEAVE_THE_DESK: Final = frozenset({Act.DESTROY, Act.WRITE_OFF})
 
@@ -39,11 +40,15 @@ class Terms:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     entitlements: Mapping[str, list[int]] = field(default_factory=dict)
+    uses_max: int = 0
+    """How often the card may be used at doors; 0 for no limit."""
 
     def check(self) -> None:
         """
-        :raises InvalidInputError: the end does not lie behind the beginning.
+        :raises InvalidInputError: the end does not lie behind the beginning, or no number of uses.
         """
+        if not 0 <= self.uses_max <= USES_MAX:
+            raise InvalidInputError("A card may be used 10,000 times at most.")
         if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
             raise InvalidInputError("The last valid day lies before the first.")
 
@@ -83,6 +88,7 @@ def snapshot(card: Card) -> dict[str, Any]:
         "class": card.card_class_id,
         "valid_from": stamp(card.valid_from),
         "valid_until": stamp(card.valid_until),
+        "uses_max": card.uses_max,
         "entitlements": entitlements.chosen(card.id) if card.id is not None else {},
         "desk": card.desk_id,
     }

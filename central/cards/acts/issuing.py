@@ -92,6 +92,7 @@ def give(
     card.holder_unit = f"{person.building} {person.unit}".strip() if for_unit else ""
     card.card_class = card_class
     card.valid_from, card.valid_until = terms.valid_from, terms.valid_until
+    card.uses_max = terms.uses_max
     card.issued_at, card.dead_since, card.desk = by.at, None, None
     take_credential(card, written, by.at)
     save(card, by)
@@ -120,6 +121,7 @@ def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "", written: Writ
     old_until = card.valid_until
     card.card_class = find_class(card.site_id, terms.card_class_id)
     card.valid_from, card.valid_until = terms.valid_from, terms.valid_until
+    card.uses_max = terms.uses_max
     if written is not None:
         take_credential(card, written, by.at)
     save(card, by)

@@ -25,6 +25,7 @@ from central.cards.history import book, end_loss, held_on
 from central.cards.model import Card
 from central.cards.money import on_hand_over, on_take_over
 from central.cards.rules import Act, Disable, step
+from central.cards.uses import left
 from central.errors import ConflictError, InvalidInputError
 from central.sync import publish
 
@@ -83,7 +84,7 @@ def _take_place(
         raise ConflictError("Nobody holds this card.")
     is_suspended = Disable.SUSPENDED in old.state.reasons
     old.state = step(old.state, act)
-    terms = Terms(old.card_class_id, old.valid_from, old.valid_until, entitlements.chosen(old.id))
+    terms = Terms(old.card_class_id, old.valid_from, old.valid_until, entitlements.chosen(old.id), _uses(old))
     deposit = held_on(old)
     cost = old.card_class.cost_fen if old.card_class is not None else 0
     end_issue(old, by)
@@ -108,3 +109,8 @@ def _take_place(
         **amounts(charged),
     }
     return Change(old, act, before, after, issued.card, money=(*moved, *charged))
+
+
+def _uses(old: Card) -> int:
+    """What is left of a limited number, one at the least: a card without any would have no limit at all."""
+    return max(1, left(old)) if old.uses_max else 0

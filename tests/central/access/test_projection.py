@@ -13,7 +13,7 @@ from central.access.model import AccessEvent, AlarmState, DoorCommand, DoorState
 from central.access.projection import Stored, apply, reset
 from central.cards import acts
 from central.cards.acts import Terms
-from central.cards.model import Card, Showing
+from central.cards.model import Card, CardUse, Showing
 from central.people.model import Person
 from protocol.facts import (
     Alarm,
@@ -62,7 +62,10 @@ def rows(estate: Estate, model: Any) -> list[dict[str, Any]]:
 
 
 def all_rows(estate: Estate) -> dict[str, list[dict[str, Any]]]:
-    return {model.__name__: rows(estate, model) for model in (AccessEvent, AlarmState, DoorState, Showing)}
+    return {
+        model.__name__: rows(estate, model)
+        for model in (AccessEvent, AlarmState, DoorState, Showing, CardUse)
+    }
 
 
 def replay(estate: Estate, facts: list[Stored]) -> None:
