@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import gc
 import logging
 import os
@@ -20,9 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edge import desktop_options
 from edge.config import NodeConfig, load
 from edge.errors import EdgeError
 from edge.i18n import _, language_of, use_language
+from edge.only_one import OnlyOne
 from edge.table_reader import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from edge.config import ReaderConfig
     from edge.emulated import Emulation
     from edge.node import Node
-    from edge.parts import Parts, Service
+    from edge.parts import Parts
     from edge.reader.base import CardReader, Verify
     from edge.relay.base import Board
     from edge.roles.base import Role
@@ -70,9 +71,18 @@ def _main(arguments: list[str] | None) -> int:
             command.add_argument(
                 "--ticket", default="", help=_("the ticket, instead of the one in node.toml")
             )
+    text = _("run a card issuer on this computer, with its reader on a serial port")
+    command = commands.add_parser("issuer", help=text, description=text)
+    command.add_argument("--verbose", action="store_true", help=_("log more"))
+    desktop_options.add_to(command)
     chosen = parser.parse_args(arguments)
     _set_up_logging(verbose=chosen.verbose)
     try:
+        if chosen.command == "issuer":
+            _leave_out_other_databases()
+            from edge.desktop import run as run_desktop
+
+            return run_desktop(desktop_options.config_of(chosen))
         config = load(chosen.config)
         if config.language:
             use_language(config.language)
@@ -111,10 +121,6 @@ def _set_up_logging(*, verbose: bool) -> None:
 # -- run ----------------------------------------------------------------------------------------------------------
 
 
-class AlreadyRunning(EdgeError):
-    """Another process is this node already."""
-
-
 def _leave_out_other_databases() -> None:
     """peewee imports the drivers of every database that it finds; a node has SQLite only, and 17 MiB to save."""
     for driver in ("psycopg", "psycopg2", "pymysql", "MySQLdb"):
@@ -129,7 +135,7 @@ def run(config: NodeConfig) -> int:
     from edge.node import Node
     from edge.relay.guard import RestGuard
 
-    with _only_one(config.data_dir):
+    with OnlyOne(config.data_dir):
         parts, take_away = build(config)
         try:
             with RestGuard(parts.board):
@@ -149,49 +155,17 @@ async def _run_until_signal(node: Node) -> int:
     return await node.run()
 
 
-class _only_one:
-    """A lock on the data directory: two processes with one identity would fork the chain of facts."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
-        self._handle = -1
-
-    def __enter__(self) -> None:
-        try:
-            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._handle = os.open(self._data_dir, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(_("this node is running already (%(path)s)", path=self._data_dir)) from None
-        except OSError as error:
-            raise EdgeError(
-                _("%(path)s cannot be used: %(error)s", path=self._data_dir, error=error.strerror)
-            ) from error
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._handle)
-
-
 def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
     """Everything a node is made of, nothing of it started; and what takes away what runs in other processes."""
-    from edge.cache.at_start import open_at_start
-    from edge.cache.outbox import Outbox
-    from edge.cache.recorder import Recorder
-    from edge.cache.reserve import Reserve
-    from edge.cache.store import ConfigStore
+    from edge.assembly import Assembly
     from edge.clock import SystemTime
-    from edge.clock_file import ClockFile
-    from edge.configuration import Configuration
-    from edge.later import LaterExecutor
-    from edge.parts import Parts
     from edge.reader.verify import CardVerifier
-    from edge.timekeeper import Timekeeper
 
-    # an issuer asks the card itself, with all that it carries
-    verify = CardVerifier(lambda: configuration.view.door_keys) if config.role == "door" else None
     time: MachineTime = SystemTime()
     emulation: Emulation | None = None
     board: Board
+    # an issuer asks the card itself, with all that it carries
+    verify = CardVerifier(lambda: assembly.configuration.view.door_keys) if config.role == "door" else None
     if config.emulator is not None:
         from edge.emulated import Emulation
 
@@ -200,34 +174,8 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
     else:
         board = _board(config)
         readers = {reader.unit: _reader(reader, board, verify) for reader in config.readers}
-    executor = LaterExecutor("configuration")
-    outbox = Outbox(config.data_dir / "outbox.db")
-    configuration = Configuration(ConfigStore(config.data_dir / "config.db"), executor, time.boottime_ms)
-    configuration.open()
-    clock_file = ClockFile(config.data_dir / "clock.json")
-
-    async def services(node: Node) -> list[Service]:
-        gc.freeze()
-        gc.enable()
-        from edge.services import services_of
-
-        return await services_of(node, config, outbox, time, emulation)
-
-    parts = Parts(
-        keeper=Timekeeper(time, clock_file.load(), configuration.issued_at_ms),
-        configuration=configuration,
-        recorder=lambda post, listener: Recorder(
-            outbox, Reserve(config.data_dir / "reserve"), post, listener
-        ),
-        outbox_start=partial(open_at_start, outbox),
-        board=board,
-        readers=readers,
-        role=_role(config.role, board),
-        executor=executor,
-        save_clock=clock_file.save,
-        boot_id=time.boot_id(),
-        services=services,
-    )
+    assembly = Assembly(config, time)
+    parts = assembly.parts(board, readers, _role(config.role, board), emulation)
     return parts, emulation.close if emulation is not None else _nothing
 
 
@@ -320,7 +268,7 @@ def enrol(config: NodeConfig, ticket: str) -> int:
         raise ConfigError([_("ticket: not a ticket, or cut short; copy it whole from the centre")])
     if not config.centre:
         raise ConfigError([_("%(key)s is missing", key="centre")])
-    with _only_one(config.data_dir):
+    with OnlyOne(config.data_dir):
         member = asyncio.run(enrol_now(config, chosen, lambda text: print(text, file=sys.stderr)))
     print(_("joined as %(name)s, number %(epoch)s", name=member.node, epoch=member.node_epoch))
     return 0

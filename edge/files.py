@@ -34,6 +34,8 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut. Raises OSError."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows keeps names by itself
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

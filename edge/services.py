@@ -20,11 +20,20 @@ _log: Final = logging.getLogger(__name__)
 
 
 async def services_of(
-    node: Node, config: NodeConfig, outbox: Outbox, time: MachineTime, emulation: Emulation | None
+    node: Node,
+    config: NodeConfig,
+    outbox: Outbox,
+    time: MachineTime,
+    emulation: Emulation | None,
+    *,
+    has_status: bool = True,
 ) -> list[Service]:
-    """The services of this node, in the order in which they are to be started."""
+    """The services of this node, in the order in which they are to be started.
+
+    :param has_status: False where there are no unix sockets.
+    """
     report = Report(node, config.name)
-    services: list[Service] = [StatusServer(config.status_socket, report.status)]
+    services: list[Service] = [StatusServer(config.status_socket, report.status)] if has_status else []
     sync_now = _nothing
     if config.centre:
         from edge.membership import Membership

@@ -189,6 +189,14 @@ class IssuerKeyRow(msgspec.Struct, frozen=True, array_like=True):
     public_key: bytes
 
 
+class DeskRow(msgspec.Struct, frozen=True, array_like=True):
+    """How an issuer on a clerk's own computer is set up (50): its serial port, and what organisation it stands in."""
+
+    port: str
+    speed_baud: int
+    organisation: str
+
+
 Row: TypeAlias = (
     RestrictionRow
     | StaleRightsRow
@@ -202,6 +210,7 @@ Row: TypeAlias = (
     | SiteRow
     | ReadKeyRow
     | IssuerKeyRow
+    | DeskRow
 )
 
 
@@ -220,6 +229,7 @@ class Kind(IntEnum):
     READ_KEY = 17
     ISSUER_KEY = 18
     USES = 19
+    DESK = 20
 
 
 OPTIONAL_KIND_MIN: Final = 64
@@ -237,6 +247,7 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.READ_KEY: ReadKeyRow,
     Kind.ISSUER_KEY: IssuerKeyRow,
     Kind.USES: UsesRow,
+    Kind.DESK: DeskRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -253,6 +264,7 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.READ_KEY: Stream.ACCESS,
     Kind.ISSUER_KEY: Stream.ACCESS,
     Kind.USES: Stream.ACCESS,
+    Kind.DESK: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8
@@ -370,6 +382,8 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             raise MalformedError("a read key has 16 bytes, and a zone from 0 to 15")
         case IssuerKeyRow() if len(row.public_key) != PUBLIC_KEY_LENGTH or int.from_bytes(key, "big") > 0xFF:
             raise MalformedError("a public key has 32 bytes, and a generation from 0 to 255")
+        case DeskRow() if max(len(row.port), len(row.organisation)) > TEXT_MAX_CHARS:
+            raise LimitError("a port or a name is too long")
         case PointRow() | DoorRow() | SiteRow() if len(row.label) > TEXT_MAX_CHARS:
             raise LimitError("a label is too long")
         case _:

@@ -26,6 +26,7 @@ from protocol.records import (
     CardRow,
     Change,
     ClockPolicy,
+    DeskRow,
     DoorRow,
     IssuerKeyRow,
     Kind,
@@ -332,6 +333,11 @@ class View:
     def doors(self) -> dict[int, DoorRow]:
         """Every door of this node by number."""
         return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, DoorRow)}
+
+    def desk(self) -> DeskRow | None:
+        """How the issuer on this computer is set up, if the centre says so."""
+        row = self._site.rows.get((Kind.DESK, 0))
+        return row if isinstance(row, DeskRow) else None
 
     def points(self) -> dict[int, PointRow]:
         """Every reader of this node by point number."""

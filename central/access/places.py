@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from central import settings
 from central.access.alarms import raise_by_centre
 from central.access.held import waiting_devices_count
 from central.access.model import AccessPoint, Door
-from central.cards import ports
+from central.cards import desk_settings, ports
 from central.cards.model import Card
 from central.cards.ports import DoorDelivery, Reader
 from central.nodes.model import Device
@@ -23,7 +24,7 @@ class AccessPlaces:
     """The readers and doors of this centre."""
 
     def readers(self, scope: Scope) -> list[Reader]:
-        """Readers of devices in use within the scope: issuers first, then by name."""
+        """Readers of devices in use within the scope: the chosen issuer, other issuers, then by name."""
         query = (
             AccessPoint.select(AccessPoint, Device, DeviceStatus)
             .join(Device)
@@ -37,10 +38,20 @@ class AccessPlaces:
                 point.device.label,
                 "issuer" in point.device.roles,
                 bool(getattr(point.device, "devicestatus", None) and point.device.devicestatus.online),
+                point.device_id,
             )
             for point in scope.filter(query, Device)
         ]
-        return sorted(found, key=lambda reader: (not reader.is_issuer, reader.device_label, reader.label))
+        first = settings.get(desk_settings.DEVICE)
+        return sorted(
+            found,
+            key=lambda reader: (
+                reader.device_id != first,
+                not reader.is_issuer,
+                reader.device_label,
+                reader.label,
+            ),
+        )
 
     def delivery(self, site_id: int, keys: Sequence[CardKey]) -> list[DoorDelivery]:
         """One entry for each device that has doors in use."""

@@ -32,6 +32,7 @@ class Reader:
     is_issuer: bool
     """It stands on a desk for this purpose."""
     is_online: bool
+    device_id: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import peewee
 from central.access import rows as access_rows
 from central.access.model import AccessLevel, AccessPoint, Door, LevelEntry, Schedule
 from central.cards import rows as card_rows
+from central.cards.desk_settings import desk_row, issuers
 from central.cards.model import Card
 from central.db import announce
 from central.nodes.model import Device
@@ -174,8 +175,19 @@ def device_changed(device_id: int) -> None:
         number = int.from_bytes(bytes(row.key), "big")
         if number not in points:
             _set(revision, space, Kind.POINT, number, None, {space})
+    if "issuer" in device.roles:
+        _set(revision, space, Kind.DESK, 0, desk_row(), {space})
     _publish_site(device.site_id, revision)
     _rescope(device.site_id, revision)
+    revision.announce()
+
+
+def desks_changed() -> None:
+    """Port, speed or organisation of the issuers are others."""
+    revision = Revision()
+    for device in issuers():
+        space = f"device:{device.id}"
+        _set(revision, space, Kind.DESK, 0, desk_row(), {space})
     revision.announce()
 
 
@@ -435,6 +447,7 @@ __all__ = [
     "PUBLISHED",
     "card_changed",
     "cards_changed",
+    "desks_changed",
     "device_changed",
     "door_changed",
     "everything_changed",

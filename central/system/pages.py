@@ -13,6 +13,7 @@ from aiohttp import web
 
 from central import backup, settings
 from central.backup_record import Backup
+from central.cards import desk_settings
 from central.centre import centre_of
 from central.db import announce
 from central.health import Level
@@ -20,9 +21,10 @@ from central.parts import Apps, BackupMark, collect
 from central.routes import PUBLIC, SIGNED_IN, Route
 from central.security.first_run import SETTINGS_CHANGED
 from central.security.principal import actor_of
+from central.sync import publish
 from central.system import overview, sample
 from central.system.first_steps import steps_done
-from central.web.fields import TextField, ZoneField
+from central.web.fields import ChoiceField, Choices, TextField, ZoneField
 from central.web.forms import BoundForm, Form
 from central.web.i18n import LazyText, lazy
 from central.web.nav import NavItem
@@ -48,13 +50,34 @@ class SettingsInput:
 
     organisation_name: str
     zone: str
+    port: str
+    speed: str
+    issuer: str | None
 
 
 SETTINGS: Final = Form(
     SettingsInput,
     TextField("organisation_name", lazy("Name of your organisation"), length_max=100),
     ZoneField("zone", lazy("Time zone")),
+    TextField(
+        "port",
+        lazy("Port of the issuer"),
+        hint=lazy("Of an issuer on a clerk's computer, such as COM1 or /dev/ttyUSB0."),
+        length_max=100,
+    ),
+    ChoiceField(
+        "speed", lazy("Speed (baud)"), choices={str(speed): str(speed) for speed in desk_settings.SPEEDS}
+    ),
+    ChoiceField("issuer", lazy("Issuer"), is_required=False, hint=lazy("Desk pages begin with it.")),
 )
+_KEYS: Final = {
+    "organisation_name": "organisation_name",
+    "zone": "zone",
+    "port": desk_settings.PORT,
+    "speed": desk_settings.SPEED,
+    "issuer": desk_settings.DEVICE,
+}
+"""Key of the setting for each field."""
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -105,7 +128,8 @@ async def _system_page(
         newest = Backup.select().order_by(Backup.id.desc()).limit(BACKUPS_SHOWN_MAX)
         return {
             "backups": list(newest),
-            "values": {name: settings.get(name) for name in ("organisation_name", "zone")},
+            "values": {field: settings.get(key) for field, key in _KEYS.items()},
+            "issuers": _issuers(),
         }
 
     found = await centre.db.read(read)
@@ -116,24 +140,38 @@ async def _system_page(
             for name, f in centre.health.findings.items()
         ],
         "backups": found["backups"],
-        "form": form or SETTINGS.blank(**found["values"]),
+        "form": form or SETTINGS.blank(found["issuers"], **found["values"]),
     }
     return await render(request, "system/show.html", context, status=status)
+
+
+def _issuers() -> dict[str, Choices]:
+    """What can be chosen as the issuer. Inside ``db.read``."""
+    return {"issuer": {str(device.id): device.label for device in desk_settings.issuers()}}
 
 
 async def save_settings(request: web.Request) -> web.Response:
     """POST /system/settings"""
     settle(request)
-    centre, actor, form = centre_of(request), actor_of(request), SETTINGS.bind(await request.post())
+    centre, actor = centre_of(request), actor_of(request)
+    form = SETTINGS.bind(await request.post(), await centre.db.read(_issuers))
     if not form.is_valid:
         return await _system_page(request, form, 422)
-    after = {"organisation_name": form.value.organisation_name, "zone": form.value.zone}
+    given = form.value
+    after = {
+        "organisation_name": given.organisation_name,
+        "zone": given.zone,
+        desk_settings.PORT: given.port,
+        desk_settings.SPEED: int(given.speed),
+        desk_settings.DEVICE: int(given.issuer or 0),
+    }
 
     def put() -> None:
         before = {name: settings.get(name) for name in after}
         for name, value in after.items():
             settings.put(name, value, centre.clock.now())
-        announce(SETTINGS_CHANGED, after)
+        publish.desks_changed()
+        announce(SETTINGS_CHANGED, {name: after[name] for name in ("organisation_name", "zone")})
         centre.audit.record(actor, "system.settings", "system", "", before, after)
 
     await centre.db.write(put)

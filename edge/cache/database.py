@@ -217,6 +217,8 @@ def sync_directory(path: Path) -> None:
 
     :raises StorageDeadError: when that cannot be done.
     """
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows keeps names by itself
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:

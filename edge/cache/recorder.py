@@ -289,5 +289,5 @@ def _prefer_this_thread() -> None:
     """Real-time priority where the system allows it: with all cores busy a commit otherwise waits for its turn."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except OSError:
+    except (OSError, AttributeError):  # the latter: Windows
         _log.debug("the storage thread has ordinary priority")

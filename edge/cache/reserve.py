@@ -6,6 +6,7 @@ It is filled with zeros and not just sized, because a hole in a file holds no ro
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +68,6 @@ class Reserve:
     def free_bytes(self) -> int:
         """Free space on the medium, 0 when it cannot be asked."""
         try:
-            stats = os.statvfs(self.path.parent)
+            return shutil.disk_usage(self.path.parent).free
         except OSError:
             return 0
-        return stats.f_bavail * stats.f_frsize

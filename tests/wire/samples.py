@@ -72,6 +72,7 @@ from protocol.records import (
     CardRow,
     Change,
     ClockPolicy,
+    DeskRow,
     DoorRow,
     IssuerKeyRow,
     Kind,
@@ -129,6 +130,7 @@ ROWS: dict[Kind, Change] = {
     Kind.SITE: put(0, SiteRow("Asia/Shanghai", "春江花园")),
     Kind.READ_KEY: put(0x0203, ReadKeyRow(HASH)),
     Kind.ISSUER_KEY: put(4, IssuerKeyRow(KEY)),
+    Kind.DESK: put(0, DeskRow("COM1", 115_200, "和谐物业")),
 }
 
 BODIES: dict[FactKind, Body] = {

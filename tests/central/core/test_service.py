@@ -118,7 +118,7 @@ async def test_restarting_needs_the_right_and_leaves_a_row(running_centre: Runni
 async def test_settings_reach_every_page(running_centre: RunningCentre) -> None:
     """Planted break: leave ``announce`` out of ``save_settings``."""
     browser = await running_centre.as_role("administrator")
-    form = {"organisation_name": "Garden Office", "zone": "Asia/Urumqi"}
+    form = {"organisation_name": "Garden Office", "zone": "Asia/Urumqi", "port": "COM3", "speed": "9600"}
     assert (await browser.post("/system/settings", form | {"zone": "x"})).status == 422
     assert (await browser.post("/system/settings", form)).status == 303
     assert await running_centre.read(settings.get, "zone") == "Asia/Urumqi"
