@@ -19,7 +19,7 @@ class Levels:
 
     name: str = "levels"
     title: LazyText = lazy("Access levels")
-    sub_system: SubSystem = "access"
+    sub_system: SubSystem | None = "access"
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """Levels in use of the estate that this organisation may give."""
@@ -39,8 +39,12 @@ class Levels:
         query = CardLevel.select(CardLevel.level).where(CardLevel.card == card_id).order_by(CardLevel.level)
         return [number for (number,) in query.tuples()]
 
-    def places(self, values: Sequence[int]) -> list[str]:
-        """Labels of the doors in use behind the readers of these levels."""
+    def fresh(self) -> list[int]:
+        """None."""
+        return []
+
+    def places(self, values: Sequence[int], device_ids: Sequence[int]) -> list[str]:
+        """Labels of the doors in use behind the readers of these levels, as far as they hang on these devices."""
         query = (
             Door.select(Door.label)
             .join(AccessPoint)
@@ -48,6 +52,8 @@ class Levels:
             .where(LevelEntry.level.in_(list(values)) & Door.enabled)
             .distinct()
         )
+        if device_ids:
+            query = query.where(Door.device.in_(list(device_ids)))
         return sorted(label for (label,) in query.tuples())
 
     def choose(self, card_id: int, values: Sequence[int]) -> None:

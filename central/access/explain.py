@@ -15,6 +15,7 @@ from central.access import rows
 from central.access.model import AccessEvent, AccessLevel, AccessPoint, LevelEntry, Schedule
 from central.cards.credentials import tier_of, zone_bits
 from central.cards.entitlements import levels_of
+from central.cards.limits import devices_of
 from central.cards.model import Card
 from central.cards.rows import card_of_key, rows_of
 from central.web.i18n import LazyText, lazy
@@ -69,6 +70,7 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.USES_EXHAUSTED: lazy("Rewrite the card with a higher number of uses, or take it back."),
 }
 """What an operator or the holder can do about each refusal."""
+LIMITED: Final = lazy("This card works at other devices only; rewrite it if it shall work here.")
 assert REMEDY.keys() == {reason for reason in Reason if reason >= Reason.UNKNOWN_CARD}
 
 
@@ -110,11 +112,12 @@ def ask(key: bytes, point_id: int, at: datetime, mode: Mode | None = None) -> An
     next_opening = None
     if decision.reason in (Reason.OUTSIDE_SCHEDULE, Reason.NOT_YET_VALID):
         next_opening = _next_opening(at, at_moment)
+    is_limited = decision.reason is Reason.NO_ACCESS_HERE and not _reaches(card, point_row)
     return Answer(
         decision.reason,
-        REMEDY[decision.reason],
+        LIMITED if is_limited else REMEDY[decision.reason],
         _schedule_names(view, decision, point_id, card),
-        _level_names(point_id) if decision.reason is Reason.NO_ACCESS_HERE else (),
+        _level_names(point_id) if decision.reason is Reason.NO_ACCESS_HERE and not is_limited else (),
         next_opening,
     )
 
@@ -130,7 +133,8 @@ def _view(card: Card | None, point: AccessPoint) -> View:
     changes: list[Change] = []
     levels: set[int] = set()
     if card is not None:
-        for entry in rows_of(card, levels_of(card.id)):
+        reaches = _reaches(card, point)
+        for entry in rows_of(card, levels_of(card.id) if reaches else (), ()):
             if entry.card is not None:
                 changes.append(put(entry.key, entry.card))
                 levels |= set(entry.card.levels)
@@ -158,6 +162,12 @@ def _view(card: Card | None, point: AccessPoint) -> View:
     changes.append(put(point.id, rows.point_rows(point.device_id)[point.id]))
     changes.extend(rows.readable_zone_rows(point.device_id))
     return View().apply(changes, _REVISIONS)
+
+
+def _reaches(card: Card | None, point: AccessPoint) -> bool:
+    """The card is not limited to other devices than the one of this reader (39)."""
+    devices = devices_of(card.id) if card is not None else ()
+    return not devices or point.device_id in devices
 
 
 def _next_opening(after: datetime, at_moment: Callable[[datetime], Decision]) -> datetime | None:

@@ -73,7 +73,10 @@ def register(kind: Kind) -> None:
 def kinds() -> list[Kind]:
     """Every kind: the rights that sub-systems give, then the others in the order in which they were added."""
     rights: list[Kind] = [
-        _Right(provider, adds) for provider in entitlements.providers() for adds in (True, False)
+        _Right(provider, adds)
+        for provider in entitlements.providers()
+        if provider.name != entitlements.DEVICES  # none means all there: one more would take the others away
+        for adds in (True, False)
     ]
     return [*rights, *_kinds.values()]
 

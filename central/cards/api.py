@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from aiohttp import web
 
-from central.cards import acts
+from central.cards import acts, entitlements
 from central.cards.acts import By, Change, Terms
 from central.cards.delivery import Delivery
 from central.cards.desk import act_on, filter_choices, issue_to
@@ -42,19 +42,19 @@ class TermsBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     levels: Annotated[list[RowId], msgspec.Meta(max_length=64)] = []
     uses_max: Annotated[int, msgspec.Meta(ge=0, le=USES_MAX)] = 0
     """How often the card may be used at doors, going out not counted; 0: no limit."""
+    sub_systems: Annotated[list[RowId], msgspec.Meta(max_length=10)] | None = None
+    """1 access, 2 patrol, 3 attendance, 4 canteen and shops, 5 parking; null leaves them as they are, at first all."""
+    devices: Annotated[list[RowId], msgspec.Meta(max_length=1_000)] | None = None
+    """The only devices at which the card works; empty: no limit; null leaves it."""
 
     def terms(self) -> Terms:
         """As the acts take them.
 
         :raises InvalidInputError: a time without its offset, or out of range.
         """
-        return Terms(
-            self.card_class,
-            _utc(self.valid_from),
-            _utc(self.valid_until),
-            {"levels": self.levels},
-            self.uses_max,
-        )
+        limits = {entitlements.SUB_SYSTEMS: self.sub_systems, entitlements.DEVICES: self.devices}
+        rights = {"levels": self.levels, **{k: v for k, v in limits.items() if v is not None}}
+        return Terms(self.card_class, _utc(self.valid_from), _utc(self.valid_until), rights, self.uses_max)
 
 
 class IssueBody(TermsBody, kw_only=True, forbid_unknown_fields=True):
@@ -156,6 +156,8 @@ class CardBody(msgspec.Struct, frozen=True, kw_only=True):
     uses_max: int
     used_count: int
     levels: list[int]
+    sub_systems: list[int]
+    devices: list[int]
     possible_acts: list[str]
     deposit_fen: int
     """What lies on it."""
@@ -357,6 +359,8 @@ def body_of(view: CardView, may_see_uid: bool) -> CardBody:
         uses_max=card.uses_max,
         used_count=view.used_count,
         levels=view.chosen.get("levels", []),
+        sub_systems=view.chosen.get(entitlements.SUB_SYSTEMS, []),
+        devices=view.chosen.get(entitlements.DEVICES, []),
         possible_acts=sorted(act.value for act in view.acts),
         deposit_fen=view.deposit_fen,
         delivery=_delivery(view.delivery) if view.delivery is not None else None,

@@ -8,9 +8,10 @@ import msgspec
 from aiohttp import web
 
 from central.cards.model import Card, CardClass
+from central.cards.terms_form import RIGHT_FIELDS, chosen_rights, fresh_rights, right_choices
 from central.centre import centre_of
 from central.errors import ConflictError
-from central.people.inputs import path_id
+from central.people.inputs import path_id, row_id
 from central.people.table import sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
@@ -18,7 +19,7 @@ from central.sites.model import Site
 from central.sites.scope import Scope
 from central.sync import publish
 from central.web.columns import MONEY, NUMBER, YES, Column, StatusFormat
-from central.web.fields import CheckField, ChoiceField, MoneyField, NumberField, TextField
+from central.web.fields import CheckField, ChoiceField, Choices, MoneyField, NumberField, TextField
 from central.web.forms import Form
 from central.web.i18n import _, lazy
 from central.web.lists import list_page
@@ -81,6 +82,10 @@ class ClassForm(msgspec.Struct, kw_only=True):
     extended_open: bool
     keeps_deposit: bool
     active: bool
+    levels: tuple[str, ...]
+    sub_systems: tuple[str, ...]
+    devices: tuple[str, ...]
+    limits: str | None
 
 
 FORM: Final = Form(
@@ -114,7 +119,9 @@ FORM: Final = Form(
         hint=lazy("When it is cancelled."),
     ),
     CheckField("active", lazy("In use")),
+    *RIGHT_FIELDS,
 )
+"""The rights are what the forms propose for a card of this class (40)."""
 
 
 async def list_classes(request: web.Request) -> web.Response:
@@ -127,8 +134,14 @@ async def edit_class(request: web.Request) -> web.Response:
     settle(request)
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
     class_id = path_id(request) if "id" in request.match_info else None
-    choices = {"site": {str(number): name for number, name in await centre.db.read(sites_in, scope)}}
     found = None if class_id is None else await centre.db.read(scope.get, CardClass, class_id)
+    posted = await request.post()
+    sites = await centre.db.read(sites_in, scope)
+    site_id = found.site_id if found is not None else row_id(str(posted.get("site", "")))
+    if site_id not in dict(sites):
+        site_id = next(iter(dict(sites)), 0)
+    choices: dict[str, Choices] = {"site": {str(number): name for number, name in sites}}
+    choices |= await centre.db.read(right_choices, site_id)
     if request.method == "GET":
         if found is None:
             form = FORM.blank(
@@ -139,12 +152,20 @@ async def edit_class(request: web.Request) -> web.Response:
                 deposit_fen=0,
                 cost_fen=0,
                 keeps_deposit=True,
-                site=next(iter(choices["site"]), ""),
+                site=site_id,
+                limits="1",
+                **await centre.db.read(fresh_rights),
             )
         else:
-            form = FORM.blank(choices, **_snapshot(found))
+            fresh = await centre.db.read(fresh_rights)
+            form = FORM.blank(
+                choices,
+                **{k: v for k, v in _snapshot(found).items() if k != "defaults"},
+                limits="1",
+                **{**fresh, **found.defaults},
+            )
         return await render(request, "cards/class_edit.html", {"form": form, "card_class": found})
-    form = FORM.bind(await request.post(), choices)
+    form = FORM.bind(posted, choices)
     if form.is_valid:
         value = form.value
 
@@ -165,6 +186,8 @@ async def edit_class(request: web.Request) -> web.Response:
             row.extended_open, row.active = value.extended_open, value.active
             row.deposit_fen, row.cost_fen = value.deposit_fen, value.cost_fen
             row.keeps_deposit = value.keeps_deposit
+            if value.limits:
+                row.defaults = chosen_rights(value)
             row.save()
             if before is not None and before["extended_open"] != row.extended_open:
                 cards = Card.select(Card.id).where(Card.card_class == row.id).tuples()
@@ -194,6 +217,7 @@ def _snapshot(row: CardClass) -> dict[str, Any]:
         "cost_fen": row.cost_fen,
         "keeps_deposit": row.keeps_deposit,
         "active": row.active,
+        "defaults": dict(row.defaults),
     }
 
 

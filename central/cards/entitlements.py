@@ -1,5 +1,8 @@
 """What a card may be used for (38, 39): each sub-system offers its part, the card centre shows and saves them together.
 
+Two parts are the card centre's own and limit the others (``central.cards.limits``): the sub-systems that are switched on, and
+the devices at which the card works.
+
 A sub-system registers one provider when it is imported; the card centre knows none of them by name. All methods run
 inside ``db.read`` or ``db.write``.
 """
@@ -14,6 +17,12 @@ from central.routes import SubSystem
 from central.web.i18n import LazyText
 
 PLACES_MAX: Final = 60
+SUB_SYSTEMS: Final = "sub_systems"
+DEVICES: Final = "devices"
+"""Names of the two parts that limit the others."""
+SUB_SYSTEMS_OF_CARDS: Final[tuple[SubSystem, ...]] = ("access", "patrol", "attendance", "purse", "parking")
+NUMBER_OF: Final[dict[SubSystem, int]] = {name: n for n, name in enumerate(SUB_SYSTEMS_OF_CARDS, start=1)}
+"""Sub-systems that a card can be switched on for, with the numbers by which forms and the API know them."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +40,8 @@ class EntitlementProvider(Protocol):
     name: str
     """Name of its form field and of its key in API bodies, for example ``levels``."""
     title: LazyText
-    sub_system: SubSystem
-    """The sub-system that a card with any of its values is good for (38)."""
+    sub_system: SubSystem | None
+    """The sub-system that a card with any of its values is good for (38); None: it limits what the others give."""
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """What a card of this estate and organisation can be given."""
@@ -40,8 +49,14 @@ class EntitlementProvider(Protocol):
     def chosen(self, card_id: int) -> list[int]:
         """Values the card has, sorted."""
 
-    def places(self, values: Sequence[int]) -> list[str]:
-        """Labels of the doors and devices that these values open, in the order of people."""
+    def fresh(self) -> list[int]:
+        """What a card has of which nothing was said; also after it was handed in."""
+
+    def places(self, values: Sequence[int], device_ids: Sequence[int]) -> list[str]:
+        """Labels of the doors and devices that these values open, in the order of people.
+
+        :param device_ids: only at these devices; none: at all.
+        """
 
     def choose(self, card_id: int, values: Sequence[int]) -> None:
         """Give the card exactly these.
@@ -56,6 +71,12 @@ _providers: dict[str, EntitlementProvider] = {}
 def register(provider: EntitlementProvider) -> None:
     """Add a sub-system's part; the same name again replaces it."""
     _providers[provider.name] = provider
+
+
+def present() -> list[SubSystem]:
+    """Sub-systems that give cards rights, in the order of their numbers."""
+    found = {provider.sub_system for provider in _providers.values()}
+    return [name for name in SUB_SYSTEMS_OF_CARDS if name in found]
 
 
 def providers() -> list[EntitlementProvider]:
@@ -80,13 +101,29 @@ def choose(card_id: int, values: dict[str, list[int]]) -> None:
 
 def sub_systems_of(chosen: Mapping[str, Sequence[int]]) -> list[SubSystem]:
     """What a card with these values is good for, sorted."""
-    return sorted({provider.sub_system for provider in providers() if chosen.get(provider.name)})
+    return sorted(
+        {
+            provider.sub_system
+            for provider in providers()
+            if provider.sub_system is not None
+            and chosen.get(provider.name)
+            and is_on(chosen, provider.sub_system)
+        }
+    )
+
+
+def is_on(chosen: Mapping[str, Sequence[int]], sub_system: SubSystem) -> bool:
+    """The sub-system is switched on for a card with these values."""
+    return NUMBER_OF[sub_system] in chosen.get(SUB_SYSTEMS, NUMBER_OF.values())
 
 
 def places_of(chosen: Mapping[str, Sequence[int]]) -> list[str]:
     """Labels of doors and devices that a card with these values opens; ``PLACES_MAX`` at most, then how many more."""
     found = [
-        place for provider in providers() for place in provider.places(list(chosen.get(provider.name, ())))
+        place
+        for provider in providers()
+        if provider.sub_system is None or is_on(chosen, provider.sub_system)
+        for place in provider.places(list(chosen.get(provider.name, ())), list(chosen.get(DEVICES, ())))
     ]
     more = len(found) - PLACES_MAX
     return [*found[:PLACES_MAX], f"+{more}"] if more > 0 else found
@@ -100,6 +137,8 @@ def level_choices(site_id: int, organisation_id: int) -> dict[str, str]:
 
 
 def levels_of(card_id: int) -> tuple[int, ...]:
-    """The access levels of a card; empty where the access sub-system is not there."""
-    provider = _providers.get("levels")
-    return tuple(provider.chosen(card_id)) if provider is not None else ()
+    """The access levels that count: none where access control is not there, or switched off for this card."""
+    provider, switch = _providers.get("levels"), _providers.get(SUB_SYSTEMS)
+    if provider is None or (switch is not None and NUMBER_OF["access"] not in switch.chosen(card_id)):
+        return ()
+    return tuple(provider.chosen(card_id))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from central.cards import acts, holders
 from central.cards.acts import By, Terms
 from central.cards.desk import issue_to
-from central.cards.model import Card, CardClass
+from central.cards.model import Card
 from central.cards.numbering import typed_uid
 from central.cards.numbers import check_card_no, show_uid
 from central.cards.ordering import MakeWish, order_at_desk
@@ -25,7 +24,7 @@ from central.cards.presented import (
     readers_in,
     waiting,
 )
-from central.cards.terms_form import TERM_FIELDS, term_choices, terms
+from central.cards.terms_form import TERM_FIELDS, TermsForm, proposed_terms, term_choices, terms
 from central.cards.write_acts import terms_to_wish
 from central.cards.write_orders import Wish
 from central.centre import centre_of
@@ -38,24 +37,19 @@ from central.security.principal import scope_of
 from central.sites.scope import Scope
 from central.web.fields import CheckField, Choices, HiddenField, NoteField, TextField
 from central.web.forms import BoundForm, Form
-from central.web.i18n import _, current, lazy
+from central.web.i18n import _, lazy
 from central.web.nav import NavItem
 from central.web.render import render, settle
 
 MATCHES_MAX: Final = 20
 
 
-class IssueForm(msgspec.Struct, kw_only=True):
+class IssueForm(TermsForm, kw_only=True):
     """What is sent when a card is issued."""
 
     uid: str
     card_no: str
     person: str
-    card_class: str | None
-    valid_from: datetime | None
-    valid_until: datetime | None
-    uses_max: int | None
-    levels: tuple[str, ...]
     for_unit: bool
     reason: str | None
 
@@ -87,9 +81,8 @@ class Desk:
     matches: list[Person]
     choices: dict[str, Choices]
     card_no: str
-    valid_days: int
-    suggested: Terms | None
-    """What the holder is here for, where somebody knows it."""
+    proposed: dict[str, Any]
+    """What the form begins with: by what the holder is here for, else by the card class of the address or the only one."""
 
 
 def _read_desk(scope: Scope, query: Any, now: datetime) -> Desk:
@@ -98,15 +91,15 @@ def _read_desk(scope: Scope, query: Any, now: datetime) -> Desk:
     presented = presented_at(scope, reader, now) if reader is not None else None
     person, matches = _person(scope, query.get("person", ""), one_line(query.get("q", ""), 80))
     choices: dict[str, Choices] = {}
-    card_no, valid_days, suggested = "", 0, None
+    card_no, proposed = "", {}
     if person is not None:
         choices = term_choices(person.site_id, person.organisation_id)
         card_no = card_no_for(presented, person.site_id)
-        first = CardClass.select().where((CardClass.site == person.site_id) & CardClass.active)
-        only = list(first.limit(2))
-        valid_days = only[0].valid_days if len(only) == 1 else 0
-        suggested = holders.suggested(person)
-    return Desk(readers, reader, presented, person, matches, choices, card_no, valid_days, suggested)
+        wanted = str(query.get("card_class", ""))
+        proposed = proposed_terms(wanted, choices, now)
+        if not wanted:
+            proposed |= _suggested_terms(holders.suggested(person))
+    return Desk(readers, reader, presented, person, matches, choices, card_no, proposed)
 
 
 def _person(scope: Scope, number: str, text: str) -> tuple[Person | None, list[Person]]:
@@ -133,11 +126,7 @@ async def start_issue(request: web.Request) -> web.Response:
             uid=_uid_text(desk.presented, request.query.get("uid", "")),
             card_no=desk.card_no,
             person=desk.person.id,
-            **{
-                **_only_choice(desk.choices),
-                **_suggested_validity(desk.valid_days, now),
-                **_suggested_terms(desk.suggested),
-            },
+            **desk.proposed,
         )
     return await _page(request, desk, form)
 
@@ -238,18 +227,6 @@ def _uid_text(presented: Presented | None, typed: str) -> str:
     if typed:
         return typed[:40]
     return show_uid(presented.uid) if presented is not None and presented.can_issue else ""
-
-
-def _only_choice(choices: dict[str, Choices]) -> dict[str, Any]:
-    classes = list(choices.get("card_class", {}))
-    return {"card_class": classes[0]} if len(classes) == 1 else {}
-
-
-def _suggested_validity(valid_days: int, now: datetime) -> dict[str, Any]:
-    if not valid_days:
-        return {}
-    today = now.astimezone(current().zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return {"valid_from": today, "valid_until": today + timedelta(days=valid_days)}
 
 
 def _suggested_terms(suggested: Terms | None) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class CardClass(Model):
     """Cards of this class in use per person at most."""
     valid_days = peewee.IntegerField(default=0)
     """Suggested length of the validity; 0 for none."""
+    defaults = JsonField(default=dict)
+    """What the forms propose for a card of this class (40): values by name of the entitlement provider."""
     deposit_fen = peewee.IntegerField(default=0)
     """押金: charged at issue, owed back when the card is handed in."""
     cost_fen = peewee.IntegerField(default=0)
@@ -181,6 +183,26 @@ class CardUse(Model):
 
     class Meta:
         indexes = ((("card", "issue_no", "point"), True),)
+
+
+class CardSwitchedOff(Model):
+    """A sub-system that is switched off for a card whatever rights it has there (38)."""
+
+    card = peewee.ForeignKeyField(Card, index=False, on_delete="CASCADE")
+    sub_system = peewee.TextField()
+
+    class Meta:
+        indexes = ((("card", "sub_system"), True),)
+
+
+class CardDevice(Model):
+    """A device that a card is limited to (39); a card without any works wherever its rights reach."""
+
+    card = peewee.ForeignKeyField(Card, index=False, on_delete="CASCADE")
+    device = peewee.ForeignKeyField(Device, on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("card", "device"), True),)
 
 
 class CardIssue(Model):

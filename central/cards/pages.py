@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from central.cards import (
@@ -13,7 +11,6 @@ from central.cards import (
     api,
     class_pages,
     desk_pages,
-    entitlements,
     extend_pages,
     feeds,
     issue_pages,
@@ -33,7 +30,7 @@ from central.cards.numbering import ambiguous_readings
 from central.cards.numbers import show_uid, uid_tail
 from central.cards.ordering import order_at_desk
 from central.cards.table import make_table
-from central.cards.terms_form import TERM_FIELDS, term_choices, terms
+from central.cards.terms_form import TERM_FIELDS, TermsForm, chosen_terms, proposed_terms, term_choices, terms
 from central.cards.view import view_of
 from central.cards.words import CAUSE_TEXT, CHANNEL_TEXT
 from central.cards.write_acts import terms_to_wish
@@ -58,14 +55,9 @@ __all__ = ["FEEDS", "FIGURES", "NAV", "ROUTES", "install"]
 REASON_CHARS_MAX: Final = 200
 
 
-class RewriteForm(msgspec.Struct, kw_only=True):
+class RewriteForm(TermsForm, kw_only=True):
     """改寫."""
 
-    card_class: str | None
-    valid_from: datetime | None
-    valid_until: datetime | None
-    uses_max: int | None
-    levels: tuple[str, ...]
     reason: str | None
     version: str
 
@@ -182,22 +174,14 @@ async def do_act(request: web.Request) -> web.Response:
 
 async def edit_rewrite(request: web.Request) -> web.Response:
     """GET /cards/{id}/rewrite"""
-    card, choices, levels = await _read_terms(request)
-    form = REWRITE.blank(
-        choices,
-        card_class=card.card_class_id,
-        valid_from=card.valid_from,
-        valid_until=card.valid_until,
-        uses_max=card.uses_max or None,
-        levels=levels,
-        version=card.version,
-    )
-    return await render(request, "cards/rewrite.html", {"form": form, "card": card})
+    card, choices, given = await _read_terms(request)
+    form = REWRITE.blank(choices, version=card.version, **given)
+    return await render(request, "cards/rewrite.html", {"form": form, "card": card, "choices": choices})
 
 
 async def rewrite(request: web.Request) -> web.Response:
     """POST /cards/{id}/rewrite"""
-    card, choices, _levels = await _read_terms(request)
+    card, choices, _given = await _read_terms(request)
     form = REWRITE.bind(await request.post(), choices)
     if form.is_valid:
         value = form.value
@@ -216,7 +200,9 @@ async def rewrite(request: web.Request) -> web.Response:
             form.fail(_(str(error)))
         else:
             raise web.HTTPSeeOther(f"/cards/{card.id}?done=rewrite")
-    return await render(request, "cards/rewrite.html", {"form": form, "card": card}, status=422)
+    return await render(
+        request, "cards/rewrite.html", {"form": form, "card": card, "choices": choices}, status=422
+    )
 
 
 async def _order_rewriting(request: web.Request, card_id: int, value: RewriteForm) -> int | None:
@@ -246,16 +232,18 @@ async def _order_rewriting(request: web.Request, card_id: int, value: RewriteFor
     return await order_at_desk(request, bytes(card.uid), None, make)
 
 
-async def _read_terms(request: web.Request) -> tuple[Card, dict[str, Choices], list[int]]:
+async def _read_terms(request: web.Request) -> tuple[Card, dict[str, Choices], dict[str, Any]]:
+    """The card, what can be chosen for it, and what the form begins with: its own terms, or those of ``?card_class=``."""
     settle(request)
-    scope, card_id = scope_of(request), path_id(request)
+    scope, card_id, now = scope_of(request), path_id(request), centre_of(request).clock.now()
+    wanted = request.query.get("card_class", "")
 
-    def read() -> tuple[Card, dict[str, Choices], list[int]]:
+    def read() -> tuple[Card, dict[str, Choices], dict[str, Any]]:
         card = scope.get(Card, card_id)
         person = card.person  # read here: the page shows the holder's name
         assert person is None or person.name
-        levels = entitlements.chosen(card.id).get("levels", [])
-        return card, term_choices(card.site_id, card.organisation_id, card), levels
+        choices = term_choices(card.site_id, card.organisation_id, card)
+        return card, choices, proposed_terms(wanted, choices, now) if wanted else chosen_terms(card)
 
     return await centre_of(request).db.read(read)
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from central.cards.credentials import zone_bits
 from central.cards.entitlements import levels_of
+from central.cards.limits import devices_of
 from central.cards.model import Card
 from central.cards.rules import Holding, restriction_of
 from central.cards.uses import uses_row
@@ -26,16 +27,18 @@ class CardRows:
     card: CardRow | None
     restriction: RestrictionRow | None
     uses: UsesRow | None = None
+    device_ids: tuple[int, ...] = ()
+    """The only devices that are given ``card``; empty: all at which it has a right (39)."""
 
 
 def card_rows(card_id: int) -> list[CardRows]:
     """The rows of a card as it is now, one entry for each key it is known by (UID, credential); empty without a card."""
     card = Card.get_or_none(Card.id == card_id)
-    return [] if card is None else rows_of(card, levels_of(card_id))
+    return [] if card is None else rows_of(card, levels_of(card_id), devices_of(card_id))
 
 
-def rows_of(card: Card, levels: tuple[int, ...]) -> list[CardRows]:
-    """The rows of a card that has these access levels."""
+def rows_of(card: Card, levels: tuple[int, ...], device_ids: tuple[int, ...]) -> list[CardRows]:
+    """The rows of a card that has these access levels and is limited to these devices (none: to no device)."""
     state = card.state
     reason = restriction_of(state)
     restriction = None
@@ -54,7 +57,7 @@ def rows_of(card: Card, levels: tuple[int, ...]) -> list[CardRows]:
             zones=zone_bits(card),
         )
     uses = uses_row(card) if row is not None else None
-    return [CardRows(key, row, restriction, uses) for key in keys_of(card)]
+    return [CardRows(key, row, restriction, uses, device_ids) for key in keys_of(card)]
 
 
 def keys_of(card: Card) -> list[CardKey]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
+
+import msgspec
 
 from central.cards import entitlements
 from central.cards.acts import Terms
@@ -15,12 +17,40 @@ from central.web.fields import (
     ChoicesField,
     Field,
     FirstDayField,
+    HiddenField,
     LastDayField,
     NumberField,
+    choice_list,
 )
-from central.web.i18n import lazy
+from central.web.i18n import current, lazy
 from protocol.limits import USES_MAX
 
+
+class TermsForm(msgspec.Struct, kw_only=True):
+    """What every form gives that sets the terms of a card."""
+
+    card_class: str | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    uses_max: int | None
+    levels: tuple[str, ...]
+    sub_systems: tuple[str, ...]
+    devices: tuple[str, ...]
+    limits: str | None
+
+
+RIGHT_FIELDS: Final[tuple[Field, ...]] = (
+    ChoicesField("sub_systems", lazy("Sub-systems"), is_required=False),
+    ChoicesField("levels", lazy("Access levels"), is_required=False),
+    ChoicesField(
+        "devices",
+        lazy("Only at these devices"),
+        is_required=False,
+        hint=lazy("None ticked: everywhere where the rights reach."),
+    ),
+    HiddenField("limits", "", is_required=False),
+)
+"""What a card is good for, and where; ``limits`` says that the form had fields for the limits."""
 TERM_FIELDS: Final[tuple[Field, ...]] = (
     ChoiceField("card_class", lazy("Card class"), is_required=False),
     FirstDayField("valid_from", lazy("First valid day"), is_required=False),
@@ -33,7 +63,7 @@ TERM_FIELDS: Final[tuple[Field, ...]] = (
         most=USES_MAX,
         hint=lazy("For visitors and temporary cards; going out is not counted. Empty: no limit."),
     ),
-    ChoicesField("levels", lazy("Access levels"), is_required=False),
+    *RIGHT_FIELDS,
 )
 """Used by every form that sets the terms. A new sub-system adds its entitlements here and in ``terms``."""
 
@@ -57,25 +87,73 @@ def term_choices(site_id: int, organisation_id: int, keep: Card | None = None) -
     return options
 
 
-def terms(value: Any) -> Terms:
-    """The terms out of a form's result."""
-    return make_terms(
-        value.card_class, value.valid_from, value.valid_until, value.levels, value.uses_max or 0
-    )
+def chosen_terms(card: Card) -> dict[str, Any]:
+    """The card's own terms as the form begins with them. Inside ``db.read``."""
+    validity = {
+        "card_class": card.card_class_id,
+        "valid_from": card.valid_from,
+        "valid_until": card.valid_until,
+        "uses_max": card.uses_max or None,
+    }
+    return {**validity, **entitlements.chosen(card.id), "limits": "1"}
 
 
-def make_terms(
-    card_class: str | None,
-    valid_from: datetime | None,
-    valid_until: datetime | None,
-    levels: Sequence[str],
-    uses_max: int = 0,
-) -> Terms:
-    """The terms out of form texts."""
+def proposed_terms(wanted: str, choices: Mapping[str, Choices], now: datetime) -> dict[str, Any]:
+    """What the form of a new card begins with: all that its class gives (40). Inside ``db.read``.
+
+    :param wanted: the class that somebody chose; without one, the only class that there is.
+    """
+    fresh = fresh_rights()
+    classes = _values(choices, "card_class")
+    class_id = wanted if wanted in classes else classes[0] if len(classes) == 1 else ""
+    if not class_id:
+        return {**fresh, "limits": "1"}
+    card_class = CardClass.get_by_id(int(class_id))
+    rights = {
+        name: [value for value in values if str(value) in _values(choices, name)]
+        for name, values in card_class.defaults.items()
+    }
+    return {**fresh, **rights, **_suggested_validity(card_class, now), "card_class": class_id, "limits": "1"}
+
+
+def _values(choices: Mapping[str, Choices], name: str) -> list[str]:
+    return [choice.value for choice in choice_list(choices.get(name, {}))]
+
+
+def _suggested_validity(card_class: CardClass, now: datetime) -> dict[str, Any]:
+    if not card_class.valid_days:
+        return {}
+    today = now.astimezone(current().zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"valid_from": today, "valid_until": today + timedelta(days=card_class.valid_days)}
+
+
+def terms(value: TermsForm) -> Terms:
+    """The terms out of a form's result. A form without the fields of the limits leaves them as they are."""
     return Terms(
-        int(card_class) if card_class else None,
-        valid_from,
-        valid_until,
-        {"levels": [int(level) for level in levels]},
-        uses_max,
+        int(value.card_class) if value.card_class else None,
+        value.valid_from,
+        value.valid_until,
+        chosen_rights(value),
+        value.uses_max or 0,
     )
+
+
+def chosen_rights(value: Any) -> dict[str, list[int]]:
+    """The values of ``RIGHT_FIELDS`` by name of their provider."""
+    rights: dict[str, tuple[str, ...]] = {"levels": value.levels}
+    if value.limits:
+        rights |= {entitlements.SUB_SYSTEMS: value.sub_systems, entitlements.DEVICES: value.devices}
+    return {name: [int(text) for text in texts] for name, texts in rights.items()}
+
+
+def right_choices(site_id: int) -> dict[str, Choices]:
+    """Choices of ``RIGHT_FIELDS`` that every organisation of an estate has. Inside ``db.read``."""
+    return {
+        provider.name: {str(choice.value): choice.label for choice in provider.choices(site_id, 0)}
+        for provider in entitlements.providers()
+    }
+
+
+def fresh_rights() -> dict[str, list[int]]:
+    """What a card has of which nothing was said, by name of the provider."""
+    return {provider.name: provider.fresh() for provider in entitlements.providers()}

@@ -230,17 +230,27 @@ def _publish_card(card_id: int, revision: Revision) -> None:
         left = revision.reported(int(former.removeprefix("site:"))).get(key)
         _set(revision, former, Kind.RESTRICTION, CardKey(key), left, {former} if left else set(), owner)
     for key, entry in wanted.items():
-        before = _published(space, Kind.CARD, key)
+        before, tags_before = _published(space, Kind.CARD, key)
         assert before is None or isinstance(before, CardRow)
         restriction = _union(entry.restriction, revision.reported(card.site_id).get(key))
         _set(revision, space, Kind.RESTRICTION, key, restriction, {space}, owner)
-        tags = {f"level:{level}" for level in entry.card.levels} if entry.card is not None else set()
-        fewer = _fewer(_published(space, Kind.USES, key), entry.uses)
+        tags = _tags(entry)
+        fewer = _fewer(_published(space, Kind.USES, key)[0], entry.uses)
+        fewer = fewer or (bool(entry.device_ids) and not tags_before <= tags)
         changed = _set(revision, space, Kind.USES, key, entry.uses, tags, owner)
         changed = _set(revision, space, Kind.CARD, key, entry.card, tags, owner) or changed
         if changed and before is not None and (fewer or _shrank(before, entry.card)):
             stale = StaleRightsRow(revision.of(Stream.ACCESS))
             _set(revision, space, Kind.STALE_RIGHTS, key, stale, {space}, owner)
+
+
+def _tags(entry: card_rows.CardRows) -> set[str]:
+    """Who needs the row: devices with a reader of one of its levels, or the devices that the card is limited to (39)."""
+    if entry.card is None or not entry.card.levels:
+        return set()
+    if entry.device_ids:
+        return {f"device:{device}" for device in entry.device_ids}
+    return {f"level:{level}" for level in entry.card.levels}
 
 
 def _union(ours: RestrictionRow | None, reported: RestrictionRow | None) -> RestrictionRow | None:
@@ -256,13 +266,15 @@ def _restriction(key: bytes, body: bytes) -> RestrictionRow:
     return row
 
 
-def _published(space: str, kind: Kind, key: bytes) -> Row | None:
+def _published(space: str, kind: Kind, key: bytes) -> tuple[Row | None, set[str]]:
+    """The row as it stands, and who needs it."""
     row = PublishedRow.get_or_none(
         (PublishedRow.space == space) & (PublishedRow.kind == kind.value) & (PublishedRow.key == key)
     )
     if row is None or not row.body:
-        return None
-    return decode_row(Change(row.kind, bytes(row.key), bytes(row.body)))
+        return None, set()
+    tags = {tag.tag for tag in row.tags if not tag.removed}
+    return decode_row(Change(row.kind, bytes(row.key), bytes(row.body))), tags
 
 
 def _fewer(before: Row | None, after: UsesRow | None) -> bool:

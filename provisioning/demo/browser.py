@@ -24,6 +24,8 @@ class PageForm:
     fields: dict[str, str] = field(default_factory=dict)
     options: dict[str, list[str]] = field(default_factory=dict)
     """What can be chosen: values of lists, of boxes to tick."""
+    ticked: dict[str, list[str]] = field(default_factory=dict)
+    """Boxes that are ticked; ``fields`` has the last one of each name."""
 
 
 @dataclass
@@ -108,6 +110,8 @@ class Page(HTMLParser):
         elif tag == "input" and "name" in given:
             if given.get("type") in ("checkbox", "radio"):
                 self._form.options.setdefault(given["name"], []).append(given.get("value", ""))
+                if _is_sent(given):
+                    self._form.ticked.setdefault(given["name"], []).append(given.get("value", ""))
             if _is_sent(given):
                 fields[given["name"]] = given.get("value", "")
 
@@ -178,7 +182,11 @@ class Browser:
 
         :raises DemoError: there is no such form, or it was refused.
         """
-        answer = await self.post(action, {**page.form(action).fields, **values})
+        form = page.form(action)
+        fields = [(name, text) for name, text in form.fields.items() if name not in form.ticked]
+        ticked = [(name, text) for name, texts in form.ticked.items() for text in texts]
+        kept = [(name, text) for name, text in (*fields, *ticked) if name not in values]
+        answer = await self.post(action, [*kept, *values.items()])
         if answer.status >= 400:
             raise DemoError(f"POST {action}: {answer.status}: {answer.words[:400]}")
         return answer

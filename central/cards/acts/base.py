@@ -175,7 +175,7 @@ def end_issue(card: Card, by: By) -> None:
 
 def take_rights(card: Card) -> None:
     """The card opens nothing any more, whatever its state."""
-    entitlements.choose(card.id, {provider.name: [] for provider in entitlements.providers()})
+    entitlements.choose(card.id, {provider.name: provider.fresh() for provider in entitlements.providers()})
 
 
 def take_credential(card: Card, written: Written | None, at: datetime) -> None:

@@ -151,8 +151,9 @@ def test_a_replacement_takes_the_rights_over_and_ends_the_loss(estate: Estate) -
     )
     from central.cards.entitlements import chosen
 
-    assert estate.read(chosen, new.id) == {"levels": [estate.level]}
-    assert estate.read(chosen, old_id) == {"levels": []}
+    rights = {"devices": [], "levels": [estate.level], "sub_systems": [1]}
+    assert estate.read(chosen, new.id) == rights
+    assert estate.read(chosen, old_id) == {**rights, "levels": []}
     (loss,) = losses(estate)
     assert (loss.status, loss.replaced_by_id, loss.ended_at) == ("replaced", new.id, later(hours=1))
     ended = estate.read(lambda: CardIssue.get(CardIssue.card == old_id).ended_at)

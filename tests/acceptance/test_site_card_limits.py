@@ -1,0 +1,95 @@
+"""What a card is good for, through the real pages and at the real doors: sub-systems, devices, card classes, bulk acts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.site import Resident, Site
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+
+
+async def device_ids(site: Site) -> dict[str, str]:
+    """Device -> its value in the forms, by the order of their numbers: the demo's doors are 1 and 2."""
+    page = await site.browser.get("/cards/issue?person=1")
+    east, hall = page.form("/cards/issue").options["devices"][:2]
+    return {"east-gate": east, "hall": hall}
+
+
+async def rewrite(site: Site, resident: Resident, **fields: str | None) -> None:
+    """Fill the form of the card in and send it; None: nothing is ticked."""
+    path = f"{resident.path}/rewrite"
+    page = await site.browser.get(path)
+    (form,) = [form for form in page.forms if "version" in form.fields]
+    given = {**form.fields, **fields}
+    answer = await site.browser.post(path, {name: text for name, text in given.items() if text is not None})
+    assert answer.status == 200, answer.words[:400]
+    await site.until_joined()
+
+
+async def test_a_card_limited_to_one_device_is_refused_at_the_other_without_network(site: Site) -> None:
+    """Seen when: the card's access level opens both doors, the clerk ticks the controller of the gate only, and the hall
+    refuses it while its network is cut, the gate opens; unticked again, the hall opens it too.
+
+    Planted break that turns it red: ``publish._tags`` without its device list.
+    """
+    resident = await site.resident()
+    ids = await device_ids(site)
+    await site.opens("hall", resident.uid)
+    await site.shuts("hall")
+    await rewrite(site, resident, devices=ids["east-gate"])
+    await site.cut("hall")
+    rested = site.last("hall")
+    await site.tap("hall", resident.uid)
+    await site.opens("east-gate", resident.uid)
+    await site.shuts("east-gate")
+    await site.join("hall")
+    await site.arrival(f"{resident.query}&result=denied", 0)
+    assert site.last("hall") == rested
+    await rewrite(site, resident, devices=None)
+    await site.opens("hall", resident.uid)
+    await site.shuts("hall")
+
+
+async def test_a_sub_system_that_is_not_ticked_opens_no_door(site: Site) -> None:
+    """Seen when: access control is unticked, the levels stay, the door refuses; ticked again, it opens.
+
+    Planted break that turns it red: ``entitlements.levels_of`` not asking what is switched on.
+    """
+    resident = await site.resident()
+    for switched, opens in ((None, False), ("1", True)):
+        await rewrite(site, resident, sub_systems=switched)
+        if opens:
+            await site.opens("hall", resident.uid)
+            await site.shuts("hall")
+        else:
+            await site.is_refused("hall", resident.uid, f"{resident.query}&result=denied")
+
+
+async def test_a_card_class_brings_levels_devices_and_validity(site: Site) -> None:
+    """Seen when: a class is entered with level, device and days; the form of a new card begins with them; the card made of
+    it opens the door of that device, is refused at the other, and ends after these days.
+
+    Planted break that turns it red: ``terms_form.proposed_terms`` without the class's defaults.
+    """
+    ids = await device_ids(site)
+    number = site.next_number()
+    page = await site.browser.get("/cards/classes/new")
+    given = {"name": f"装修卡{number}", "valid_days": "30", "levels": "1", "devices": ids["east-gate"]}
+    await site.browser.send(page, "/cards/classes/new", **given)
+    listed = (await site.browser.get("/cards/classes")).links
+    made = max(
+        int(link.rpartition("/")[2])
+        for link in listed
+        if link.startswith("/cards/classes/") and link[15:].isdigit()
+    )
+    person = await site.enter_person(f"7{number:03d}")
+    uid, card_no = f"04DD{number:010X}", f"9{number:07d}"
+    page = await site.browser.get(f"/cards/issue?person={person}&card_class={made}")
+    card = await site.browser.send(page, "/cards/issue", uid=uid, card_no=card_no)
+    await site.until_joined()
+    assert card.facts["Card class"] == f"装修卡{number}"
+    assert card.facts["Last valid day"].startswith("20")
+    await site.opens("east-gate", uid)
+    await site.shuts("east-gate")
+    await site.is_refused("hall", uid, f"person=7{number:03d}&result=denied")
