@@ -67,7 +67,7 @@ class SiteTester:
             self._tapped_at.get(place, 0.0) + AGAIN_AFTER_S, self._tapped_at.get(before, 0.0) + APART_S
         )
         await asyncio.sleep(max(0.0, free_at - time.monotonic()))
-        kinds = {card.uid: card.kind for card in self.demo.site.cards}
+        kinds = {card.uid: card.kind for card in reversed(self.demo.site.cards)}  # the card, not its copy
         card = self.written.get(uid, {"kind": kinds.get(uid, "classic1k"), "uid": uid})
         await self.do(node, "tap", reader=reader, card=card)
         self._tapped_at[place] = self._tapped_at[before] = time.monotonic()
