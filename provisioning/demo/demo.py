@@ -46,6 +46,8 @@ class Demo:
         self.centre_port, self.taps_port = free_port(CENTRE_PORT), free_port(TAPS_PORT)
         self.nodes_port = free_port(NODES_PORT)
         self.password = secrets.token_urlsafe(9)
+        self.buses: dict[str, str] = {}
+        """The wire to the chips of a device, by its name, where it is not the plain emulator: spi or uart."""
         self.nodes: dict[str, DemoNode] = {}
         self.site: DemoSite | None = None
         self.centre = Child(
@@ -163,8 +165,9 @@ class Demo:
     def _node(self, device: DemoDevice) -> DemoNode:
         folder = self.folder / device.name
         folder.mkdir(mode=0o700)
+        bus = self.buses.get(device.name, "emulator")
         readers = "".join(
-            f'\n[[readers]]\nunit = {unit}\nbus = "emulator"\n' for unit in range(1, len(device.readers) + 1)
+            f'\n[[readers]]\nunit = {unit}\nbus = "{bus}"\n' for unit in range(1, len(device.readers) + 1)
         )
         ca_file = self.folder / "centre" / "keys" / "ca.pem"
         (folder / "node.toml").write_text(

@@ -17,9 +17,15 @@ __all__ = ["make_node", "node", "site"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """Centre, two doors and an issuer, joined; an administrator signed in, pages in English."""
+async def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Site]:
+    """Centre, two doors and an issuer, joined; an administrator signed in, pages in English.
+
+    A file may say ``BUSES``: the wires (spi, uart) between its devices and their chips.
+    """
     demo = Demo(tmp_path_factory.mktemp("site") / "site")
+    demo.buses = getattr(request.module, "BUSES", {})
     demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()
