@@ -51,6 +51,7 @@ class Disable(Enum):
 class Act(Enum):
     """What an operator does to a card."""
 
+    RESERVE = "reserve"
     ISSUE = "issue"
     REWRITE = "rewrite"
     EXTEND = "extend"
@@ -142,6 +143,7 @@ class Transition:
 
 
 TABLE: Final[dict[tuple[Holding, Act], Transition]] = {
+    (Holding.STOCK, Act.RESERVE): Transition(Holding.STOCK),
     (Holding.STOCK, Act.ISSUE): Transition(Holding.IN_USE),
     (Holding.STOCK, Act.DESTROY): Transition(Holding.DESTROYED),
     (Holding.IN_USE, Act.REWRITE): Transition(Holding.IN_USE, forbids=_MISSING),

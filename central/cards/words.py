@@ -9,6 +9,7 @@ from central.cards.rules import Act
 from central.web.i18n import LazyText, lazy
 
 ACT_TEXT: Final[dict[Act, LazyText]] = {
+    Act.RESERVE: lazy("Kept for a unit"),
     Act.ISSUE: lazy("Issue"),
     Act.REWRITE: lazy("Rewrite"),
     Act.EXTEND: lazy("Extend"),

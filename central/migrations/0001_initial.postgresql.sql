@@ -111,7 +111,7 @@ CREATE UNIQUE INDEX "unit_site_id_building_number" ON "unit" ("site_id", "buildi
 CREATE INDEX "unit_site_id_position" ON "unit" ("site_id", "position");
 CREATE INDEX "unit_position" ON "unit" ("position");
 CREATE INDEX "unit_fold_key" ON "unit" ("fold_key");
-CREATE TABLE "desk" ("id" SERIAL NOT NULL PRIMARY KEY, "move_in_id" INTEGER NOT NULL, "point" INTEGER NOT NULL, "label" TEXT NOT NULL, "operator_name" TEXT NOT NULL, "opened_at" BIGINT NOT NULL, "closed_at" BIGINT, "shown_at" BIGINT, "outcome" TEXT NOT NULL, "card_id" INTEGER, FOREIGN KEY ("move_in_id") REFERENCES "move_in" ("id") ON DELETE RESTRICT, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE SET NULL);
+CREATE TABLE "desk" ("id" SERIAL NOT NULL PRIMARY KEY, "move_in_id" INTEGER NOT NULL, "point" INTEGER NOT NULL, "label" TEXT NOT NULL, "operator_id" INTEGER, "operator_name" TEXT NOT NULL, "opened_at" BIGINT NOT NULL, "closed_at" BIGINT, "shown_at" BIGINT, "outcome" TEXT NOT NULL, "card_id" INTEGER, FOREIGN KEY ("move_in_id") REFERENCES "move_in" ("id") ON DELETE RESTRICT, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE SET NULL);
 CREATE INDEX "desk_move_in_id" ON "desk" ("move_in_id");
 CREATE INDEX "desk_point" ON "desk" ("point");
 CREATE TABLE "bag" ("id" SERIAL NOT NULL PRIMARY KEY, "move_in_id" INTEGER NOT NULL, "unit_id" INTEGER NOT NULL, "position" INTEGER NOT NULL, "state" TEXT NOT NULL, "desk_id" INTEGER, "packed_at" BIGINT, "signed_at" BIGINT, "signed_by_id" INTEGER, FOREIGN KEY ("move_in_id") REFERENCES "move_in" ("id") ON DELETE RESTRICT, FOREIGN KEY ("unit_id") REFERENCES "unit" ("id") ON DELETE RESTRICT, FOREIGN KEY ("desk_id") REFERENCES "desk" ("id") ON DELETE RESTRICT, FOREIGN KEY ("signed_by_id") REFERENCES "person" ("id") ON DELETE RESTRICT);

@@ -88,7 +88,7 @@ async def open_desk(request: web.Request) -> web.Response:
         if reader is None:
             raise InvalidInputError("Choose the reader first.")
         label = f"{reader.device_label} · {reader.label}"
-        desk = packing.open_desk(move_in, reader.point, label, by.operator_name, by.at)
+        desk = packing.open_desk(move_in, reader.point, label, by)
         centre.audit.record(
             actor,
             "cards.move_in_desk",

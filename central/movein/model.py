@@ -34,6 +34,8 @@ class Outcome(Enum):
     FOREIGN = "foreign"
     RANDOM = "random"
     NO_UNIT = "no_unit"
+    WRITING = "writing"
+    BUSY = "busy"
 
 
 OUTCOME_TEXT: Final[dict[str, LazyText]] = {
@@ -43,6 +45,8 @@ OUTCOME_TEXT: Final[dict[str, LazyText]] = {
     Outcome.FOREIGN.value: lazy("This card belongs to another estate or organisation."),
     Outcome.RANDOM.value: lazy("This card shows another number each time. Take another."),
     Outcome.NO_UNIT.value: lazy("All units have their cards."),
+    Outcome.WRITING.value: lazy("It is being written: leave it on the reader until it beeps."),
+    Outcome.BUSY.value: lazy("The reader still waits for another card. Show that one first."),
 }
 assert set(OUTCOME_TEXT) == {outcome.value for outcome in Outcome}
 
@@ -68,6 +72,7 @@ class Desk(Model):
     point = peewee.IntegerField(index=True)
     """The reader, as in ``central.cards.model.Showing``."""
     label = peewee.TextField()
+    operator_id = peewee.IntegerField(null=True)
     operator_name = peewee.TextField()
     opened_at = InstantField()
     closed_at = InstantField(null=True)

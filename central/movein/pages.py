@@ -15,7 +15,7 @@ from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError, NotFoundError
 from central.households.model import KIND_TEXT, Unit, UnitKind, UnitState
 from central.households.table import buildings_in
-from central.movein import bag_pages, desk_pages, signing
+from central.movein import bag_pages, desk_pages, packing, signing
 from central.movein.model import Bag, BagState, Desk, MoveIn
 from central.movein.table import MOVE_INS, bags_table, buildings_of, progress_of, sheets_of
 from central.people.inputs import path_id
@@ -217,6 +217,7 @@ async def print_sheet(request: web.Request) -> web.Response:
     return await render(request, f"movein/{sheet}.html", context)
 
 
+install = packing.install
 NAV: Final = [NavItem("cards", lazy("Move-in"), "/move-ins", order=35)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/move-ins", list_move_ins, ("cards", "view")),

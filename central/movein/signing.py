@@ -66,7 +66,16 @@ def sign(by: By, bag: Bag, person: Person) -> list[Change]:
         raise ConflictError("This person does not live in this unit.")
     terms = Terms(move_in.card_class_id, None, None, {"levels": list(move_in.levels)})
     changes = [
-        acts.issue(by, bytes(card.uid), card.card_no, person, terms, for_unit=True, reason=move_in.name)
+        acts.issue(
+            by,
+            bytes(card.uid),
+            card.card_no,
+            person,
+            terms,
+            for_unit=True,
+            reason=move_in.name,
+            is_encoded=card.credential_id is not None,
+        )
         for card in cards_in(bag)
     ]
     bag.state, bag.signed_at, bag.signed_by = BagState.SIGNED.value, by.at, person

@@ -14,6 +14,7 @@ from central.cards.acts.issuing import (
     is_extension,
     issue,
     next_card_no,
+    reserve,
     rewrite,
     suggest_card_no,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "replace",
     "report_lost",
     "report_provisionally",
+    "reserve",
     "restock",
     "resume",
     "rewrite",

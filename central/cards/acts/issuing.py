@@ -21,14 +21,30 @@ from central.cards.acts.base import (
 )
 from central.cards.acts.entering import enter
 from central.cards.holders import holders, latest_end
-from central.cards.model import Card, CardClass, CardIssue
+from central.cards.model import Card, CardClass, CardIssue, WriteOrder
 from central.cards.money import NOTHING, Entries, on_issue
 from central.cards.numbers import check_card_no
 from central.cards.rules import Act, Holding, Origin, step
+from central.cards.write_rules import OPEN_VALUES
 from central.errors import ConflictError, InvalidInputError
 from central.people.model import Person
 from central.web.formats import last_day
 from central.web.i18n import _
+
+
+def reserve(by: By, card: Card, *, written: Written | None = None, reason: str = "") -> Change:
+    """預留: a blank card is kept for a unit; it opens nothing before it is issued.
+
+    :param written: what an issuer wrote on it for its next issue.
+    :raises IllegalActError: it is not in stock.
+    """
+    need_arrived(card)
+    before = snapshot(card)
+    card.state = step(card.state, Act.RESERVE)
+    if written is not None:
+        take_credential(card, written, by.at)
+    save(card, by)
+    return done(card, Act.RESERVE, by, before, reason)
 
 
 def issue(
@@ -41,18 +57,31 @@ def issue(
     for_unit: bool = False,
     reason: str = "",
     written: Written | None = None,
+    is_encoded: bool = False,
 ) -> Change:
     """發卡: give a card to a person (34, 37), or to the person's unit; its class says what is charged.
 
     A blank card of the stock that is known by its number only gets its UID here. An unknown card enters the books on the way.
 
     :param written: what an issuer wrote on the card; None for a card that is known by its UID alone.
+    :param is_encoded: what was written on it when it was reserved holds; ``written`` says nothing then.
     :raises InvalidInputError: the number, the class or the validity cannot be.
     :raises ConflictError: number taken, card not in stock, holder or unit has left or has enough cards of this class.
     """
     card_class = find_class(person.site_id, terms.card_class_id)
     charged = NOTHING if card_class is None else on_issue(card_class.deposit_fen, card_class.cost_fen)
-    return give(by, uid, card_no, person, terms, charged, for_unit=for_unit, reason=reason, written=written)
+    return give(
+        by,
+        uid,
+        card_no,
+        person,
+        terms,
+        charged,
+        for_unit=for_unit,
+        reason=reason,
+        written=written,
+        is_encoded=is_encoded,
+    )
 
 
 def give(
@@ -66,6 +95,7 @@ def give(
     for_unit: bool,
     reason: str,
     written: Written | None,
+    is_encoded: bool = False,
 ) -> Change:
     """As :func:`issue`, with the amounts given: a card that takes the place of another one is charged otherwise."""
     terms = _bounded(person, terms)
@@ -94,7 +124,8 @@ def give(
     card.valid_from, card.valid_until = terms.valid_from, terms.valid_until
     card.uses_max = terms.uses_max
     card.issued_at, card.dead_since, card.desk = by.at, None, None
-    take_credential(card, written, by.at)
+    if not is_encoded:
+        take_credential(card, written, by.at)
     save(card, by)
     CardIssue.create(
         card=card,
@@ -160,6 +191,7 @@ def suggest_card_no(site_id: int) -> str:
             & (Card.site == site_id)
             & Card.uid.is_null()
             & ~Card.in_transit
+            & Card.card_no.not_in(_being_written(site_id))
         )
         .order_by(Card.card_no)
         .first()
@@ -169,10 +201,19 @@ def suggest_card_no(site_id: int) -> str:
 
 def next_card_no(site_id: int) -> str:
     """The next free running number of an estate: eight digits."""
-    number = Card.select().where(Card.site == site_id).count() + 1
-    while Card.select().where((Card.site == site_id) & (Card.card_no == f"{number:08d}")).exists():
+    number, taken = Card.select().where(Card.site == site_id).count() + 1, _being_written(site_id)
+    while (text := f"{number:08d}") in taken or (
+        Card.select().where((Card.site == site_id) & (Card.card_no == text)).exists()
+    ):
         number += 1
-    return f"{number:08d}"
+    return text
+
+
+def _being_written(site_id: int) -> set[str]:
+    """Numbers that an issuer is writing on cards just now."""
+    orders = WriteOrder.select(WriteOrder.card_no)
+    orders = orders.where((WriteOrder.site == site_id) & WriteOrder.state.in_(OPEN_VALUES))
+    return {number for (number,) in orders.tuples()}
 
 
 def blank_card(by: By, uid: bytes, card_no: str, site_id: int, organisation_id: int) -> Card:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from central.audit import AuditEntry
-from central.cards.model import Card
+from central.cards.acts import suggest_card_no
+from central.cards.model import Card, WriteOrder
 from central.cards.rows import card_rows
 from central.households.model import Household, Unit
 from central.movein.model import Bag, BagCard, Desk
@@ -257,3 +258,32 @@ async def test_a_move_in_of_another_organisation_is_not_there(
     assert (await stranger.get("/move-ins/bags/1")).status == 404
     assert await open_desk(stranger, move_in, estate.desk) == 404
     assert (await stranger.post(f"/move-ins/{move_in}/labels", {"building": "1栋"})).status == 404
+
+
+async def test_a_number_that_is_being_written_at_one_desk_is_not_given_at_another(
+    estate: Estate, move_in: int
+) -> None:
+    """Planted break: ``suggest_card_no`` not looking at open orders."""
+
+    def order(state: str) -> str:
+        WriteOrder.delete().execute()
+        WriteOrder.create(
+            site=SITE,
+            organisation=ORGANISATION,
+            device=estate.desk_device,
+            point=estate.desk,
+            act="pack",
+            uid=b"\x04\x01\x02\x03",
+            medium=1,
+            zones=1,
+            seq=1,
+            card_no="00000001",
+            created_at=estate.now,
+            expires_at=estate.now,
+            state=state,
+        )
+        return suggest_card_no(SITE)
+
+    assert await estate.running.write(order, "sent") == "00000002"
+    assert await estate.running.write(order, "written") == "00000002"
+    assert await estate.running.write(order, "expired") == "00000001"
