@@ -25,8 +25,9 @@ from tests.support.browser import (
     sideways_px,
 )
 from tests.support.demo_site import PAPERS, DemoSite, page_paths
+from tests.support.full_site import fill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(360)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 VIEWS: dict[str, dict[str, Any]] = {
     "zh-Hans": {"size": WIDE},
     "en": {"size": WIDE, "dark": True},
@@ -83,39 +84,9 @@ CHAPTER_OF = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def full_site(demo_site: DemoSite) -> DemoSite:
-    """The sample site with what it does not bring: a command, a special day, a lost card with its papers."""
-    browser = demo_site.tester.browser
-    door = await browser.get("/doors/1")
-    await browser.send(door, "/doors/1/open", reason="delivery of a fridge")
-    days = await browser.get("/access/special-days")
-    await browser.send(days, "/access/special-days", day_on="2026-10-01", name="国庆节")
-    await demo_site.tester.report_lost("00000102")
-    bulk = await browser.get("/cards/bulk/new?q=00000101&kind=suspend")
-    await browser.send(bulk, "/cards/bulk/new", reason="stocktaking")
-    await browser.send(await browser.get("/keys/zones/new"), "/keys/zones/new", name="机房")
-    await _stock(browser)
-    papers = await browser.get("/reports/papers?card=2")
-    await browser.post("/reports/slips", {**papers.form("/reports/slips").fields, "as": "page"})
-    await browser.send(papers, "/reports/certificates")
+    """The sample site with a record for each page of one."""
+    await fill(demo_site)
     return demo_site
-
-
-async def _stock(browser: Any) -> None:
-    """Two desks, some cards, one transfer on its way, one count that waits for its second signature."""
-    fields = next(form.fields for form in (await browser.get("/stock")).forms if "csrf" in form.fields)
-    about = {"site": "1", "organisation": "1", "active": "1"}
-    for path, values in (
-        ("/stock/desks/new", {"name": "服务中心", **about}),
-        ("/stock/desks/new", {"name": "南区", **about}),
-        (
-            "/stock/intake",
-            {"desk": "1", "supplier": "卡厂", "price_fen": "2", "first_no": "55000001", "cards_count": "9"},
-        ),
-        ("/stock/transfers/new", {"from_desk": "1", "to_desk": "2", "numbers": "55000001-55000003"}),
-        ("/stock/desks/1/count", {"numbers": "55000004-55000008", "reason": "清点"}),
-    ):
-        answer = await browser.post(path, {"csrf": fields["csrf"], **values})
-        assert answer.status == 200, (path, answer.words)
 
 
 async def test_every_page_in_every_language(browser: Any, full_site: DemoSite, record_property: Any) -> None:

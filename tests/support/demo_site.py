@@ -20,7 +20,7 @@ from tests.support.browser import open_page
 
 ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
 NOT_A_PAGE = re.compile(
-    r"^/api/|^/static/|^/live$|^/favicon|/export$|\.(csv|crt|jpg|png|pdf|zip)$|^/healthz$|^/metrics$"
+    r"^/api/|^/static/|^/live$|^/favicon|/export$|\.(csv|crt|jpg|png|pdf|xlsx|zip)$|^/healthz$|^/metrics$"
 )
 """What is not read as a page: the JSON API, files, streams."""
 FRAGMENTS = frozenset(
@@ -33,6 +33,7 @@ FRAGMENTS = frozenset(
         "/cards/issue/presented",
         "/cards/orders/1/state",
         "/doors/1/facts",
+        "/move-ins/1/desk/state",
         "/shell",
     }
 )
@@ -40,6 +41,9 @@ FRAGMENTS = frozenset(
 OPENED_ELSEWHERE = frozenset({"/login", "/login/link", "/setup", "/password", "/patterns", "/manual"})
 """Pages for people without a session or with a link of their own; the widgets of development; a redirection."""
 ADDRESSES = {
+    "/units/1/hand-over": "/units/1/hand-over?leaving=1",
+    "/units/1/lease": "/units/1/lease?household=2",
+    "/units/import/1": "/units/import/2",
     "/cards/1/replace": "/cards/2/replace",
     "/reports/papers": "/reports/papers?card=2",
     "/devices/pulled": "/devices/pulled?since=0&device=1&device=2",

@@ -1,0 +1,81 @@
+"""Something in every list of the sample site: each page of a record (``/.../1``) then has a record to show."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from provisioning.demo.browser import Browser, Page
+from tests.support.demo_site import DemoSite
+
+PEOPLE = "编号,姓名,人员类别\n0901,龙四,业主\n"
+UNITS = "楼栋,房号,房屋类型\n9栋,901,住宅\n"
+
+
+async def fill(site: DemoSite) -> None:
+    """What the sample site does not bring, entered through the pages."""
+    browser = site.tester.browser
+    await _doors_and_cards(site, browser)
+    await _stock(browser)
+    await _units(browser)
+    await _upload(browser, "/people/import", "people.csv", PEOPLE)
+    await _upload(browser, "/units/import", "units.csv", UNITS)
+    await browser.send(await browser.get("/faces/templates/new"), "/faces/templates/new", name="住户卡")
+
+
+async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
+    await browser.send(await browser.get("/doors/1"), "/doors/1/open", reason="delivery of a fridge")
+    days = await browser.get("/access/special-days")
+    await browser.send(days, "/access/special-days", day_on="2026-10-01", name="国庆节")
+    await site.tester.report_lost("00000102")
+    bulk = await browser.get("/cards/bulk/new?q=00000101&kind=suspend")
+    await browser.send(bulk, "/cards/bulk/new", reason="stocktaking")
+    await browser.send(await browser.get("/keys/zones/new"), "/keys/zones/new", name="机房")
+    papers = await browser.get("/reports/papers?card=2")
+    await browser.post("/reports/slips", {**papers.form("/reports/slips").fields, "as": "page"})
+    await browser.send(papers, "/reports/certificates")
+
+
+async def _stock(browser: Browser) -> None:
+    """Two desks, some cards, one transfer on its way, one count that waits for its second signature."""
+    about = {"site": "1", "organisation": "1", "active": "1"}
+    cards = {"desk": "1", "supplier": "卡厂", "price_fen": "2", "first_no": "55000001", "cards_count": "9"}
+    await _post(browser, "/stock/desks/new", name="服务中心", **about)
+    await _post(browser, "/stock/desks/new", name="南区", **about)
+    await _post(browser, "/stock/intake", **cards)
+    await _post(browser, "/stock/transfers/new", from_desk="1", to_desk="2", numbers="55000001-55000003")
+    await _post(browser, "/stock/desks/1/count", numbers="55000004-55000008", reason="清点")
+
+
+async def _units(browser: Browser) -> None:
+    """A unit with an owner and a tenant, a contractor's permit there, goods that leave it, a move-in of its building."""
+    page = await browser.get("/units/new")
+    await browser.send(page, "/units/new", building="9栋", number="900", kind="home", state="waiting")
+    await _post(browser, "/units/1/people", person="0101", household="new_owner", from_on="2026-01-01")
+    lease = {"from_on": "2026-02-01", "lease_last_on": "2030-12-31"}
+    await _post(browser, "/units/1/people", person="0102", household="new_tenant", **lease)
+    work = {"unit": "9栋900", "firm": "顺安装修", "work": "铺地板", "deposit_fen": "2000.00", "levels": "1"}
+    days = {"from_on": "2030-07-01", "last_on": "2030-07-10", "starts": "08:30", "ends": "18:00"}
+    await _post(browser, "/permits/new", **work, **days)
+    goods = {"carrier": "王师傅", "goods": "旧木门 2 扇", "valid_on": "2030-07-01"}
+    await _post(browser, "/releases/new", unit="9栋900", **goods)
+    page = await browser.get("/move-ins/new")
+    chosen = {name: page.form("/move-ins/new").options[name][-1] for name in ("organisation", "card_class")}
+    await browser.send(page, "/move-ins/new", name="九栋入伙", buildings="9栋", **chosen)
+
+
+async def _post(browser: Browser, path: str, **values: str) -> None:
+    """Send fields that a page's own form need not offer by itself."""
+    csrf = (await browser.get("/account")).form("/logout").fields["csrf"]
+    answer = await browser.post(path, {"csrf": csrf, **values})
+    assert answer.status == 200, (path, answer.words[-600:])
+
+
+async def _upload(browser: Browser, path: str, name: str, text: str) -> Page:
+    form = aiohttp.FormData()
+    for key, value in (await browser.get(path)).form(path).fields.items():
+        if key != "file":
+            form.add_field(key, value)
+    form.add_field("file", text.encode(), filename=name, content_type="text/csv")
+    answer = await browser.post(path, form)
+    assert answer.status < 400, (path, answer.words[:400])
+    return answer
