@@ -262,6 +262,23 @@ def drop_details(before: Any, keep: Iterable[int] = ()) -> int:
     return int(query.execute())
 
 
+def drop_details_of(object_kind: str, object_id: object, since: Any = None, until: Any = None) -> int:
+    """Drop the personal part of every row about one thing (erasure); the chain stays whole. Returns how many.
+
+    :param since: and ``until`` (inclusive): only rows of that time; None for no limit.
+    """
+    query = AuditEntry.update(detail=None, salt=None).where(
+        (AuditEntry.object_kind == object_kind)
+        & (AuditEntry.object_id == str(object_id))
+        & AuditEntry.detail.is_null(False)
+    )
+    if since is not None:
+        query = query.where(AuditEntry.at >= since)
+    if until is not None:
+        query = query.where(AuditEntry.at <= until)
+    return int(query.execute())
+
+
 _OWN_TABLES: Final = {"audit_entry", "audit_head", "audit_witness"}
 _UNAUDITED: Final[set[str]] = set(_OWN_TABLES)
 

@@ -25,6 +25,7 @@ SubSystem = Literal[
     "keys",
     "losses",
     "people",
+    "personal",
     "nodes",
     "operators",
     "audit",

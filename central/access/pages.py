@@ -22,8 +22,11 @@ from central.access import (
     special_day_pages,
     watch,
 )
+from central.access.dossier import doors_of
 from central.access.events import follow_department
+from central.access.forgetting import forget
 from central.parts import Apps
+from central.people import dossier, erasure
 from central.people import service as people_service
 from central.routes import Route
 from central.web.figures import Figure
@@ -63,6 +66,8 @@ FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 
 if follow_department not in people_service.on_change:
     people_service.on_change.append(follow_department)
+erasure.ERASERS.append(forget)
+dossier.SECTIONS.append(doors_of)
 
 
 def install(apps: Apps) -> None:

@@ -17,6 +17,7 @@ from central.cards import (
     loss_pages,
     night_pages,
     numbering_pages,
+    personal,
     replace_pages,
     unconfirmed,
     write_pages,
@@ -39,6 +40,7 @@ from central.cards.write_pages import order_erasure
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.parts import Apps
+from central.people import dossier, erasure
 from central.people.exporting import audited
 from central.people.inputs import one_line, path_id, row_id
 from central.routes import Route
@@ -290,3 +292,6 @@ ROUTES: Final[list[Route]] = [
         ("cards", "edit"),
     ),
 ]
+
+erasure.ERASERS.append(personal.forget)
+dossier.SECTIONS.extend((personal.cards_of, personal.acts_of))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from central.faces import bulk_pages, editor_pages, photo_pages, template_pages
+from central.faces import bulk_pages, editor_pages, personal, photo_pages, template_pages
 from central.faces.sample import load
+from central.people import dossier, erasure
 from central.routes import Route
 
 NAV: Final = [*bulk_pages.NAV, *template_pages.NAV]
@@ -16,3 +17,6 @@ ROUTES: Final[list[Route]] = [
     *template_pages.ROUTES,
     *editor_pages.ROUTES,
 ]
+
+erasure.ERASERS.append(personal.forget)
+dossier.SECTIONS.append(personal.photo_of)

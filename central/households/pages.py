@@ -10,7 +10,7 @@ from central.cards.model import CardClass
 from central.cards.table import status_of
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
-from central.households import hand_over_pages, limit_pages, member_pages, service
+from central.households import hand_over_pages, limit_pages, member_pages, personal, service
 from central.households.forms import UNIT
 from central.households.importer import UNIT_IMPORTER
 from central.households.limits import cards_of, rooms_of
@@ -30,6 +30,7 @@ from central.households.model import (
 from central.households.people import current_households, current_members, last_day_of
 from central.households.table import AREA, UNITS, buildings_in
 from central.imports.pages import import_routes
+from central.people import dossier, erasure
 from central.people.exporting import audited
 from central.people.inputs import path_id, row_id
 from central.people.model import Person
@@ -214,3 +215,6 @@ ROUTES: Final[list[Route]] = [
     *hand_over_pages.ROUTES,
     *limit_pages.ROUTES,
 ]
+
+erasure.BLOCKERS.append(personal.lives_here)
+dossier.SECTIONS.append(personal.units_of)

@@ -167,6 +167,20 @@ def drop_old(now: datetime) -> int:
     return int(unused.execute()) + int(emptied.execute())
 
 
+def forget_object(kind: str, object_id: int) -> None:
+    """Drop what imports of this kind keep of one thing, and every file of failed rows: who stands in them is not known."""
+    of_kind = ImportRun.select(ImportRun.id).where(ImportRun.kind == kind)
+    ImportedRow.update(before=None).where(
+        (ImportedRow.object_id == object_id) & ImportedRow.run.in_(of_kind)
+    ).execute()
+    ImportRun.update(failed=None, mistakes=[]).where(
+        (ImportRun.kind == kind) & ImportRun.failed.is_null(False)
+    ).execute()
+    ImportRun.delete().where(
+        (ImportRun.kind == kind) & (ImportRun.state == ImportState.CHECKED.value)
+    ).execute()
+
+
 def shown_counts(run: ImportRun) -> dict[str, int]:
     """What the operator was shown."""
     return {

@@ -12,17 +12,17 @@ from central.people import service
 from central.people.handling import change_person, check_place, filter_choices
 from central.people.inputs import RowId, path_id
 from central.people.model import Person
-from central.people.rules import mask_id_number, mask_phone
+from central.people.privacy_pages import reveal
 from central.people.service import PersonInput
 from central.people.table import PEOPLE
 from central.routes import Route
-from central.security.principal import actor_of, principal_of, scope_of
+from central.security.principal import actor_of, scope_of
 from central.web.lists import list_json
 from central.web.openapi import describes, read_json, send_json
 
 
 class PersonBody(msgspec.Struct, frozen=True, kw_only=True):
-    """One person. Telephone and document number are masked without the right to change people."""
+    """One person. Telephone and document number are masked; sent back as they are, they stay."""
 
     id: int
     version: int
@@ -75,7 +75,7 @@ async def api_person_create(request: web.Request) -> web.Response:
             "people.create",
             "person",
             person.id,
-            after=service.snapshot(person),
+            after=service.masked(person),
             site_id=person.site_id,
             organisation_id=person.organisation_id,
         )
@@ -92,15 +92,26 @@ async def api_person_change(request: web.Request) -> web.Response:
     return send_json(await _read(request, person_id))
 
 
+class NumbersBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole numbers of a person."""
+
+    phone: str
+    id_number: str
+
+
+@describes("Read the whole numbers of a person", gives=NumbersBody)
+async def api_reveal(request: web.Request) -> web.Response:
+    """POST /api/people/{id}/reveal: each time recorded."""
+    person = await reveal(request, path_id(request))
+    return send_json(NumbersBody(phone=person.phone, id_number=person.id_number))
+
+
 async def _read(request: web.Request, person_id: int) -> PersonBody:
-    scope, may_see = scope_of(request), principal_of(request).may("people", "edit")
+    scope = scope_of(request)
 
     def read() -> PersonBody:
         person = scope.get(Person, person_id)
-        known = service.snapshot(person)
-        if not may_see:
-            known |= {"phone": mask_phone(person.phone), "id_number": mask_id_number(person.id_number)}
-        return PersonBody(id=person.id, version=person.version, **known)
+        return PersonBody(id=person.id, version=person.version, **service.masked(person))
 
     return await centre_of(request).db.read(read)
 
@@ -109,5 +120,6 @@ ROUTES: Final[list[Route]] = [
     Route("GET", "/api/people", api_people, ("people", "view")),
     Route("POST", "/api/people", api_person_create, ("people", "edit")),
     Route("GET", r"/api/people/{id:\d+}", api_person, ("people", "view")),
+    Route("POST", r"/api/people/{id:\d+}/reveal", api_reveal, ("personal", "view")),
     Route("PUT", r"/api/people/{id:\d+}", api_person_change, ("people", "edit")),
 ]

@@ -24,7 +24,7 @@ async def change_person(
     def write() -> None:
         person = scope.get(Person, person_id)
         check_place(scope, given)
-        before = service.snapshot(person)
+        before = service.masked(person)
         service.update(person, given, version, centre.clock.now())
         centre.audit.record(
             actor,
@@ -32,7 +32,7 @@ async def change_person(
             "person",
             person.id,
             before,
-            service.snapshot(person),
+            service.masked(person),
             site_id=person.site_id,
             organisation_id=person.organisation_id,
         )

@@ -22,7 +22,7 @@ GROUP_ROWS: Final = 400
 """Rows of one statement: SQLite takes 32,766 values."""
 LAYOUT: Final = Layout(
     ImportColumn(TextField("number", lazy("Person number")), sample="0001", also=("编号", "工号", "Number")),
-    ImportColumn(TextField("name", lazy("Name")), sample="张三"),
+    ImportColumn(TextField("name", lazy("Name")), sample="王小明"),
     ImportColumn(
         ChoiceField("kind", lazy("Kind of person"), choices=KIND_WORDS), sample="staff", also=("类别", "Kind")
     ),
@@ -41,7 +41,7 @@ LAYOUT: Final = Layout(
         also=("身份证号", "身份证号码", "ID number"),
     ),
     ImportColumn(
-        TextField("initials", lazy("Pinyin initials"), is_required=False, length_max=20), sample="zs"
+        TextField("initials", lazy("Pinyin initials"), is_required=False, length_max=20), sample="wxm"
     ),
     ImportColumn(
         ChoiceField("active", lazy("Status"), is_required=False, choices=PRESENCE),
@@ -73,6 +73,9 @@ class PeopleImporter(Importer):
             person = known.get(row.values["number"])
             if person is not None and person.organisation_id != place.organisation_id:
                 row.wrong(_("A person of another organisation has this number."), "number")
+                continue
+            if person is not None and person.erased_at is not None:
+                row.wrong(_("This person was erased already."), "number")
                 continue
             after = Person() if person is None else Person(**person.__data__)
             try:

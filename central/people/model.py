@@ -69,6 +69,10 @@ class Person(Model):
     note = peewee.TextField(default="")
     active = peewee.BooleanField(default=True)
     """False for a leaver: kept for the records, holds no card in use."""
+    left_at = InstantField(null=True)
+    """Since when the person is away; None while present."""
+    erased_at = InstantField(null=True)
+    """When the personal data was erased; the record stays, without a name."""
     version = peewee.IntegerField(default=1)
     """Rises with each change; a form that was opened on an older one is refused."""
     created_at = InstantField()
@@ -81,6 +85,7 @@ class Person(Model):
             (("fold_key",), False),
             (("place_key",), False),
             (("unit",), False),
+            (("left_at",), False),
             (("site", "fold_key"), False),
             (("site", "initials"), False),
         )

@@ -11,17 +11,19 @@ from central.cards.table import cards_of_person
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.imports.pages import import_routes
-from central.people import api, service
+from central.people import api, privacy_pages, service
 from central.people.exporting import audited
 from central.people.handling import change_person, check_place, filter_choices
 from central.people.importer import PEOPLE_IMPORTER
 from central.people.inputs import path_id, row_id
 from central.people.model import KIND_TEXT, Person, PersonKind
+from central.people.privacy_pages import reveal
 from central.people.rules import mask_id_number, mask_phone
 from central.people.service import PersonInput
 from central.people.table import (
     KIND_WORDS,
     PEOPLE,
+    PEOPLE_IN_FULL,
     organisations_in,
     sites_in,
 )
@@ -65,7 +67,13 @@ FORM: Final = Form(
     TextField("department", lazy("Department"), is_required=False),
     TextField("building", lazy("Building"), is_required=False),
     TextField("unit", lazy("Unit"), is_required=False, hint=lazy("Room or shop.")),
-    TextField("phone", lazy("Telephone"), is_required=False, length_max=30),
+    TextField(
+        "phone",
+        lazy("Telephone"),
+        is_required=False,
+        length_max=30,
+        hint=lazy("Shown masked; it stays as it is unless another number is entered."),
+    ),
     TextField("id_number", lazy("Identity document number"), is_required=False, length_max=30),
     TextField(
         "initials",
@@ -100,7 +108,25 @@ async def export_people(request: web.Request) -> web.StreamResponse:
     return await list_export(request, PEOPLE, scope, choices=choices, on_export=audited("people.export"))
 
 
+async def export_people_in_full(request: web.Request) -> web.StreamResponse:
+    """GET /people/export-full: with whole telephone and document numbers."""
+    scope = scope_of(request)
+    choices = await filter_choices(request, scope)
+    on_export = audited("people.export_full")
+    return await list_export(request, PEOPLE_IN_FULL, scope, choices=choices, on_export=on_export)
+
+
 async def show_person(request: web.Request) -> web.Response:
+    return await _show(request)
+
+
+async def reveal_person(request: web.Request) -> web.Response:
+    """POST /people/{id}/reveal: the same page with the whole numbers, and a row in the audit trail."""
+    person = await reveal(request, path_id(request))
+    return await _show(request, phone=person.phone, id_number=person.id_number)
+
+
+async def _show(request: web.Request, **revealed: str) -> web.Response:
     scope, person_id = scope_of(request), path_id(request)
 
     def read() -> dict[str, Any]:
@@ -114,11 +140,13 @@ async def show_person(request: web.Request) -> web.Response:
         }
 
     context = await centre_of(request).db.read(read)
-    phone, id_number = context["person"].phone, context["person"].id_number
-    may_see = principal_of(request).may("people", "edit")
+    person = context["person"]
     context |= {
-        "phone": phone if may_see else mask_phone(phone),
-        "id_number": id_number if may_see else mask_id_number(id_number),
+        "phone": mask_phone(person.phone),
+        "id_number": mask_id_number(person.id_number),
+        "is_revealed": bool(revealed),
+        "may": principal_of(request).may,
+        **revealed,
         "now": centre_of(request).clock.now(),
         "last_day": last_day,
     }
@@ -146,7 +174,7 @@ async def create_person(request: web.Request) -> web.Response:
                 "people.create",
                 "person",
                 person.id,
-                after=service.snapshot(person),
+                after=service.masked(person),
                 site_id=person.site_id,
                 organisation_id=person.organisation_id,
             )
@@ -166,7 +194,7 @@ async def edit_person(request: web.Request) -> web.Response:
     person = await centre_of(request).db.read(scope.get, Person, person_id)
     form = FORM.blank(
         await _form_choices(request),
-        **{**service.snapshot(person), "version": person.version},
+        **{**service.masked(person), "version": person.version},
     )
     return await render(request, "people/edit.html", {"form": form, "person": person})
 
@@ -227,12 +255,15 @@ async def _form_choices(request: web.Request) -> dict[str, dict[str, str]]:
 NAV: Final = [NavItem("people", lazy("People"), "/people", order=10)]
 ROUTES: Final[list[Route]] = [
     *api.ROUTES,
+    *privacy_pages.ROUTES,
     *import_routes(PEOPLE_IMPORTER),
     Route("GET", "/people", list_people, ("people", "view")),
     Route("GET", "/people/export", export_people, ("people", "export")),
     Route("GET", "/people/new", new_person, ("people", "edit")),
     Route("POST", "/people/new", create_person, ("people", "edit")),
     Route("GET", r"/people/{id:\d+}", show_person, ("people", "view")),
+    Route("POST", r"/people/{id:\d+}/reveal", reveal_person, ("personal", "view")),
+    Route("GET", "/people/export-full", export_people_in_full, ("personal", "export"), step_up=True),
     Route("GET", r"/people/{id:\d+}/edit", edit_person, ("people", "edit")),
     Route("POST", r"/people/{id:\d+}/edit", update_person, ("people", "edit")),
 ]

@@ -77,6 +77,8 @@ def update(person: Person, given: PersonInput, version: int | None, now: datetim
     """
     if version is not None and person.version != version:
         raise ConflictError("This person was changed meanwhile. Look at it again.")
+    if person.erased_at is not None:
+        raise ConflictError("This person was erased already.")
     if person.site_id != given.site and person.cards.exists():
         raise ConflictError("A person with cards cannot move to another estate.")
     if person.active and not given.active and working_cards(person.id):
@@ -101,8 +103,14 @@ def cards_in_use(person_ids: Sequence[int]) -> list[Card]:
     return list(query)
 
 
+def masked(person: Person) -> dict[str, Any]:
+    """The same as :func:`snapshot` with telephone and document numbers as everybody sees them: for the audit trail."""
+    numbers = {"phone": mask_phone(person.phone), "id_number": mask_id_number(person.id_number)}
+    return {**snapshot(person), **numbers}
+
+
 def snapshot(person: Person) -> dict[str, Any]:
-    """What the audit row says about a person."""
+    """Every field that can be entered."""
     return {
         "number": person.number,
         "name": person.name,
@@ -147,6 +155,10 @@ def fill(person: Person, given: PersonInput, now: datetime) -> None:
     person.phone = unmasked(clean_phone(given.phone), person.phone, mask_phone)
     person.id_number = unmasked(clean_id_number(given.id_number), person.id_number, mask_id_number)
     person.note = given.note.strip()
+    if person.active and not given.active:
+        person.left_at = now
+    elif given.active:
+        person.left_at = None
     person.active = given.active
     person.changed_at = now
 

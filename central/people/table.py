@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import peewee
@@ -9,11 +10,11 @@ import peewee
 from central.cards.model import Card
 from central.cards.rules import Holding
 from central.people.model import KIND_TEXT, Person
-from central.people.rules import mask_phone
+from central.people.rules import mask_id_number, mask_phone
 from central.people.search import found_by
 from central.sites.model import Organisation, Site
 from central.sites.scope import Scope
-from central.web.columns import CODE, NUMBER, Column, WordFormat
+from central.web.columns import CODE, LONG, NUMBER, Column, WordFormat
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
@@ -40,6 +41,9 @@ def _query(scope: Scope) -> Any:
             Person.building,
             Person.unit,
             Person.phone,
+            Person.id_number,
+            Person.initials,
+            Person.note,
             Person.active,
             Organisation.name.alias("organisation_name"),
             Site.name.alias("site_name"),
@@ -52,6 +56,18 @@ def _query(scope: Scope) -> Any:
     return scope.filter(query, Person)
 
 
+_PHONE: Final = Column("phone", lazy("Telephone"), CODE, value=lambda row: mask_phone(row.phone))
+_ID_NUMBER: Final = Column(
+    "id_number",
+    lazy("Identity document number"),
+    CODE,
+    value=lambda row: mask_id_number(row.id_number),
+    is_shown=False,
+)
+_PLAIN: Final = {
+    "phone": replace(_PHONE, value=None),
+    "id_number": replace(_ID_NUMBER, value=None),
+}
 PEOPLE: Final = Table(
     name="people",
     title=lazy("People"),
@@ -67,12 +83,21 @@ PEOPLE: Final = Table(
         Column("kind", lazy("Kind of person"), WordFormat(KIND_WORDS)),
         Column("organisation_name", lazy("Organisation")),
         Column("department", lazy("Department"), sort=Person.department),
-        Column("place", lazy("Building and unit"), value=lambda row: f"{row.building} {row.unit}".strip()),
-        Column("phone", lazy("Telephone"), CODE, value=lambda row: mask_phone(row.phone)),
+        Column(
+            "place",
+            lazy("Building and unit"),
+            value=lambda row: f"{row.building} {row.unit}".strip(),
+        ),
+        Column("building", lazy("Building"), is_shown=False),
+        Column("unit", lazy("Unit"), is_shown=False),
+        _PHONE,
+        _ID_NUMBER,
         Column("cards_count", lazy("Cards in use"), NUMBER),
         Column(
             "active", lazy("Status"), WordFormat(PRESENCE), value=lambda row: "yes" if row.active else "no"
         ),
+        Column("initials", lazy("Pinyin initials"), is_shown=False),
+        Column("note", lazy("Note"), LONG, is_shown=False),
         Column("site_name", lazy("Estate"), is_shown=False),
     ),
     filters=(
@@ -100,6 +125,12 @@ PEOPLE: Final = Table(
     empty_href="/people/new",
     empty_action=lazy("Enter a person"),
 )
+
+
+PEOPLE_IN_FULL: Final = replace(
+    PEOPLE, columns=tuple(_PLAIN.get(column.name, column) for column in PEOPLE.columns)
+)
+"""The same with whole numbers: only as a file, for who may have them."""
 
 
 def organisations_in(scope: Scope) -> list[tuple[int, str]]:

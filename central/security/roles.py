@@ -39,6 +39,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
         "cards": _ALL,
         "losses": _WORK,
         "people": ("view", "edit", "export"),
+        "personal": _VIEW,
         "patrol": ("view", "edit", "export"),
         "access": _READ,
         "nodes": _VIEW,
@@ -55,6 +56,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
     },
     "personnel": {
         "people": ("view", "edit", "export"),
+        "personal": ("view", "export", "approve"),
         "attendance": _ALL,
         "cards": _VIEW,
         "sites": _VIEW,
@@ -72,7 +74,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
         "system": _VIEW,
     },
     "night_guard": {"losses": _WORK},
-    "manager": dict.fromkeys((name for name in SUB_SYSTEMS if name != "keys"), _READ),
+    "manager": dict.fromkeys((name for name in SUB_SYSTEMS if name not in ("keys", "personal")), _READ),
     "installer": {"nodes": _WORK, "access": _VIEW, "sites": _VIEW, "system": _VIEW},
 }
 assert BUILT_IN.keys() == TITLES.keys()

@@ -87,6 +87,21 @@ def quarantine(
     return entries[-1].fact.seq, entries[-1].hash
 
 
+def forget(device_id: int, which: Sequence[tuple[int, int]]) -> None:
+    """Drop the personal part of these facts, (node_epoch, seq) in order, and project them anew without it (I15).
+
+    The chain goes on verifying: it holds the commitment, which stays.
+    """
+    for enrolment in Enrolment.select().where(Enrolment.device == device_id):
+        seqs = [seq for node_epoch, seq in which if node_epoch == enrolment.node_epoch]
+        for at in range(0, len(seqs), REPLAY_ROWS):
+            mine = (StoredFact.enrolment == enrolment.id) & StoredFact.seq.in_(seqs[at : at + REPLAY_ROWS])
+            StoredFact.update(personal=b"").where(mine).execute()
+            rows = list(StoredFact.select().where(mine).order_by(StoredFact.seq))
+            times = {row.seq: (row.corrected_ms, row.estimated) for row in rows}
+            _project(enrolment, [fact_of(row) for row in rows], times, live=False)
+
+
 def rebuild() -> int:
     """Forget every projection and replay all facts; the outcome is the same (I4). Returns how many facts."""
     for projection in PROJECTIONS:

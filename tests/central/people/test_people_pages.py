@@ -54,12 +54,13 @@ async def test_a_person_is_found_however_one_asks(
     assert "李四" not in page.text
 
 
-async def test_lists_mask_the_telephone_number_and_only_the_desk_sees_it_whole(
+async def test_the_telephone_number_is_masked_until_somebody_with_the_right_looks(
     estate: Estate, running_centre: RunningCentre, centre_client: Browser
 ) -> None:
     assert "13812345678" not in (await centre_client.get("/people")).text
     assert "138****5678" in (await centre_client.get("/people")).text
-    assert "13812345678" in (await centre_client.get(f"/people/{estate.person}")).text
+    assert "13812345678" not in (await centre_client.get(f"/people/{estate.person}")).text
+    assert "13812345678" in (await centre_client.post(f"/people/{estate.person}/reveal")).text
     guard = await running_centre.as_role("guard")
     page = await guard.get(f"/people/{estate.person}")
     assert "13812345678" not in page.text

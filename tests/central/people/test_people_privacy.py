@@ -17,8 +17,8 @@ async def test_personal_data_is_masked_kept_to_its_role_and_organisation_and_lea
 ) -> None:
     """Data protection: mask, role rights, export log.
 
-    Seen when the telephone number is masked in the list, in its file and in the API for everybody, whole only for who
-    may change people, another organisation sees nothing of the person at all, a role without the right gets no file, and
+    Seen when the telephone number is masked in the list, in its file, on the page and in the API for everybody, whole only
+    for who has that right, each look recorded, another organisation sees nothing of the person at all, a role without the right gets no file, and
     a file that was taken away stands in the audit trail with who, which rows and when. Planted break: give the
     column "phone" of the list of people its plain value.
     """
@@ -33,8 +33,10 @@ async def test_personal_data_is_masked_kept_to_its_role_and_organisation_and_lea
             text = (await browser.get(path)).text
             assert PHONE not in text
             assert "138****5678" in text
-    assert PHONE in (await desk.get(person)).text
-    assert PHONE not in (await guard.get(person)).text
+    for browser in (desk, guard):
+        assert PHONE not in (await browser.get(person)).text
+    assert PHONE in (await desk.post(f"{person}/reveal")).text
+    assert (await guard.post(f"{person}/reveal")).status == 403
     assert (await guard.get(f"{person}/edit")).status == 403
     assert (await other.get(person)).status == 404
     assert "张三" not in (await other.get("/people?q=zs")).text
@@ -46,5 +48,12 @@ async def test_personal_data_is_masked_kept_to_its_role_and_organisation_and_lea
     entries = await running_centre.read(
         lambda: list(AuditEntry.select().where(AuditEntry.action == "people.export"))
     )
+    looks = await running_centre.read(
+        lambda: [
+            (entry.object_id, entry.detail["actor"])
+            for entry in AuditEntry.select().where(AuditEntry.action == "people.reveal")
+        ]
+    )
+    assert [(number, desk.number in actor) for number, actor in looks] == [(str(estate.person), True)]
     assert [(entry.detail["after"]["rows"], entry.at) for entry in entries] == [(1, estate.now)]
     assert desk.number in entries[0].detail["actor"]
