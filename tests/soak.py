@@ -30,6 +30,7 @@ LINE_SEEDS = 50
 LINE_LENGTH = 600
 FUZZ_COUNT = 50_000
 HISTORIES = 10
+CARD_ACTS = 10_000
 CUT_OUTCOMES = 4
 
 
@@ -124,12 +125,39 @@ def properties(seed: int) -> str:
     return f"property tests of {len(files)} files, seed {seed}"
 
 
+def cards(seed: int) -> str:
+    """10,000 random acts on cards, database against rules."""
+    from tests.sim.card_world import play
+
+    with tempfile.TemporaryDirectory(prefix="onecard-soak-") as folder:
+        world = play(Path(folder), seed, CARD_ACTS)
+    done = ", ".join(f"{name} {count}" for name, count in sorted(world.done.items()))
+    return f"card life, seed {seed}: {CARD_ACTS} acts, {world.refused} refused, {len(world.model.cards)} cards; {done}"
+
+
+def card_plants(seed: int) -> str:
+    """One bug planted into the acts on cards must be found."""
+    from tests.sim.card_world import Broken, play
+    from tests.sim.test_card_life import PLANT_ACTS_MAX, PLANTS
+
+    name = list(PLANTS)[seed % len(PLANTS)]
+    with tempfile.TemporaryDirectory(prefix="onecard-soak-") as folder, pytest.MonkeyPatch.context() as patch:
+        PLANTS[name](patch)
+        try:
+            play(Path(folder), seed, PLANT_ACTS_MAX)
+        except Broken as found:
+            return f"planted: {name}; found: {str(found).splitlines()[0]}"
+    raise Violation(f"planted and not found: {name}, seed {seed}")
+
+
 PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "histories": (histories, HISTORIES),
     "line": (line, LINE_SEEDS),
     "power": (power, 1),
     "fuzz": (fuzz, 1),
     "properties": (properties, 1),
+    "cards": (cards, 1),
+    "card_plants": (card_plants, 1),
 }
 """Each part and how many seeds a round of it takes."""
 

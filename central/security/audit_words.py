@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from central.cards.money import Kind
 from central.cards.words import ACT_TEXT
 from central.fields import canonical_json
+from central.security.audit_fields import FIELDS, VALUES
+from central.web.formats import money
 from central.web.i18n import LazyText, lazy
+
+AMOUNTS: Final = frozenset(kind.value for kind in Kind)
+"""Amounts of acts on cards, in fen."""
 
 ACTIONS: Final[dict[str, LazyText]] = {
     "refused": lazy("Tried without the right"),
@@ -184,11 +190,22 @@ def object_text(kind: str, object_id: str) -> str:
 
 
 def line_of(value: Any) -> str:
-    """A JSON value as one line: ``name: East gate; active: yes``. Names of fields stay as programs know them."""
+    """A JSON value as one line: ``Name: East gate; In use: ✓``."""
     if value in (None, "", {}, []):
         return ""
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_short(part)}" for name, part in value.items())
+        return "; ".join(f"{FIELDS.get(name, name)}: {_part(name, part)}" for name, part in value.items())
+    return _short(value)
+
+
+def _part(name: str, value: Any) -> str:
+    """The value of one field: codes in words, amounts in yuan."""
+    words = VALUES.get(name)
+    if words is not None:
+        codes = value if isinstance(value, list) else [value]
+        return ", ".join(str(words.get(code, code)) for code in codes) or "—"
+    if isinstance(value, int) and not isinstance(value, bool) and (name.endswith("_fen") or name in AMOUNTS):
+        return money(value)
     return _short(value)
 
 
