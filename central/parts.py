@@ -46,6 +46,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.movein.pages",
     "central.contractors.pages",
     "central.bulk_acts.pages",
+    "central.takeover.pages",
     "central.access.pages",
     "central.stock.pages",
     "central.reports.pages",

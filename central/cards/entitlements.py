@@ -84,6 +84,11 @@ def providers() -> list[EntitlementProvider]:
     return [_providers[name] for name in sorted(_providers)]
 
 
+def provider(name: str) -> EntitlementProvider | None:
+    """The part of that name, or None where its sub-system is not there."""
+    return _providers.get(name)
+
+
 def chosen(card_id: int) -> dict[str, list[int]]:
     """What the card has, by provider name."""
     return {provider.name: provider.chosen(card_id) for provider in providers()}
@@ -138,7 +143,7 @@ def level_choices(site_id: int, organisation_id: int) -> dict[str, str]:
 
 def levels_of(card_id: int) -> tuple[int, ...]:
     """The access levels that count: none where access control is not there, or switched off for this card."""
-    provider, switch = _providers.get("levels"), _providers.get(SUB_SYSTEMS)
-    if provider is None or (switch is not None and NUMBER_OF["access"] not in switch.chosen(card_id)):
+    levels, switch = provider("levels"), provider(SUB_SYSTEMS)
+    if levels is None or (switch is not None and NUMBER_OF["access"] not in switch.chosen(card_id)):
         return ()
-    return tuple(provider.chosen(card_id))
+    return tuple(levels.chosen(card_id))

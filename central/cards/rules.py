@@ -79,6 +79,7 @@ class Origin(Enum):
     BOUGHT = "bought"
     FIRST_ISSUE = "first_issue"
     FOUND = "found"
+    TAKEN_OVER = "taken_over"
 
 
 class LossStatus(Enum):

@@ -9,10 +9,11 @@ from typing import Any, Final
 import peewee
 
 from central.cards.credentials import proof_of, proves
-from central.cards.model import Card, CardClass, CardCredential
+from central.cards.model import Card, CardClass, CardCredential, CardIntake
 from central.cards.numbering import uid_condition
 from central.cards.numbers import uid_tail
 from central.cards.rules import CardState, Disable, Holding, Shown, shown_status
+from central.cards.words import ORIGIN_TEXT
 from central.people.model import Person
 from central.people.search import card_no_is, holder_is
 from central.sites.scope import Scope
@@ -193,6 +194,14 @@ def make_table(now: datetime) -> Table:
                 where=proves,
             ),
             ChoiceFilter("class", lazy("Card class"), where=lambda value: Card.card_class == int(value)),
+            ChoiceFilter(
+                "origin",
+                lazy("Came into the books"),
+                where=lambda value: Card.intake.in_(
+                    CardIntake.select(CardIntake.id).where(CardIntake.origin == value)
+                ),
+                choices=ORIGIN_TEXT,
+            ),
             ChoiceFilter("site", lazy("Estate"), where=lambda value: Card.site == int(value)),
             DayFilter("until", lazy("Last valid day"), field=Card.valid_until),
         ),

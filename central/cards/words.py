@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from central.cards.money import Kind
-from central.cards.rules import Act
+from central.cards.rules import Act, Origin
 from central.web.i18n import LazyText, lazy
 
 ACT_TEXT: Final[dict[Act, LazyText]] = {
@@ -57,3 +57,11 @@ CHANNEL_TEXT: Final[dict[str, LazyText]] = {
     "other": lazy("Otherwise"),
 }
 """How a loss was reported."""
+
+ORIGIN_TEXT: Final[dict[str, LazyText]] = {
+    Origin.BOUGHT.value: lazy("Bought"),
+    Origin.FIRST_ISSUE.value: lazy("First met when it was issued"),
+    Origin.FOUND.value: lazy("Found at a stock-taking"),
+    Origin.TAKEN_OVER.value: lazy("Taken over from the old system"),
+}
+assert ORIGIN_TEXT.keys() == {origin.value for origin in Origin}

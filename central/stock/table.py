@@ -7,20 +7,13 @@ from typing import Any, Final
 import peewee
 
 from central.cards.model import CardDesk, CardIntake
-from central.cards.rules import Origin
+from central.cards.words import ORIGIN_TEXT
 from central.sites.scope import Scope
 from central.stock.model import StockTaking, Transfer
 from central.web.columns import CODE, MOMENT, MONEY, NUMBER, Column, StatusFormat, WordFormat
 from central.web.filters import ChoiceFilter, DayFilter
-from central.web.i18n import LazyText, lazy
+from central.web.i18n import lazy
 from central.web.tables import Table
-
-ORIGIN_TEXT: Final[dict[str, LazyText]] = {
-    Origin.BOUGHT.value: lazy("Bought"),
-    Origin.FIRST_ISSUE.value: lazy("First met when it was issued"),
-    Origin.FOUND.value: lazy("Found at a stock-taking"),
-}
-assert ORIGIN_TEXT.keys() == {origin.value for origin in Origin}
 
 
 def _intakes(scope: Scope) -> Any:
