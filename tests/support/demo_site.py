@@ -45,6 +45,7 @@ ADDRESSES = {
     "/units/1/lease": "/units/1/lease?household=2",
     "/units/import/1": "/units/import/2",
     "/cards/1/replace": "/cards/2/replace",
+    "/cards/takeover/import/1": "/cards/takeover/import/3",
     "/reports/papers": "/reports/papers?card=2",
     "/devices/pulled": "/devices/pulled?since=0&device=1&device=2",
 }

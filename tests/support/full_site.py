@@ -8,6 +8,7 @@ from provisioning.demo.browser import Browser, Page
 from tests.support.demo_site import DemoSite
 
 PEOPLE = "编号,姓名,人员类别\n0901,龙四,业主\n"
+OLD_CARDS = "卡号,人员编号,车牌,余额\nA-77,0101,沪A12345,12.50\n"
 UNITS = "楼栋,房号,房屋类型\n9栋,901,住宅\n"
 
 
@@ -19,6 +20,7 @@ async def fill(site: DemoSite) -> None:
     await _units(browser)
     await _upload(browser, "/people/import", "people.csv", PEOPLE)
     await _upload(browser, "/units/import", "units.csv", UNITS)
+    await _upload(browser, "/cards/takeover/import", "cards.csv", OLD_CARDS)
     await browser.send(await browser.get("/faces/templates/new"), "/faces/templates/new", name="住户卡")
 
 
