@@ -62,6 +62,7 @@ class Act(Enum):
     LIFT = "lift"
     SUSPEND = "suspend"
     RESUME = "resume"
+    MOVE = "move"
     RETURN = "return"
     REPLACE = "replace"
     SWAP = "swap"
@@ -170,6 +171,7 @@ TABLE: Final[dict[tuple[Holding, Act], Transition]] = {
         needs=frozenset({Disable.SUSPENDED}),
         removes=frozenset({Disable.SUSPENDED}),
     ),
+    (Holding.IN_USE, Act.MOVE): Transition(Holding.IN_USE),
     # In hand, so neither lost nor suspended any more.
     (Holding.IN_USE, Act.RETURN): Transition(Holding.RETURNED, removes=frozenset(Disable)),
     (Holding.IN_USE, Act.REPLACE): Transition(

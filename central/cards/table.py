@@ -60,6 +60,12 @@ class CardLine:
         return VOCABULARY[shown_status(self.state, self.valid_from, self.valid_until, now)]
 
 
+def cards_held(person_id: int) -> list[Card]:
+    """Cards in the hands of a person, with their classes, by number. Inside ``db.read`` or ``db.write``."""
+    mine = (Card.person == person_id) & (Card.holding == Holding.IN_USE.value)
+    return list(Card.select(Card, CardClass).left_outer_join(CardClass).where(mine).order_by(Card.card_no))
+
+
 def cards_of_person(person_id: int) -> list[CardLine]:
     """Cards that the person holds or held last, the newest first. Inside ``db.read``."""
     query = (

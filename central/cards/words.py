@@ -20,6 +20,7 @@ ACT_TEXT: Final[dict[Act, LazyText]] = {
     Act.LIFT: lazy("Lift the loss report"),
     Act.SUSPEND: lazy("Suspend"),
     Act.RESUME: lazy("Resume"),
+    Act.MOVE: lazy("Goes along to another organisation"),
     Act.RETURN: lazy("Return"),
     Act.REPLACE: lazy("Replace after loss"),
     Act.SWAP: lazy("Swap a damaged card"),

@@ -81,6 +81,8 @@ def update(person: Person, given: PersonInput, version: int | None, now: datetim
         raise ConflictError("This person was erased already.")
     if person.site_id != given.site and person.cards.exists():
         raise ConflictError("A person with cards cannot move to another estate.")
+    if person.organisation_id != given.organisation and working_cards(person.id):
+        raise ConflictError("This person has cards. Press “Moves or leaves” on the page of the person.")
     if person.active and not given.active and working_cards(person.id):
         raise ConflictError("Take the cards of this person back, or cancel or suspend them, first.")
     _fill(person, given, now)
@@ -90,6 +92,26 @@ def update(person: Person, given: PersonInput, version: int | None, now: datetim
     for follow in on_change:
         follow(person)
     return person
+
+
+def leave(person: Person, now: datetime) -> None:
+    """The person is not here any more; the caller has dealt with the cards."""
+    person.active = False
+    _changed(person, now)
+
+
+def move(person: Person, organisation_id: int, now: datetime) -> None:
+    """The person belongs to another organisation; the caller has dealt with the cards."""
+    person.organisation = organisation_id
+    _changed(person, now)
+
+
+def _changed(person: Person, now: datetime) -> None:
+    person.version += 1
+    person.changed_at = now
+    person.save()
+    for follow in on_change:
+        follow(person)
 
 
 def working_cards(*person_ids: int) -> list[int]:

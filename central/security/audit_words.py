@@ -110,6 +110,8 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "people.data_out": lazy("Took out everything held on a person"),
     "people.erase": lazy("Erased a person"),
     "people.export": lazy("Exported people"),
+    "people.depart": lazy("Let a person leave, with the cards"),
+    "people.move": lazy("Moved a person to another organisation, with the cards"),
     "people.export_full": lazy("Exported people with whole numbers"),
     "people.reveal": lazy("Looked at whole numbers of a person"),
     "people.hand_over": lazy("Changed the owner or tenant of a unit"),

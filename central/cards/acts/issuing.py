@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace as with_changes
 from datetime import datetime
 
@@ -175,6 +176,18 @@ def extend(by: By, card: Card, valid_until: datetime | None, *, reason: str = ""
     card.valid_until = valid_until
     save(card, by)
     return done(card, Act.EXTEND, by, before, reason, {"old_until": stamp(old_until)})
+
+
+def move_along(
+    by: By, card: Card, organisation_id: int, kept: Mapping[str, list[int]], *, reason: str
+) -> Change:
+    """The holder goes to another organisation and takes the card along; ``kept``: rights that it has there too."""
+    before = snapshot(card)
+    card.state = step(card.state, Act.MOVE)
+    card.organisation = organisation_id
+    save(card, by)
+    entitlements.choose(card.id, dict(kept))
+    return done(card, Act.MOVE, by, before, reason)
 
 
 def is_extension(old_until: datetime | None, new_until: datetime | None) -> bool:
