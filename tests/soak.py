@@ -32,6 +32,10 @@ FUZZ_COUNT = 50_000
 HISTORIES = 10
 CARD_ACTS = 10_000
 CUT_OUTCOMES = 4
+MOVE_IN_CARDS = int(os.environ.get("ONECARD_MOVE_IN_CARDS", "600"))
+MOVE_IN_PER_UNIT = 3
+MOVE_IN_SECONDS_MAX = 12.0
+"""Of machine time for one card (U2)."""
 
 
 class Violation(AssertionError):
@@ -148,6 +152,46 @@ def card_plants(seed: int) -> str:
         except Broken as found:
             return f"planted: {name}; found: {str(found).splitlines()[0]}"
     raise Violation(f"planted and not found: {name}, seed {seed}")
+
+
+def move_in(seed: int) -> str:
+    """A part of the trial of 6,000 cards: two desks of a real site, the centre killed half-way. Ten rounds are the trial."""
+    from tests.support import move_in as trial
+    from tests.support.site import running_site
+
+    async def play() -> list[float]:
+        took: list[float] = []
+
+        async def pack(desk: trial.PackingDesk, cards: list[dict[str, Any]]) -> None:
+            for card in cards:
+                began = time.monotonic()
+                await desk.pack(card)
+                took.append(time.monotonic() - began)
+
+        with tempfile.TemporaryDirectory(prefix="onecard-soak-") as folder:
+            async with running_site(Path(folder), trial.BUSES) as site:
+                await trial.import_units(site, MOVE_IN_CARDS // MOVE_IN_PER_UNIT // len(trial.BUILDINGS))
+                path = await trial.begin(site, MOVE_IN_PER_UNIT)
+                desks = await trial.two_desks(site, path)
+                cards = trial.new_cards(site, MOVE_IN_CARDS)
+                for half in (cards[: MOVE_IN_CARDS // 2], cards[MOVE_IN_CARDS // 2 :]):
+                    await asyncio.gather(pack(desks[0], half[::2]), pack(desks[1], half[1::2]))
+                    if half[0] is cards[0]:
+                        await trial.restart_centre(site)
+                words = (await site.browser.get(path)).words
+                units = MOVE_IN_CARDS // MOVE_IN_PER_UNIT
+                if f"{units} / {units} 0 / {units}" not in words:
+                    raise Violation(f"not every unit has its cards: {words[-600:]}")
+        return took
+
+    took = sorted(asyncio.run(play()))
+    p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
+    if p99 > MOVE_IN_SECONDS_MAX:
+        raise Violation(f"move-in: a card takes {p50:.1f} s (p50), {p99:.1f} s (p99)")
+    return (
+        f"move-in {seed}: {len(took)} cards at two desks, {p50:.1f} s a card (p50), {p99:.1f} s (p99), "
+        "the centre killed half-way and gone on"
+    )
 
 
 PARTS: dict[str, tuple[Callable[[int], str], int]] = {

@@ -196,5 +196,5 @@ def _end_exceptions(by: By, unit: Unit) -> list[Changed]:
         exception.save()
         before = {"class": exception.card_class_id, "extra": exception.extra_count}
         label = f"+{exception.extra_count} {exception.card_class.name}"
-        changed.append(Changed("cards.unit_exception", "unit", unit.id, label, before, None))
+        changed.append(Changed("cards.unit_exception_ended", "unit", unit.id, label, before, None))
     return changed

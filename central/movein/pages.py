@@ -46,7 +46,7 @@ class MoveInForm(msgspec.Struct, kw_only=True):
 
 FORM: Final = Form(
     MoveInForm,
-    TextField("name", lazy("Name"), length_max=60),
+    TextField("name", lazy("Name of the move-in"), length_max=60),
     ChoiceField("organisation", lazy("Organisation")),
     ChoicesField("buildings", lazy("Buildings")),
     ChoiceField("unit_kind", lazy("Kind of unit"), choices=KIND_TEXT),

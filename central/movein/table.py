@@ -89,7 +89,7 @@ MOVE_INS: Final = Table(
     key=MoveIn.id,
     sort="-created_at",
     columns=(
-        Column("name", lazy("Name"), href=lambda row: f"/move-ins/{row.id}"),
+        Column("name", lazy("Name of the move-in"), href=lambda row: f"/move-ins/{row.id}"),
         Column("class_name", lazy("Card class")),
         Column("cards_per_unit", lazy("Cards per unit"), NUMBER),
         Column("units_count", lazy("Units"), NUMBER),

@@ -60,6 +60,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "cards.unit_exception": lazy("Allowed a unit more cards"),
     "cards.write_cancelled": lazy("Cancelled the writing of a card"),
     "cards.write_ordered": lazy("Ordered a card to be written"),
+    "cards.unit_exception_ended": lazy("Ended an exception for more cards"),
     "cards.unit_limit": lazy("Set how many cards a unit may have"),
     **{f"cards.{act.value}": text for act, text in ACT_TEXT.items()},
     "imports.apply": lazy("Imported a file"),

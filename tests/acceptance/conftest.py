@@ -7,11 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from provisioning.demo.browser import Browser
-from provisioning.demo.demo import Demo
-from provisioning.demo.processes import free_port
 from tests.support.node_fixtures import make_node, node
-from tests.support.site import Site
+from tests.support.site import Site, running_site
 
 __all__ = ["make_node", "node", "site"]
 
@@ -24,16 +21,5 @@ async def site(
 
     A file may say ``BUSES``: the wires (spi, uart) between its devices and their chips.
     """
-    demo = Demo(tmp_path_factory.mktemp("site") / "site")
-    demo.buses = getattr(request.module, "BUSES", {})
-    demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
-    try:
-        await demo.start()
-        async with Browser(demo.centre_url, "en") as browser:
-            assert demo.site is not None
-            await browser.sign_in_by_link(demo.site.login_path)
-            running = Site(demo, browser)
-            await running.until_joined()
-            yield running
-    finally:
-        await demo.stop()
+    async with running_site(tmp_path_factory.mktemp("site"), getattr(request.module, "BUSES", {})) as running:
+        yield running

@@ -6,11 +6,13 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from central.security.roles import BUILT_IN
 from provisioning.demo.browser import Browser, Page
 from provisioning.demo.demo import Demo
+from provisioning.demo.processes import free_port
 from provisioning.demo.story import SiteTester, until
 
 _numbers = count(1)
@@ -173,3 +175,24 @@ class Resident:
     def __init__(self, uid: str, person_no: str, card_no: str, path: str) -> None:
         self.uid, self.person_no, self.card_no, self.path = uid, person_no, card_no, path
         self.query = f"person={person_no}"
+
+
+@asynccontextmanager
+async def running_site(folder: Path, buses: Mapping[str, str]) -> AsyncIterator[Site]:
+    """Centre, two doors and an issuer, joined; an administrator signed in, pages in English.
+
+    :param buses: the wires (spi, uart) between devices and their chips, by device.
+    """
+    demo = Demo(folder / "site")
+    demo.buses = dict(buses)
+    demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
+    try:
+        await demo.start()
+        async with Browser(demo.centre_url, "en") as browser:
+            assert demo.site is not None
+            await browser.sign_in_by_link(demo.site.login_path)
+            running = Site(demo, browser)
+            await running.until_joined()
+            yield running
+    finally:
+        await demo.stop()
