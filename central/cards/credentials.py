@@ -84,6 +84,12 @@ def proves(word: str) -> Any:
     return Card.id.in_(written.where(CardCredential.medium.in_(media))) if media else Card.id.not_in(written)
 
 
+def cards_written_count(zone: int) -> int:
+    """Cards in use whose credential is read in this zone."""
+    query = Card.select(Card.id).join(CardZone, on=(CardZone.card == Card.id))
+    return int(query.where((Card.holding == Holding.IN_USE.value) & (CardZone.zone == zone)).count())
+
+
 def old_cards_count(part: Part, newest: int) -> int:
     """Cards in use that still have an older version of this key: they open nothing once it is ended."""
     query = Card.select(Card.id).where(Card.holding == Holding.IN_USE.value)

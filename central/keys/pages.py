@@ -13,7 +13,7 @@ from aiohttp import web
 
 from central.access.model import AccessPoint, Door
 from central.cards import keys_in_force
-from central.cards.credentials import old_cards_count
+from central.cards.credentials import cards_written_count, old_cards_count
 from central.cards.keys_in_force import KeysInForce, Part
 from central.centre import Centre, centre_of
 from central.errors import CentralError, ForbiddenError, NotFoundError
@@ -47,11 +47,12 @@ class KeyLine(msgspec.Struct, frozen=True):
 
 
 class ZoneLine(msgspec.Struct, frozen=True):
-    """One zone with how many readers stand in it."""
+    """One zone: how many readers stand in it, and how many cards in use are written for it."""
 
     number: int
     name: str
     readers_count: int
+    cards_count: int
 
 
 class ZoneForm(msgspec.Struct, kw_only=True):
@@ -118,7 +119,12 @@ def _named(number: int, name: str) -> str:
 
 def _zones() -> list[ZoneLine]:
     return [
-        ZoneLine(zone.number, _named(zone.number, zone.name), len(service.readers_of(zone.number)))
+        ZoneLine(
+            zone.number,
+            _named(zone.number, zone.name),
+            len(service.readers_of(zone.number)),
+            cards_written_count(zone.number),
+        )
         for zone in Zone.select().order_by(Zone.number)
     ]
 

@@ -13,6 +13,7 @@ from central.access.tier_counts import counts_at
 from central.cards import acts
 from central.cards.acts import Terms
 from central.cards.credentials import (
+    cards_written_count,
     forget,
     old_cards_count,
     proof_of,
@@ -115,6 +116,7 @@ def test_cards_with_older_keys_are_counted_until_they_are_written_again(estate: 
         return [old_cards_count(part, newest) for part, newest in parts]
 
     assert estate.read(counts) == [0, 1, 1, 1]
+    assert [estate.read(cards_written_count, zone) for zone in (0, 1, 2)] == [1, 0, 1]
 
     def write_again() -> None:
         again = Credential(b"CREDENT1", 1, 8, zones=0b101, generation=1)
