@@ -40,6 +40,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.sites.pages",
     "central.system.pages",
     "central.people.pages",
+    "central.visitors.pages",
     "central.cards.pages",
     "central.households.pages",
     "central.faces.pages",

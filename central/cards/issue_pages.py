@@ -40,6 +40,7 @@ from central.web.forms import BoundForm, Form
 from central.web.i18n import _, lazy
 from central.web.nav import NavItem
 from central.web.render import render, settle
+from protocol.limits import USES_MAX
 
 MATCHES_MAX: Final = 20
 
@@ -126,6 +127,7 @@ async def start_issue(request: web.Request) -> web.Response:
             uid=_uid_text(desk.presented, request.query.get("uid", "")),
             card_no=desk.card_no,
             person=desk.person.id,
+            uses_max=_uses(request.query.get("uses", "")),
             **desk.proposed,
         )
     return await _page(request, desk, form)
@@ -171,6 +173,12 @@ async def issue(request: web.Request) -> web.Response:
             else:
                 raise web.HTTPSeeOther(f"/cards/{card_id}?done=issue")
     return await _page(request, desk, form, status=422)
+
+
+def _uses(text: str) -> int | None:
+    """The number of uses that the page before suggested."""
+    number = row_id(text)
+    return number if number is not None and number <= USES_MAX else None
 
 
 async def _page(

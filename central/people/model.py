@@ -69,6 +69,8 @@ class Person(Model):
     note = peewee.TextField(default="")
     active = peewee.BooleanField(default=True)
     """False for a leaver: kept for the records, holds no card in use."""
+    stays_until = InstantField(null=True)
+    """Of a visitor: no card is valid longer."""
     left_at = InstantField(null=True)
     """Since when the person is away; None while present."""
     erased_at = InstantField(null=True)

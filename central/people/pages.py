@@ -11,13 +11,14 @@ from central.cards.table import cards_of_person
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.imports.pages import import_routes
-from central.people import api, privacy_pages, service
+from central.people import api, privacy_pages, retention_pages, service
 from central.people.exporting import audited
 from central.people.handling import change_person, check_place, filter_choices
 from central.people.importer import PEOPLE_IMPORTER
 from central.people.inputs import path_id, row_id
 from central.people.model import KIND_TEXT, Person, PersonKind
 from central.people.privacy_pages import reveal
+from central.people.retention import install
 from central.people.rules import mask_id_number, mask_phone
 from central.people.service import PersonInput
 from central.people.table import (
@@ -252,10 +253,12 @@ async def _form_choices(request: web.Request) -> dict[str, dict[str, str]]:
     return await centre_of(request).db.read(read)
 
 
-NAV: Final = [NavItem("people", lazy("People"), "/people", order=10)]
+__all__ = ["NAV", "ROUTES", "install"]
+NAV: Final = [NavItem("people", lazy("People"), "/people", order=10), *retention_pages.NAV]
 ROUTES: Final[list[Route]] = [
     *api.ROUTES,
     *privacy_pages.ROUTES,
+    *retention_pages.ROUTES,
     *import_routes(PEOPLE_IMPORTER),
     Route("GET", "/people", list_people, ("people", "view")),
     Route("GET", "/people/export", export_people, ("people", "export")),

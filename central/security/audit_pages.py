@@ -87,6 +87,43 @@ AUDIT: Final = Table(
 )
 
 
+EXPORTS: Final = tuple(
+    action for action in ACTIONS if action.endswith((".export", ".export_full", ".data_out", ".reveal"))
+)
+"""What takes data away, or shows what is masked."""
+EXPORT_LOG: Final = Table(
+    name="export_log",
+    title=lazy("Export log"),
+    query=lambda scope: _query(scope).where(AuditEntry.action.in_(EXPORTS)),
+    key=AuditEntry.seq,
+    sort="-at",
+    columns=(
+        Column("at", lazy("Time"), MOMENT, sort=AuditEntry.at, sorts_down_first=True),
+        Column("actor", lazy("Who"), value=_detail("actor")),
+        Column("action", lazy("What"), WordFormat(ACTIONS)),
+        Column("object", lazy("Of what"), value=lambda row: object_text(row.object_kind, row.object_id)),
+        Column("after", lazy("Rows, format and filters"), LONG, value=_detail("after")),
+        Column("address", lazy("From"), CODE, value=_detail("address")),
+    ),
+    filters=(
+        DayFilter("at", lazy("Day"), field=AuditEntry.at),
+        ChoiceFilter(
+            "action",
+            lazy("What"),
+            field=AuditEntry.action,
+            choices={action: ACTIONS[action] for action in EXPORTS},
+        ),
+        TextFilter("who", lazy("Operator number"), where=_by_operator),
+    ),
+    empty=lazy("Nothing was exported yet."),
+)
+
+
+async def list_exports(request: web.Request) -> web.Response:
+    """GET /audit/exports: who took which data away, or looked at what is masked (12)."""
+    return await list_page(request, EXPORT_LOG, scope_of(request))
+
+
 async def list_audit(request: web.Request) -> web.Response:
     """GET /audit"""
     return await list_page(
@@ -115,9 +152,13 @@ async def check(request: web.Request) -> web.Response:
     return await render(request, "security/audit_check.html", {"count": count, "problem": problem})
 
 
-NAV: Final = [NavItem("system", lazy("Audit trail"), "/audit", order=60)]
+NAV: Final = [
+    NavItem("system", lazy("Audit trail"), "/audit", order=60),
+    NavItem("system", lazy("Export log"), "/audit/exports", order=62),
+]
 ROUTES: Final = [
     Route("GET", "/audit", list_audit, ("audit", "view")),
+    Route("GET", "/audit/exports", list_exports, ("audit", "view")),
     Route("GET", "/audit/export", export_audit, ("audit", "export"), step_up=True),
     Route("GET", "/audit/check", check, ("audit", "view")),
 ]

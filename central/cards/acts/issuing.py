@@ -264,6 +264,9 @@ def _bounded(person: Person | None, terms: Terms) -> Terms:
 
     :raises ConflictError: they end later.
     """
+    if person is not None and person.stays_until is not None:  # a visitor: the card ends with the visit
+        ends = min(terms.valid_until or person.stays_until, person.stays_until)
+        terms = with_changes(terms, valid_until=ends)
     latest = latest_end(person) if person is not None else None
     if latest is None:
         return terms
