@@ -54,3 +54,7 @@ class StateError(ProtocolError):
 
 class ScheduleError(ProtocolError):
     """A schedule row is impossible: an unknown zone, a period outside the day, too many periods."""
+
+
+class PlanError(ProtocolError):
+    """A plan of rounds cannot be walked or judged as it stands."""

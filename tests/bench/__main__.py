@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.bench import configuration, decisions, node, reader, start, swipes
+from tests.bench import configuration, decisions, node, patrol, reader, start, swipes
 from tests.bench.measure import Row
 
 SUITES = {
@@ -16,6 +16,7 @@ SUITES = {
     "reader": reader.rows,
     "start": start.rows,
     "node": node.rows,
+    "patrol": patrol.rows,
 }
 
 
