@@ -7,7 +7,7 @@ database, the master from which the keys come does not (``central.security.card_
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -155,8 +155,11 @@ def signed_slot(
 def current() -> KeysInForce | None:
     """What is in force; None before the first run. Inside ``db.read`` or ``db.write``."""
     stored = settings.get(SETTING)
-    if stored is None:
-        return None
+    return None if stored is None else from_json(stored)
+
+
+def from_json(stored: Mapping[str, Any]) -> KeysInForce:
+    """What :func:`as_json` gave."""
     zones = {int(zone): tuple(versions) for zone, versions in stored["zones"].items()}
     return KeysInForce(
         stored["fingerprint"], tuple(stored["signing"]), tuple(stored["issuer"]), zones, stored["printed"]
@@ -165,14 +168,18 @@ def current() -> KeysInForce | None:
 
 def keep(state: KeysInForce, now: datetime) -> None:
     """Inside ``db.write``; the caller records the change in the audit trail."""
-    value: dict[str, Any] = {
+    settings.put(SETTING, as_json(state), now)
+
+
+def as_json(state: KeysInForce) -> dict[str, Any]:
+    """Numbers and names, as they are stored."""
+    return {
         "fingerprint": state.fingerprint,
         "signing": list(state.signing),
         "issuer": list(state.issuer),
         "zones": {str(zone): list(versions) for zone, versions in state.zones.items()},
         "printed": state.printed,
     }
-    settings.put(SETTING, value, now)
 
 
 def begin(folder: Path, now: datetime) -> tuple[CardMaster, KeysInForce]:

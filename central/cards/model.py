@@ -390,6 +390,8 @@ class WriteOrder(Model):
     """Bit z: the card counts in zone z."""
     seq = peewee.IntegerField()
     """The sequence of this write: one more than that of any order for this UID before."""
+    keys = JsonField(default=dict)
+    """``keys_in_force`` when it was ordered; the device may have got newer ones, never older."""
     credential_id = peewee.BlobField(null=True)
     """None: the card is to be erased."""
     issue_no = peewee.IntegerField(default=0)

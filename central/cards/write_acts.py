@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from central.cards import acts
 from central.cards.acts import By, Change, Terms, Written
+from central.cards.keys_in_force import from_json
 from central.cards.model import Card, WriteOrder
 from central.errors import ConflictError
 from central.people.model import Person
@@ -37,7 +38,7 @@ def carry_on(order: WriteOrder, at: datetime) -> Change:
 
 def written_of(order: WriteOrder) -> Written:
     """What stands on the card now."""
-    return Written(credential_of(order), Medium(order.medium))
+    return Written(credential_of(order), Medium(order.medium), from_json(order.keys))
 
 
 def credential_of(order: WriteOrder) -> Credential:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import peewee
 
 from central.cards.acts import By
-from central.cards.keys_in_force import begin, keys_for_card, signed_slot, zones_of
+from central.cards.keys_in_force import as_json, begin, keys_for_card, signed_slot, zones_of
 from central.cards.model import Card, Showing, WriteOrder
 from central.cards.write_acts import carry_on, credential_of
 from central.cards.write_rules import AT_DEVICE, OPEN_VALUES, OrderState
@@ -110,6 +110,7 @@ def order_write(by: By, blank: Blank, wish: Wish, folder: Path) -> WriteOrder:
         medium=int(blank.medium),
         zones=sum(1 << zone for zone in zones),
         seq=next_seq(blank.uid),
+        keys=as_json(in_force),
         credential_id=None if wish.erase else _credential_id(card, wish.act),
         issue_no=_issue_no(card),
         card_no=wish.card_no,

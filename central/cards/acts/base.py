@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from central.cards import credentials, entitlements, keys_in_force
+from central.cards import credentials, entitlements
 from central.cards.history import book, end_loss, write_act
+from central.cards.keys_in_force import KeysInForce
 from central.cards.model import Card, CardAct, CardDesk, CardIssue, DeskKeeper
 from central.cards.money import NOTHING, Entries
 from central.cards.rules import Act, CardState, Holding, step
@@ -55,10 +56,11 @@ class Terms:
 
 @dataclass(frozen=True)
 class Written:
-    """What an issuer wrote on a card and read back."""
+    """What an issuer wrote on a card and read back, with the newest of these keys, or newer ones."""
 
     credential: Credential
     medium: Medium
+    keys: KeysInForce
 
 
 @dataclass(frozen=True)
@@ -183,10 +185,8 @@ def take_credential(card: Card, written: Written | None, at: datetime) -> None:
     if written is None:
         credentials.forget(card)
         return
-    in_force = keys_in_force.current()
-    assert in_force is not None, "a card was written before there were keys"
-    signed = msgspec.structs.replace(written.credential, generation=in_force.signing[0])
-    credentials.record_written(card, signed, written.medium, in_force, at)
+    signed = msgspec.structs.replace(written.credential, generation=written.keys.signing[0])
+    credentials.record_written(card, signed, written.medium, written.keys, at)
 
 
 def need_reason(reason: str) -> None:
