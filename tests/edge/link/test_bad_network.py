@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -13,8 +13,11 @@ from aiohttp import web
 
 from edge.link import https
 from protocol.envelope import join, split
+from protocol.facts import Entry
 from protocol.ids import Stream
+from protocol.uplink import NodeUplink
 from tests.edge.link.test_routes_to_the_centre import YEAR_2000, YEAR_2100, Site
+from tests.protocol.memory_stores import MemoryCentre
 from tests.support.bad_line import BadLine, Fault
 
 FACTS = 40
@@ -29,20 +32,22 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await site.stop()
 
 
-async def arrived(site: Site) -> None:
-    """Push time until everything is where it belongs; each step waits for what the link does, not for time."""
+async def arrived(site: Site, pushes: int = 120) -> None:
+    """Push time until everything is where it belongs; each step waits for what the link does, not for time.
+
+    :raises AssertionError: it is not there after so many steps.
+    """
 
     def done() -> bool:
         rows = site.centre.rows
         return rows.received_through == site.outbox.last_seq and site.node.view.revisions == rows.revisions
 
-    async with asyncio.timeout(60):
-        while not done():
-            site.push(61_000)
-            try:
-                await site.centre.until(done, within_s=0.5)
-            except TimeoutError:
-                continue
+    for _ in range(pushes):
+        site.push(61_000)
+        with suppress(TimeoutError):
+            await site.centre.until(done, within_s=0.5)
+            return
+    raise AssertionError(f"not there after {pushes} steps")
 
 
 def check_once(site: Site) -> None:
@@ -52,12 +57,11 @@ def check_once(site: Site) -> None:
     assert not site.centre.rows.forked
 
 
-@pytest.mark.parametrize("live", [True, False], ids=["websocket", "https"])
-@pytest.mark.parametrize(
-    "fault", [fault for fault in Fault if fault is not Fault.NONE], ids=lambda f: f.value
-)
-async def test_a_bad_line_loses_and_doubles_nothing(site: Site, fault: Fault, live: bool) -> None:
-    """Planted break: let ``Link`` take what it has handed to a broken connection for sent."""
+async def go_through(site: Site, fault: Fault, live: bool, pushes: int = 120) -> None:
+    """Facts and rows on a line with the fault, then on a good one: each is there, once.
+
+    :raises AssertionError: something is lost, doubled or changed.
+    """
     site.centre.gives_live = live
     await site.centre.start(site.authority.server_context(site.folder, YEAR_2000, YEAR_2100))
     line = BadLine(site.centre.url)
@@ -79,10 +83,19 @@ async def test_a_bad_line_loses_and_doubles_nothing(site: Site, fault: Fault, li
                     break  # it is slow, and goes on
         line.fault = Fault.NONE
         line.cut_all()
-        await arrived(site)
+        await arrived(site, pushes)
         check_once(site)
     finally:
         await line.stop()
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["websocket", "https"])
+@pytest.mark.parametrize(
+    "fault", [fault for fault in Fault if fault is not Fault.NONE], ids=lambda f: f.value
+)
+async def test_a_bad_line_loses_and_doubles_nothing(site: Site, fault: Fault, live: bool) -> None:
+    """Planted break: let ``Link`` take what it has handed to a broken connection for sent."""
+    await go_through(site, fault, live)
 
 
 @pytest.mark.parametrize("kind", ["duplicate", "reorder"])
@@ -107,3 +120,42 @@ async def test_packets_that_come_twice_or_in_disorder(site: Site, kind: str) -> 
         site.add_facts(FACTS)
         await arrived(site)
     check_once(site)
+
+
+def sends_nothing_again(patch: pytest.MonkeyPatch) -> None:
+    """The device takes what it has handed to a broken connection for sent."""
+    real = NodeUplink._rewind
+
+    def rewind(self: NodeUplink) -> None:
+        sent = self._sent, self._sent_head
+        real(self)
+        self._sent, self._sent_head = max(sent, (self._sent, self._sent_head))
+
+    patch.setattr(NodeUplink, "_rewind", rewind)
+
+
+def loses_one_of_seven(patch: pytest.MonkeyPatch) -> None:
+    """The centre answers for facts that it does not keep."""
+    real = MemoryCentre.store
+
+    def store(self: MemoryCentre, entries: Sequence[Entry]) -> None:
+        real(self, entries)
+        self.facts = {seq: entry for seq, entry in self.facts.items() if seq % 7}
+
+    patch.setattr(MemoryCentre, "store", store)
+
+
+@pytest.mark.parametrize(
+    ("plant", "fault"),
+    [
+        (sends_nothing_again, Fault.CUT_REQUEST),
+        (loses_one_of_seven, Fault.FLAP),
+    ],
+)
+async def test_a_missing_guard_is_found(
+    site: Site, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None], fault: Fault
+) -> None:
+    """The negative control: with a guard taken away the same run fails."""
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        await go_through(site, fault, live=False, pushes=10)
