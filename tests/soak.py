@@ -202,6 +202,7 @@ PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "properties": (properties, 1),
     "cards": (cards, 1),
     "card_plants": (card_plants, 1),
+    "move_in": (move_in, 1),
 }
 """Each part and how many seeds a round of it takes."""
 
