@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
@@ -90,6 +91,15 @@ class PackingDesk:
         await self.site.lift(card["uid"], self.node)
         self.said = self._said(page)
         return self.said
+
+    async def pack_until_full(self, cards: Iterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+        """Pack cards of a stack that desks share, as long as a unit is left for this one; each that was packed."""
+        while "All units have their cards." not in (await self.site.browser.get(self.state)).words:
+            card = next(cards, None)
+            if card is None:
+                return
+            await self.pack(card)
+            yield card
 
     def _says_another(self, page: Page) -> bool:
         return self._said(page) not in (self.said, ("", ""))
