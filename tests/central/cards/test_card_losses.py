@@ -95,9 +95,15 @@ async def test_the_guard_kills_a_card_by_room_and_nothing_else(estate: Estate, g
     assert (loss.reporter, loss.phone, loss.channel) == ("张太", "13900002222", "night")
 
 
+@pytest.mark.requirement("U5")
 async def test_a_report_that_nobody_confirms_raises_an_alarm_once_and_the_card_stays_dead(
     estate: Estate, guard: Browser, centre_client: Browser
 ) -> None:
+    """Seen when: 72 hours after a provisional report, not a second before, one alarm names the card and the first page
+    counts the report as overdue; one that a clerk has confirmed raises none; both cards are as dead as before.
+
+    Planted breaks that turn it red: ``escalate`` looking at reports that are confirmed; ``escalate`` lifting the report.
+    """
     given = {"room": "101", "card": ["1", "2"], "reporter": "张太", "call_back": "13900002222"}
     assert (await guard.post("/night-loss", given)).status == 303
     page = (await centre_client.get("/cards/losses/provisional")).text
