@@ -82,7 +82,7 @@ def rotate(now: KeysInForce, part: Part) -> KeysInForce:
 
 
 def retire(now: KeysInForce, part: Part) -> KeysInForce:
-    """End the older version: cards that still have it are known by their UID only.
+    """End the older version: cards that still have it prove nothing any more.
 
     :raises ConflictError: there is one version only.
     """

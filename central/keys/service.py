@@ -45,7 +45,7 @@ def exchange(centre: Centre, actor: Actor, part: Part) -> None:
 
 
 def end_old(centre: Centre, actor: Actor, part: Part) -> None:
-    """End the older version: cards that still have it open nothing from now on.
+    """End the older version: cards that still have it open nothing from now on (of the issuer's: cannot be rewritten).
 
     :raises ConflictError: there is one version only. :raises InvalidInputError, StorageError: as :func:`exchange`.
     """
