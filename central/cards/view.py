@@ -22,7 +22,7 @@ from central.cards.table import VOCABULARY
 from central.cards.uses import used_count
 from central.cards.words import ACT_TEXT, MONEY_TEXT
 from central.sites.scope import Scope
-from central.web.i18n import LazyText, Text
+from central.web.i18n import LazyText, Text, _
 
 HISTORY_ROWS = 100
 
@@ -118,6 +118,8 @@ def view_of(scope: Scope, card_id: int, now: datetime) -> CardView:
 
 def _labels(provider: entitlements.EntitlementProvider, card: Card) -> list[str]:
     chosen = set(provider.chosen(card.id))
+    if not chosen and provider.name == entitlements.DEVICES:
+        return [_("No limit")]
     choices = provider.choices(card.site_id, card.organisation_id)
     known = [choice.label for choice in choices if choice.value in chosen]
     return known + [f"#{value}" for value in sorted(chosen - {choice.value for choice in choices})]

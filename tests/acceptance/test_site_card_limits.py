@@ -1,4 +1,4 @@
-"""What a card is good for, through the real pages and at the real doors: sub-systems, devices, card classes, bulk acts."""
+"""What a card is good for, through the real pages and at the real doors: sub-systems, devices, card classes."""
 
 from __future__ import annotations
 

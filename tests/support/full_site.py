@@ -18,9 +18,9 @@ async def fill(site: DemoSite) -> None:
     await _doors_and_cards(site, browser)
     await _stock(browser)
     await _units(browser)
-    await _upload(browser, "/people/import", "people.csv", PEOPLE)
-    await _upload(browser, "/units/import", "units.csv", UNITS)
-    await _upload(browser, "/cards/takeover/import", "cards.csv", OLD_CARDS)
+    await upload(browser, "/people/import", "people.csv", PEOPLE)
+    await upload(browser, "/units/import", "units.csv", UNITS)
+    await upload(browser, "/cards/takeover/import", "cards.csv", OLD_CARDS)
     await browser.send(await browser.get("/faces/templates/new"), "/faces/templates/new", name="住户卡")
 
 
@@ -72,7 +72,8 @@ async def _post(browser: Browser, path: str, **values: str) -> None:
     assert answer.status == 200, (path, answer.words[-600:])
 
 
-async def _upload(browser: Browser, path: str, name: str, text: str) -> Page:
+async def upload(browser: Browser, path: str, name: str, text: str) -> Page:
+    """Send a file to the page of an import; what the file would do."""
     form = aiohttp.FormData()
     for key, value in (await browser.get(path)).form(path).fields.items():
         if key != "file":

@@ -57,6 +57,7 @@ async def test_a_card_goes_wherever_its_rights_reach_until_it_is_limited(
 ) -> None:
     card = await estate.issue(centre_client, UID, "A-1")
     assert await tags(estate) == {f"level:{estate.level}"}
+    assert "None: this card opens no door." not in (await centre_client.get(f"/cards/{card}")).text
     await rewrite(estate, centre_client, card, devices=str(estate.gate_device))
     assert await tags(estate) == {f"device:{estate.gate_device}"}
     assert "东门控制器" in (await centre_client.get(f"/cards/{card}")).text

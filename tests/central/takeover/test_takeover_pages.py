@@ -10,6 +10,7 @@ import pytest
 from central.bulk_acts.runner import RUNNER
 from central.cards.model import Card, CardNumbering
 from central.cards.number_forms import NumberForm, write
+from central.cards.rows import card_rows
 from central.takeover.importer import uid_of
 from central.takeover.model import TakenCard, TrialBalance
 from tests.central.bulk_acts.test_bulk_pages import SEAL
@@ -148,6 +149,9 @@ async def test_cards_go_into_use_without_being_shown_and_open_what_the_list_says
         "04a1b2c3": ("3283263748", "in_use", estate.person),
         "01020304": ("67305985", "in_use", estate.person),
     }
+    rows = await estate.running.read(lambda: [row.card for n in (1, 2) for row in card_rows(n)])
+    assert [row.levels for row in rows if row is not None] == [(estate.level,)] * 2
+    assert len({row.valid_until_s for row in rows if row is not None}) == 1
     again = await centre_client.post("/cards/takeover/enter", PLACE)
     assert (again.status, "No card is waiting" in again.text) == (422, True)
 
