@@ -20,7 +20,7 @@ from tests.support.browser import open_page
 
 ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
 NOT_A_PAGE = re.compile(
-    r"^/api/|^/static/|^/live$|^/favicon|/export$|\.(csv|crt|jpg|png|pdf|xlsx|zip)$|^/healthz$|^/metrics$"
+    r"^/api/|^/static/|^/live$|^/favicon|/export(-full)?$|\.(csv|crt|jpg|png|pdf|xlsx|zip)$|^/healthz$|^/metrics$"
 )
 """What is not read as a page: the JSON API, files, streams."""
 FRAGMENTS = frozenset(
