@@ -1,6 +1,7 @@
 """`make soak`: the long versions of what `make test` runs shortly, each from seeds that are printed.
 
     make soak ARGS="--minutes 60 --first 100000 --only histories,line"
+    ISSUED_CARDS=6000 make soak ARGS="--only issuing --minutes 0"
 
 Rounds of every part follow one another until the time is up; each round takes the next seeds. A violation is printed with
 what runs it again, the other parts go on, and the exit code is 1. ``--first`` runs a found seed again.
@@ -37,6 +38,7 @@ MOVE_IN_CARDS = int(os.environ.get("ONECARD_MOVE_IN_CARDS", "300"))
 MOVE_IN_PER_UNIT = 3
 MOVE_IN_SECONDS_MAX = 12.0
 """Of machine time for one card (U2)."""
+ISSUED_CARDS = 200
 
 
 class Violation(AssertionError):
@@ -195,6 +197,20 @@ def move_in(seed: int) -> str:
     )
 
 
+def issuing(seed: int) -> str:
+    """Cards written at two desks by clerks' scripts, the centre killed meanwhile; ``ISSUED_CARDS`` sets how many."""
+    from tests.support.site import running_site
+    from tests.support.trial import trial
+
+    async def play() -> str:
+        with tempfile.TemporaryDirectory(prefix="onecard-soak-") as name:
+            folder = Path(name)
+            async with running_site(folder, {}) as site:
+                return await trial(site, folder, int(os.environ.get("ISSUED_CARDS", ISSUED_CARDS)), seed)
+
+    return asyncio.run(play())
+
+
 PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "histories": (histories, HISTORIES),
     "line": (line, LINE_SEEDS),
@@ -202,6 +218,8 @@ PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "fuzz": (fuzz, 1),
     "properties": (properties, 1),
     "cards": (cards, 1),
+    "move_in": (move_in, 1),
+    "issuing": (issuing, 1),
     "card_plants": (card_plants, 1),
     "move_in": (move_in, 1),
 }

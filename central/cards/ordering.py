@@ -16,6 +16,7 @@ from central.centre import centre_of
 from central.errors import ConflictError
 from central.security.principal import principal_of, scope_of
 from central.sites.scope import Scope
+from protocol.facts import Content
 from protocol.ids import uid_key
 
 MakeWish = Callable[[By], Wish]
@@ -72,6 +73,16 @@ def _blank(scope: Scope, uid: bytes, point: int | None, now: datetime) -> Blank 
         raise ConflictError(
             "This is a copy card (gen1a): its number can be changed at will. It is not issued."
         )
+    if (
+        Showing.select()
+        .where(
+            (Showing.key == uid_key(uid))
+            & (Showing.content == Content.UNREAD.value)
+            & (Showing.shown_at >= since)
+        )
+        .exists()
+    ):
+        raise ConflictError("The card could not be read. Lay it on the issuer again.")
     for reader in readers_in(scope):
         if reader.is_issuer and point in (None, reader.point):
             blank = blank_at(uid, reader.point, since)

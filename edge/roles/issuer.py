@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 ORDERS_MAX: Final = 8
 """Orders that wait at one device; the centre gives one at a time."""
+LOOKS_MAX: Final = 5
+"""Times that a card which lies there is looked at before it counts as unreadable."""
 AGAIN_MS: Final = 300
 """After a disturbed conversation with a card that still lies there."""
 _GOES_ON: Final = frozenset({WriteResult.OTHER_CARD, WriteResult.LEFT})
@@ -99,6 +101,8 @@ class IssuerState(Struct, frozen=True):
     orders: Mapping[int, Waiting] = {}
     cards: Mapping[int, Presentation] = {}
     commits: Mapping[IntentId, tuple[int, int]] = {}
+    looks_failed: Mapping[int, int] = {}
+    """How often in a row the card on a reader could not be read."""
     last_intent: int = 0
     faults: Mapping[int, int] = {}
     looks: Mapping[int, Pattern] = {}
@@ -110,12 +114,21 @@ class _Turn:
     def __init__(self, state: IssuerState, view: View) -> None:
         self.orders, self.cards, self.commits = dict(state.orders), dict(state.cards), dict(state.commits)
         self.last_intent, self.faults, self.looks = state.last_intent, dict(state.faults), dict(state.looks)
+        self.looks_failed = dict(state.looks_failed)
         self.points = {row.reader: number for number, row in sorted(view.points().items(), reverse=True)}
         self.actions: list[Action] = []
 
     def state(self) -> IssuerState:
         """The state after this turn."""
-        return IssuerState(self.orders, self.cards, self.commits, self.last_intent, self.faults, self.looks)
+        return IssuerState(
+            self.orders,
+            self.cards,
+            self.commits,
+            self.looks_failed,
+            self.last_intent,
+            self.faults,
+            self.looks,
+        )
 
     def record(self, body: Body, uid: bytes = b"") -> None:
         """A fact nobody waits for."""
@@ -239,6 +252,13 @@ def _begin(turn: _Turn, reader: int) -> bool:
 
 
 def _inspected(turn: _Turn, told: CardInspected) -> None:
+    failed = turn.looks_failed.pop(told.reader, 0) + 1
+    card = turn.cards.get(told.reader)
+    is_there = card is not None and card.uid == told.uid
+    if told.fact.content is Content.UNREAD and is_there and failed < LOOKS_MAX:
+        turn.looks_failed[told.reader] = failed
+        turn.actions.append(StartTimer(f"look/{told.reader}", AGAIN_MS))
+        return
     turn.record(replace(told.fact, point=turn.points.get(told.reader, 0)), told.uid)
     if not turn.orders:
         turn.signal(told.reader, Pattern.INSPECTED)
@@ -315,6 +335,9 @@ def _timer_fired(turn: _Turn, name: str) -> None:
     what, _slash, number = name.partition("/")
     if what == "again":
         _begin(turn, int(number))
+    elif what == "look":
+        if (card := turn.cards.get(int(number))) is not None:
+            turn.actions.append(Inspect(int(number), card.uid))
     elif int(number) in turn.orders:
         _stopped(turn, int(number), WriteResult.EXPIRED)
 

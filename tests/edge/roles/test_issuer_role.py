@@ -18,7 +18,7 @@ from edge.core.stimuli import (
     WriteCancelled,
     WriteOrdered,
 )
-from edge.roles.issuer import IssuerRole, IssuerState
+from edge.roles.issuer import LOOKS_MAX, IssuerRole, IssuerState
 from protocol.card_layout.card_keys import CardKeys
 from protocol.card_layout.credential import Medium
 from protocol.decide import Instant, Presentation, Trust
@@ -92,6 +92,20 @@ def test_a_card_without_an_order_is_inspected_in_silence(desk: Desk) -> None:
     assert actions[0] == Record(InspectionFact(POINT, 1, Content.BLANK, 8), uid_key(UID))
     assert signals(actions) == [Pattern.INSPECTED]
     assert not any(step.frame.buzzer for step in SIGNALS[Pattern.INSPECTED])
+
+
+def test_a_card_that_could_not_be_read_is_looked_at_again_while_it_lies_there(desk: Desk) -> None:
+    unread = InspectionFact(0, 0, Content.UNREAD, 0)
+    desk.show()
+    for _ in range(LOOKS_MAX - 1):
+        assert not facts(desk.send(CardInspected(READER, UID, unread)))
+        assert talks(desk.send(TimerFired(f"look/{READER}"))) == [Inspect(READER, UID)]
+    assert facts(desk.send(CardInspected(READER, UID, unread))) == [
+        InspectionFact(POINT, 0, Content.UNREAD, 0)
+    ]
+    desk.show()
+    desk.send(CardGone(READER, UID))
+    assert facts(desk.send(CardInspected(READER, UID, unread))), "it has gone: that is all there is to say"
 
 
 def test_an_order_waits_for_its_card_and_beeps_once_when_the_fact_is_durable(desk: Desk) -> None:
