@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from central.cards.model import Showing, WriteOrder
 from central.cards.write_acts import credential_of
 from central.cards.write_orders import ASKED, order_of, settle
-from central.cards.write_rules import AT_DEVICE, OrderState, after
+from central.cards.write_rules import AT_DEVICE, OPEN, OrderState, after
 from central.db import announce
 from central.web.i18n import lazy
 from protocol.card_layout import credential
@@ -60,9 +60,9 @@ def _answered(device_id: int, stored: Stored, body: WriteFact) -> None:
     if order is None:
         return
     before = OrderState(order.state)
-    state = after(before, body.result, order.tries)
-    if before is state and before not in AT_DEVICE:
+    if before not in OPEN or before is OrderState.WRITTEN:
         return
+    state = after(before, body.result, order.tries)
     order.result, order.told_at = int(body.result), stored.at
     if body.result is WriteResult.CARD_AHEAD and state is OrderState.QUEUED:
         order.seq, order.tries = body.seq + 1, order.tries + 1

@@ -84,10 +84,11 @@ class Clerk:
         if order is None:
             path = f"/cards/issue?person={task.person}&reader={self.desk.point}"
             page = await self._until(path, lambda page: task.uid in page.html.replace(" ", ""))
-            values = {"uid": task.uid, "card_no": task.card_no, "levels": "1"}
-            order = (await self.browser.send(page, "/cards/issue", **values)).path
+            values = {"uid": task.uid, "card_no": task.card_no, "levels": "1", "card_class": ""}
+            answer = await self.browser.post("/cards/issue", {**page.form("/cards/issue").fields, **values})
+            order = answer.path
             if not order.startswith("/cards/orders/"):
-                raise DemoError(f"{task.card_no} was issued without being written")
+                raise DemoError(f"{task.card_no} was not ordered: {answer.status} {answer.words[-1_500:]}")
         state = await self._until(f"{order}/state", lambda page: "Cancel" not in page.words.split())
         if "read back" not in state.words and "being committed" not in state.words:
             raise DemoError(f"{task.card_no}: {state.words}")
