@@ -218,7 +218,6 @@ PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "fuzz": (fuzz, 1),
     "properties": (properties, 1),
     "cards": (cards, 1),
-    "move_in": (move_in, 1),
     "issuing": (issuing, 1),
     "card_plants": (card_plants, 1),
     "move_in": (move_in, 1),
