@@ -51,7 +51,7 @@ FORM: Final = Form(
     TextField("name", lazy("Name of the visitor")),
     TextField("phone", lazy("Telephone"), is_required=False, length_max=30),
     TextField("host", lazy("Visits"), hint=lazy("Name, initials, number or room of the host.")),
-    TextField("purpose", lazy("Purpose"), is_required=False),
+    TextField("purpose", lazy("Purpose of the visit"), is_required=False),
     DateField("until_on", lazy("Card due back on")),
     TimeField("until_time", lazy("Card due back at"), hint=lazy("The card opens nothing afterwards.")),
     NumberField("uses", lazy("Number of uses"), is_required=False, least=1, most=USES_MAX),

@@ -102,7 +102,7 @@ def visitors(now: datetime) -> Table:
             Column(
                 "place", lazy("Building and unit"), value=lambda row: f"{row.building} {row.unit}".strip()
             ),
-            Column("purpose", lazy("Purpose")),
+            Column("purpose", lazy("Purpose of the visit")),
             Column("phone", lazy("Telephone"), CODE, value=lambda row: mask_phone(row.phone)),
             Column("entered_at", lazy("Entered"), MOMENT, sort=Visit.entered_at),
             Column("operator_name", lazy("Operator"), is_shown=False),
