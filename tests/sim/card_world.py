@@ -32,7 +32,7 @@ from tests.sim.card_model import ACTIVE_MAX, COST_FEN, DEPOSIT_FEN, Model, Model
 from tests.support.estate import NOON, Estate
 
 CLERK, SECOND = 1, 2
-LOOK_AT_ALL_EVERY = 100
+LOOK_AT_ALL_EVERY = 1_000
 STEP = timedelta(minutes=7)
 """Longer than a card that was shown counts as present."""
 
