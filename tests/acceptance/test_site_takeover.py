@@ -78,8 +78,8 @@ async def test_an_existing_site_is_taken_over_without_new_cards(site: Site) -> N
     cannot; a card in no book that is shown at a door taken over is listed; an old card that cannot be read is swapped for
     a new one by its printed number, and that opens the door.
 
-    Planted breaks that turn it red: ``PutIntoUse.carry_out`` without the levels; ``service.sign`` not asking who signed
-    first; ``tables._seen`` without its condition on the books; ``service.swap`` not issuing.
+    Planted breaks that turn it red: ``PutIntoUse.carry_out`` without the levels; ``service.sign`` writing each signature as a
+    first one.
     """
     uid, new, strange = four_bytes(site), four_bytes(site), four_bytes(site)
     person_no, old = f"8{site.next_number():03d}", f"00{site.next_number():08d}"
