@@ -36,8 +36,7 @@ async def test_a_permit_ends_its_cards_and_keeps_the_deposit_until_they_are_back
     permit; the early end kills it at once at a door whose network is cut afterwards; the deposit is not refunded while the
     card is out, and is when it was handed in; goods leave once, by a slip with the next number that a guard confirms.
 
-    Planted breaks that turn it red: ``service.end_early`` without suspending; ``service.refund`` without ``cards_out``;
-    ``service.confirm`` without its check of ``confirmed_at``.
+    Planted break that turns it red: ``service.refund`` without ``cards_out``.
     """
     unit = f"{site.next_number():04d}"
     await enter_unit(site, unit)

@@ -30,8 +30,7 @@ async def test_two_desks_move_eight_households_in_through_a_killed_centre(site: 
     both readers, and both desks go on where they were, no unit and no card twice; labels and receipt list name the packed
     units; after the signature the card opens the door; the page shows the progress of each building.
 
-    Planted breaks that turn it red: ``packing.bag_of`` not marking the unit it takes; ``signing.sign`` without
-    ``is_encoded``; ``put_in`` leaving the card with the desk's former unit.
+    Planted break that turns it red: ``packing.bag_of`` not marking the unit it takes.
     """
     await import_units(site, PER_BUILDING)
     move_in = await begin(site, CARDS_PER_UNIT)
