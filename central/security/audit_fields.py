@@ -160,6 +160,10 @@ FIELDS: Final[dict[str, LazyText]] = {
     "write_order": lazy("Write order"),
     "written_off": lazy("Written off"),
     "zone": lazy("Time zone"),
+    "first": lazy("First signature"),
+    "second": lazy("Second signature"),
+    "host": lazy("Who is visited"),
+    "since": lazy("Begins"),
 }
 """Every field that any part records; a test compares this with the code."""
 
