@@ -22,7 +22,7 @@ async def test_a_card_is_in_use_once_it_was_read_back_with_one_beep(site: Site) 
     """Seen when: issuing a card that lies on the issuer gives an order; the card beeps once; only then it is in use, and it
     carries what was ordered. Without the card there is neither a beep nor an act.
 
-    Planted breaks that turn it red: ``IssuerRole`` beeping with ``CardWritten`` and again with the commit;
+    Planted breaks that turn it red: ``feedback`` giving WRITTEN two beeps;
     ``write_facts`` taking ``WriteResult.LEFT`` for written.
     """
     card, number = new_card(site), site.next_number()
