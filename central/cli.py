@@ -19,6 +19,7 @@ from central.centre import Centre
 from central.clock import SystemClock
 from central.config import Config, load_config
 from central.errors import CentralError
+from central.faces.archive import check_archive
 from central.keys import service as key_acts
 from central.parts import collect
 from central.reports import certifying
@@ -101,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("text", metavar="TEXT", help=_("what the QR code says"))
     keys = commands.add_parser("keys", help=_("card keys")).add_subparsers(required=True, metavar="ACT")
     command("bring-back", _bring_back_keys, _("put the master key back from its printed code"), keys)
+    made = command("check-face-archive", _check_face_archive, _("check an archive copy of card faces"))
+    made.add_argument("file", type=Path, metavar="FILE")
     made = command("backup", _backup, _("write database and keys into one file, and read it back"))
     made.add_argument("file", type=Path, metavar="FILE")
     made.add_argument(
@@ -205,6 +208,12 @@ def _bring_back_keys(config: Config, chosen: Any) -> int:
     code = input(_("Printed code: ") if sys.stdin.isatty() else "")
     _with_centre(config, lambda centre: centre.db.call_write(key_acts.bring_back, centre, COMMAND, code))
     print(_("The master key is back."))
+    return 0
+
+
+def _check_face_archive(config: Config, chosen: Any) -> int:
+    count = _with_centre(config, lambda centre: check_archive(chosen.file, centre.keys.signing.public_key()))
+    print(_("Genuine and whole: %(count)s files.", count=count))
     return 0
 
 

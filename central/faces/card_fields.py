@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from central.cards.model import Card
+from central.movein.model import Bag, BagCard
 from central.web.formats import last_day
 from central.web.i18n import LazyText, _, lazy
 
@@ -52,14 +53,21 @@ def sample_texts() -> dict[str, str]:
 def texts_of(card: Card) -> dict[str, str]:
     """What each field says for this card, in the present language and time zone. Inside ``db``."""
     person = card.person
-    unit = f"{person.building} {person.unit}".strip() if person is not None else ""
     return {
         "name": person.name if person is not None else "",
         "number": person.number if person is not None else "",
         "card_no": card.card_no,
         "department": person.department if person is not None else "",
-        "unit": card.holder_unit or unit,
+        "unit": card.holder_unit or _unit_of(card),
         "card_class": card.card_class.name if card.card_class is not None else "",
         "organisation": card.organisation.name,
         "valid_until": last_day(card.valid_until) if card.valid_until is not None else _("No end"),
     }
+
+
+def _unit_of(card: Card) -> str:
+    """Where the holder lives; of a card in the bag of a move-in, which nobody holds yet: the unit of the bag."""
+    if card.person is not None:
+        return f"{card.person.building} {card.person.unit}".strip()
+    bag = Bag.select().join(BagCard).where(BagCard.card == card.id).first()
+    return bag.unit.label if bag is not None else ""

@@ -1,8 +1,8 @@
-"""The photo among what is held of one person: handed to him on request, deleted when he is erased (I15)."""
+"""Photo and printed cards among what is held of one person: handed out on request, deleted by an erasure (I15)."""
 
 from __future__ import annotations
 
-from central.faces import photos
+from central.faces import photos, printing
 from central.faces.model import Photo
 from central.people.dossier import Section
 from central.people.model import Person
@@ -10,8 +10,9 @@ from central.web.i18n import lazy
 
 
 def forget(person: Person) -> None:
-    """Delete the photo."""
+    """Delete the photo, and what the faces of cards said."""
     photos.erase(person.id)
+    printing.erase(person.id)
 
 
 def photo_of(person: Person) -> Section:

@@ -21,6 +21,11 @@ _LENDING: Final[LazyText] = lazy("Do not lend this card. Report a loss at once."
 
 def load(centre: Centre, now: datetime) -> None:
     """A template for the sample estate. Inside ``db.write``."""
+    make_template(now)
+
+
+def make_template(now: datetime) -> None:
+    """A template with the sample's look for the first estate. Inside ``db.write``."""
     site = Site.select().order_by(Site.id).get()
     made = FaceTemplate.create(site=site, name=str(_NAME), changed_at=now)
     FaceVersion.create(template=made, version=1, face=msgspec.to_builtins(sample_face()), made_at=now)

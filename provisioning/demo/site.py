@@ -15,6 +15,7 @@ from central.access.model import AccessLevel, AccessPoint, LevelEntry, Schedule
 from central.cards import acts
 from central.cards.acts import By, Terms
 from central.cards.model import CardClass
+from central.faces.sample import make_template
 from central.nodes import service as devices
 from central.nodes.service import DeviceInput
 from central.people import service as people
@@ -137,6 +138,7 @@ def make(now: datetime, password_hash: str, login_valid_s: int) -> DemoSite:
         "all": _level(site.id, "业主", ALWAYS),
         "office": _level(site.id, "办公", office.id),
     }
+    make_template(now)
     publish.everything_changed(site.id)
     cards = tuple(_person(site.id, organisation.id, levels, row, now) for row in _PEOPLE)
     operator = _operator(now, password_hash)

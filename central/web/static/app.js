@@ -42,7 +42,7 @@
 
   // A form is sent once: a second click on a slow line must not issue a second card.
   document.addEventListener("submit", (event) => {
-    if (event.target.method !== "post" || event.defaultPrevented) return;
+    if (event.target.method !== "post" || event.defaultPrevented || "download" in event.target.dataset) return;
     if (event.target.dataset.sent) { event.preventDefault(); return; }
     event.target.dataset.sent = "yes";
   });

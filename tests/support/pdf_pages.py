@@ -1,0 +1,66 @@
+"""Reads of a PDF what tests need: the size of each page, and the pictures in it as pixels."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+from PIL import Image
+
+_POINTS_PER_MM = 72 / 25.4
+_STREAM = re.compile(rb"<<\n((?:(?!endobj).)*?)\n>>\nstream\n(.*?)\nendstream", re.DOTALL)
+
+
+def sizes_mm(raw: bytes) -> list[tuple[float, float]]:
+    """Width and height of each page, by its MediaBox."""
+    count = len(re.findall(rb"/Type /Page\b", raw))
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", raw)
+    pages = [(round(float(w) / _POINTS_PER_MM, 2), round(float(h) / _POINTS_PER_MM, 2)) for w, h in boxes]
+    return pages * count if len(pages) == 1 else pages
+
+
+def pictures(raw: bytes) -> list[Image.Image]:
+    """Every picture, in the order of the file."""
+    found = []
+    for head, body in _STREAM.findall(raw):
+        if b"/Subtype /Image" not in head:
+            continue
+        width, height = (int(_number(name, head)) for name in (b"Width", b"Height"))
+        assert b"/FlateDecode" in head, head
+        mode = "RGB" if b"/DeviceRGB" in head else "L"
+        pixels = zlib.decompress(body)
+        if b"/Predictor 15" in head:
+            pixels = _unfiltered(pixels, width * len(mode))
+        found.append(Image.frombytes(mode, (width, height), pixels))
+    return found
+
+
+def drawn_count(raw: bytes) -> int:
+    """How often a picture is drawn on the pages."""
+    return sum(text.count(b" Do") for text in _contents(raw))
+
+
+def line_count(raw: bytes) -> int:
+    """How many lines are drawn on the pages."""
+    return sum(len(re.findall(rb" l S\b", text)) for text in _contents(raw))
+
+
+def _contents(raw: bytes) -> list[bytes]:
+    found = []
+    for head, body in _STREAM.findall(raw):
+        if b"/Subtype" not in head:
+            found.append(zlib.decompress(body) if b"/FlateDecode" in head else body)
+    return found
+
+
+def _number(name: bytes, head: bytes) -> bytes:
+    match = re.search(rb"/" + name + rb" (\d+)", head)
+    assert match is not None, head
+    return match[1]
+
+
+def _unfiltered(pixels: bytes, row_bytes: int) -> bytes:
+    """PNG rows of filter 0."""
+    rows = [pixels[at : at + row_bytes + 1] for at in range(0, len(pixels), row_bytes + 1)]
+    assert all(row[0] == 0 for row in rows)
+    return b"".join(row[1:] for row in rows)
