@@ -38,6 +38,7 @@ async def test_a_card_is_in_use_once_it_was_read_back_with_one_beep(site: Site) 
         await site.lay(card)
         await site.until_order(order, DONE)
         written = await site.lift(card["uid"])
+        await site.until_lock("card-desk", True, "led_red.1")  # the whole signal is over
         assert len(beeps) == 1
     page = await site.card_page(f"96{number:06d}")
     assert page.facts["Status"] == "In normal use"
