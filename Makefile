@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-JOBS ?= 3
+JOBS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format requirements bench soak lock clean
 

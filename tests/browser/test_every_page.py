@@ -55,6 +55,7 @@ CHAPTER_OF = {
     "step-up": "operators",
     "search": "people",
     "people": "people",
+    "visitors": "people",
     "units": "units",
     "move-ins": "units",
     "permits": "units",
