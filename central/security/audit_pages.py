@@ -121,7 +121,7 @@ EXPORT_LOG: Final = Table(
 
 async def list_exports(request: web.Request) -> web.Response:
     """GET /audit/exports: who took which data away, or looked at what is masked (12)."""
-    return await list_page(request, EXPORT_LOG, scope_of(request))
+    return await list_page(request, EXPORT_LOG, scope_of(request), context={"help_section": "audit"})
 
 
 async def list_audit(request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ import pytest
 
 from protocol.reasons import Reason
 from provisioning.demo.browser import Page
+from provisioning.demo.story import until
 from tests.support.site import Resident, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -71,7 +72,11 @@ async def shown_while_cut_off(site: Site, card: Resident, reason: Reason) -> Non
     for node in DOORS:
         await site.join(node)
         assert site.last(node) == rested[node], f"{node}: the lock moved"
-    assert await site.count(query) == before + len(DOORS)
+
+    async def have_arrived() -> bool | None:
+        return await site.count(query) == before + len(DOORS) or None
+
+    await until(have_arrived, "both refusals at the centre")
 
 
 @pytest.mark.requirement("B7")

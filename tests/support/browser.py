@@ -39,8 +39,6 @@ AXE_OPTIONS: dict[str, Any] = {
     },
     "resultTypes": ["violations"],
 }
-COLOURS_SEEN = {**AXE_OPTIONS, "rules": {**AXE_OPTIONS["rules"], "color-contrast": {"enabled": False}}}
-"""For a page whose colours were looked at already, in another language: they cost as much as all the rest."""
 
 
 @asynccontextmanager

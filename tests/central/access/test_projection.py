@@ -16,6 +16,7 @@ from central.cards.acts import Terms
 from central.cards.model import Card, CardUse, Showing
 from central.people.model import Person
 from protocol.facts import (
+    AccessFact,
     Alarm,
     AlarmFact,
     Body,
@@ -34,7 +35,7 @@ from protocol.facts import (
 )
 from protocol.ids import uid_key
 from protocol.reasons import Reason
-from protocol.records import Mode
+from protocol.records import Mode, Revisions
 from tests.support.estate import NOON, Estate, by, later
 
 UID = "04A1B2C3"
@@ -334,6 +335,7 @@ def test_another_device_cannot_answer_for_this_one(estate: Estate) -> None:
 def history(estate: Estate) -> list[Stored]:
     issue(estate, estate.person)
     first = estate.shown(UID, Reason.GRANTED)
+    counted = AccessFact(estate.entrance, Reason.GRANTED, Revisions(1, 3, 5, 0), use_no=1, use_issue=1)
     return [
         estate.stored(BOOT),
         first,
@@ -349,6 +351,7 @@ def history(estate: Estate) -> list[Stored]:
         estate.stored(BOOT, at=later(seconds=90)),
         estate.stored(AlarmFact(Alarm.READER_FAULT, True, estate.exit), at=later(seconds=91)),
         estate.stored(AlarmFact(Alarm.HELD_OPEN, True, 1), at=later(seconds=95)),
+        estate.stored(counted, at=later(seconds=96), personal=uid_key(bytes.fromhex(UID))),
     ]
 
 
