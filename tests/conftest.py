@@ -1,6 +1,6 @@
 """What every test shares: which tests are left out where something is missing, and the record of requirement results.
 
-A test that needs Chromium or a PostgreSQL server is left out on a machine without it, and the summary says so. Where
+A test that needs Chromium, a PostgreSQL server or a Chinese font is left out on a machine without it, and the summary says so. Where
 ONECARD_FULL=1 is set (the gate), nothing is left out: what is missing fails.
 
 Property tests draw the same examples at each run, so that a run says something of the change and not of the day;
@@ -56,9 +56,19 @@ def _missing_postgres() -> str | None:
     return None
 
 
+def _missing_chinese_font() -> str | None:
+    if not glob("/usr/share/fonts/**/NotoSansCJK-*.ttc", recursive=True):
+        return "no Chinese font is installed (fonts-noto-cjk)"
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     full = os.environ.get("ONECARD_FULL") == "1"
-    reasons = {"browser": _missing_browser(), "postgres": _missing_postgres()}
+    reasons = {
+        "browser": _missing_browser(),
+        "postgres": _missing_postgres(),
+        "chinese_font": _missing_chinese_font(),
+    }
     for item in items:
         numbers = list(item.iter_markers("requirement"))
         if len(numbers) > 5:
