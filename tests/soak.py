@@ -1,7 +1,7 @@
 """`make soak`: the long versions of what `make test` runs shortly, each from seeds that are printed.
 
     make soak ARGS="--minutes 60 --first 100000 --only histories,line"
-    ISSUED_CARDS=6000 make soak ARGS="--only issuing --minutes 0"
+    ONECARD_ISSUED_CARDS=6000 make soak ARGS="--only issuing --minutes 0"
 
 Rounds of every part follow one another until the time is up; each round takes the next seeds. A violation is printed with
 what runs it again, the other parts go on, and the exit code is 1. ``--first`` runs a found seed again.
@@ -38,7 +38,7 @@ MOVE_IN_CARDS = int(os.environ.get("ONECARD_MOVE_IN_CARDS", "300"))
 MOVE_IN_PER_UNIT = 3
 MOVE_IN_SECONDS_MAX = 12.0
 """Of machine time for one card (U2)."""
-ISSUED_CARDS = 200
+ISSUED_CARDS = int(os.environ.get("ONECARD_ISSUED_CARDS", "200"))
 
 
 class Violation(AssertionError):
@@ -198,15 +198,14 @@ def move_in(seed: int) -> str:
 
 
 def issuing(seed: int) -> str:
-    """Cards written at two desks by clerks' scripts, the centre killed meanwhile; ``ISSUED_CARDS`` sets how many."""
+    """Cards written at two desks by clerks' scripts, the centre killed meanwhile; ONECARD_ISSUED_CARDS=6000 is the whole trial (U2)."""
     from tests.support.site import running_site
     from tests.support.trial import trial
 
     async def play() -> str:
         with tempfile.TemporaryDirectory(prefix="onecard-soak-") as name:
-            folder = Path(name)
-            async with running_site(folder, {}) as site:
-                return await trial(site, folder, int(os.environ.get("ISSUED_CARDS", ISSUED_CARDS)), seed)
+            async with running_site(Path(name), {}) as site:
+                return await trial(site, ISSUED_CARDS, seed)
 
     return asyncio.run(play())
 

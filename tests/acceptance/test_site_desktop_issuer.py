@@ -75,12 +75,10 @@ async def test_port_and_speed_given_at_the_start_go_before_the_settings(site: Si
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.requirement(42)
-async def test_two_clerks_issue_cards_side_by_side_while_the_centre_is_killed(
-    site: Site, tmp_path: Path
-) -> None:
+async def test_two_clerks_issue_cards_side_by_side_while_the_centre_is_killed(site: Site) -> None:
     """Seen when: twelve cards of three kinds are issued at two desks, the centre is killed meanwhile; each is in use, was
     issued once, carries something, and took no longer than allowed. The 6,000 of the move-in are ``make soak``'s.
 
     Planted break that turns it red: ``WriteDesk.start`` not going on with what was written.
     """
-    await trial(site, tmp_path, 12, 1)
+    await trial(site, 12, 1)

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from provisioning.demo.browser import Page
-from tests.support.second_desk import LABEL, join_second_desk
+from tests.support.second_desk import FIRST_LABEL, LABEL, join_second_desk, point_of
 from tests.support.site import Site
 
 BUSES = {"card-desk": "spi", "second-desk": "spi"}
@@ -70,12 +70,7 @@ class PackingDesk:
 
     @classmethod
     async def open(cls, site: Site, move_in: str, node: str, label: str) -> PackingDesk:
-        page = await site.browser.get(f"{move_in}/desk")
-        reader = next(
-            value
-            for value, text in re.findall(r'<option value="(\d+)"[^>]*>([^<]*)', page.html)
-            if text.startswith(label)
-        )
+        reader = point_of(await site.browser.get(f"{move_in}/desk"), label)
         page = await site.browser.get(f"{move_in}/desk?reader={reader}")
         await site.browser.send(page, f"{move_in}/desk/begin")
         return cls(site, node, f"{move_in}/desk/state?reader={reader}")
@@ -122,7 +117,7 @@ async def two_desks(site: Site, move_in: str) -> list[PackingDesk]:
     """The desk of the site, and a second one that joins now."""
     second = await join_second_desk(site)
     return [
-        await PackingDesk.open(site, move_in, "card-desk", "发卡台"),
+        await PackingDesk.open(site, move_in, "card-desk", FIRST_LABEL),
         await PackingDesk.open(site, move_in, second, LABEL),
     ]
 

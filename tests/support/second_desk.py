@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from central.security.guard import STEP_UP_FIELD
+from provisioning.demo.browser import Page
 from provisioning.demo.site import DemoDevice
 from tests.support.site import Site
 
 NAME = "second-desk"
 LABEL = "二号发卡台"
+FIRST_LABEL = "发卡台"
+"""What the demo calls its issuer."""
 
 
 async def join_second_desk(site: Site) -> str:
@@ -38,3 +41,9 @@ async def join_second_desk(site: Site) -> str:
     await demo.until(lambda: node.line.is_connected, NAME)
     await site.until_joined()
     return NAME
+
+
+def point_of(page: Page, label: str) -> int:
+    """The number of the reader of this device, as a desk page offers it."""
+    offered = re.findall(r'<option value="(\d+)"[^>]*>([^<]*)', page.html)
+    return next(int(value) for value, text in offered if text.startswith(label))

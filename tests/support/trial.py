@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from provisioning.demo.browser import Browser
 from provisioning.demo.control import ControlLine
-from provisioning.demo.processes import Child
 from tests.support.clerk import Clerk, Desk, Task
-from tests.support.desktop_issuer import new_issuer, set_up
+from tests.support.second_desk import FIRST_LABEL, LABEL, join_second_desk, point_of
 from tests.support.site import Site
 
 SECONDS_MAX = 12.0
 """Machine time of one card (U2)."""
-FIRST_DESK = "发卡台"
-"""What the demo calls its issuer."""
 KINDS = ("classic1k", "desfire_ev2", "ntag424")
 
 
-async def trial(site: Site, folder: Path, cards_count: int, seed: int) -> str:
+async def trial(site: Site, cards_count: int, seed: int) -> str:
     """Issue so many cards and kill the centre once meanwhile; what was seen.
 
     :raises AssertionError: a card is missing, was issued twice, carries nothing, or took too long.
@@ -41,7 +36,7 @@ async def trial(site: Site, folder: Path, cards_count: int, seed: int) -> str:
         )
         for number in range(cards_count)
     ]
-    async with _two_desks(site, folder) as clerks:
+    async with _two_desks(site) as clerks:
         killed_after, done = random.randrange(1, max(2, cards_count // 2)), 0
 
         async def after(_number: int) -> None:
@@ -74,28 +69,13 @@ def _has_contents(card: dict[str, Any]) -> bool:
 
 
 @asynccontextmanager
-async def _two_desks(site: Site, folder: Path) -> AsyncIterator[list[Clerk]]:
+async def _two_desks(site: Site) -> AsyncIterator[list[Clerk]]:
     """The demo's issuer, and a second one like it."""
-    device, file = await new_issuer(site, folder)
-    wanted = {"board": '"simulated"', "bus": '"emulator"'}
-    lines = [
-        f"{name} = {wanted[name]}" if (name := line.partition(" ")[0]) in wanted else line
-        for line in file.read_text().splitlines()
-    ]
-    file.write_text("\n".join([*lines, "", "[emulator]", ""]))
-    child = Child("second-desk", ["-m", "edge", "run", "--config", str(file)], folder / "second-desk.log")
-    line = ControlLine(folder / "data", lambda _event: None)
-    await child.start()
-    line.start()
-    try:
-        await site.demo.until(lambda: line.is_connected, "the second desk")
-        first, second = await _points(site, device)
-        one, two = _desk(site.demo.nodes["card-desk"].line, first), _desk(line, second)
-        async with _clerk(site, one) as here, _clerk(site, two) as there:
-            yield [here, there]
-    finally:
-        await line.stop()
-        await child.stop()
+    nodes = {"card-desk": FIRST_LABEL, await join_second_desk(site): LABEL}
+    page = await site.browser.get("/cards/desk")
+    one, two = (_desk(site.demo.nodes[node].line, point_of(page, label)) for node, label in nodes.items())
+    async with _clerk(site, one) as here, _clerk(site, two) as there:
+        yield [here, there]
 
 
 @asynccontextmanager
@@ -104,16 +84,6 @@ async def _clerk(site: Site, desk: Desk) -> AsyncIterator[Clerk]:
         page = await browser.get("/login")
         await browser.send(page, "/login", number="0001", password=site.demo.password)
         yield Clerk(browser, desk)
-
-
-async def _points(site: Site, device: int) -> tuple[int, int]:
-    """Numbers of the readers of the demo's issuer and of this device, as the desk page offers them."""
-    await set_up(site, issuer=str(device))
-    form = next(form for form in (await site.browser.get("/cards/desk")).forms if "reader" in form.options)
-    second = int(form.options["reader"][0])
-    await set_up(site, issuer="")
-    offered = re.findall(r'<option value="(\d+)"[^>]*>([^<]*)', (await site.browser.get("/cards/desk")).html)
-    return next(int(value) for value, label in offered if label.startswith(FIRST_DESK)), second
 
 
 def _desk(line: ControlLine, point: int) -> Desk:

@@ -203,11 +203,12 @@ async def test_signing_in_and_out_is_in_the_audit_trail(running_centre: RunningC
         return [row.action for row in AuditEntry.select().order_by(AuditEntry.seq)]
 
     assert await running_centre.read(actions) == [
+        "keys.begin",
         "system.set_up",
         "operators.sign_in",
         "operators.sign_out",
     ]
-    assert await running_centre.read(verify) == 3
+    assert await running_centre.read(verify) == 4
 
 
 async def test_a_code_from_the_phone_is_asked_for_and_works_once(running_centre: RunningCentre) -> None:
