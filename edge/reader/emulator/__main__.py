@@ -42,8 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         field.place(card)
     control = listen(options.control)
     server = Server(chip, PtyPort(options.link), control)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.stop())
+    server.stop_on(signal.SIGTERM, signal.SIGINT)
     server.open()
     name = control.getsockname()
     print(

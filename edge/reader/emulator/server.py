@@ -3,6 +3,7 @@
 import json
 import os
 import selectors
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,14 @@ class Server:
 
     def stop(self) -> None:
         os.write(self._wake_write, b"x")
+
+    def stop_on(self, *signals: int) -> None:
+        """Stop at one of these signals. The interpreter itself writes into the pipe: a handler in Python would wait for the
+        next event when the signal comes just before ``select`` begins to wait."""
+        os.set_blocking(self._wake_write, False)
+        signal.set_wakeup_fd(self._wake_write)
+        for number in signals:
+            signal.signal(number, lambda *_: None)
 
     def open(self) -> None:
         """Make the device; it and the control socket can be used when this returns."""
