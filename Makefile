@@ -41,7 +41,7 @@ demo: $(VENV)/run.stamp ## a whole site on this computer: centre, nodes, emulate
 	@$(BIN)/python -m provisioning.demo $(ARGS)
 
 test: setup ## the whole test suite (under 12 minutes on 2 cores)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS) tests
 
 check: setup ## format, lint, types, import contracts, house rules
 	$(BIN)/ruff format --check .

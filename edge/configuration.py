@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 T = TypeVar("T")
 
+CLOSE_S: Final = 0.6
+"""How long the end of the node waits for a medium that does not answer."""
+
 
 class Downlink(Protocol):
     """Whom the fate of a change is told (``protocol.downlink.NodeDownlink``)."""
@@ -194,5 +197,10 @@ class Configuration:
         return asyncio.get_running_loop().run_in_executor(self._executor, job)
 
     def close(self) -> None:
-        """Give the file back."""
-        self._store.close()
+        """Give the file back, in the thread that uses it and after what it has running, which is cut short."""
+        closing = self._executor.submit(self._store.close)
+        self._store.interrupt()
+        try:
+            closing.result(CLOSE_S)
+        except TimeoutError:
+            _log.error("the medium holds the configuration: it stays as it was last stored")

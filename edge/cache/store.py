@@ -121,8 +121,13 @@ class ConfigStore:
         if self._connection is None:
             raise StorageDeadError(f"{self.path.name} is not open")
 
+    def interrupt(self) -> None:
+        """End the statement that another thread has running, so that it gives the file free soon; what it changed is undone."""
+        if self._connection is not None:
+            self._connection.interrupt()
+
     def close(self) -> None:
-        """Give the file back; never raises."""
+        """Give the file back; never raises. Only in the thread that uses it: closing it under a statement ends the process."""
         close_quietly(self._connection)
         if self._copy is not None:
             from shutil import rmtree

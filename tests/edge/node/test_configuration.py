@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
+from edge.cache.database import plain_opener
 from edge.cache.store import ConfigStore
 from edge.configuration import Configuration
 from protocol.ids import Stream
@@ -145,6 +149,63 @@ async def test_the_first_view_answers_from_the_file_and_loading_changes_no_answe
     for number in range(22):
         assert quick.card(card_number(number)) == bench.configuration.view.card(card_number(number))
     assert quick.revisions == bench.configuration.view.revisions
+
+
+class Watched:
+    """A connection that tells when rows are read, and what was being read when it was closed."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = plain_opener(path)
+        self.reading = Event()
+        self.running = 0
+        self.running_at_close: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, text: str, *arguments: Any) -> Any:
+        cursor = self._connection.execute(text, *arguments)
+        return self._watched(cursor) if text.startswith("SELECT kind, key, body") else cursor
+
+    def _watched(self, cursor: Any) -> Iterator[Any]:
+        self.running += 1
+        try:
+            for row in cursor:
+                self.reading.set()
+                yield row
+        finally:
+            self.running -= 1
+
+    def close(self) -> None:
+        self.running_at_close = self.running
+        if not self.running:
+            self._connection.close()
+
+
+async def test_the_end_of_a_node_that_still_loads_never_closes_the_file_under_a_statement(
+    tmp_path: Path,
+) -> None:
+    """That took the whole process with it."""
+    store = ConfigStore(tmp_path / "config.db")
+    store.open()
+    store.install(first_configuration([*one_door(), *cards(5_000)]))
+    store.close()
+    opened: list[Watched] = []
+
+    def opener(path: str) -> Watched:
+        opened.append(Watched(path))
+        return opened[-1]
+
+    with ThreadPoolExecutor(1) as executor:
+        configuration = Configuration(ConfigStore(store.path, opener), executor, lambda: 0)
+        configuration.open()
+        opened[0].reading.clear()
+        loading = asyncio.ensure_future(configuration.load())
+        await asyncio.to_thread(opened[0].reading.wait)
+        loading.cancel()
+        await asyncio.gather(loading, return_exceptions=True)
+        configuration.close()
+    assert opened[0].running_at_close == 0
 
 
 async def test_a_damaged_file_denies_everything_and_asks_for_everything(tmp_path: Path) -> None:
