@@ -9,6 +9,7 @@ import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import segno
@@ -23,6 +24,8 @@ _POINTS_PER_INCH10: Final = 720
 _UM_PER_INCH: Final = 25_400
 _QUIET_MODULES: Final = 2
 """White round a QR code; ISO/IEC 18004 asks for four, of which the card around the box gives the rest."""
+_CODES_KEPT: Final = 200
+"""Some kilobytes each: two batches."""
 _NO_PHOTO: Final = "#d5dce3"
 
 
@@ -145,7 +148,7 @@ def _qr(page: Image.Image, area: tuple[int, int, int, int], text: str) -> None:
     if not text:
         return
     left, top, right, bottom = area
-    rows = list(segno.make_qr(text, error="m").matrix_iter(border=_QUIET_MODULES))
+    rows = _modules(text)
     module_px = min(right - left, bottom - top) // len(rows)
     if module_px < 1:
         return
@@ -154,3 +157,9 @@ def _qr(page: Image.Image, area: tuple[int, int, int, int], text: str) -> None:
     side_px = module_px * len(rows)
     code = code.resize((side_px, side_px), Image.Resampling.NEAREST)
     page.paste(code, ((left + right - side_px) // 2, (top + bottom - side_px) // 2))
+
+
+@lru_cache(_CODES_KEPT)
+def _modules(text: str) -> tuple[tuple[int, ...], ...]:
+    """The rows of the code with the white round it. A card is drawn when it is printed, and again for its file."""
+    return tuple(tuple(row) for row in segno.make_qr(text, error="m").matrix_iter(border=_QUIET_MODULES))

@@ -1,11 +1,14 @@
-"""PDF files of card faces: a page for each side in the exact size of a card, and A4 sheets with crop marks.
+"""PDF files of pictures: a page for each in its exact size, and A4 sheets of cards with crop marks.
 
 The only file that imports fpdf2, and it does so when a PDF is made: the import takes longer than the rest of a start.
 """
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +28,25 @@ MARK_MM: Final = 2.5
 MARK_AWAY_MM: Final = 0.3
 MARK_LINE_MM: Final = 0.1
 CARDS_PER_SHEET: Final = COLUMNS * ROWS
+_LEVEL: Final = 1
+"""Of compression: at fpdf2's own 6 a batch spends most of its time there, and its file is hardly smaller."""
+_BITS: Final = {"RGB": 8, "L": 8, "1": 1}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture as it stands in a PDF, every pixel of it. Made beside the event loop, several at a time."""
+
+    width_px: int
+    height_px: int
+    mode: str
+    """``RGB``, ``L`` (grey) or ``1`` (black and white)."""
+    data: bytes
+
+    @classmethod
+    def of(cls, picture: Image.Image) -> Encoded:
+        """The picture, without loss."""
+        return cls(picture.width, picture.height, picture.mode, zlib.compress(picture.tobytes(), _LEVEL))
 
 
 def new_document(size_mm: tuple[float, float], made_at: datetime) -> FPDF:
@@ -39,19 +61,24 @@ def new_document(size_mm: tuple[float, float], made_at: datetime) -> FPDF:
     return document
 
 
-def cards(pages: Iterable[Image.Image], made_at: datetime) -> bytes:
-    """One page for each picture, exactly as large as a card."""
-    document = new_document(CARD_MM, made_at)
-    for page in pages:
+def pages(pictures: Iterable[Encoded], size_mm: tuple[float, float], made_at: datetime) -> bytes:
+    """One page for each picture, which fills it."""
+    document = new_document(size_mm, made_at)
+    for picture in pictures:
         document.add_page()
-        document.image(page, 0, 0, *CARD_MM)
+        _place(document, picture, (0, 0), size_mm)
     return bytes(document.output())
 
 
-def sheets(sides: Iterable[tuple[Image.Image, Image.Image | None]], made_at: datetime) -> bytes:
+def cards(pictures: Iterable[Encoded], made_at: datetime) -> bytes:
+    """One page for each picture, exactly as large as a card."""
+    return pages(pictures, CARD_MM, made_at)
+
+
+def sheets(sides: Iterable[tuple[Encoded, Encoded | None]], made_at: datetime) -> bytes:
     """A4 with ten cards and crop marks. Backs follow on a page of their own, mirrored for turning on the long edge."""
     document = new_document(A4_MM, made_at)
-    waiting: list[tuple[Image.Image, Image.Image | None]] = []
+    waiting: list[tuple[Encoded, Encoded | None]] = []
     for card in sides:
         waiting.append(card)
         if len(waiting) == CARDS_PER_SHEET:
@@ -77,20 +104,47 @@ def _along(page_mm: float, card_mm: float, gap_mm: float, count: int, at: int) -
     return margin_mm + at * (card_mm + gap_mm)
 
 
-def _sheet(document: FPDF, cards: list[tuple[Image.Image, Image.Image | None]]) -> None:
+def _sheet(document: FPDF, cards: list[tuple[Encoded, Encoded | None]]) -> None:
     _page(document, [front for front, _back in cards], mirrored=False)
     if any(back is not None for _front, back in cards):
         _page(document, [back for _front, back in cards], mirrored=True)
 
 
-def _page(document: FPDF, pictures: list[Image.Image | None], *, mirrored: bool) -> None:
+def _page(document: FPDF, pictures: list[Encoded | None], *, mirrored: bool) -> None:
     document.add_page()
     document.set_line_width(MARK_LINE_MM)
     for at, picture in enumerate(pictures):
         if picture is not None:
             left, top = place_mm(at, mirrored=mirrored)
-            document.image(picture, left, top, *CARD_MM)
+            _place(document, picture, (left, top), CARD_MM)
             _marks(document, left, top)
+
+
+def _place(
+    document: FPDF, picture: Encoded, at_mm: tuple[float, float], size_mm: tuple[float, float]
+) -> None:
+    """Put it on the page by way of the document's own cache, which would compress it once more."""
+    from fpdf.image_datastructures import RasterImageInfo
+
+    name, kept = hashlib.sha256(picture.data).hexdigest(), document.image_cache.images
+    if name not in kept:
+        colours = len(picture.mode)
+        kept[name] = RasterImageInfo(
+            i=len(kept) + 1,
+            w=picture.width_px,
+            h=picture.height_px,
+            cs="DeviceRGB" if picture.mode == "RGB" else "DeviceGray",
+            bpc=_BITS[picture.mode],
+            dpn=colours,
+            dp=f"/Predictor 1 /Colors {colours} /Columns {picture.width_px}",
+            f="FlateDecode",
+            data=picture.data,
+            iccp=None,
+            iccp_i=None,
+            inverted=False,
+            usages=0,
+        )
+    document.image(name, *at_mm, *size_mm)
 
 
 def _marks(document: FPDF, left: float, top: float) -> None:

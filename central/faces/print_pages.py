@@ -16,6 +16,7 @@ from central.faces import printing
 from central.faces.drawing import png
 from central.faces.jobs import Job, Refused
 from central.faces.model import FaceBatch, FacePrint
+from central.faces.pdf import Encoded
 from central.faces.print_tables import BATCHES, CHOOSE, choices
 from central.faces.worker import apart
 from central.people.inputs import path_id, row_id
@@ -28,7 +29,7 @@ from central.web.lists import list_page
 from central.web.nav import NavItem
 from central.web.render import render, settle
 
-PDF_OF: Final[dict[str, Callable[[list[Job], datetime], bytes]]] = {
+PDF_OF: Final[dict[str, Callable[[list[list[Encoded]], datetime], bytes]]] = {
     "cards": printing.cards_pdf,
     "sheet": printing.sheet_pdf,
 }
@@ -109,7 +110,7 @@ async def batch_pdf(request: web.Request) -> web.Response:
     db = centre_of(request).db
     batch = await db.read(scope.get, FaceBatch, batch_id)
     jobs = await db.read(printing.jobs_again, scope, batch_id)
-    body = await apart(PDF_OF[kind], jobs, batch.made_at)
+    body = await _pdf(jobs, batch.made_at, PDF_OF[kind])
     return _file(body, "application/pdf", f"card-faces-{batch_id}-{kind}.pdf")
 
 
@@ -127,8 +128,16 @@ async def print_pdf(request: web.Request) -> web.Response:
     settle(request)
     centre, print_id = centre_of(request), path_id(request)
     job = await centre.db.read(printing.job_again, scope_of(request), print_id)
-    body = await apart(printing.cards_pdf, [job], centre.clock.now())
+    body = await _pdf([job], centre.clock.now(), printing.cards_pdf)
     return _file(body, "application/pdf", f"card-{job.card_no}.pdf")
+
+
+async def _pdf(
+    jobs: list[Job], made_at: datetime, made_of: Callable[[list[list[Encoded]], datetime], bytes]
+) -> bytes:
+    """Draw on every thread for pictures, then put together what they drew."""
+    cards = await asyncio.gather(*(apart(printing.encoded, job) for job in jobs))
+    return await apart(made_of, cards, made_at)
 
 
 def _file(body: bytes, content_type: str, name: str) -> web.Response:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-
-from PIL import Image
 
 from central.cards.acts import By
 from central.cards.model import Card
@@ -16,6 +13,7 @@ from central.faces import pdf
 from central.faces.drawing import pixels_digest
 from central.faces.jobs import Job, Reader, Refused
 from central.faces.model import FaceBatch, FacePrint
+from central.faces.pdf import Encoded
 from central.sites.scope import Scope
 
 CARDS_MAX: Final = 100
@@ -97,20 +95,19 @@ def job_again(scope: Scope, print_id: int) -> Job:
     return Reader().again(printed)
 
 
-def cards_pdf(jobs: list[Job], made_at: datetime) -> bytes:
-    """Every side on a page of its own. Beside the event loop; one picture in memory at a time."""
-    return pdf.cards((job.draw(side) for job in jobs for side in job.face.sides), made_at)
+def encoded(job: Job) -> list[Encoded]:
+    """The sides of a card, drawn and compressed. Beside the event loop, several cards at a time."""
+    return [Encoded.of(job.draw(side)) for side in job.face.sides]
 
 
-def sheet_pdf(jobs: list[Job], made_at: datetime) -> bytes:
+def cards_pdf(cards: list[list[Encoded]], made_at: datetime) -> bytes:
+    """Every side on a page of its own. Beside the event loop."""
+    return pdf.cards((side for card in cards for side in card), made_at)
+
+
+def sheet_pdf(cards: list[list[Encoded]], made_at: datetime) -> bytes:
     """A4 sheets. Beside the event loop."""
-    return pdf.sheets(_sides(jobs), made_at)
-
-
-def _sides(jobs: list[Job]) -> Iterator[tuple[Image.Image, Image.Image | None]]:
-    for job in jobs:
-        front, *rest = (job.draw(side) for side in job.face.sides)
-        yield front, rest[0] if rest else None
+    return pdf.sheets(((front, rest[0] if rest else None) for front, *rest in cards), made_at)
 
 
 def erase(person_id: int) -> int:

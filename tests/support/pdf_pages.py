@@ -27,11 +27,10 @@ def pictures(raw: bytes) -> list[Image.Image]:
             continue
         width, height = (int(_number(name, head)) for name in (b"Width", b"Height"))
         assert b"/FlateDecode" in head, head
-        mode = "RGB" if b"/DeviceRGB" in head else "L"
-        pixels = zlib.decompress(body)
-        if b"/Predictor 15" in head:
-            pixels = _unfiltered(pixels, width * len(mode))
-        found.append(Image.frombytes(mode, (width, height), pixels))
+        assert b"/Predictor 1 " in head, head
+        grey = "1" if _number(b"BitsPerComponent", head) == b"1" else "L"
+        mode = "RGB" if b"/DeviceRGB" in head else grey
+        found.append(Image.frombytes(mode, (width, height), zlib.decompress(body)))
     return found
 
 
@@ -57,10 +56,3 @@ def _number(name: bytes, head: bytes) -> bytes:
     match = re.search(rb"/" + name + rb" (\d+)", head)
     assert match is not None, head
     return match[1]
-
-
-def _unfiltered(pixels: bytes, row_bytes: int) -> bytes:
-    """PNG rows of filter 0."""
-    rows = [pixels[at : at + row_bytes + 1] for at in range(0, len(pixels), row_bytes + 1)]
-    assert all(row[0] == 0 for row in rows)
-    return b"".join(row[1:] for row in rows)
