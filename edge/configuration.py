@@ -198,8 +198,8 @@ class Configuration:
 
     def close(self) -> None:
         """Give the file back, in the thread that uses it and after what it has running, which is cut short."""
-        closing = self._executor.submit(self._store.close)
         self._store.interrupt()
+        closing = self._executor.submit(self._store.close)
         try:
             closing.result(CLOSE_S)
         except TimeoutError:
