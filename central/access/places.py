@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import peewee
+
 from central import settings
 from central.access.alarms import raise_by_centre
 from central.access.held import waiting_devices_count
-from central.access.model import AccessPoint, Door
+from central.access.model import AccessEvent, AccessPoint, Door
 from central.cards import desk_settings, ports
 from central.cards.model import Card
 from central.cards.ports import DoorDelivery, Reader
@@ -84,6 +86,12 @@ class AccessPlaces:
     def waiting_devices_count(self) -> Any:
         """See ``central.access.held``."""
         return waiting_devices_count()
+
+    def out_since(self, card: Any, since: Any) -> Any:
+        """By the last door that the card opened."""
+        passed = (AccessEvent.card == card) & AccessEvent.granted & (AccessEvent.at >= since)
+        if_out = peewee.Case(None, [(AccessEvent.leaving, AccessEvent.at)])
+        return AccessEvent.select(if_out).where(passed).order_by(AccessEvent.at.desc()).limit(1)
 
 
 ports.register(AccessPlaces())

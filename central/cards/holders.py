@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -63,6 +64,11 @@ def holders() -> Holders:
 
 bounds: Final[list[Callable[[Person], datetime | None]]] = []
 """Further ends (exclusive) behind which a card of this person is not good: a permit that ends."""
+windows: Final[list[Callable[[Person, Card | None, datetime], tuple[datetime, datetime] | None]]] = []
+"""Times (from, until, exclusive) to which a card of this person is cut, whatever is asked for: a visit. Without the card:
+a new one, at that moment."""
+followers: Final[list[Callable[[Card], None]]] = []
+"""Told, in its transaction, that a card was issued to ``card.person``."""
 suggestions: Final[list[Callable[[Person], Terms | None]]] = []
 """What the form for a new card of this person begins with."""
 
@@ -71,6 +77,26 @@ def latest_end(person: Person) -> datetime | None:
     """The earliest of all the ends; None for no bound."""
     ends = [_holders.latest_end(person), *(bound(person) for bound in bounds)]
     return min((end for end in ends if end is not None), default=None)
+
+
+def cut(terms: Terms, person: Person, card: Card | None, now: datetime) -> Terms:
+    """The terms within the windows of the holder."""
+    for window in windows:
+        if (times := window(person, card, now)) is not None:
+            starts_at, until_at = times
+            terms = replace(
+                terms,
+                valid_from=max(terms.valid_from or starts_at, starts_at),
+                valid_until=min(terms.valid_until or until_at, until_at),
+            )
+    return terms
+
+
+def issued(card: Card) -> None:
+    """A card was issued: whoever must know of it is told."""
+    _holders.issued(card)
+    for follower in followers:
+        follower(card)
 
 
 def suggested(person: Person) -> Terms | None:

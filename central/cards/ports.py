@@ -64,6 +64,13 @@ class Places(Protocol):
     def waiting_devices_count(self) -> Any:
         """The same as a number, for lists: an expression that is joined to a row of ``Card``."""
 
+    def out_since(self, card: Any, since: Any) -> Any:
+        """When a card opened a door that leads out and none since, as an expression for lists; NULL: it is inside.
+
+        :param card: an expression for the id of the card.
+        :param since: an expression; what was before does not count.
+        """
+
     def raise_alarm(self, kind: str, card: Card, at: datetime) -> None:
         """Somebody must look at this card; the alarm stands at the card desk of its estate. Inside ``db.write``."""
 
@@ -79,6 +86,9 @@ class _Nowhere:
 
     def waiting_devices_count(self) -> Any:
         return peewee.Value(0)
+
+    def out_since(self, card: Any, since: Any) -> Any:
+        return peewee.Value(None)
 
     def raise_alarm(self, kind: str, card: Card, at: datetime) -> None:
         """Nobody to tell."""

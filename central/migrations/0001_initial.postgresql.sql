@@ -348,11 +348,14 @@ CREATE TABLE "unit_limit" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER N
 CREATE INDEX "unit_limit_site_id" ON "unit_limit" ("site_id");
 CREATE INDEX "unit_limit_card_class_id" ON "unit_limit" ("card_class_id");
 CREATE UNIQUE INDEX "unit_limit_card_class_id_unit_kind" ON "unit_limit" ("card_class_id", "unit_kind");
-CREATE TABLE "visit" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "person_id" INTEGER NOT NULL, "host_id" INTEGER NOT NULL, "purpose" TEXT NOT NULL, "until_at" BIGINT NOT NULL, "entered_at" BIGINT NOT NULL, "operator_name" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE CASCADE, FOREIGN KEY ("host_id") REFERENCES "person" ("id") ON DELETE RESTRICT);
-CREATE UNIQUE INDEX "visit_person_id" ON "visit" ("person_id");
+CREATE TABLE "visit" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "person_id" INTEGER NOT NULL, "host_id" INTEGER NOT NULL, "purpose" TEXT NOT NULL, "starts_at" BIGINT NOT NULL, "until_at" BIGINT NOT NULL, "entered_at" BIGINT NOT NULL, "operator_name" TEXT NOT NULL, "arrived_at" BIGINT, "card_id" INTEGER, "issue_no" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE CASCADE, FOREIGN KEY ("host_id") REFERENCES "person" ("id") ON DELETE RESTRICT, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE RESTRICT);
+CREATE INDEX "visit_person_id" ON "visit" ("person_id");
 CREATE INDEX "visit_host_id" ON "visit" ("host_id");
+CREATE INDEX "visit_card_id" ON "visit" ("card_id");
 CREATE INDEX "visit_until_at" ON "visit" ("until_at");
 CREATE INDEX "visit_site_id_until_at" ON "visit" ("site_id", "until_at");
+CREATE INDEX "visit_starts_at" ON "visit" ("starts_at");
+CREATE INDEX "visit_site_id_starts_at" ON "visit" ("site_id", "starts_at");
 CREATE TABLE "worker" ("id" SERIAL NOT NULL PRIMARY KEY, "permit_id" INTEGER NOT NULL, "person_id" INTEGER NOT NULL, FOREIGN KEY ("permit_id") REFERENCES "permit" ("id") ON DELETE RESTRICT, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE RESTRICT);
 CREATE INDEX "worker_person_id" ON "worker" ("person_id");
 CREATE UNIQUE INDEX "worker_permit_id_person_id" ON "worker" ("permit_id", "person_id");

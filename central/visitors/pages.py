@@ -1,71 +1,46 @@
-"""訪客: entering a visitor with the host, the list of who is inside and whose card is overdue."""
+"""訪客: who is expected, inside, and whose card is overdue; one visit with those before; what is handed out on request."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from central.centre import centre_of
-from central.errors import ConflictError, InvalidInputError
-from central.people import erasure, service
+from central.errors import NotFoundError
+from central.people import dossier, erasure
 from central.people.exporting import audited
-from central.people.inputs import ROW_ID_MAX, row_id
+from central.people.inputs import path_id
 from central.people.model import Person
-from central.people.search import found_by
-from central.people.service import PersonInput
+from central.people.rules import mask_id_number, mask_phone
 from central.routes import Route
-from central.security.principal import actor_of, scope_of
-from central.sites.scope import Scope
+from central.security.principal import scope_of
+from central.visitors import entering_pages
 from central.visitors.model import Visit
-from central.visitors.table import visitors
-from central.web.fields import DateField, NumberField, TextField, TimeField
-from central.web.forms import BoundForm, Form
-from central.web.i18n import _, current, lazy
+from central.visitors.rules import STATES
+from central.visitors.table import condition, left_at, state, visitors, visits
+from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
-from central.web.render import render, settle
-from protocol.limits import USES_MAX
+from central.web.render import render
 
-STAY_MAX: Final = timedelta(days=31)
-"""Who stays longer is no visitor."""
-SUGGESTED_STAY: Final = timedelta(hours=4)
-
-
-class VisitForm(msgspec.Struct, kw_only=True):
-    """Who comes to see whom."""
-
-    name: str
-    phone: str | None
-    host: str
-    purpose: str | None
-    until_on: date
-    until_time: time
-    uses: int | None
-
-
-FORM: Final = Form(
-    VisitForm,
-    TextField("name", lazy("Name of the visitor")),
-    TextField("phone", lazy("Telephone"), is_required=False, length_max=30),
-    TextField("host", lazy("Visits"), hint=lazy("Name, initials, number or room of the host.")),
-    TextField("purpose", lazy("Purpose of the visit"), is_required=False),
-    DateField("until_on", lazy("Card due back on")),
-    TimeField("until_time", lazy("Card due back at"), hint=lazy("The card opens nothing afterwards.")),
-    NumberField("uses", lazy("Number of uses"), is_required=False, least=1, most=USES_MAX),
-)
+VISITS_SHOWN_MAX: Final = 50
 
 
 async def list_visitors(request: web.Request) -> web.Response:
     """GET /visitors"""
+    scope, now = scope_of(request), centre_of(request).clock.now()
+
+    def overdue_count() -> int:
+        return int(scope.filter(Visit.select().where(condition("overdue", now)), Visit).count())
+
     return await list_page(
         request,
-        visitors(centre_of(request).clock.now()),
-        scope_of(request),
+        visitors(now),
+        scope,
         template="visitors/list.html",
         export_path="/visitors/export",
+        context={"overdue_count": await centre_of(request).db.read(overdue_count)},
     )
 
 
@@ -75,99 +50,33 @@ async def export_visitors(request: web.Request) -> web.StreamResponse:
     return await list_export(request, table, scope_of(request), on_export=audited("people.export"))
 
 
-async def new_visitor(request: web.Request) -> web.Response:
-    """GET /visitors/new"""
-    settle(request)
-    until = centre_of(request).clock.now().astimezone(current().zone) + SUGGESTED_STAY
-    host = row_id(request.query.get("host", ""))
-    number = ""
-    if host is not None:
-        found = await centre_of(request).db.read(scope_of(request).get, Person, host)
-        number = found.number
-    form = FORM.blank(until_on=until.date(), until_time=until.time(), host=number, uses=2)
-    return await render(request, "visitors/edit.html", {"form": form})
+async def show_visit(request: web.Request) -> web.Response:
+    """GET /visitors/{id}: one visit, and all visits of the same visitor."""
+    scope, visit_id, now = scope_of(request), path_id(request), centre_of(request).clock.now()
 
+    def read() -> dict[str, Any]:
+        visit = visits(scope).where(Visit.id == visit_id).objects().first()
+        if visit is None:
+            raise NotFoundError("There is no such visit.")
+        person = Person.get_by_id(visit.person_id)
+        others = visits(scope).where(Visit.person == person.id).order_by(Visit.starts_at.desc())
+        return {
+            "visit": visit,
+            "person": person,
+            "lines": [(row, state(row, now)) for row in others.limit(VISITS_SHOWN_MAX).objects()],
+        }
 
-async def enter_visitor(request: web.Request) -> web.Response:
-    """POST /visitors/new: then a card is issued."""
-    settle(request)
-    form = FORM.bind(await request.post())
-    if form.is_valid:
-        try:
-            person_id = await _enter(request, form)
-        except (ConflictError, InvalidInputError) as error:
-            form.fail(_(str(error)))
-        else:
-            uses = f"&uses={form.value.uses}" if form.value.uses else ""
-            raise web.HTTPSeeOther(f"/cards/issue?person={person_id}{uses}")
-    return await render(request, "visitors/edit.html", {"form": form}, status=422)
-
-
-async def _enter(request: web.Request, form: BoundForm[VisitForm]) -> int:
-    centre, actor, scope = centre_of(request), actor_of(request), scope_of(request)
-    value, now = form.value, centre.clock.now()
-    until_at = datetime.combine(value.until_on, value.until_time, current().zone)
-    if not now < until_at <= now + STAY_MAX:
-        raise InvalidInputError("A visit ends later than now, and within a month.")
-
-    def write() -> int:
-        host = _host(scope, value.host)
-        given = PersonInput(
-            site=host.site_id,
-            organisation=host.organisation_id,
-            kind="visitor",
-            number=_next_number(host.site_id),
-            name=value.name,
-            building=host.building,
-            unit=host.unit,
-            phone=value.phone or "",
-        )
-        person = service.create(given, now)
-        person.stays_until = until_at
-        person.save()
-        Visit.create(
-            site=host.site_id,
-            organisation=host.organisation_id,
-            person=person,
-            host=host,
-            purpose=value.purpose or "",
-            until_at=until_at,
-            entered_at=now,
-            operator_name=actor.name,
-        )
-        centre.audit.record(
-            actor,
-            "people.visit",
-            "person",
-            person.id,
-            after={**service.masked(person), "host": host.id, "until": until_at.isoformat()},
-            site_id=person.site_id,
-            organisation_id=person.organisation_id,
-        )
-        return int(person.id)
-
-    return await centre.db.write(write)
-
-
-def _host(scope: Scope, text: str) -> Person:
-    """The one person whom the text names: by exact number, else by a search that finds one."""
-    present = Person.active & (Person.kind != "visitor")
-    exact = list(scope.filter(Person.select().where((Person.number == text) & present)).limit(2))
-    found = exact or list(scope.filter(Person.select().where(found_by(text) & present)).limit(2))
-    if not found:
-        raise InvalidInputError("Nobody is found whom this visitor could see.")
-    if len(found) > 1:
-        raise InvalidInputError("Several people are found as the host. Enter the person number.")
-    return found[0]
-
-
-def _next_number(site_id: int) -> str:
-    newest = Person.select(Person.id).order_by(Person.id.desc()).limit(1).scalar() or 0
-    number = newest + 1
-    while Person.select().where((Person.site == site_id) & (Person.number == f"V{number:06d}")).exists():
-        number += 1
-    assert number <= ROW_ID_MAX
-    return f"V{number:06d}"
+    context = await centre_of(request).db.read(read)
+    person = context["person"]
+    context |= {
+        "phone": mask_phone(person.phone),
+        "id_number": mask_id_number(person.id_number),
+        "state": state(context["visit"], now),
+        "states": STATES,
+        "left_at": left_at,
+        "now": now,
+    }
+    return await render(request, "visitors/show.html", context)
 
 
 def _forget(person: Person) -> None:
@@ -175,11 +84,30 @@ def _forget(person: Person) -> None:
     Visit.update(purpose="").where(Visit.person == person.id).execute()
 
 
+def _visits_of(person: Person) -> dossier.Section:
+    host = Person.alias("host")
+    query = (
+        Visit.select(Visit.starts_at, Visit.until_at, Visit.arrived_at, host.name, Visit.purpose)
+        .join(host, on=(Visit.host == host.id))
+        .where(Visit.person == person.id)
+        .order_by(Visit.starts_at)
+    )
+    headings = (
+        lazy("Expected from"),
+        lazy("Card due back"),
+        lazy("Arrived"),
+        lazy("Visits"),
+        lazy("Purpose of the visit"),
+    )
+    return dossier.Section(lazy("Visitors"), headings, list(query.tuples()))
+
+
+dossier.SECTIONS.append(_visits_of)
 erasure.ERASERS.append(_forget)
 NAV: Final = [NavItem("people", lazy("Visitors"), "/visitors", order=15)]
 ROUTES: Final[list[Route]] = [
+    *entering_pages.ROUTES,
     Route("GET", "/visitors", list_visitors, ("people", "view")),
     Route("GET", "/visitors/export", export_visitors, ("people", "export")),
-    Route("GET", "/visitors/new", new_visitor, ("people", "edit")),
-    Route("POST", "/visitors/new", enter_visitor, ("people", "edit")),
+    Route("GET", r"/visitors/{id:\d+}", show_visit, ("people", "view")),
 ]

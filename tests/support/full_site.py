@@ -22,6 +22,8 @@ async def fill(site: DemoSite) -> None:
     await upload(browser, "/units/import", "units.csv", UNITS)
     await upload(browser, "/cards/takeover/import", "cards.csv", OLD_CARDS)
     await _faces(browser)
+    page = await browser.get("/visitors/new")
+    await browser.send(page, "/visitors/new", name="吴访客", host="0101", phone="13711112222")
 
 
 async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:

@@ -21,7 +21,7 @@ from central.cards.acts.base import (
     write,
 )
 from central.cards.acts.entering import enter
-from central.cards.holders import holders, latest_end
+from central.cards.holders import cut, holders, issued, latest_end
 from central.cards.model import Card, CardClass, CardIssue, WriteOrder
 from central.cards.money import NOTHING, Entries, on_issue
 from central.cards.numbers import check_card_no
@@ -99,7 +99,7 @@ def give(
     is_encoded: bool = False,
 ) -> Change:
     """As :func:`issue`, with the amounts given: a card that takes the place of another one is charged otherwise."""
-    terms = _bounded(person, terms)
+    terms = _bounded(by, person, terms)
     terms.check()
     if not person.active:
         raise ConflictError("This person has left and cannot be given a card.")
@@ -136,7 +136,7 @@ def give(
         issued_at=by.at,
     )
     entitlements.choose(card.id, dict(terms.entitlements))
-    holders().issued(card)
+    issued(card)
     return done(card, Act.ISSUE, by, before, reason, money=charged)
 
 
@@ -146,7 +146,7 @@ def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "", written: Writ
     :param written: what an issuer wrote on the card; None leaves the card itself as it is.
     :raises IllegalActError: the card is not in use, or reported lost.
     """
-    terms = _bounded(card.person, terms)
+    terms = _bounded(by, card.person, terms, card)
     terms.check()
     before = snapshot(card)
     card.state = step(card.state, Act.REWRITE)
@@ -169,7 +169,7 @@ def extend(by: By, card: Card, valid_until: datetime | None, *, reason: str = ""
     :raises InvalidInputError: the new end is not later than the old one.
     """
     before, old_until = snapshot(card), card.valid_until
-    valid_until = _bounded(card.person, Terms(valid_until=valid_until)).valid_until
+    valid_until = _bounded(by, card.person, Terms(valid_until=valid_until), card).valid_until
     if not is_extension(old_until, valid_until):
         raise InvalidInputError("The new last day must lie behind the old one.")
     card.state = step(card.state, Act.EXTEND)
@@ -259,14 +259,14 @@ def find_class(site_id: int, class_id: int | None) -> CardClass | None:
     return found
 
 
-def _bounded(person: Person | None, terms: Terms) -> Terms:
-    """The terms with the end of the holder's lease or permit where they have no end.
+def _bounded(by: By, person: Person | None, terms: Terms, card: Card | None = None) -> Terms:
+    """The terms cut to the holder's visit, and with the end of the lease or permit where they have no end.
 
+    :param card: None for a new one.
     :raises ConflictError: they end later.
     """
-    if person is not None and person.stays_until is not None:  # a visitor: the card ends with the visit
-        ends = min(terms.valid_until or person.stays_until, person.stays_until)
-        terms = with_changes(terms, valid_until=ends)
+    if person is not None:
+        terms = cut(terms, person, card, by.at)
     latest = latest_end(person) if person is not None else None
     if latest is None:
         return terms

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from central.audit import AuditEntry
 from central.cards.model import Card
+from central.cards.rows import card_rows
 from central.people import retention
 from central.people.model import Person
 from central.visitors.model import Visit
+from protocol.facts import AccessFact
+from protocol.ids import uid_key
+from protocol.reasons import Reason
+from protocol.records import Revisions
+from protocol.schedule import ALWAYS
 from tests.support.centre import Answer, Browser, RunningCentre
 from tests.support.estate_pages import Estate
 
@@ -21,10 +29,14 @@ async def estate(running_centre: RunningCentre) -> Estate:
     return await Estate.make(running_centre)
 
 
-async def enter(estate: Estate, browser: Browser, minutes: int = 10, **changes: str) -> Answer:
-    until = estate.later(minutes=minutes).astimezone(ZoneInfo("Asia/Shanghai"))
+async def enter(
+    estate: Estate, browser: Browser, minutes: int = 10, starts: int = 0, **changes: Any
+) -> Answer:
+    """A visit from so many minutes from now until so many."""
     values = {"name": "吴访客", "phone": "13711112222", "host": "0001", "purpose": "送货", "uses": "2"}
-    values |= {"until_on": f"{until:%Y-%m-%d}", "until_time": f"{until:%H:%M}"}
+    for name, later in (("from", starts), ("until", minutes)):
+        at = estate.later(minutes=later).astimezone(ZoneInfo("Asia/Shanghai"))
+        values |= {f"{name}_on": f"{at:%Y-%m-%d}", f"{name}_time": f"{at:%H:%M}"}
     return await browser.post("/visitors/new", {**values, **changes})
 
 
@@ -67,6 +79,120 @@ async def test_a_visit_from_the_desk_to_the_returned_card(estate: Estate, centre
     assert not await state(centre_client, "overdue")
 
 
+async def open_gate(estate: Estate, point: int) -> None:
+    """The visitor's card opens the gate at this reader."""
+    body = AccessFact(point, Reason.GRANTED, Revisions(1, 3, 5, 0), schedule=ALWAYS)
+    await estate.project(estate.fact(body, personal=uid_key(bytes.fromhex("04A1B2C3"))))
+
+
+async def test_a_visit_of_tomorrow_opens_nothing_before_its_hour(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Booked for tomorrow from two until six; the card is prepared today. Planted break: leave the start out of ``window``."""
+    await enter(estate, centre_client, starts=26 * 60, minutes=30 * 60)
+    visit = await estate.running.read(Visit.get)
+    card = await give_card(estate, centre_client, valid_from="2020-01-01")
+    assert (card.valid_from, card.valid_until) == (visit.starts_at, visit.until_at)
+    assert visit.until_at - visit.starts_at == timedelta(hours=4)
+    (row,) = await estate.running.read(lambda: card_rows(card.id))
+    assert row.card is not None
+    assert row.card.valid_from_s == visit.starts_at.timestamp()
+
+
+async def test_a_visitor_is_inside_until_the_last_exit(estate: Estate, centre_client: Browser) -> None:
+    """Planted break: take the first passage instead of the last, or count one from before the visit."""
+    await enter(estate, centre_client)
+    await give_card(estate, centre_client)
+    await open_gate(estate, estate.entrance)
+    assert await state(centre_client, "inside")
+    estate.running.clock.advance(minutes=1)
+    await open_gate(estate, estate.exit)
+    assert await state(centre_client, "out")
+    assert not await state(centre_client, "inside")
+    estate.running.clock.advance(minutes=1)
+    await open_gate(estate, estate.entrance)
+    assert await state(centre_client, "inside")
+    estate.running.clock.advance(minutes=1)
+    await open_gate(estate, estate.exit)
+    estate.running.clock.advance(minutes=20)
+    assert await state(centre_client, "overdue")  # out, but the card is not handed back
+    assert "1 visitor has not handed the card back" in (await centre_client.get("/visitors")).text
+
+
+async def test_a_visitor_who_returns_is_found_again(estate: Estate, centre_client: Browser) -> None:
+    """The same person with both visits, and each visit has a state of its own. Planted break: never look for the number."""
+    await enter(estate, centre_client, id_number="31010119900101123x")
+    first = await give_card(estate, centre_client)
+    estate.running.clock.advance(minutes=5)
+    await estate.show_at_desk("04A1B2C3")
+    assert (await centre_client.post(f"/cards/{first.id}/return", {"reason": ""})).status == 303
+    estate.running.clock.advance(days=2)
+    centre_client = await estate.running.as_role("administrator")
+
+    found = (await centre_client.get("/visitors/new?q=吴")).text
+    assert "1 visit " in found
+    assert "13711112222" not in found
+    for text in ("2222", "31010119900101123X"):
+        assert "吴访客" in (await centre_client.get(f"/visitors/new?q={text}")).text
+    person = await visitor_of(estate)
+    form = (await centre_client.get(f"/visitors/new?visitor={person.id}")).text
+    assert "137****2222" in form
+    assert "13711112222" not in form
+
+    chosen = {"visitor": str(person.id), "phone": "137****2222", "id_number": "3****************X"}
+    assert (await enter(estate, centre_client, **chosen)).status == 303
+    assert (await enter(estate, centre_client, starts=60, minutes=90)).status == 303  # by telephone and name
+    again = await visitor_of(estate)  # raises, were there two
+    assert (again.phone, again.id_number) == ("13711112222", "31010119900101123X")
+    visits = await estate.running.read(lambda: list(Visit.select().order_by(Visit.id)))
+    assert [visit.person_id for visit in visits] == [person.id] * 3
+    assert again.stays_until == visits[2].until_at
+    page = (await centre_client.get(f"/visitors/{visits[1].id}")).text
+    assert "137****2222" in page
+    assert "13711112222" not in page
+    assert "Has left" in page
+    assert page.count("Expected</td>") == 2
+
+
+async def test_the_same_number_under_another_name_is_asked_about(
+    estate: Estate, centre_client: Browser
+) -> None:
+    await enter(estate, centre_client)
+    asked = await enter(estate, centre_client, name="郑同事")
+    assert asked.status == 422
+    assert "Choose the visitor, or say that it is somebody else" in asked.text
+    assert "137****2222" in asked.text
+    assert await estate.running.read(lambda: Visit.select().count()) == 1
+    assert (await enter(estate, centre_client, name="郑同事", is_new="1")).status == 303
+    people = await estate.running.read(lambda: Person.select().where(Person.kind == "visitor").count())
+    assert people == 2
+
+
+async def test_a_card_is_for_the_visit_it_was_given_for(estate: Estate, centre_client: Browser) -> None:
+    """A lost card is replaced within its visit, though another one is booked; after all visits there is no card."""
+    await enter(estate, centre_client)
+    await enter(estate, centre_client, starts=26 * 60, minutes=30 * 60)
+    card = await give_card(estate, centre_client)
+    today, tomorrow = await estate.running.read(lambda: list(Visit.select().order_by(Visit.id)))
+    assert card.valid_until == today.until_at
+    lost = {"card": str(card.id), "reporter": "本人", "channel": "desk"}
+    assert (await centre_client.post("/cards/losses?q=1", lost)).status == 303
+    new = {"uid": "04D1D2D3", "card_no": "2", "version": str(card.version + 1)}
+    replaced = await centre_client.post(f"/cards/{card.id}/replace", new)
+    assert replaced.status == 303, replaced.text[-3000:]
+    new_card = await estate.running.read(lambda: Card.get(Card.card_no == "2"))
+    assert new_card.valid_until == today.until_at
+    assert (await estate.running.read(Visit.get_by_id, today.id)).card_id == new_card.id
+    assert (await estate.running.read(Visit.get_by_id, tomorrow.id)).card_id is None
+
+    estate.running.clock.advance(days=3)
+    centre_client = await estate.running.as_role("administrator")
+    values = {"uid": "04E1E2E3", "card_no": "3", "person": str(card.person_id), "levels": str(estate.level)}
+    refused = await centre_client.post("/cards/issue", values)
+    assert refused.status == 422
+    assert "The visit is over" in refused.text
+
+
 def _plain(html: str) -> str:
     """The page with the attributes that matter beside each other."""
     return re.sub(r'(name="uses_max")[^>]*?(value="\d+")', r"\1 \2", html)
@@ -89,7 +215,8 @@ async def test_who_never_came_is_said_so(estate: Estate, centre_client: Browser)
     [
         ({"host": "nobody"}, "Nobody is found"),
         ({"until_on": "2020-01-01"}, "later than now"),
-        ({"until_on": "2099-01-01"}, "within a month"),
+        ({"until_on": "2099-01-01"}, "a month at most"),
+        ({"from_on": "2098-12-31", "until_on": "2099-01-01"}, "three months ahead"),
         ({"name": ""}, "Required"),
         ({"uses": "0"}, "between"),
     ],
