@@ -8,9 +8,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from central.cards.numbers import show_uid
+from central.cards.orders_table import stuck_orders, title_of
 from central.cards.presented import choose_reader, presented_at, readers_in
 from central.cards.rules import possible_acts
 from central.cards.write_orders import open_order_at
+from central.cards.write_rules import CANCELLABLE
 from central.centre import centre_of
 from central.routes import Route
 from central.security.principal import principal_of, scope_of
@@ -18,6 +20,8 @@ from central.web.formats import last_day
 from central.web.i18n import LazyText, lazy
 from central.web.nav import NavItem
 from central.web.render import render
+
+STUCK_SHOWN_MAX: Final = 5
 
 
 async def _read(request: web.Request) -> dict[str, Any]:
@@ -39,6 +43,9 @@ async def _read(request: web.Request) -> dict[str, Any]:
             "presented": presented,
             "possible": possible,
             "order": open_order_at(reader.point) if reader is not None else None,
+            "stuck": stuck_orders(scope, now, STUCK_SHOWN_MAX),
+            "title_of": title_of,
+            "cancellable": [state.value for state in CANCELLABLE],
             "last_day": last_day,
             "show_uid": show_uid,
             "may_act": principal_of(request).may("cards", "edit"),

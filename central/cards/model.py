@@ -419,4 +419,9 @@ class WriteOrder(Model):
     """When the device said its last word."""
 
     class Meta:
-        indexes = ((("state", "device"), False), (("point", "state"), False), (("site", "created_at"), False))
+        indexes = (
+            (("state", "device"), False),
+            (("point", "state"), False),
+            (("created_at",), False),
+            (("site", "created_at"), False),
+        )

@@ -262,6 +262,7 @@ NAV: Final = [
     NavItem("cards", lazy("Cards"), "/cards", order=30),
     *issue_pages.NAV,
     *desk_pages.NAV,
+    *write_pages.NAV,
     *loss_pages.NAV,
     *night_pages.NAV,
     *unconfirmed.NAV,

@@ -9,29 +9,24 @@ from aiohttp import web
 from central.cards.model import Card, WriteOrder
 from central.cards.numbers import show_uid
 from central.cards.ordering import cancel_order, order_at_desk
+from central.cards.orders_table import issuer_choices, make_table, title_of
 from central.cards.write_orders import Wish
-from central.cards.write_rules import AT_DEVICE, OPEN, RESULT_TEXT, STATE_TEXT, OrderState
+from central.cards.write_rules import AT_DEVICE, CANCELLABLE, OPEN, STATE_TEXT, OrderState, answer_of
 from central.centre import centre_of
 from central.errors import ConflictError
 from central.nodes.model import Device
+from central.people.exporting import audited
 from central.people.inputs import path_id
 from central.people.model import Person
 from central.routes import Route
 from central.security.principal import principal_of, scope_of
 from central.sync.model import DeviceStatus
-from central.web.i18n import LazyText, lazy
+from central.web.i18n import lazy
+from central.web.lists import list_export, list_page
+from central.web.nav import NavItem
 from central.web.render import render
-from protocol.facts import WriteResult
 
-TITLE: Final[dict[str, LazyText]] = {
-    "issue": lazy("Issue a card"),
-    "replace": lazy("Replace after loss"),
-    "swap": lazy("Swap a damaged card"),
-    "rewrite": lazy("Rewrite"),
-    "erase": lazy("Erase the card"),
-}
-"""Acts of the card centre; orders of other sub-systems are called "Write a card"."""
-_OTHER: Final = lazy("Write a card")
+EXPORT: Final = "/cards/orders/export"
 
 
 async def _read(request: web.Request) -> dict[str, Any]:
@@ -42,24 +37,39 @@ async def _read(request: web.Request) -> dict[str, Any]:
         state = OrderState(order.state)
         status = DeviceStatus.get_or_none(DeviceStatus.device == order.device_id)
         person = Person.get_or_none(Person.id == order.wish.get("person", 0))
-        result = WriteResult(order.result) if order.result else None
-        shows_result = result is not None and state in OPEN | {OrderState.REFUSED}
         return {
             "order": order,
-            "title": TITLE.get(order.act, _OTHER),
+            "title": title_of(order),
             "state": state.value,
             "text": STATE_TEXT[state],
-            "answer": RESULT_TEXT.get(result) if shows_result and result is not None else None,
+            "answer": answer_of(state, order.result),
             "is_open": state in OPEN,
             "is_offline": state in AT_DEVICE and not (status is not None and status.online),
-            "may_cancel": principal_of(request).may("cards", "edit")
-            and state in (OrderState.QUEUED, OrderState.SENT, OrderState.WAITING),
+            "may_cancel": principal_of(request).may("cards", "edit") and state in CANCELLABLE,
             "device": Device.get_by_id(order.device_id).label,
             "person": person.name if person is not None else "",
             "uid": show_uid(bytes(order.uid)),
         }
 
     return await centre_of(request).db.read(read)
+
+
+async def list_orders(request: web.Request) -> web.Response:
+    """GET /cards/orders"""
+    centre, scope = centre_of(request), scope_of(request)
+    choices = {"issuer": await centre.db.read(issuer_choices, scope)}
+    table = make_table(centre.clock.now())
+    return await list_page(
+        request, table, scope, choices=choices, template="cards/orders.html", export_path=EXPORT
+    )
+
+
+async def export_orders(request: web.Request) -> web.StreamResponse:
+    """GET /cards/orders/export"""
+    centre, scope = centre_of(request), scope_of(request)
+    choices = {"issuer": await centre.db.read(issuer_choices, scope)}
+    table = make_table(centre.clock.now())
+    return await list_export(request, table, scope, choices=choices, on_export=audited("cards.export"))
 
 
 async def show_order(request: web.Request) -> web.Response:
@@ -99,7 +109,10 @@ async def order_erasure(request: web.Request, card_id: int) -> int | None:
     return await order_at_desk(request, bytes(card.uid), None, wish)
 
 
+NAV: Final = [NavItem("cards", lazy("Write orders"), "/cards/orders", order=26)]
 ROUTES: Final[list[Route]] = [
+    Route("GET", "/cards/orders", list_orders, ("cards", "view")),
+    Route("GET", EXPORT, export_orders, ("cards", "export")),
     Route("GET", r"/cards/orders/{id:\d+}", show_order, ("cards", "view")),
     Route("GET", r"/cards/orders/{id:\d+}/state", order_state, ("cards", "view")),
     Route("POST", r"/cards/orders/{id:\d+}/cancel", cancel, ("cards", "edit")),

@@ -39,6 +39,8 @@ class OrderState(Enum):
 AT_DEVICE: Final = frozenset({OrderState.SENT, OrderState.WAITING, OrderState.CANCELLING})
 """The device may be carrying it out."""
 OPEN: Final = AT_DEVICE | {OrderState.QUEUED, OrderState.WRITTEN}
+CANCELLABLE: Final = frozenset({OrderState.QUEUED, OrderState.SENT, OrderState.WAITING})
+"""An operator may still want it no more."""
 OPEN_VALUES: Final = tuple(sorted(state.value for state in OPEN))
 TRIES_MAX: Final = 3
 
@@ -91,3 +93,11 @@ RESULT_TEXT: Final[dict[WriteResult, LazyText]] = {
     WriteResult.COPY: lazy("This is a copy card (gen1a). It is not issued."),
 }
 """What is worth saying of the device's last answer."""
+
+
+def answer_of(state: OrderState, result: int) -> LazyText | None:
+    """The device's last answer in words, while it says why the order stands as it does; None otherwise.
+
+    :param result: a ``WriteResult``, or 0 before the first.
+    """
+    return RESULT_TEXT.get(WriteResult(result)) if result and state in OPEN | {OrderState.REFUSED} else None

@@ -365,6 +365,7 @@ CREATE INDEX "write_order_uid" ON "write_order" ("uid");
 CREATE INDEX "write_order_card_id" ON "write_order" ("card_id");
 CREATE INDEX "write_order_state_device_id" ON "write_order" ("state", "device_id");
 CREATE INDEX "write_order_point_state" ON "write_order" ("point", "state");
+CREATE INDEX "write_order_created_at" ON "write_order" ("created_at");
 CREATE INDEX "write_order_site_id_created_at" ON "write_order" ("site_id", "created_at");
 CREATE TABLE "zone" ("number" INTEGER NOT NULL PRIMARY KEY, "name" TEXT NOT NULL, "created_at" BIGINT NOT NULL);
 CREATE UNIQUE INDEX "zone_name" ON "zone" ("name");

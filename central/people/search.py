@@ -46,12 +46,12 @@ def holder_is(text: str) -> Any:
     return condition
 
 
-def card_no_is(text: str) -> Any:
+def card_no_is(text: str, column: Any = Card.card_no) -> Any:
     """The condition that finds cards by the beginning of their printed number, or by all of it without leading zeros."""
-    condition = Card.card_no.startswith(text)
+    condition = column.startswith(text)
     if text.isascii() and text.isdigit() and len(text) < CARD_DIGITS_MAX:
         padded = [text.rjust(digits, "0") for digits in range(len(text) + 1, CARD_DIGITS_MAX + 1)]
-        condition |= Card.card_no.in_(padded)
+        condition |= column.in_(padded)
     return condition
 
 

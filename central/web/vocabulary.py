@@ -195,6 +195,18 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         failed=(lazy("Failed"), "cross", "bad"),
         refused=(lazy("Not possible"), "slash", "warn"),
     ),
+    "write_order": _states(
+        queued=(lazy("Waits for the issuer"), "clock", "warn"),
+        sent=(lazy("On its way"), "clock", "info"),
+        waiting=(lazy("Waits for the card"), "clock", "info"),
+        cancelling=(lazy("Being cancelled"), "clock", "warn"),
+        written=(lazy("Written, not yet booked"), "clock", "warn"),
+        done=(lazy("Done"), "check", "good"),
+        failed=(lazy("Written, but not possible"), "cross", "bad"),
+        refused=(lazy("Not written"), "cross", "bad"),
+        cancelled=(lazy("Cancelled"), "slash", "idle"),
+        expired=(lazy("Card did not come"), "slash", "idle"),
+    ),
     "result": _states(
         done=(lazy("Done"), "check", "good"),
         note=(lazy("Note"), "ring", "info"),

@@ -222,3 +222,48 @@ async def test_cards_without_room_are_issued_by_number_and_doubtful_ones_not_at_
         assert await clerk.running.read(WriteOrder.select().count) == 0
     else:
         assert expected in answer.text
+
+
+async def test_the_list_of_orders_says_who_what_and_why_not(clerk: Clerk) -> None:
+    """Planted breaks: leave ``trouble`` out of ``why``; take ``created_at`` instead of ``expires_at`` for what is stuck."""
+    await clerk.lay()
+    await clerk.order()
+    browser = await clerk.running.as_role("card_centre")
+    page = (await browser.get("/cards/orders?state=open&q=00000007")).text
+    assert all(word in page for word in ("Issue a card", "00000007", "..E5F6", "card_centre-1", "发卡器"))
+    assert "00000007" not in (await browser.get("/cards/orders?state=stuck")).text
+    assert "Stuck write orders" not in (await browser.get("/cards/desk")).text
+
+    clerk.running.clock.advance(minutes=3)
+    assert "00000007" in (await browser.get("/cards/orders?state=stuck")).text
+    desk = (await browser.get("/cards/desk")).text
+    assert "Stuck write orders" in desk
+    assert "/cards/orders/1/cancel" in desk
+    assert (await browser.post("/cards/orders/1/cancel")).status == 303
+    assert "Stuck write orders" not in (await browser.get("/cards/desk")).text
+    assert "00000007" in (await browser.get("/cards/orders?state=cancelled")).text
+
+    await clerk.lay()
+    await clerk.order()
+    await clerk.says(WriteResult.DAMAGED)
+    refused = (await browser.get("/cards/orders?state=refused")).text
+    assert "The card is damaged and must be swapped" in refused
+
+    await clerk.lay()
+    await clerk.order()
+    order = await clerk.newest()
+    await clerk.running.write(lambda: Person.update(active=False).execute())
+    await clerk.says(WriteResult.WRITTEN, order.seq)
+    await clerk.desk.commit(order.id)
+    failed = (await browser.get("/cards/orders?state=failed&act=issue")).text
+    assert "This person has left and cannot be given a card" in failed
+
+
+async def test_orders_of_another_estate_are_not_listed(clerk: Clerk) -> None:
+    """Planted break: leave the scope out of ``stuck_orders``."""
+    await clerk.lay()
+    await clerk.order()
+    clerk.running.clock.advance(minutes=3)
+    other = await clerk.running.as_role("card_centre", organisation=clerk.estate.other_organisation)
+    for path in ("/cards/orders", "/cards/orders?state=stuck", "/cards/desk"):
+        assert "00000007" not in (await other.get(path)).text
