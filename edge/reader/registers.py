@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Final
 
 
@@ -51,27 +51,30 @@ COMMAND_POWER_DOWN: Final = 0x10
 """CommandReg: set while the chip starts (section 8.6)."""
 
 
-class Irq(IntFlag):
-    """ComIrqReg (9.3.1.5). Bit 7 is write-only and reads 0: a 1 there is a dead wire."""
+class Irq:
+    """ComIrqReg (9.3.1.5). Bit 7 is write-only and reads 0: a 1 there is a dead wire.
 
-    TIMER = 0x01
-    ERROR = 0x02
-    IDLE = 0x10
-    RX = 0x20
-    TX = 0x40
-    ALL = 0x7F
+    Plain numbers: they are looked at some hundred times a card, and a Flag makes an object each time.
+    """
+
+    TIMER: Final = 0x01
+    ERROR: Final = 0x02
+    IDLE: Final = 0x10
+    RX: Final = 0x20
+    TX: Final = 0x40
+    ALL: Final = 0x7F
 
 
-class Err(IntFlag):
+class Err:
     """ErrorReg (9.3.1.7)."""
 
-    PROTOCOL = 0x01
-    PARITY = 0x02
-    CRC = 0x04
-    COLLISION = 0x08
-    BUFFER_OVERFLOW = 0x10
-    TEMPERATURE = 0x40
-    WRITE = 0x80
+    PROTOCOL: Final = 0x01
+    PARITY: Final = 0x02
+    CRC: Final = 0x04
+    COLLISION: Final = 0x08
+    BUFFER_OVERFLOW: Final = 0x10
+    TEMPERATURE: Final = 0x40
+    WRITE: Final = 0x80
 
 
 FIFO_FLUSH: Final = 0x80

@@ -42,6 +42,12 @@ def odd_parity(byte: int) -> int:
     return 1 - (byte.bit_count() & 1)
 
 
+_ON_AIR = [bytes([*((byte >> place) & 1 for place in range(8)), odd_parity(byte)]) for byte in range(256)]
+"""Each byte with its parity bit."""
+BYTE_OF = {bits: byte for byte, bits in enumerate(_ON_AIR)}
+"""The byte of nine bits whose parity is right; other groups are not in it."""
+
+
 def encode(data: bytes, bit_count: int | None = None, *, skip: int = 0) -> Bits:
     """Put `data` on the air.
 
@@ -49,6 +55,8 @@ def encode(data: bytes, bit_count: int | None = None, *, skip: int = 0) -> Bits:
     skip: leading bits that are not sent, as when a card answers the rest of its UID.
     """
     total = len(data) * 8 if bit_count is None else bit_count
+    if not skip and total == len(data) * 8:
+        return b"".join([_ON_AIR[byte] for byte in data])
     bits = bytearray()
     for position in range(skip, total):
         byte = data[position >> 3]
@@ -64,18 +72,24 @@ def decode(bits: Bits) -> Decoded:
     parity_ok = COLLISION not in bits
     whole, rest = divmod(len(bits), 9)
     for index in range(whole):
-        byte = sum((bits[index * 9 + place] & 1) << place for place in range(8))
+        group = bits[index * 9 : index * 9 + 9]
+        byte = BYTE_OF.get(group)
+        if byte is None:
+            byte = sum((group[place] & 1) << place for place in range(8))
+            parity_ok = False
         data.append(byte)
-        parity_ok = parity_ok and bits[index * 9 + 8] == odd_parity(byte)
     if rest:
         data.append(sum((bits[whole * 9 + place] & 1) << place for place in range(min(rest, 8))))
     return Decoded(bytes(data), whole * 8 + min(rest, 8), parity_ok)
 
 
+_DIGITS = bytes.maketrans(b"01", b"\x00\x01")
+
+
 @lru_cache(maxsize=64)
 def _key_stream(session: int) -> bytes:
-    source = random.Random(session)
-    return bytes([1] + [source.getrandbits(1) for _ in range(KEY_STREAM_BITS - 1)])
+    noise = f"{random.Random(session).getrandbits(KEY_STREAM_BITS):0{KEY_STREAM_BITS}b}".encode()
+    return b"\x01" + noise[1:].translate(_DIGITS)
 
 
 def encrypt(bits: Bits, session: int | None, offset: int = 0) -> Bits:
@@ -91,6 +105,9 @@ def encrypt(bits: Bits, session: int | None, offset: int = 0) -> Bits:
     if session is None:
         return bits
     stream = _key_stream(session)
+    if COLLISION not in bits and offset + len(bits) <= KEY_STREAM_BITS:
+        part = stream[offset : offset + len(bits)]
+        return (int.from_bytes(bits) ^ int.from_bytes(part)).to_bytes(len(bits))
     return bytes(
         bit if bit == COLLISION else bit ^ stream[(offset + place) % KEY_STREAM_BITS]
         for place, bit in enumerate(bits)

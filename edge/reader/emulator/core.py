@@ -24,6 +24,9 @@ WAKE_US = 38
 """1024 clocks of 27.12 MHz (data sheet 8.6.2); the start-up time of the crystal is left out."""
 AFTER_RESET_COM_IRQ = r.IRQ_IDLE | r.IRQ_LO_ALERT
 
+_COM_I_EN, _DIV_I_EN, _WATER_LEVEL = int(Reg.COM_I_EN), int(Reg.DIV_I_EN), int(Reg.WATER_LEVEL)
+"""What is looked at with each access, as plain numbers."""
+
 CollPosMode = Literal["nxp", "absolute"]
 
 
@@ -135,15 +138,21 @@ class ChipCore:
 
     def _run_until(self, now_us: int) -> None:
         while True:
-            moments = (self.field.next_us(), self.timer.expires_us, self._step_us)
-            due = [moment for moment in moments if moment is not None and moment <= now_us]
-            if not due:
+            moves_us, expires_us, step_us = self.field.next_us(), self.timer.expires_us, self._step_us
+            moment = now_us + 1
+            if step_us is not None and step_us < moment:
+                moment = step_us
+            if expires_us is not None and expires_us < moment:
+                moment = expires_us
+            if moves_us is not None and moves_us < moment:
+                moment = moves_us
+            if moment > now_us:
                 break
-            moment = min(due)
-            self.at_us = max(self.at_us, moment)
-            if self.field.next_us() == moment:
+            if moment > self.at_us:
+                self.at_us = moment
+            if moves_us == moment:
                 self.field.settle_until(moment)
-            elif self.timer.expires_us == moment:
+            elif expires_us == moment:
                 self.timer.expire(restart=bool(self.reg[Reg.T_MODE] & r.T_AUTO_RESTART))
                 self.raise_com(r.IRQ_TIMER)
             else:
@@ -221,13 +230,14 @@ class ChipCore:
     @property
     def irq(self) -> bool:
         """True while an enabled interrupt request stands (Status1Reg.IRq)."""
-        com = self.com_irq & self.reg[Reg.COM_I_EN] & 0x7F
-        return bool(com or self.div_irq & self.reg[Reg.DIV_I_EN] & r.DIV_IRQ_BITS)
+        reg = self.reg
+        com = self.com_irq & reg[_COM_I_EN] & 0x7F
+        return bool(com or self.div_irq & reg[_DIV_I_EN] & r.DIV_IRQ_BITS)
 
     @property
     def irq_pin(self) -> bool:
         """The level of pin IRQ, with ComIEnReg.IRqInv applied."""
-        return self.irq != bool(self.reg[Reg.COM_I_EN] & 0x80)
+        return self.irq != (self.reg[_COM_I_EN] >= 0x80)
 
     def watch_irq_pin(self) -> None:
         """Tell the listeners when the pin has changed."""
@@ -241,9 +251,9 @@ class ChipCore:
 
     def alerts(self) -> int:
         """HiAlert and LoAlert, in the bits of ComIrqReg."""
-        level = self.reg[Reg.WATER_LEVEL]
-        high = r.IRQ_HI_ALERT if SIZE - len(self.fifo) <= level else 0
-        return high | (r.IRQ_LO_ALERT if len(self.fifo) <= level else 0)
+        level, filled = self.reg[_WATER_LEVEL], len(self.fifo)
+        high = r.IRQ_HI_ALERT if SIZE - filled <= level else 0
+        return high | (r.IRQ_LO_ALERT if filled <= level else 0)
 
     def fifo_put(self, byte: int) -> None:
         if not self.fifo.put(byte):

@@ -99,6 +99,9 @@ def superpose(answers: list[Answer], position: int) -> int | None:
     Manchester code: a card that sends nothing leaves the others alone, two cards with different
     bits modulate both halves, which the receiver sees as a collision.
     """
+    if len(answers) == 1:
+        (answer,) = answers
+        return _heard_alone(answer, position)
     start_us = min(answer.start_us for answer in answers)
     seen: int | None = None
     for answer in answers:
@@ -109,3 +112,20 @@ def superpose(answers: list[Answer], position: int) -> int | None:
         bit = answer.bits[index]
         seen = bit if seen is None or seen == bit else COLLISION
     return seen
+
+
+def superpose_some(answers: list[Answer], position: int, count: int) -> Bits:
+    """What is on the air at so many bits from a position on; silence is left out."""
+    if len(answers) == 1 and answers[0].cut_us is None:
+        return answers[0].bits[position : position + count]
+    heard = (superpose(answers, place) for place in range(position, position + count))
+    return bytes(bit for bit in heard if bit is not None)
+
+
+def _heard_alone(answer: Answer, position: int) -> int | None:
+    """``superpose`` of one answer, which nearly all are."""
+    if position >= len(answer.bits):
+        return None
+    if answer.cut_us is not None and answer.cut_us < answer.start_us + (position + 2) * ETU_US:
+        return None
+    return answer.bits[position]

@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING
 
 from edge.reader.emulator import crc
 from edge.reader.emulator import registers as r
-from edge.reader.emulator.air import COLLISION, READER_FRAME_ETU, Bits, encode, encrypt, etu_us, odd_parity
+from edge.reader.emulator.air import (
+    BYTE_OF,
+    COLLISION,
+    READER_FRAME_ETU,
+    Bits,
+    encode,
+    encrypt,
+    etu_us,
+    odd_parity,
+)
 from edge.reader.emulator.cards import Answer
-from edge.reader.emulator.field import superpose
+from edge.reader.emulator.field import superpose, superpose_some
 from edge.reader.emulator.registers import Reg
 
 if TYPE_CHECKING:
@@ -109,10 +118,8 @@ def listen(
             break
         group = 4 if position == 0 else 5 if position == 4 else 9
         yield start_us + etu_us(1 + position + group)
-        heard = [superpose(answers, position + index) for index in range(group)]
-        present = bytes(bit for bit in heard if bit is not None)
-        for bit in encrypt(present, chip.session, position):
-            frame.take(bit)
+        present = superpose_some(answers, position, group)
+        frame.take_group(encrypt(present, chip.session, position))
         position += len(present)
         if position == 4 and not chip.reg[Reg.RX_MODE] & r.RX_MULTIPLE and chip.reg[Reg.T_MODE] & r.T_AUTO:
             chip.stop_timer()  # the 5th bit: start bit and 4 data bits
@@ -139,7 +146,19 @@ class _Receiver:
         self._result = Received()
         self._passed_on = 0
 
-    def take(self, bit: int) -> None:
+    def take_group(self, bits: Bits) -> None:
+        """Bits in the order of the air; a whole good byte with its parity is taken at once."""
+        if not (self._place or self._parity_next or self._parity_off or self._collided):
+            byte = BYTE_OF.get(bits)
+            if byte is not None:
+                self._result.data.append(byte)
+                self._result.bit_count += 8
+                self._pass_on(keep=2 if self._check_crc else 0)
+                return
+        for bit in bits:
+            self._take(bit)
+
+    def _take(self, bit: int) -> None:
         if self._parity_next:
             self._parity_next = False
             first_of_split = len(self._result.data) == 1 and self._align
