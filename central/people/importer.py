@@ -67,7 +67,7 @@ class PeopleImporter(Importer):
     def plan(self, place: Place, rows: Sequence[ImportRow]) -> list[Planned]:
         known = _by_number(place.site_id, [row.values["number"] for row in rows])
         leaving = [person.id for person in known.values() if person.active]
-        holders = {card.person_id for card in _cards_in_use(leaving) if not card.reasons}
+        holders = {card.person_id for card in _cards_in_use(leaving)}
         found = []
         for row in rows:
             person = known.get(row.values["number"])
@@ -86,9 +86,7 @@ class PeopleImporter(Importer):
             if person is None:
                 found.append(Planned(row, thing=after))
             elif person.active and not after.active and person.id in holders:
-                row.wrong(
-                    _("Take the cards of this person back, or cancel or suspend them, first."), "active"
-                )
+                row.wrong(_("Take the cards of this person back, or cancel them, first."), "active")
             else:
                 changes = service.snapshot(person) != service.snapshot(after)
                 found.append(Planned(row, person.id, changes, (person, after)))
@@ -113,7 +111,7 @@ class PeopleImporter(Importer):
             for person in Person.select().where(Person.id.in_([w.object_id for w in group]))
         }
         made = [w.object_id for w in written if w.before is None]
-        used = _referred_to(made)
+        used = _referred_to(made) | _returned(written)
         blocked = []
         for w in written:
             person = people.get(w.object_id)
@@ -192,6 +190,12 @@ def _referred_to(ids: Sequence[int]) -> set[int]:
             rows = key.model.select(key).where(key.in_(list(group))).distinct().tuples()
             found |= {person_id for (person_id,) in rows}
     return found
+
+
+def _returned(written: Sequence[Written]) -> set[int]:
+    """Those whom the import made present again, and who hold a card since."""
+    back = [w.object_id for w in written if w.before is not None and not w.before["active"]]
+    return {card.person_id for card in _cards_in_use(back)}
 
 
 def _groups(items: Sequence[T]) -> Iterator[Sequence[T]]:

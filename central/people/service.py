@@ -81,10 +81,9 @@ def update(person: Person, given: PersonInput, version: int | None, now: datetim
         raise ConflictError("This person was erased already.")
     if person.site_id != given.site and person.cards.exists():
         raise ConflictError("A person with cards cannot move to another estate.")
-    if person.organisation_id != given.organisation and working_cards(person.id):
+    goes = person.organisation_id != given.organisation or (person.active and not given.active)
+    if goes and cards_in_use([person.id]):
         raise ConflictError("This person has cards. Press “Moves or leaves” on the page of the person.")
-    if person.active and not given.active and working_cards(person.id):
-        raise ConflictError("Take the cards of this person back, or cancel or suspend them, first.")
     _fill(person, given, now)
     _check_number(person)
     person.version += 1
@@ -112,11 +111,6 @@ def _changed(person: Person, now: datetime) -> None:
     person.save()
     for follow in on_change:
         follow(person)
-
-
-def working_cards(*person_ids: int) -> list[int]:
-    """Cards of these people that still open doors."""
-    return [card.id for card in cards_in_use(person_ids) if not card.reasons]
 
 
 def cards_in_use(person_ids: Sequence[int]) -> list[Card]:

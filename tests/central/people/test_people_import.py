@@ -181,12 +181,26 @@ async def test_nobody_imports_into_or_sees_imports_of_another_organisation(
     assert (await guard.get("/people/import")).status == 403
 
 
-async def test_who_holds_a_working_card_does_not_leave_by_a_file(
-    estate: Estate, centre_client: Browser
-) -> None:
-    await estate.issue(centre_client, "04A1B2C3", "1")
+async def test_who_holds_a_card_does_not_leave_by_a_file(estate: Estate, centre_client: Browser) -> None:
+    """A suspended one too. Planted break: ask for cards without a reason only."""
+    card = await estate.issue(centre_client, "04A1B2C3", "1")
+    assert (await centre_client.post(f"/cards/{card}/suspend", {"reason": "休假"})).status == 303
     await upload(centre_client, "Person number,Name,Kind of person,Status\r\n0001,张三,staff,离职\r\n")
     assert "Take the cards" in (await run_of(estate)).mistakes[0][2]
+
+
+async def test_taking_an_import_back_makes_nobody_leave_with_a_card(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Present again by a file, then given a card: the file cannot be taken back. Planted break: leave ``_returned`` out."""
+    file = "Person number,Name,Kind of person,Status\r\n0001,张三,staff,{}\r\n"
+    for word in ("离职", "在册"):
+        where = (await upload(centre_client, file.format(word))).location
+        assert (await centre_client.post(f"{where}/apply", {"rows": "all"})).status == 303
+    await estate.issue(centre_client, "04A1B2C3", "1")
+    refused = await centre_client.post(f"{where}/undo")
+    assert refused.status == 422
+    assert await estate.running.read(lambda: Person.get_by_id(estate.person).active)
 
 
 async def test_a_masked_number_out_of_an_export_stays_the_number_that_is_known(

@@ -112,12 +112,24 @@ async def test_every_change_leaves_before_and_after_in_the_audit_trail(
     assert (detail["before"]["name"], detail["after"]["name"]) == ("张三", "张三丰")
 
 
-async def test_who_holds_a_working_card_does_not_leave(estate: Estate, centre_client: Browser) -> None:
+@pytest.mark.parametrize("state", ["working", "suspended", "lost"])
+async def test_who_holds_a_card_leaves_or_moves_by_the_act_of_departure_alone(
+    estate: Estate, centre_client: Browser, state: str
+) -> None:
+    """A card that opens nothing now would stay with the leaver too. Planted break: ask for cards without a reason only."""
     card = await estate.issue(centre_client, "04A1B2C3", "1")
-    leaving = {**NEW, "number": "0001", "name": "张三", "active": "", "version": "1"}
-    refused = await centre_client.post(f"/people/{estate.person}/edit", leaving)
-    assert refused.status == 422
-    assert "Take the cards" in refused.text
+    if state == "suspended":
+        assert (await centre_client.post(f"/cards/{card}/suspend", {"reason": "休假"})).status == 303
+    elif state == "lost":
+        lost = {"card": str(card), "reporter": "本人", "channel": "desk"}
+        assert (await centre_client.post("/cards/losses?q=1", lost)).status == 303
+    here = {**NEW, "number": "0001", "name": "张三", "version": "1"}
+    leaving = {**here, "active": ""}
+    moving = {**here, "organisation": str(estate.other_organisation)}
+    for given in (leaving, moving):
+        refused = await centre_client.post(f"/people/{estate.person}/edit", given)
+        assert refused.status == 422
+        assert "Moves or leaves" in refused.text
     await centre_client.post(f"/cards/{card}/cancel", {"reason": "离职"})
     assert (await centre_client.post(f"/people/{estate.person}/edit", leaving)).status == 303
 
