@@ -18,6 +18,7 @@ from central.cards.numbers import parse_uid, show_uid, uid_tail
 from central.cards.presented import waiting
 from central.cards.table import make_table
 from central.cards.view import CardView, view_of
+from central.cards.waiving import waiver_of
 from central.centre import centre_of
 from central.errors import InvalidInputError
 from central.people.inputs import ReasonLine, RowId, ShortLine, path_id
@@ -65,6 +66,9 @@ class IssueBody(TermsBody, kw_only=True, forbid_unknown_fields=True):
     """As printed; needed for a card that is not in stock."""
     person: RowId
     for_unit: bool = False
+    waive_deposit: bool = False
+    waive_cost: bool = False
+    """What of the class's amounts is not charged (減免): needs a reason and the right to approve."""
     reason: ReasonLine = ""
 
 
@@ -201,11 +205,19 @@ async def api_card_issue(request: web.Request) -> web.Response:
     """POST /api/cards"""
     given = await read_json(request, IssueBody)
     uid, terms = parse_uid(given.uid), given.terms()
+    waived = waiver_of(request, deposit=given.waive_deposit, cost=given.waive_cost)
     card_id = await issue_to(
         request,
         given.person,
         lambda by, person: acts.issue(
-            by, uid, given.card_no, person, terms, for_unit=given.for_unit, reason=given.reason
+            by,
+            uid,
+            given.card_no,
+            person,
+            terms,
+            for_unit=given.for_unit,
+            reason=given.reason,
+            waived=waived,
         ),
         reason=given.reason,
     )

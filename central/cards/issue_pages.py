@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from central.cards import acts, holders
 from central.cards.acts import By, Terms
 from central.cards.desk import issue_to
 from central.cards.model import Card
+from central.cards.money import Waiver
 from central.cards.numbering import typed_uid
 from central.cards.numbers import check_card_no, show_uid
 from central.cards.ordering import MakeWish, order_at_desk
@@ -25,6 +26,7 @@ from central.cards.presented import (
     waiting,
 )
 from central.cards.terms_form import TERM_FIELDS, TermsForm, proposed_terms, term_choices, terms
+from central.cards.waiving import WAIVER_FIELDS, may_waive, waiver_of
 from central.cards.write_acts import terms_to_wish
 from central.cards.write_orders import Wish
 from central.centre import centre_of
@@ -52,6 +54,8 @@ class IssueForm(TermsForm, kw_only=True):
     card_no: str
     person: str
     for_unit: bool
+    waive_deposit: bool
+    waive_cost: bool
     reason: str | None
 
 
@@ -67,6 +71,7 @@ ISSUE: Final = Form(
     HiddenField("person", ""),
     *TERM_FIELDS,
     CheckField("for_unit", lazy("The unit holds this card"), hint=lazy("Not this person alone.")),
+    *WAIVER_FIELDS,
     NoteField("reason", lazy("Note"), is_required=False, length_max=200),
 )
 
@@ -144,6 +149,7 @@ async def issue(request: web.Request) -> web.Response:
     form = ISSUE.bind(posted, desk.choices)
     if form.is_valid:
         value = form.value
+        waived = waiver_of(request, deposit=value.waive_deposit, cost=value.waive_cost)
         try:
             uid = await centre.db.read(typed_uid, value.uid, desk.person.site_id)
         except InvalidInputError as error:
@@ -151,7 +157,9 @@ async def issue(request: web.Request) -> web.Response:
         else:
             point = row_id(str(posted.get("reader", "")))
             try:
-                order = await order_at_desk(request, uid, point, _wish(desk.person.id, value, uid, request))
+                order = await order_at_desk(
+                    request, uid, point, _wish(desk.person.id, value, uid, waived, request)
+                )
                 if order is not None:
                     raise web.HTTPSeeOther(f"/cards/orders/{order}")
                 card_id = await issue_to(
@@ -165,6 +173,7 @@ async def issue(request: web.Request) -> web.Response:
                         terms(value),
                         for_unit=value.for_unit,
                         reason=value.reason or "",
+                        waived=waived,
                     ),
                     reason=value.reason or "",
                 )
@@ -184,7 +193,16 @@ def _uses(text: str) -> int | None:
 async def _page(
     request: web.Request, desk: Desk, form: BoundForm[IssueForm] | None, status: int = 200
 ) -> web.Response:
-    context = {"desk": desk, "form": form, "q": request.query.get("q", ""), "show_uid": show_uid}
+    hidden = {"uid", "card_no"}
+    if not may_waive(request):
+        hidden |= {field.name for field in WAIVER_FIELDS}
+    context = {
+        "desk": desk,
+        "form": form,
+        "q": request.query.get("q", ""),
+        "show_uid": show_uid,
+        "hidden": hidden,
+    }
     return await render(request, "cards/issue.html", context, status=status)
 
 
@@ -209,7 +227,7 @@ async def list_waiting(request: web.Request) -> web.Response:
     return await render(request, template, {"waiting": found, "show_uid": show_uid})
 
 
-def _wish(person_id: int, value: IssueForm, uid: bytes, request: web.Request) -> MakeWish:
+def _wish(person_id: int, value: IssueForm, uid: bytes, waived: Waiver, request: web.Request) -> MakeWish:
     """What is ordered when the card can carry a credential."""
 
     def make(_by: By) -> Wish:
@@ -224,7 +242,12 @@ def _wish(person_id: int, value: IssueForm, uid: bytes, request: web.Request) ->
             check_card_no(value.card_no) if card is None else card.card_no,
             given.valid_from,
             given.valid_until,
-            {"person": person.id, "for_unit": value.for_unit, **terms_to_wish(given)},
+            {
+                "person": person.id,
+                "for_unit": value.for_unit,
+                "waived": asdict(waived),
+                **terms_to_wish(given),
+            },
             value.reason or "",
         )
 

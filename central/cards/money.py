@@ -23,6 +23,9 @@ class Kind(Enum):
     COST_CHARGED = "cost_charged"
     COST_WAIVED = "cost_waived"
     """Warranty: the card was not charged."""
+    DEPOSIT_REMITTED = "deposit_remitted"
+    COST_REMITTED = "cost_remitted"
+    """減免: it would have been charged, and somebody with the right said that it is not."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,17 @@ class Entry:
     amount_fen: int
 
 
+@dataclass(frozen=True)
+class Waiver:
+    """減免: what is not charged of what the class says."""
+
+    deposit: bool = False
+    cost: bool = False
+
+
 Entries = tuple[Entry, ...]
 NOTHING: Final[Entries] = ()
+NOTHING_WAIVED: Final = Waiver()
 _HELD: Final[dict[Kind, int]] = {
     Kind.DEPOSIT_CHARGED: 1,
     Kind.DEPOSIT_MOVED_IN: 1,
@@ -49,9 +61,12 @@ def held(entries: Iterable[Entry]) -> int:
     return sum(_HELD.get(entry.kind, 0) * entry.amount_fen for entry in entries)
 
 
-def on_issue(deposit_fen: int, cost_fen: int) -> Entries:
-    """A card is given out."""
-    return _some((Kind.DEPOSIT_CHARGED, deposit_fen), (Kind.COST_CHARGED, cost_fen))
+def on_issue(deposit_fen: int, cost_fen: int, waived: Waiver = NOTHING_WAIVED) -> Entries:
+    """A card is given out. What is waived lies not on the card: nothing of it is owed back."""
+    return _some(
+        (Kind.DEPOSIT_REMITTED if waived.deposit else Kind.DEPOSIT_CHARGED, deposit_fen),
+        (Kind.COST_REMITTED if waived.cost else Kind.COST_CHARGED, cost_fen),
+    )
 
 
 def on_hand_over(held_fen: int) -> Entries:

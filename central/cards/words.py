@@ -41,6 +41,8 @@ MONEY_TEXT: Final[dict[Kind, LazyText]] = {
     Kind.DEPOSIT_MOVED_IN: lazy("Deposit taken over from the old card"),
     Kind.COST_CHARGED: lazy("Card cost charged"),
     Kind.COST_WAIVED: lazy("Card cost not charged (warranty)"),
+    Kind.DEPOSIT_REMITTED: lazy("Deposit waived"),
+    Kind.COST_REMITTED: lazy("Card cost waived"),
 }
 assert MONEY_TEXT.keys() == set(Kind)
 

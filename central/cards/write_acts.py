@@ -13,6 +13,7 @@ from central.cards import acts
 from central.cards.acts import By, Change, Terms, Written
 from central.cards.keys_in_force import from_json
 from central.cards.model import Card, WriteOrder
+from central.cards.money import Waiver
 from central.errors import ConflictError
 from central.people.model import Person
 from protocol.card_layout.credential import Credential, Medium
@@ -86,6 +87,7 @@ def _issue(by: By, order: WriteOrder) -> Change:
         for_unit=order.wish["for_unit"],
         reason=order.reason,
         written=written_of(order),
+        waived=Waiver(**order.wish["waived"]),
     )
 
 

@@ -46,6 +46,7 @@ def _amount(*kinds: Kind) -> Any:
 
 DEPOSIT: Final = _amount(Kind.DEPOSIT_CHARGED, Kind.DEPOSIT_MOVED_IN)
 COST: Final = _amount(Kind.COST_CHARGED)
+WAIVED: Final = _amount(Kind.DEPOSIT_REMITTED, Kind.COST_REMITTED)
 
 
 def _query(scope: Scope) -> Any:
@@ -56,6 +57,7 @@ def _query(scope: Scope) -> Any:
         CardClass.name.alias("class_name"),
         DEPOSIT.alias("deposit"),
         COST.alias("cost"),
+        WAIVED.alias("waived"),
     )
     return scope.filter(act_query(Act.ISSUE, *more), CardAct)
 
@@ -83,6 +85,7 @@ ISSUES: Final = Table(
         Column("valid_until", lazy("Last valid day"), LAST_DAY),
         Column("deposit", lazy("Deposit"), MONEY, total=DEPOSIT),
         Column("cost", lazy("Card cost"), MONEY, total=COST),
+        Column("waived", lazy("Waived"), MONEY, total=WAIVED),
         Column("operator_name", lazy("Operator")),
         Column("at", lazy("Time"), MOMENT, sort=CardAct.at, sorts_down_first=True),
     ),

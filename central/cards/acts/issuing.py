@@ -14,6 +14,7 @@ from central.cards.acts.base import (
     Written,
     done,
     need_arrived,
+    need_reason,
     save,
     snapshot,
     stamp,
@@ -23,7 +24,7 @@ from central.cards.acts.base import (
 from central.cards.acts.entering import enter
 from central.cards.holders import cut, holders, issued, latest_end
 from central.cards.model import Card, CardClass, CardIssue, WriteOrder
-from central.cards.money import NOTHING, Entries, on_issue
+from central.cards.money import NOTHING, NOTHING_WAIVED, Entries, Waiver, on_issue
 from central.cards.numbers import check_card_no
 from central.cards.rules import Act, Holding, Origin, step
 from central.cards.write_rules import OPEN_VALUES
@@ -59,6 +60,7 @@ def issue(
     reason: str = "",
     written: Written | None = None,
     is_encoded: bool = False,
+    waived: Waiver = NOTHING_WAIVED,
 ) -> Change:
     """發卡: give a card to a person (34, 37), or to the person's unit; its class says what is charged.
 
@@ -66,11 +68,16 @@ def issue(
 
     :param written: what an issuer wrote on the card; None for a card that is known by its UID alone.
     :param is_encoded: what was written on it when it was reserved holds; ``written`` says nothing then.
-    :raises InvalidInputError: the number, the class or the validity cannot be.
+    :param waived: what of that is not charged, for the reason that is given; who may say so is the caller's to know.
+    :raises InvalidInputError: the number, the class or the validity cannot be, or a waiver without a reason.
     :raises ConflictError: number taken, card not in stock, holder or unit has left or has enough cards of this class.
     """
     card_class = find_class(person.site_id, terms.card_class_id)
-    charged = NOTHING if card_class is None else on_issue(card_class.deposit_fen, card_class.cost_fen)
+    if waived != NOTHING_WAIVED:
+        need_reason(reason)
+    charged = NOTHING
+    if card_class is not None:
+        charged = on_issue(card_class.deposit_fen, card_class.cost_fen, waived)
     return give(
         by,
         uid,
