@@ -44,6 +44,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.cards.pages",
     "central.households.pages",
     "central.faces.pages",
+    "central.forms.pages",
     "central.movein.pages",
     "central.contractors.pages",
     "central.bulk_acts.pages",

@@ -9,12 +9,13 @@ from aiohttp import web
 
 from central.cards.desk import by_of
 from central.centre import centre_of
-from central.contractors import permit_pages, service
+from central.contractors import papers, permit_pages, service
 from central.contractors.forms import SLIP
 from central.contractors.model import ReleaseSlip
 from central.contractors.tables import SLIPS, slip_state
 from central.contractors.units import find_unit
 from central.errors import ConflictError, InvalidInputError
+from central.forms.print_pages import PRINTER_COOKIE
 from central.people.exporting import audited
 from central.people.inputs import one_line, path_id
 from central.routes import Route
@@ -96,13 +97,15 @@ async def _page(request: web.Request, template: str, problem: str = "") -> web.R
 
     def read() -> dict[str, Any]:
         slip = scope.get(ReleaseSlip, slip_id)
-        return {"slip": slip, "unit": slip.unit, "state": slip_state(slip)}
+        offer = papers.release_offer(scope, slip)
+        return {"slip": slip, "unit": slip.unit, "state": slip_state(slip), "offer": offer}
 
     context = await centre.db.read(read)
     principal = principal_of(request)
     context |= {
         "may_confirm": principal.may("access", "approve"),
         "may_edit": principal.may("people", "edit"),
+        "chosen_printer": request.cookies.get(PRINTER_COOKIE, ""),
         "problem": problem,
     }
     return await render(request, template, context, status=422 if problem else 200)
@@ -160,6 +163,7 @@ async def void(request: web.Request) -> web.Response:
 NAV: Final = [NavItem("people", lazy("Goods release slips"), "/releases", order=45), *permit_pages.NAV]
 ROUTES: Final[list[Route]] = [
     *permit_pages.ROUTES,
+    *papers.ROUTES,
     Route("GET", "/releases", list_slips, ("people", "view")),
     Route("GET", "/releases/export", export_slips, ("people", "export")),
     Route("GET", "/releases/new", new_slip, ("people", "edit")),

@@ -16,12 +16,13 @@ from central.cards.desk import by_of
 from central.cards.model import Card, CardClass
 from central.cards.table import status_of
 from central.centre import centre_of
-from central.contractors import service
+from central.contractors import papers, service
 from central.contractors.forms import PERMIT, REFUND, WORKER, PermitForm
 from central.contractors.model import Permit, Worker
 from central.contractors.tables import deposit_state, permits_table
 from central.contractors.units import find_unit
 from central.errors import ConflictError, InvalidInputError
+from central.forms.print_pages import PRINTER_COOKIE
 from central.households.model import Unit
 from central.households.people import find_person, last_day_of, local_day
 from central.people.inputs import one_line, path_id
@@ -153,6 +154,7 @@ async def show_permit(
             "workers": [(w.person, cards.get(w.person_id, [])) for w in workers.order_by(Worker.id)],
             "out_count": len(service.cards_out(permit)),
             "is_over": service.is_over(permit, local_day(permit.site_id, now)),
+            "offer": papers.deposit_offer(scope, permit),
         }
 
     context = await centre.db.read(read)
@@ -169,6 +171,7 @@ async def show_permit(
         "may_edit": principal.may("cards", "edit"),
         "may_refund": principal.may("cards", "approve"),
         "problem": problem,
+        "chosen_printer": request.cookies.get(PRINTER_COOKIE, ""),
     }
     status = 422 if problem or worker is not None or refund is not None else 200
     return await render(request, "contractors/permit.html", context, status=status)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from central.cards.desk import by_of
 from central.centre import centre_of
-from central.errors import ConflictError, InvalidInputError, NotFoundError
+from central.errors import ConflictError, InvalidInputError
 from central.faces import template_service as service
 from central.faces.box_form import Row, are_valid, bind_rows, boxes_of, parameters, rows_of
 from central.faces.card_fields import FIXED, SAMPLE_CARD_NO, TITLES, sample_texts
@@ -22,7 +22,6 @@ from central.faces.images import ACCEPT, UPLOAD_BYTES_MAX, Crop, decode, fitted
 from central.faces.layout import CARD_PX, CARD_UM, SIDES, Face, Side
 from central.faces.model import FaceTemplate, FaceVersion
 from central.faces.photo_pages import FORM_ROOM_BYTES, upload_in
-from central.faces.template_pages import shared_or_in_scope
 from central.faces.worker import apart
 from central.people.inputs import path_id, row_id
 from central.routes import Route
@@ -46,21 +45,8 @@ class Edited:
     versions: list[FaceVersion]
 
 
-def template_in(scope: Scope, template_id: int) -> FaceTemplate:
-    """A template that the operator may see and print.
-
-    :raises NotFoundError: there is none.
-    """
-    row: FaceTemplate | None = (
-        FaceTemplate.select().where((FaceTemplate.id == template_id) & shared_or_in_scope(scope)).first()
-    )
-    if row is None:
-        raise NotFoundError("There is no such record, or it belongs to another organisation.")
-    return row
-
-
 def _read(scope: Scope, template_id: int, version: int | None) -> Edited:
-    template = template_in(scope, template_id)
+    template = scope.get_shared(FaceTemplate, template_id)
     _version, face = service.version_of(template, version)
     versions = (
         FaceVersion.select().where(FaceVersion.template == template_id).order_by(FaceVersion.version.desc())
@@ -100,7 +86,7 @@ async def save_face(request: web.Request) -> web.Response:
         return await _page(request, edited, side, rows, picture, script, problem, status=status)
 
     def write() -> None:
-        template = template_in(scope, template_id)
+        template = scope.get_shared(FaceTemplate, template_id)
         check_place(scope, template.site_id, template.organisation_id)
         before = service.snapshot(template)
         kept = "" if posted.get("plain") else picture
@@ -140,7 +126,7 @@ async def preview(request: web.Request) -> web.Response:
     digest = query.get("picture", "")
 
     def read() -> bytes | None:
-        return service.picture(template_in(scope, template_id).id, digest)
+        return service.picture(scope.get_shared(FaceTemplate, template_id).id, digest)
 
     background = await centre_of(request).db.read(read)
     side, content = Side(boxes=boxes_of(rows)), Content(sample_texts(), None, SAMPLE_CARD_NO)

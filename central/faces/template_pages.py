@@ -19,7 +19,7 @@ from central.people.table import organisations_in, sites_in
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.model import Organisation, Site
-from central.sites.scope import Grant, Scope
+from central.sites.scope import Scope
 from central.web.columns import MOMENT, NUMBER, Column, StatusFormat
 from central.web.fields import CheckField, ChoiceField, Choices, TextField
 from central.web.forms import Form
@@ -28,13 +28,6 @@ from central.web.lists import list_page
 from central.web.nav import NavItem
 from central.web.render import render, settle
 from central.web.tables import Table
-
-
-def shared_or_in_scope(scope: Scope) -> Any:
-    """Templates that the operator may see: of the organisations in scope, and what all of an estate use."""
-    own = scope.condition(FaceTemplate)
-    shared = Scope.of(Grant(grant.site_id) for grant in scope.grants).condition(FaceTemplate)
-    return own | (FaceTemplate.organisation.is_null() & shared)
 
 
 def _query(scope: Scope) -> Any:
@@ -54,7 +47,7 @@ def _query(scope: Scope) -> Any:
         .left_outer_join(Organisation)
         .switch(FaceTemplate)
         .left_outer_join(CardClass)
-        .where(shared_or_in_scope(scope))
+        .where(scope.shared_condition(FaceTemplate))
     )
 
 

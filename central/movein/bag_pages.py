@@ -14,9 +14,12 @@ from central.cards.model import Card
 from central.cards.table import status_of
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
+from central.forms.print_pages import PRINTER_COOKIE, route
+from central.forms.service import offer_of
 from central.households import people
 from central.movein import packing, signing
 from central.movein.model import Bag, BagState, MoveIn
+from central.movein.papers import RECEIPT
 from central.people.inputs import path_id, row_id
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
@@ -69,11 +72,15 @@ async def show_bag(
             "signer": bag.signed_by,
             "is_packed": bag.state == BagState.PACKED.value,
             "is_signed": bag.state == BagState.SIGNED.value,
+            "offer": None
+            if bag.state != BagState.SIGNED.value
+            else offer_of(scope, RECEIPT, bag.id, bag.move_in.site_id, bag.move_in.organisation_id),
         }
 
     context = await centre.db.read(read)
     head = context["head"]
     context["form"] = form or SIGN.blank(person=head.number if head is not None else None)
+    context["chosen_printer"] = request.cookies.get(PRINTER_COOKIE, "")
     context["may_edit"] = principal_of(request).may("cards", "edit")
     return await render(request, "movein/bag.html", context, status=status)
 
@@ -138,6 +145,7 @@ async def take_out(request: web.Request) -> web.Response:
 
 
 ROUTES: Final[list[Route]] = [
+    route(RECEIPT, ("cards", "edit")),
     Route("GET", r"/move-ins/bags/{id:\d+}", show_bag, ("cards", "view")),
     Route("POST", r"/move-ins/bags/{id:\d+}/sign", sign, ("cards", "edit")),
     Route("POST", r"/move-ins/bags/{id:\d+}/take-out", take_out, ("cards", "edit")),

@@ -1,10 +1,10 @@
-"""What was handed out on paper: certificates that a lost card is dead, and printed slips."""
+"""What was handed out on paper and signed: certificates that a lost card is dead."""
 
 from __future__ import annotations
 
 import peewee
 
-from central.cards.model import Card, CardAct, CardLoss
+from central.cards.model import Card, CardLoss
 from central.db import Model
 from central.fields import InstantField
 from central.sites.model import Organisation, Site
@@ -23,16 +23,3 @@ class LossCertificate(Model):
     """``central.reports.certificate.Record`` as JSON: the bytes whose digest is signed."""
     seal = peewee.TextField()
     """What the QR code holds: the statement and its signature."""
-
-
-class SlipPrint(Model):
-    """One printing of a slip; from the second on it is a reprint (補打)."""
-
-    act = peewee.ForeignKeyField(CardAct, on_delete="RESTRICT")
-    number = peewee.IntegerField()
-    printed_at = InstantField()
-    operator_id = peewee.IntegerField(null=True)
-    operator_name = peewee.TextField(default="")
-
-    class Meta:
-        indexes = ((("act", "number"), True),)

@@ -1,4 +1,4 @@
-"""Slips of a card: what can be printed for it, as bytes for the receipt printer or as a narrow page (U9)."""
+"""Papers of a card: what can be printed for it, as bytes for the receipt printer, as a narrow page, or into a form (U9)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,20 @@ from central.cards.desk import by_of
 from central.cards.model import Card, CardAct
 from central.centre import centre_of
 from central.errors import InvalidInputError, NotFoundError
+from central.forms.model import PaperPrint
+from central.forms.print_pages import PRINTER_COOKIE, route
+from central.forms.service import Offer, offer_of, record_print
 from central.people.inputs import path_id, row_id
 from central.reports.certifying import certifiable_loss
-from central.reports.model import LossCertificate, SlipPrint
+from central.reports.model import LossCertificate
+from central.reports.paper_kinds import PAPERS
 from central.reports.slip import COLUMNS, Line, Slip, escpos, layout
-from central.reports.slips import ISSUE_ACTS, LOSS_ACTS, TITLES, newest, record_print, slip_of
+from central.reports.slips import slip_of
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.scope import Scope
 from central.web.exports import attachment
-from central.web.i18n import LazyText
 from central.web.render import SHELL, render, settle
-
-
-@dataclass(frozen=True)
-class SlipChoice:
-    """A slip that can be printed for the card."""
-
-    act_id: int
-    title: LazyText
-    printed_count: int
 
 
 @dataclass(frozen=True)
@@ -38,22 +32,21 @@ class Papers:
     """What the page of a card's papers shows."""
 
     card: Card
-    slips: list[SlipChoice]
+    offers: list[Offer]
     can_certify: bool
     certificates: list[LossCertificate]
 
 
 def _read_papers(scope: Scope, card_id: int) -> Papers:
     card = scope.get(Card, card_id)
-    slips = []
-    for acts in (ISSUE_ACTS, LOSS_ACTS):
-        act = newest(card, acts)
+    offers = []
+    for paper in PAPERS.values():
+        act = paper.newest(card)
         if act is not None:
-            count = SlipPrint.select().where(SlipPrint.act == act.id).count()
-            slips.append(SlipChoice(act.id, TITLES[act.act], count))
+            offers.append(offer_of(scope, paper.kind, act.id, act.site_id, act.organisation_id))
     made = LossCertificate.select().where(LossCertificate.card == card.id)
     return Papers(
-        card, slips, certifiable_loss(card) is not None, list(made.order_by(LossCertificate.id.desc()))
+        card, offers, certifiable_loss(card) is not None, list(made.order_by(LossCertificate.id.desc()))
     )
 
 
@@ -67,6 +60,7 @@ async def list_papers(request: web.Request) -> web.Response:
     context = {
         "papers": papers,
         "widths": list(COLUMNS),
+        "chosen_printer": request.cookies.get(PRINTER_COOKIE, ""),
         "may_print": principal.may("cards", "edit"),
         "may_certify": principal.may("cards", "export"),
     }
@@ -77,30 +71,29 @@ async def print_slip(request: web.Request) -> web.Response:
     """POST /reports/slips: count the printing and send bytes for the printer, or lead to the page."""
     settle(request)
     posted = await request.post()
-    act_id, paper_mm = row_id(str(posted.get("act", ""))), _paper(str(posted.get("width", "")))
-    if act_id is None:
-        raise NotFoundError("There is no such record, or it belongs to another organisation.")
+    act_id, paper_mm = row_id(str(posted.get("act", ""))) or 0, _paper_mm(str(posted.get("width", "")))
+    paper = PAPERS.get(str(posted.get("kind", "")))
+    if paper is None:
+        raise InvalidInputError("There is no slip for this.")
     as_bytes = posted.get("as") == "printer"
     centre, scope, actor, by = centre_of(request), scope_of(request), actor_of(request), by_of(request)
     organisation = request.app[SHELL].organisation(request)
 
     def write() -> tuple[int, list[Line]]:
-        act = scope.get(CardAct, act_id)
-        if act.act not in TITLES:
-            raise InvalidInputError("There is no slip for this.")
-        scope.get(Card, act.card_id)
-        printed = record_print(act, (by.operator_id, by.operator_name), by.at)
-        about = {"slip": act.act, "number": printed.number, "width_mm": paper_mm}
+        said = paper.kind.read(scope, act_id)
+        printed = record_print(paper.kind, act_id, said, by)
+        act = CardAct.get_by_id(act_id)
         centre.audit.record(
             actor,
             "cards.slip",
             "card",
             act.card_id,
-            after=about,
-            site_id=act.site_id,
-            organisation_id=act.organisation_id,
+            after={"slip": paper.kind.code, "number": printed.number, "width_mm": paper_mm},
+            site_id=said.site_id,
+            organisation_id=said.organisation_id,
         )
-        return printed.id, layout(slip_of(printed, organisation), paper_mm)
+        slip = slip_of(paper.kind, said, paper.notes(act), printed, organisation)
+        return printed.id, layout(slip, paper_mm)
 
     print_id, lines = await centre.db.write(write)
     if not as_bytes:
@@ -120,23 +113,25 @@ async def show_slip(request: web.Request) -> web.Response:
     settle(request)
     scope, print_id = scope_of(request), path_id(request)
     paper_mm, organisation = (
-        _paper(request.query.get("width", "58")),
+        _paper_mm(request.query.get("width", "58")),
         request.app[SHELL].organisation(request),
     )
 
     def read() -> tuple[int, Slip]:
-        printed = SlipPrint.get_or_none(SlipPrint.id == print_id)
-        if printed is None:
+        printed = scope.get(PaperPrint, print_id)
+        paper = PAPERS.get(printed.kind)
+        if paper is None or printed.form_id is not None:
             raise NotFoundError("There is no such record, or it belongs to another organisation.")
-        card = scope.get(Card, scope.get(CardAct, printed.act_id).card_id)
-        return card.id, slip_of(printed, organisation)
+        said = paper.kind.read(scope, printed.subject_id)
+        act = CardAct.get_by_id(printed.subject_id)
+        return act.card_id, slip_of(paper.kind, said, paper.notes(act), printed, organisation)
 
     card_id, slip = await centre_of(request).db.read(read)
     context = {"slip": slip, "paper_mm": paper_mm, "card_id": card_id}
     return await render(request, "reports/slip.html", context)
 
 
-def _paper(text: str) -> int:
+def _paper_mm(text: str) -> int:
     """
     :raises InvalidInputError: there is no paper of that width.
     """
@@ -149,4 +144,5 @@ ROUTES: Final[list[Route]] = [
     Route("GET", "/reports/papers", list_papers, ("cards", "view")),
     Route("POST", "/reports/slips", print_slip, ("cards", "edit")),
     Route("GET", r"/reports/slips/{id:\d+}", show_slip, ("cards", "edit")),
+    *(route(paper.kind, ("cards", "edit")) for paper in PAPERS.values()),
 ]

@@ -7,6 +7,7 @@ from typing import Final
 from central.web.i18n import LazyText, lazy
 
 FIELDS: Final[dict[str, LazyText]] = {
+    "about": lazy("About"),
     "act": lazy("What"),
     "active": lazy("In use"),
     "active_max_count": lazy("Cards per person"),
@@ -142,6 +143,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "still_on_their_way": lazy("Still on the way"),
     "storage_policy": lazy("When it cannot record"),
     "supplier": lazy("Supplier"),
+    "template": lazy("Template"),
     "tier_min": lazy("Lowest kind of card"),
     "title": lazy("Title"),
     "to_desk": lazy("To desk"),
@@ -159,6 +161,8 @@ FIELDS: Final[dict[str, LazyText]] = {
     "valid_until": lazy("Valid until"),
     "version": lazy("Version"),
     "width_mm": lazy("Paper width (mm)"),
+    "x_mm": lazy("To the right (mm)"),
+    "y_mm": lazy("Down (mm)"),
     "write_order": lazy("Write order"),
     "written_off": lazy("Written off"),
     "zone": lazy("Time zone"),

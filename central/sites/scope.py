@@ -88,6 +88,24 @@ class Scope:
             raise NotFoundError(_("There is no such record, or it belongs to another organisation."))
         return row
 
+    def shared_condition(self, model: Any) -> Any:
+        """As :meth:`condition`, and what every organisation of an estate in the scope uses: rows that name none."""
+        estates = Scope.of(Grant(grant.site_id) for grant in self.grants)
+        return self.condition(model) | (model.organisation.is_null() & estates.condition(model))
+
+    def get_shared(self, model: type[M], row_id: int) -> M:
+        """As :meth:`get`, and what every organisation of an estate uses: to be seen, not to be changed.
+
+        :raises NotFoundError: there is none, or it lies outside; nobody can tell which.
+        """
+        row: M | None = None
+        if 0 < row_id < 2**31:
+            at_id = model._meta.primary_key == row_id
+            row = model.select().where(at_id, self.shared_condition(model)).first()
+        if row is None:
+            raise NotFoundError(_("There is no such record, or it belongs to another organisation."))
+        return row
+
     def sites(self, rows: Iterable[Any]) -> list[Any]:
         """Those of ``rows`` (estates) in which the operator may do anything at all."""
         return [row for row in rows if any(grant.site_id in (None, row.id) for grant in self.grants)]

@@ -58,6 +58,7 @@ SECTIONS: Final = {
     "certificate": "system#s3",
     "loss-certificate": "reports#s4",
     "slips": "reports#s5",
+    "forms": "reports#s6",
 }
 """Names that pages use for a part of a chapter: the chapter and its n-th section (tests/house/test_manual.py)."""
 

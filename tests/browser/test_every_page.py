@@ -76,6 +76,7 @@ CHAPTER_OF = {
     "access": "doors",
     "alarms": "alarms",
     "reports": "reports",
+    "forms": "reports",
     "operators": "operators",
     "roles": "operators",
     "tokens": "operators",

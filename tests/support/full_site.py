@@ -24,6 +24,7 @@ async def fill(site: DemoSite) -> None:
     await _faces(browser)
     page = await browser.get("/visitors/new")
     await browser.send(page, "/visitors/new", name="吴访客", host="0101", phone="13711112222")
+    await _forms(browser)
 
 
 async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
@@ -74,6 +75,13 @@ async def _faces(browser: Browser) -> None:
     await _post(browser, "/faces/templates/1", side="front", seen="1", **front)
     await _post(browser, "/faces/templates/1", side="back", seen="2")
     await _post(browser, "/faces/print", card="2", without_photo="1")
+
+
+async def _forms(browser: Browser) -> None:
+    """A form and a printer for it."""
+    about = {"site": "1", "active": "1"}
+    await _post(browser, "/forms/templates/new", name="发卡单", kind="issue_slip", paper="241x140", **about)
+    await _post(browser, "/forms/printers/new", name="一号窗口", x="1.5", y="-2", **about)
 
 
 async def _post(browser: Browser, path: str, **values: str) -> None:

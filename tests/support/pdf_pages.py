@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import zlib
 
-from PIL import Image
+from PIL import Image, ImageChops
 
+Ink = tuple[float, float, float, float]
 _POINTS_PER_MM = 72 / 25.4
 _STREAM = re.compile(rb"<<\n((?:(?!endobj).)*?)\n>>\nstream\n(.*?)\nendstream", re.DOTALL)
 
@@ -56,3 +57,25 @@ def _number(name: bytes, head: bytes) -> bytes:
     match = re.search(rb"/" + name + rb" (\d+)", head)
     assert match is not None, head
     return match[1]
+
+
+def ink_mm(raw: bytes, area_mm: tuple[float, float, float, float] | None = None) -> Ink | None:
+    """Left, top, right and bottom of what is printed on a page that is one picture, within an area; None: nothing."""
+    (picture,), (size,) = pictures(raw), sizes_mm(raw)
+    across, down = picture.width / size[0], picture.height / size[1]
+    left, top = (0.0, 0.0) if area_mm is None else area_mm[:2]
+    page = ImageChops.invert(picture.convert("L"))
+    if area_mm is not None:
+        scale = (across, down, across, down)
+        page = page.crop(
+            tuple(round(mm * factor) for mm, factor in zip(area_mm, scale, strict=True))  # type: ignore[arg-type]
+        )
+    found = page.getbbox()
+    if found is None:
+        return None
+    return (
+        left + found[0] / across,
+        top + found[1] / down,
+        left + found[2] / across,
+        top + found[3] / down,
+    )

@@ -3,7 +3,7 @@
 for (const form of document.querySelectorAll("form[data-boxes]")) {
   const stage = form.querySelector("[data-stage]"), picture = stage.querySelector("img"), problem = form.querySelector("[data-stage-error]");
   const rows = [...form.querySelectorAll("tr[data-box]")];
-  const widthUm = Number(stage.dataset.widthUm), heightUm = Number(stage.dataset.heightUm);
+  let widthUm = Number(stage.dataset.widthUm), heightUm = Number(stage.dataset.heightUm);
   const STEP_UM = 500, LONG_STEP_UM = 5000, WAIT_MS = 250;
   let timer = 0;
 
@@ -57,7 +57,14 @@ for (const form of document.querySelectorAll("form[data-boxes]")) {
     place(); draw();
   }
 
+  // The paper of a form has its size in fields of its own.
+  function measure() {
+    const typed = (name, before) => (form.elements[name] ? Math.round(Number(form.elements[name].value) * 1000) || before : before);
+    widthUm = typed("width", widthUm); heightUm = typed("height", heightUm);
+  }
+
   function place() {
+    measure();
     for (const [row, handle] of handles) {
       handle.hidden = !field(row, "shown").checked || !lengthUm(row, "width") || !lengthUm(row, "height");
       const percent = { left: lengthUm(row, "x") / widthUm, top: lengthUm(row, "y") / heightUm, width: lengthUm(row, "width") / widthUm, height: lengthUm(row, "height") / heightUm };

@@ -10,7 +10,8 @@ import pytest
 
 from central.audit import AuditEntry
 from central.cards.model import CardAct
-from central.reports.model import LossCertificate, SlipPrint
+from central.forms.model import PaperPrint
+from central.reports.model import LossCertificate
 from tests.support.centre import Browser, RunningCentre, run_centre
 from tests.support.estate_pages import Estate
 
@@ -137,7 +138,7 @@ async def test_another_organisation_neither_makes_nor_sees_papers(estate: Estate
     card = await estate.issue(browser, FIRST, "00000001")
     await browser.post(f"/cards/{card}/lose")
     path = await certify(browser, card)
-    slip = {"act": await act_of(estate, "issue"), "width": "58"}
+    slip = {"kind": "issue_slip", "act": await act_of(estate, "issue"), "width": "58"}
     printed = (await browser.post("/reports/slips", slip)).location
     sealed = seal_of((await browser.get(path)).text)
     other = await estate.running.as_role("card_centre", organisation=estate.other_organisation)
@@ -156,7 +157,7 @@ async def test_another_organisation_neither_makes_nor_sees_papers(estate: Estate
 async def test_a_slip_is_printed_once_and_then_marked_as_a_reprint(estate: Estate, browser: Browser) -> None:
     card = await estate.issue(browser, FIRST, "00000001", valid_until="2026-12-31")
     assert f'href="/reports/papers?card={card}"' in (await browser.get(f"/cards/{card}")).text
-    given = {"act": await act_of(estate, "issue"), "width": "58"}
+    given = {"kind": "issue_slip", "act": await act_of(estate, "issue"), "width": "58"}
     first = await browser.get((await browser.post("/reports/slips", given)).location)
     assert "REPRINT" not in first.text
     for text in ("Harmony Property", "Card issue slip", "00000001", "张*", "2026-12-31", "..B2C3"):
@@ -178,7 +179,13 @@ async def test_a_slip_is_printed_once_and_then_marked_as_a_reprint(estate: Estat
 async def test_the_bytes_for_the_printer_are_the_slip_in_gb18030(estate: Estate, browser: Browser) -> None:
     card = await estate.issue(browser, FIRST, "00000001")
     await browser.post(f"/cards/{card}/lose", {"reporter": "张三"})
-    given = {"act": await act_of(estate, "report_lost"), "width": "58", "as": "printer", "csrf": browser.csrf}
+    given = {
+        "kind": "loss_receipt",
+        "act": await act_of(estate, "report_lost"),
+        "width": "58",
+        "as": "printer",
+        "csrf": browser.csrf,
+    }
     for turn in (1, 2):
         async with browser.session.post(
             browser.centre.url + "/reports/slips", data=given, headers={"Sec-Fetch-Site": "same-origin"}
@@ -191,22 +198,25 @@ async def test_the_bytes_for_the_printer_are_the_slip_in_gb18030(estate: Estate,
         assert "Reported by: 张*" in text
         assert "refused at 0 of 1 doors" in re.sub(r"\n.{12}", " ", text)
         assert ("REPRINT" in text) == (turn == 2)
-    assert await estate.running.read(lambda: SlipPrint.select().count()) == 2
+    assert await estate.running.read(lambda: PaperPrint.select().count()) == 2
 
 
 async def test_nonsense_is_refused(estate: Estate, browser: Browser) -> None:
     card = await estate.issue(browser, FIRST, "00000001", valid_until="2026-12-31")
     issued = await act_of(estate, "issue")
+    await browser.post(f"/cards/{card}/suspend", {"reason": "x"})
+    suspended = await act_of(estate, "suspend")
     for form, status in (
         ({"act": issued, "width": "57"}, 422),
         ({"act": issued}, 422),
+        ({"act": issued, "width": "58", "kind": "x"}, 422),
         ({"act": "x", "width": "58"}, 404),
         ({"act": "999", "width": "58"}, 404),
+        ({"act": suspended, "width": "58"}, 404),
+        ({"act": issued, "width": "58", "kind": "deposit_receipt"}, 404),
     ):
-        assert (await browser.post("/reports/slips", form)).status == status, form
-    await browser.post(f"/cards/{card}/suspend", {"reason": "x"})
-    suspended = {"act": await act_of(estate, "suspend"), "width": "58"}
-    assert (await browser.post("/reports/slips", suspended)).status == 422
+        answer = await browser.post("/reports/slips", {"kind": "issue_slip", **form})
+        assert answer.status == status, form
     for path in ("/reports/papers", "/reports/papers?card=x", "/reports/certificates/9", "/reports/slips/9"):
         assert (await browser.get(path)).status == 404, path
     assert (await browser.post("/reports/certificates", {"card": str(card)})).status == 409
