@@ -77,9 +77,10 @@ def send(
 def receive(by: By, transfer: Transfer, cards: Sequence[Card]) -> int:
     """These cards have arrived; how many are still on their way. The transfer ends with the last of them.
 
-    :raises ConflictError: the sender himself confirms, or one of the cards is not on its way here.
+    :raises ConflictError: the sender himself confirms (an integration what an integration sent), or one of the cards is
+        not on its way here.
     """
-    if transfer.sent_by_id is not None and transfer.sent_by_id == by.operator_id:
+    if transfer.sent_by_id == by.operator_id:
         raise ConflictError("Somebody else than the sender confirms that the cards have arrived.")
     ids = {card.id for card in cards}
     if not ids <= waiting_in(transfer):

@@ -6,10 +6,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from central.cards import acts
 from central.cards.acts import By
-from central.cards.model import CardDesk, CardIntake, DeskKeeper
-from central.cards.rules import Origin
+from central.cards.model import CardDesk, DeskKeeper
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import path_id
@@ -18,11 +16,10 @@ from central.routes import Route
 from central.security.principal import principal_of, scope_of
 from central.sites.places import check_place
 from central.sites.scope import Scope
-from central.stock import taking_pages, transfer_pages
+from central.stock import api, deeds, taking_pages, transfer_pages
 from central.stock.books import PARTS, books_in, desks_in
 from central.stock.forms import DESK, INTAKE, DeskForm, IntakeForm
 from central.stock.handling import change, desk_choices
-from central.stock.rules import run_from, scanned_in
 from central.stock.table import INTAKES
 from central.web.i18n import _, lazy
 from central.web.lists import list_page
@@ -137,49 +134,18 @@ async def edit_intake(request: web.Request) -> web.Response:
     return await render(request, "stock/intake.html", {"form": form, "has_desk": bool(desks)}, status=422)
 
 
-def _take_in(scope: Scope, by: By, value: IntakeForm) -> tuple[CardIntake, dict[str, Any]]:
-    desk = scope.get(CardDesk, int(value.desk))
-    intake = acts.enter(
+def _take_in(scope: Scope, by: By, value: IntakeForm) -> deeds.Done:
+    return deeds.take_in(
+        scope,
         by,
-        desk.site_id,
-        desk.organisation_id,
-        _cards_of(desk.site_id, value),
-        Origin.BOUGHT,
-        desk=desk,
+        desk_id=int(value.desk),
         supplier=value.supplier,
-        box=value.box or "",
         price_fen=value.price_fen,
+        box=value.box or "",
+        first_no=value.first_no or "",
+        cards_count=value.cards_count or 0,
+        scanned=value.scanned or "",
     )
-    about = {
-        "desk": desk.name,
-        "supplier": intake.supplier,
-        "box": intake.box,
-        "price_fen": intake.price_fen,
-        "cards_count": intake.cards_count,
-        "first_no": intake.first_no,
-        "last_no": intake.last_no,
-    }
-    return intake, about
-
-
-def _cards_of(site_id: int, value: IntakeForm) -> list[tuple[bytes | None, str]]:
-    """
-    :raises InvalidInputError: neither or both ways, or a list that cannot be read.
-    """
-    if bool(value.scanned) == bool(value.first_no and value.cards_count):
-        raise InvalidInputError("Give the first number and how many cards, or the list of scanned cards.")
-    if not value.scanned:
-        assert value.first_no is not None
-        assert value.cards_count is not None
-        return [(None, number) for number in run_from(value.first_no, value.cards_count)]
-    scanned = scanned_in(value.scanned)
-    following = int(acts.next_card_no(site_id))
-    cards: list[tuple[bytes | None, str]] = []
-    for uid, number in scanned:
-        if not number:
-            number, following = f"{following:08d}", following + 1
-        cards.append((uid, number))
-    return cards
 
 
 async def list_intakes(request: web.Request) -> web.Response:
@@ -195,6 +161,7 @@ NAV: Final = [
     *taking_pages.NAV,
 ]
 ROUTES: Final[list[Route]] = [
+    *api.ROUTES,
     Route("GET", "/stock", overview, ("cards", "edit")),
     Route("GET", "/stock/desks/new", edit_desk, ("cards", "approve")),
     Route("POST", "/stock/desks/new", edit_desk, ("cards", "approve")),

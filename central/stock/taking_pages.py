@@ -13,7 +13,7 @@ from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import path_id
 from central.routes import Route
 from central.security.principal import principal_of, scope_of
-from central.stock import counting
+from central.stock import deeds
 from central.stock.forms import COUNT
 from central.stock.handling import change
 from central.stock.model import Difference, StockTaking
@@ -60,15 +60,8 @@ async def edit_count(request: web.Request) -> web.Response:
     if form.is_valid:
         numbers, reason = form.value.numbers or "", form.value.reason or ""
 
-        def act(by: By) -> tuple[StockTaking, dict[str, Any]]:
-            here = scope.get(CardDesk, desk_id)
-            taking = counting.count(by, here, numbers_in(numbers), scope=scope, reason=reason)
-            about = {
-                "desk": here.name,
-                "booked_count": taking.booked_count,
-                "counted_count": taking.counted_count,
-            }
-            return taking, about
+        def act(by: By) -> deeds.Done:
+            return deeds.count(scope, by, desk_id, numbers_in(numbers), reason=reason)
 
         try:
             taking_id = await change(request, "stock.count", "stock_taking", act, reason=reason)
@@ -111,12 +104,8 @@ async def sign(request: web.Request) -> web.Response:
     """POST /stock/takings/{id}/sign"""
     scope, taking_id = scope_of(request), path_id(request)
 
-    def act(by: By) -> tuple[StockTaking, dict[str, Any]]:
-        taking = scope.get(StockTaking, taking_id)
-        return taking, dict(counting.sign(by, taking))
-
     try:
-        await change(request, "stock.sign", "stock_taking", act)
+        await change(request, "stock.sign", "stock_taking", lambda by: deeds.sign(scope, by, taking_id))
     except (ConflictError, InvalidInputError) as error:
         settle(request)
         return await show_taking(request, _(str(error)), error.status)

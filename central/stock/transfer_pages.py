@@ -7,13 +7,13 @@ from typing import Any, Final
 from aiohttp import web
 
 from central.cards.acts import By
-from central.cards.model import Card, CardDesk
+from central.cards.model import Card
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import one_line, path_id
 from central.routes import Route
 from central.security.principal import principal_of, scope_of
-from central.stock import moving
+from central.stock import deeds, moving
 from central.stock.forms import REASON_CHARS_MAX, SEND
 from central.stock.handling import change, desk_choices
 from central.stock.model import Transfer
@@ -44,19 +44,10 @@ async def edit_transfer(request: web.Request) -> web.Response:
     if form.is_valid:
         value = form.value
 
-        def act(by: By) -> tuple[Transfer, dict[str, Any]]:
-            start = scope.get(CardDesk, int(value.from_desk)) if value.from_desk else None
-            end = scope.get(CardDesk, int(value.to_desk))
-            cards = moving.cards_of(end.site_id, numbers_in(value.numbers))
-            if not all(scope.allows(card.site_id, card.organisation_id) for card in cards):
-                raise ConflictError("This card belongs to another organisation.")
-            sent = moving.send(by, start, end, cards, note=value.note or "")
-            about = {
-                "from_desk": start.name if start is not None else None,
-                "to_desk": end.name,
-                "cards": [card.card_no for card in cards],
-            }
-            return sent, about
+        def act(by: By) -> deeds.Done:
+            start = int(value.from_desk) if value.from_desk else None
+            numbers = numbers_in(value.numbers)
+            return deeds.send(scope, by, start, int(value.to_desk), numbers, note=value.note or "")
 
         try:
             transfer_id = await change(request, "stock.send", "card_transfer", act)
@@ -98,13 +89,9 @@ async def receive(request: web.Request) -> web.Response:
     scope, transfer_id = scope_of(request), path_id(request)
     typed = str((await request.post()).get("numbers", ""))
 
-    def act(by: By) -> tuple[Transfer, dict[str, Any]]:
-        transfer = scope.get(Transfer, transfer_id)
-        cards = moving.cards_of(transfer.site_id, numbers_in(typed))
-        left = moving.receive(by, transfer, cards)
-        return transfer, {"cards": [card.card_no for card in cards], "still_on_their_way": left}
-
-    return await _do(request, "stock.receive", act)
+    return await _do(
+        request, "stock.receive", lambda by: deeds.receive(scope, by, transfer_id, numbers_in(typed))
+    )
 
 
 async def give_up(request: web.Request) -> web.Response:
@@ -112,11 +99,9 @@ async def give_up(request: web.Request) -> web.Response:
     scope, transfer_id = scope_of(request), path_id(request)
     reason = one_line((await request.post()).get("reason", ""), REASON_CHARS_MAX)
 
-    def act(by: By) -> tuple[Transfer, dict[str, Any]]:
-        transfer = scope.get(Transfer, transfer_id)
-        return transfer, {"written_off": moving.give_up(by, transfer, reason=reason)}
-
-    return await _do(request, "stock.give_up", act, reason)
+    return await _do(
+        request, "stock.give_up", lambda by: deeds.give_up(scope, by, transfer_id, reason=reason), reason
+    )
 
 
 async def _do(request: web.Request, action: str, act: Any, reason: str = "") -> web.Response:
