@@ -8,6 +8,9 @@ An order waits for its card, or begins at once when the card lies there already:
 
 Law of this file: an order is forgotten only behind a fact that says how it ended. A restart forgets the order and not the
 fact; the centre sends the order again, and a card that was written already is read back and not written.
+
+One beep says: written, read back, recorded. A card that can only be known by its UID is never written, so it never beeps,
+also when the centre accepted it for an act; the page says what was done.
 """
 
 from __future__ import annotations

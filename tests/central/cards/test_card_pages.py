@@ -328,6 +328,17 @@ async def test_no_organisation_sees_anothers_cards(
 # -- the API --------------------------------------------------------------------------------------------------------
 
 
+async def test_a_card_that_is_known_by_its_number_only_is_said_not_to_beep(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """One beep is for written cards. Planted break: ask for the UID instead of the credential."""
+    card, words = await estate.issue(centre_client, UID, "1"), "the issuer does not beep"
+    assert words in (await centre_client.get(f"/cards/{card}?done=issue")).text
+    assert words not in (await centre_client.get(f"/cards/{card}")).text
+    await estate.running.write(lambda: Card.update(credential_id=bytes(8)).execute())
+    assert words not in (await centre_client.get(f"/cards/{card}?done=issue")).text
+
+
 async def test_the_api_issues_reads_loses_and_lifts(estate: Estate, centre_client: Browser) -> None:
     body = {
         "uid": UID,
