@@ -12,6 +12,7 @@ is carried out at most once, by its device, while it is young; at the end I16: a
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ from protocol.ids import uid_key
 from protocol.limits import REMOTE_OPEN_MAX_AGE_MS
 from protocol.messages import Enrol, Enrolled, RemoteOpen
 from protocol.node_peer import CommandReceived, Identity, NodePeer
-from protocol.records import Revisions
+from protocol.records import Kind, Revisions
 from protocol.uplink import Acked, Purge
 from protocol.view import View
 from tests.protocol.memory_stores import CountingRandom, Status, private_key
@@ -49,6 +50,10 @@ from tests.support.estate import NOON, Estate, card_row
 CENTRE_KEY = private_key(1)
 UIDS = [bytes([4, 0, 0, 0, 0, 0, n]) for n in range(1, 7)]
 STRANGER = bytes.fromhex("04FFFFFFFFFFFF")
+
+
+_RECEIVED = "SELECT device.name, enrolment.received_through FROM enrolment JOIN device ON device.id = enrolment.device_id"
+_LISTED = "SELECT key FROM published_row WHERE kind = ? AND length(body) > 0"
 
 
 class Violation(AssertionError):
@@ -257,6 +262,8 @@ class World:
         self.chance = random.Random(seed)
         self.clock = FakeClock()
         self.estate = Estate(directory)
+        self._look = sqlite3.connect(directory / "estate.db")
+        """What is committed at the centre, seen by other means than its own."""
         self.write, self.read = self.estate.write, self.estate.read
         self.write(self._furnish)
         self.nodes: list[Node] = []
@@ -486,26 +493,23 @@ class World:
             self._check_answers(node)
             if node.store.revisions != heads:
                 raise Violation(f"I16: {node.name} holds {node.store.revisions}, newest is {heads}")
-            received = self._received(node)
+            received = self._received()[node.name]
             if received != node.outbox.last_seq:
                 raise Violation(f"I16: {node.name} has {node.outbox.last_seq} facts, the centre {received}")
         self._check_events()
 
     # -- checks -------------------------------------------------------------------------------------------------
 
-    def _received(self, node: Node) -> int:
-        def read() -> int:
-            from central.nodes.model import Device
-
-            found = Enrolment.select().join(Device).where(Device.name == node.name).first()
-            return int(found.received_through)
-
-        return self.read(read)
+    def _received(self) -> dict[str, int]:
+        """What the centre has committed of each node."""
+        return dict(self._look.execute(_RECEIVED))
 
     def check(self) -> None:
+        received = self._received()
+        listed = {bytes(key) for (key,) in self._look.execute(_LISTED, (Kind.RESTRICTION.value,))}
         for node in self.nodes:
-            self._check_facts(node)
-            self._check_revisions(node)
+            self._check_facts(node, received[node.name])
+            self._check_revisions(node, listed)
 
     def _check_answers(self, node: Node) -> None:
         """What was set at the centre is what the device does, asked card by card and not by any revision."""
@@ -516,8 +520,7 @@ class World:
                 if granted != (uid in self.card_of and uid not in self.lost):
                     raise Violation(f"I16: {node.name} answers {granted} for {uid.hex()}")
 
-    def _check_facts(self, node: Node) -> None:
-        received = self._received(node)
+    def _check_facts(self, node: Node, received: int) -> None:
         if node.told.acked > received:
             raise Violation(f"I2: {node.name} was told {node.told.acked}, committed are {received}")
         backed_up = self.backed_up.get(node.name, 0)
@@ -530,12 +533,11 @@ class World:
             if seq not in node.told.hashes:
                 raise Violation(f"I8: {node.name} opened without the record {seq}")
 
-    def _check_revisions(self, node: Node) -> None:
+    def _check_revisions(self, node: Node, listed: set[bytes]) -> None:
         held, before = node.store.revisions, node.told.revisions
         if held < before and held.config_epoch <= before.config_epoch:
             raise Violation(f"I6: {node.name} went from {before} to {held}")
         node.told.revisions = held
-        listed = self.read(lambda: _restricted())
         head = self.hub.storage.heads("").restrictions
         if node.view.revisions.restrictions >= head:
             node.told.restricted_seen = listed
@@ -576,18 +578,8 @@ class World:
             node.disk.is_cut = True
             node.outbox.close()
             node.store.close()
+        self._look.close()
         self.estate.close()
-
-
-def _restricted() -> set[bytes]:
-    from central.sync.model import PublishedRow
-    from protocol.records import Kind
-
-    return {
-        bytes(row.key)
-        for row in PublishedRow.select().where(PublishedRow.kind == Kind.RESTRICTION.value)
-        if row.body
-    }
 
 
 async def play(directory: Path, seed: int, steps: int, bugs: Bugs | None = None) -> World:
