@@ -79,10 +79,10 @@ def draw_test(
     labels = []
     for x_um in range(_GRID_UM, page.width_um, _GRID_UM):
         line(x_um, 0, x_um, page.height_um, 3 if x_um % _LONG_GRID_UM == 0 else 1)
-        labels.append(_label(mm(x_um), x_um + 300, 500))
+        labels.append(_label(mm(x_um), x_um + 300, 2_500))
     for y_um in range(_GRID_UM, page.height_um, _GRID_UM):
         line(0, y_um, page.width_um, y_um, 3 if y_um % _LONG_GRID_UM == 0 else 1)
-        labels.append(_label(mm(y_um), 500, y_um + 300))
+        labels.append(_label(mm(y_um), 2_500, y_um + 300))
     for x_um in (_GRID_UM, page.width_um // _GRID_UM * _GRID_UM - _GRID_UM):
         for y_um in (_GRID_UM, page.height_um // _GRID_UM * _GRID_UM - _GRID_UM):
             line(x_um - _CROSS_UM, y_um, x_um + _CROSS_UM, y_um, 7)

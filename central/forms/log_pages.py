@@ -104,7 +104,7 @@ async def export_prints(request: web.Request) -> web.StreamResponse:
     )
 
 
-NAV: Final = [NavItem("cards", lazy("Print log"), "/forms/prints", order=49)]
+NAV: Final = [NavItem("reports", lazy("Print log"), "/forms/prints", order=30)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/forms/prints", list_prints, ("cards", "view")),
     Route("GET", "/forms/prints/export", export_prints, ("cards", "export")),

@@ -174,7 +174,7 @@ def _shown(printer: FormPrinter) -> dict[str, Any]:
     return {"name": printer.name, "organisation": printer.organisation_id, "active": printer.active}
 
 
-NAV: Final = [NavItem("cards", lazy("Printers for forms"), "/forms/printers", order=48)]
+NAV: Final = [NavItem("system", lazy("Printers for forms"), "/forms/printers", order=46)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/forms/printers", list_printers, ("cards", "view")),
     Route("GET", "/forms/printers/new", edit_printer, ("cards", "edit")),

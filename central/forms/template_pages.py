@@ -209,7 +209,7 @@ async def edit_settings(request: web.Request) -> web.Response:
     return await render(request, "forms/settings.html", {"form": form, "template": found}, status=422)
 
 
-NAV: Final = [NavItem("cards", lazy("Pre-printed forms"), "/forms/templates", order=47)]
+NAV: Final = [NavItem("system", lazy("Pre-printed forms"), "/forms/templates", order=45)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/forms/templates", list_templates, ("cards", "view")),
     Route("GET", "/forms/templates/new", edit_settings, ("cards", "approve")),
