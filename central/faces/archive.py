@@ -1,7 +1,7 @@
 """The archive copy of card faces (25): the pictures of a period in one file, with a register and proofs.
 
-A ZIP file that every system opens: ``register.csv`` (one line for each side), the PNG files, ``SHA256SUMS`` over all
-of them (``sha256sum -c SHA256SUMS`` checks it without this program), and ``SHA256SUMS.sig``, the centre's Ed25519
+A ZIP file that every system opens: ``register.csv`` (one line for each side), the same with a label as a PDF to be
+printed, the PNG files, ``SHA256SUMS`` over all of them (``sha256sum -c SHA256SUMS`` checks it without this program), and ``SHA256SUMS.sig``, the centre's Ed25519
 signature of that list. Pictures are drawn again from what was kept of the printing; the register says of each side
 whether its pixels are those that were printed. The file is read back and checked before it is handed out.
 """
@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from central.errors import InvalidInputError, StorageError
+from central.faces.archive_paper import Label, Row, paper, short
 from central.faces.drawing import pixels_digest, png
 from central.faces.jobs import Job
 from central.faces.layout import SIDES
@@ -29,6 +30,7 @@ from central.web.columns import neutral
 
 CONTEXT: Final = b"onecard face archive 1\n"
 """Stands before what is signed, so that no signature for another purpose fits."""
+PAPER = "label-and-register.pdf"
 REGISTER, SUMS, SIGNATURE = "register.csv", "SHA256SUMS", "SHA256SUMS.sig"
 HEAD: Final = (
     "file",
@@ -58,13 +60,17 @@ class Entry:
     printed_by: str
 
 
-def write_archive(path: Path, entries: Iterable[Entry], key: Ed25519PrivateKey, made_at: datetime) -> None:
+def write_archive(
+    path: Path, entries: Iterable[Entry], key: Ed25519PrivateKey, made_at: datetime, label: Label
+) -> None:
     """Write the file and read it back. Beside the event loop.
 
+    :raises InvalidInputError: Chinese on a card or on the label, and the server has no font for it.
     :raises StorageError: what was read back is not what was written.
     """
     sums: dict[str, str] = {}
     lines: list[list[str]] = []
+    printed_lines: list[Row] = []
     stamp = made_at.timetuple()[:6]
 
     def add(archive: zipfile.ZipFile, name: str, body: bytes) -> None:
@@ -79,9 +85,13 @@ def write_archive(path: Path, entries: Iterable[Entry], key: Ed25519PrivateKey, 
                 add(archive, file_name, body)
                 sums[file_name] = hashlib.sha256(body).hexdigest()
                 lines.append(_line(entry, name, file_name, sums[file_name], pixels_digest(page) == printed))
+                printed_lines.append(_printed_line(entry, file_name, sums[file_name], label))
         register = _register(lines)
         add(archive, REGISTER, register)
         sums[REGISTER] = hashlib.sha256(register).hexdigest()
+        printable = paper(label, sums[REGISTER], printed_lines, made_at)
+        add(archive, PAPER, printable)
+        sums[PAPER] = hashlib.sha256(printable).hexdigest()
         listed = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
         add(archive, SUMS, listed)
         add(archive, SIGNATURE, key.sign(CONTEXT + listed).hex().encode())
@@ -135,6 +145,12 @@ def _line(entry: Entry, side: str, file_name: str, digest: str, is_same: bool) -
         digest,
         "yes" if is_same else "no",
     ]
+
+
+def _printed_line(entry: Entry, file_name: str, digest: str, label: Label) -> Row:
+    at = entry.printed_at.astimezone(label.zone).strftime("%Y-%m-%d %H:%M")
+    name = file_name.rpartition("/")[2]
+    return name, entry.job.card_no, at, entry.printed_by, short(digest)
 
 
 def _register(lines: list[list[str]]) -> bytes:

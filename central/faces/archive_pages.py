@@ -14,17 +14,21 @@ from aiohttp import web
 from central.centre import centre_of
 from central.errors import InvalidInputError
 from central.faces.archive import Entry, write_archive
+from central.faces.archive_paper import Label
+from central.faces.fonts import typeface
 from central.faces.jobs import Reader
 from central.faces.model import FaceBatch, FacePrint
 from central.faces.worker import apart
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
+from central.web.catalogue import Language
 from central.web.exports import attachment
 from central.web.fields import FirstDayField, LastDayField
+from central.web.formats import day, last_day, moment
 from central.web.forms import BoundForm, Form
 from central.web.i18n import _, current, lazy
-from central.web.render import render, settle
+from central.web.render import SHELL, render, settle
 
 CARDS_MAX: Final = 1_000
 """Cards of one archive: about a minute of drawing, some hundred megabytes."""
@@ -65,9 +69,10 @@ async def load_archive(request: web.Request) -> web.StreamResponse:
         form.fail(_(str(error)))
         return await _page(request, form, status=422)
     now = centre.clock.now()
+    label = _label(request, form.value, len(entries), now)
     with tempfile.TemporaryDirectory(prefix="onecard-archive-") as folder:
         path = Path(folder) / "faces.zip"
-        await apart(write_archive, path, entries, centre.keys.signing, now)
+        await apart(write_archive, path, entries, centre.keys.signing, now, label)
         about = {
             "from": form.value.start.isoformat(),
             "until": form.value.until.isoformat(),
@@ -92,6 +97,30 @@ async def load_archive(request: web.Request) -> web.StreamResponse:
                 await response.write(block)
         await response.write_eof()
     return response
+
+
+def _label(request: web.Request, period: PeriodForm, cards_count: int, now: datetime) -> Label:
+    """What is printed and kept with the disc."""
+    setting = current()
+    facts = (
+        (_("Organisation"), request.app[SHELL].organisation(request)),
+        (_("Period"), f"{day(period.start)} – {last_day(period.until)}"),
+        (_("Cards"), str(cards_count)),
+        (_("Made at"), moment(now)),
+        (_("Made by"), actor_of(request).name),
+    )
+    headings = (_("File"), _("Card number"), _("Printed at"), _("Printed by"), "SHA-256")
+    blanks = (_("Number of the disc or drive"), _("Burned by, on"), _("Read back by, on"))
+    face = typeface("TC" if setting.language is Language.ZH_HANT else "SC")
+    return Label(
+        _("Archive copy of card faces"),
+        facts,
+        _("Checksum of register.csv"),
+        headings,
+        blanks,
+        face,
+        setting.zone,
+    )
 
 
 def read_entries(scope: Scope, start: datetime, until: datetime) -> list[Entry]:

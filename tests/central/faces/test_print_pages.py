@@ -200,7 +200,7 @@ async def test_the_archive_is_whole_and_says_what_is_in_it(
     answer = await load_archive(centre_client, path)
     assert answer.status == 200, answer
     public = estate.running.centre.keys.signing.public_key()
-    assert check_archive(path, public) == 5
+    assert check_archive(path, public) == 6
     with zipfile.ZipFile(path) as archive:
         rows = list(csv.DictReader(io.StringIO(archive.read("register.csv").decode("utf-8-sig"))))
         assert [(row["card_no"], row["side"], row["as_printed"]) for row in rows] == [
@@ -208,6 +208,12 @@ async def test_the_archive_is_whole_and_says_what_is_in_it(
         ]
         for row in rows:
             assert hashlib.sha256(archive.read(row["file"])).hexdigest() == row["sha256"]
+        printable = archive.read("label-and-register.pdf")
+        assert pdf_pages.sizes_mm(printable) == [(210.0, 297.0)] * 2, "a label and one page of the register"
+        label, register = pdf_pages.pictures(printable)
+        assert label.getbbox() == register.getbbox() == (0, 0, *label.size)
+        lines = [y for y in range(register.height) if register.getpixel((200, y)) == 170]
+        assert len(lines) == 4, "one line for each side of each card"
         shown = (await fetch(centre_client, "/faces/prints/1/front.png"))[1]
         assert archive.read(rows[0]["file"]) == shown
     entry = await estate.running.read(lambda: AuditEntry.get(AuditEntry.action == "cards.face_archive"))
@@ -239,7 +245,7 @@ async def test_an_archive_that_was_touched_is_found_out(
                 new.writestr(also, b"x")
         return other
 
-    assert check_archive(changed("", b""), public) == 3
+    assert check_archive(changed("", b""), public) == 4
     sums = zipfile.ZipFile(path).read("SHA256SUMS")
     for touched in (
         changed("register.csv", b"x"),
