@@ -191,6 +191,17 @@ class Browser:
             raise DemoError(f"POST {action}: {answer.status}: {answer.words[:400]}")
         return answer
 
+    async def load(self, path: str, data: Fields | None = None) -> bytes:
+        """A file; with fields, the one that is sent for them.
+
+        :raises DemoError: an error.
+        """
+        async with self._open("GET" if data is None else "POST", path, data) as response:
+            body: bytes = await response.read()
+            if response.status != 200:
+                raise DemoError(f"{path}: {response.status}: {body[-400:]!r}")
+            return body
+
     async def read(self, path: str) -> Any:
         """What the JSON API answers.
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import zipfile
+from pathlib import Path
+
 import pytest
+from PIL import Image
 
 from provisioning.demo.browser import Browser, Page
+from tests.support import qr
+from tests.support.centre_process import command
+from tests.support.papers import send_photo
+from tests.support.pdf_pages import pictures, sizes_mm
+from tests.support.pictures import QUARTERS, colours, encoded, quarters
 from tests.support.site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -193,3 +204,65 @@ async def test_a_lost_card_is_replaced_by_a_new_one_and_stays_dead(site: Site) -
     assert old.facts["Status"] == "Replaced"
     fields = {**old.form("/logout").fields, "identity_checked": "1", "reason": "found"}
     assert (await site.browser.post(f"{resident.path}/lift", fields)).status == 409
+
+
+@pytest.mark.requirement(25)
+async def test_a_card_is_personalised_from_the_scan_to_the_disc(site: Site, tmp_path: Path) -> None:
+    """Seen when: a scanned picture becomes the photo of a person (what is no picture is refused), stands beside the card
+    and on its printed face; the face is a PNG of 300 dpi, a PDF in the size of a card and an A4 sheet, its code holds the
+    card number; the archive of today holds both sides as printed, a register, a label to be printed, and is proven by
+    the command; one that was changed is not.
+
+    Planted breaks that turn it red: ``Job.draw`` without the photo; ``check_archive`` without comparing the checksums.
+    """
+    resident = await site.resident()
+    person = int(
+        (await site.browser.get(f"/people?q={resident.person_no}"))
+        .rows_of("people")[0]
+        .links[0]
+        .rpartition("/")[2]
+    )
+    refused = await send_photo(site.browser, person, b"GIF89a no picture")
+    assert "not a picture" in refused.words
+    await send_photo(site.browser, person, encoded(quarters()))
+    kept = await site.browser.load(f"/people/{person}/photo.jpg")
+    assert colours(kept) == QUARTERS
+    assert f"/people/{person}/photo.jpg" in (await site.browser.get(resident.path)).html
+
+    page = await site.browser.get(f"/faces/print?q={resident.card_no}")
+    card = resident.path.rpartition("/")[2]
+    batch = await site.browser.send(page, "/faces/print", card=card)
+    (front_path,) = [link for link in batch.links if link.endswith("front.png")]
+    front, back = [
+        Image.open(io.BytesIO(await site.browser.load(path))).convert("RGB")
+        for path in (front_path, front_path.replace("front", "back"))
+    ]
+    assert front.size == back.size == (1013, 638)
+    scale = 1013 / 85.6
+    photo = front.crop(tuple(round(mm * scale) for mm in (4, 13, 31, 49)))
+    assert colours(encoded(photo, "PNG")) == QUARTERS
+    assert qr.holds(
+        back.crop((0, round(7.5 * scale), round(33 * scale), round(36.5 * scale))), resident.card_no
+    )
+    pdf = await site.browser.load(f"{batch.path}/cards.pdf")
+    assert sizes_mm(pdf) == [(85.6, 53.98)] * 2
+    assert [one.tobytes() for one in pictures(pdf)] == [front.tobytes(), back.tobytes()]
+    assert sizes_mm(await site.browser.load(f"{batch.path}/sheet.pdf")) == [(210.0, 297.0)] * 2
+
+    page = await site.browser.get("/faces/archive")
+    fields = {**page.form("/faces/archive").fields, "_password": site.demo.password}
+    path = tmp_path / "faces.zip"
+    path.write_bytes(await site.browser.load("/faces/archive", fields))
+    data = ("--data", str(site.demo.folder / "centre"))
+    assert command("check-face-archive", *data, str(path)).returncode == 0
+    with zipfile.ZipFile(path) as archive:
+        lines = list(csv.DictReader(io.StringIO(archive.read("register.csv").decode("utf-8-sig"))))
+        own = [line for line in lines if line["card_no"] == resident.card_no]
+        assert [(line["side"], line["as_printed"]) for line in own] == [("front", "yes"), ("back", "yes")]
+        assert archive.read(own[0]["file"]) == await site.browser.load(front_path)
+        assert sizes_mm(archive.read("label-and-register.pdf"))[0] == (210.0, 297.0)
+        names = archive.namelist()
+        with zipfile.ZipFile(tmp_path / "changed.zip", "w") as changed:
+            for name in names:
+                changed.writestr(name, b"x" if name == own[0]["file"] else archive.read(name))
+    assert command("check-face-archive", *data, str(tmp_path / "changed.zip")).returncode != 0

@@ -1,4 +1,4 @@
-"""The reports and papers of the card centre on a whole site of real processes (52, 54, 55, 56, U16)."""
+"""The reports and papers of the card centre on a whole site of real processes (52, 54, 55, 56, U9, U16)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from provisioning.demo.browser import Page
 from tests.support.centre_process import command
+from tests.support.papers import make_form, make_printer, print_into, printers, slip
+from tests.support.pdf_pages import ink_mm, sizes_mm
 from tests.support.site import Resident, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -244,3 +246,49 @@ async def test_a_certificate_says_which_doors_are_dead_and_is_proven_by_its_code
         True,
     )
     assert command("check-certificate", "--data", data, changed).returncode != 0
+
+
+@pytest.mark.requirement("U9")
+async def test_slips_and_forms_are_printed_where_they_belong_and_a_copy_says_so(site: Site) -> None:
+    """Seen when: the files for 58 and 80 mm, taken by a printer of the tests, give whole lines in Chinese, a title in
+    double size and a cut; a form of 241 x 140 mm is a PDF of that size with the card number inside its box, moved as the
+    printer of the desk needs it, and its test page moves alike; every printing after the first says REPRINT, which one,
+    who and when, on slips as on forms, and the log lists them all.
+
+    Planted breaks that turn it red: ``escpos`` without FS &; ``draw_form`` without ``shifted``; ``reprint_text`` saying
+    nothing.
+    """
+    resident, other = await site.resident(), await site.resident()
+    number, mark = (40.0, 30.0, 50.0, 6.0), (130.0, 8.0, 100.0, 6.0)
+    form = await make_form(site, "三联发卡单", "issue_slip", {"card_no": number, "reprint": mark})
+    await make_printer(site, "二号窗口", 2.5, -1.5)
+    first = await slip(site, resident, "issue_slip", 58)
+    second = await slip(site, resident, "issue_slip", 80)
+    for lines in (first, second):
+        assert [line.text for line in lines if line.width == line.height == 2] == ["Card issue slip"]
+        assert lines[0].text == await organisation(site)
+        assert f"Card number: {resident.card_no}" in [line.text for line in lines]
+        assert any("住*" in line.text for line in lines), "the holder, masked"
+    assert not any("REPRINT" in line.text for line in first)
+    (said,) = [line.text for line in second if "REPRINT" in line.text]
+    assert re.fullmatch(r"REPRINT no\. 1 0001 \S+ \d{4}-\d\d-\d\d \d\d:\d\d", said)
+
+    again = await print_into(site, resident, "issue_slip")
+    moved = await print_into(site, other, "issue_slip", "二号窗口")
+    assert sizes_mm(again) == sizes_mm(moved) == [(241.0, 140.0)]
+    assert ink_mm(again, (0, 0, 241, 20)), "the third printing of it"
+    assert ink_mm(moved, (0, 0, 241, 20)) is None, "the first"
+    plain, shifted = ink_mm(again, (0, 20, 241, 140)), ink_mm(moved)
+    assert plain is not None
+    assert shifted is not None
+    assert number[0] - 0.2 <= plain[0]
+    assert plain[2] <= number[0] + number[2]
+    assert (shifted[0] - plain[0], shifted[1] - plain[1]) == pytest.approx((2.5, -1.5), abs=0.2)
+    edges = []
+    for printer in ("", (await printers(site))["二号窗口"]):
+        test_page = await site.browser.load(f"{form}/test.pdf?printer={printer}")
+        edges.append(ink_mm(test_page, (0, 15, 8, 135)) or (0, 0, 0, 0))
+    assert edges[1][0] - edges[0][0] == pytest.approx(2.5, abs=0.2)
+    log = (await site.browser.get(f"/forms/prints?about={resident.card_no}")).rows_of("papers")
+    assert [(row.cells[3], row.cells[4]) for row in log] == [("3", "REPRINT"), ("2", "REPRINT"), ("1", "")]
+    assert all(row.cells[6].startswith("0001") for row in log)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.reports.slip import COLUMNS, Line, Pair, Rule, Slip, clean, escpos, layout, width, wrap
+from tests.support.escpos import printed
 
 SLIP = Slip(
     (
@@ -37,6 +38,15 @@ GOLDEN_58 = (
 def test_the_bytes_for_58_mm_never_change() -> None:
     """Planted break: forget FS &, encode UTF-8, or break a word that fits."""
     assert escpos(layout(SLIP, 58)).hex() == GOLDEN_58
+
+
+@pytest.mark.parametrize("paper_mm", sorted(COLUMNS))
+def test_a_printer_of_the_tests_prints_it_whole(paper_mm: int) -> None:
+    lines = printed(escpos(layout(SLIP, paper_mm)), COLUMNS[paper_mm])
+    assert (lines[1].text, lines[1].width, lines[1].height, lines[1].is_centred) == ("发卡凭条", 2, 2, True)
+    assert lines[0].is_bold
+    assert "卡号: 00000001" in [line.text for line in lines]
+    assert [line.text for line in lines[-4:]] == [""] * 4, "room to tear it off"
 
 
 def test_a_wider_paper_takes_more_of_a_line() -> None:
