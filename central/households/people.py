@@ -7,16 +7,29 @@ left. It is written from here; changing it by hand to another is refused while a
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from central.cards.validity import start_of
 from central.errors import ConflictError, InvalidInputError
-from central.households.model import Household, HouseholdKind, Member, Role, Unit
+from central.households.model import Household, HouseholdKind, Member, Role, Unit, UnitCard
 from central.people import service as people
-from central.people.model import Person
+from central.people.model import Person, PersonKind
 from central.sites.model import Site
 from central.sites.scope import Scope
 from central.web.i18n import _
+
+RESIDENTS: Final = frozenset(
+    kind.value
+    for kind in (
+        PersonKind.OWNER,
+        PersonKind.FAMILY,
+        PersonKind.CHILD,
+        PersonKind.HELPER,
+        PersonKind.TENANT,
+    )
+)
+"""Kinds of people who hold a card because they live somewhere."""
 
 
 def current_households(unit_id: int) -> list[Household]:
@@ -60,7 +73,7 @@ def open_household(
 
 
 def join(household: Household, unit: Unit, person: Person, role: Role, from_on: date) -> Member:
-    """A person enters a household; the address follows.
+    """A person enters a household; the address follows, and the cards that a resident holds count for the unit.
 
     :raises ConflictError: of another estate or organisation, has left, or is in this household already.
     """
@@ -71,8 +84,18 @@ def join(household: Household, unit: Unit, person: Person, role: Role, from_on: 
     if any(member.household.unit_id == unit.id for member in memberships(person.id)):
         raise ConflictError("This person is entered in this unit already.")
     member: Member = Member.create(household=household, person=person, role=role.value, from_on=from_on)
+    _bring_cards(unit, person)
     _follow(person)
     return member
+
+
+def _bring_cards(unit: Unit, person: Person) -> None:
+    """Cards that a resident holds already count for the unit, unless they count for another; what staff hold is theirs."""
+    if person.kind not in RESIDENTS:
+        return
+    for card in people.cards_in_use([person.id]):
+        if not UnitCard.select().where(UnitCard.card == card.id).exists():
+            UnitCard.create(card=card, unit=unit)
 
 
 def leave(member: Member, on: date) -> Person:

@@ -13,23 +13,6 @@ from tests.support.site import Site
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
 
 
-async def enter_unit(site: Site, number: str) -> None:
-    """A home of building 9."""
-    page = await site.browser.get("/units/new")
-    form = page.form("/units/new") if any(f.action == "/units/new" for f in page.forms) else page.forms[-1]
-    chosen = {name: form.options[name][-1] for name in ("organisation", "site")}
-    given = {
-        **form.fields,
-        **chosen,
-        "building": "9栋",
-        "number": number,
-        "kind": "home",
-        "state": "handed_over",
-    }
-    made = await site.browser.post("/units/new", given)
-    assert made.path.startswith("/units/"), made.words[-600:]
-
-
 @pytest.mark.requirement("U6")
 async def test_a_permit_ends_its_cards_and_keeps_the_deposit_until_they_are_back(site: Site) -> None:
     """Seen when: a worker's card is offered the terms of the permit and opens within them; it cannot be extended behind the
@@ -39,7 +22,7 @@ async def test_a_permit_ends_its_cards_and_keeps_the_deposit_until_they_are_back
     Planted break that turns it red: ``service.refund`` without ``cards_out``.
     """
     unit = f"{site.next_number():04d}"
-    await enter_unit(site, unit)
+    await site.enter_unit(unit)
     worker_no, uid, card_no = f"6{unit}", f"04F6{site.next_number():010X}", f"97{unit}00"
     worker = await site.enter_person(worker_no, kind="contractor")
     today = (SystemClock().now() + timedelta(hours=8)).date()

@@ -128,6 +128,28 @@ async def test_a_change_of_owner_is_one_act(estate: Estate, centre_client: Brows
     assert "123.45" in page.text
 
 
+async def test_a_card_that_a_resident_brings_along_counts_for_the_unit(
+    estate: Estate, centre_client: Browser, sold: int
+) -> None:
+    """... and leaves with the household; what somebody of the staff holds does not. Planted break: leave ``_bring_cards`` out."""
+
+    def two() -> tuple[int, int]:
+        tenant = person_row(SITE, ORGANISATION, "0950", "租户", kind="tenant")
+        return tenant.id, person_row(SITE, ORGANISATION, "0951", "保安").id
+
+    tenant, guard = await estate.running.write(two)
+    await estate.issue(centre_client, "04A1B2D1", "D1", person=tenant)
+    await estate.issue(centre_client, "04A1B2D2", "D2", person=guard)
+    lease = {"household": "new_tenant", "from_on": "2026-01-01", "lease_last_on": "2026-12-31"}
+    assert (await centre_client.post("/units/1/people", {"person": "0950", **lease})).status == 303
+    joined = {"person": "0951", "household": "2", "from_on": "2026-01-01"}
+    assert (await centre_client.post("/units/1/people", joined)).status == 303
+    leaving = (await centre_client.get("/units/1/hand-over?leaving=2")).text
+    assert ">D1</a>" in leaving
+    assert ">D2</a>" not in leaving
+    assert ">C0</a>" not in leaving
+
+
 async def test_a_card_that_is_not_shown_takes_everything_back(
     estate: Estate, centre_client: Browser, sold: int
 ) -> None:
