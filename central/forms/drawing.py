@@ -5,14 +5,16 @@ Pure, without the database; runs beside the event loop. 360 is twice what such p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+import msgspec
 from PIL import Image, ImageDraw
 
 from central.faces.drawing import Content, Scale, draw_boxes
 from central.faces.fonts import Typeface
-from central.faces.layout import Box, mm
+from central.faces.layout import SIZE_MIN_PT10, Box, mm
 from central.forms.layout import FormPage, shifted
 
 DPI: Final = 360
@@ -21,6 +23,10 @@ _WHITE, _BLACK = 1, 0
 _GRID_UM: Final = 10_000
 _LONG_GRID_UM: Final = 50_000
 _CROSS_UM: Final = 5_000
+_SIZE_STEP_PT10: Final = 5
+_LEADING_UM_PER_PT10: Final = 43
+"""From line to line: 1.2 times the size of the type."""
+_WORD: Final = re.compile(r"[!-~]+ *|.", re.DOTALL)
 _FRAME_TEXT_PT10: Final = 70
 _NUMBER_PT10: Final = 60
 
@@ -39,8 +45,49 @@ def draw_form(
     """
     check(page, texts, typeface)
     picture, scale = _blank(page)
-    draw_boxes(picture, scale, shifted(page.marked, offset_um), Content(texts), typeface)
+    for box in shifted(page.marked, offset_um):
+        lines = lines_in(box, box.text or texts.get(box.what, ""), scale, typeface)
+        draw_boxes(picture, scale, lines, Content(), typeface)
     return picture
+
+
+def lines_in(box: Box, text: str, scale: Scale, typeface: Typeface) -> tuple[Box, ...]:
+    """The text as one box for each line. What fits on one line stays as it is; else the lines begin at the top of the
+    box, in type as large as all of them have room for; what is too long even in the smallest is left to the last line.
+    """
+    least_pt10 = min(box.size_pt10, SIZE_MIN_PT10)
+    for size_pt10 in range(box.size_pt10, least_pt10 - 1, -_SIZE_STEP_PT10):
+        pitch_um = size_pt10 * _LEADING_UM_PER_PT10
+        room = max(1, box.height_um // pitch_um)
+        font, wide_px = typeface.at(scale.type_px(size_pt10)), box.width_um * scale.x
+        if font.getlength(text) <= wide_px or room == 1:
+            break
+        lines = _wrapped(text, font.getlength, wide_px)
+        if len(lines) <= room or size_pt10 - _SIZE_STEP_PT10 < least_pt10:
+            shown = [*lines[: room - 1], "".join(lines[room - 1 :])]
+            return tuple(
+                msgspec.structs.replace(
+                    box,
+                    text=line.rstrip(),
+                    y_um=box.y_um + at * pitch_um,
+                    height_um=pitch_um,
+                    size_pt10=size_pt10,
+                )
+                for at, line in enumerate(shown)
+            )
+    return (msgspec.structs.replace(box, text=text),)
+
+
+def _wrapped(text: str, length: Callable[[str], float], wide_px: float) -> list[str]:
+    """Lines that are no longer, but for blanks at their ends; words are kept whole where they fit, a Chinese character is a word of its own."""
+    lines = [""]
+    for word in _WORD.findall(text):
+        parts = word if length(word.rstrip()) > wide_px else (word,)
+        for part in parts:
+            if lines[-1] and length((lines[-1] + part).rstrip()) > wide_px:
+                lines.append("")
+            lines[-1] += part
+    return lines
 
 
 def check(page: FormPage, texts: Mapping[str, str], typeface: Typeface) -> None:
