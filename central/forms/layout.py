@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from central.faces.fonts import Script
 from central.faces.layout import Box, mm
 from central.forms.kinds import FIXED, REPRINT, Kind
 
@@ -24,7 +24,7 @@ HEIGHT_UM: Final = (40_000, 420_000)
 """Least and most."""
 OFFSET_MOST_UM: Final = 50_000
 _MARGIN_UM: Final = 15_000
-_ROW_UM: Final = 8_000
+_ROW_UM: Final = 10_000
 _MARK_UM: Final = (90_000, 6_000)
 
 
@@ -34,7 +34,7 @@ class FormPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     width_um: int
     height_um: int
     boxes: tuple[Box, ...] = ()
-    script: Literal["SC", "TC"] = "SC"
+    script: Script = "SC"
 
     @property
     def size_um(self) -> tuple[int, int]:
@@ -66,25 +66,33 @@ def shifted(boxes: tuple[Box, ...], offset_um: tuple[int, int]) -> tuple[Box, ..
     )
 
 
-def first_page(kind: Kind, size_um: tuple[int, int]) -> FormPage:
+def first_page(kind: Kind, size_um: tuple[int, int], *, traditional: bool = False) -> FormPage:
     """What a new template begins with: the fields of its kind in two columns, to be moved to their places."""
     width_um, height_um = size_um
     column_um = (width_um - 3 * _MARGIN_UM) // 2
     whats = [what for what in kind.titles if what not in (*FIXED, REPRINT)]
+    row_um = min(_ROW_UM, (height_um - _MARGIN_UM) // -(-len(whats) // 2) // 500 * 500)
     boxes = []
     for at, what in enumerate(whats):
         row, column = divmod(at, 2)
-        y_um = _MARGIN_UM + row * _ROW_UM
-        if y_um + _ROW_UM > height_um:
-            break
+        y_um = _MARGIN_UM + row * row_um
         x_um = _MARGIN_UM + column * (column_um + _MARGIN_UM)
-        boxes.append(Box(what=what, x_um=x_um, y_um=y_um, width_um=column_um, height_um=6_000, size_pt10=105))
-    return FormPage(width_um=width_um, height_um=height_um, boxes=tuple(boxes))
+        boxes.append(
+            Box(
+                what=what,
+                x_um=x_um,
+                y_um=y_um,
+                width_um=column_um,
+                height_um=min(6_000, row_um),
+                size_pt10=105,
+            )
+        )
+    script: Script = "TC" if traditional else "SC"
+    return FormPage(width_um=width_um, height_um=height_um, boxes=tuple(boxes), script=script)
 
 
-def size_text(size: Mapping[str, int] | FormPage) -> str:
+def size_text(page: FormPage) -> str:
     """``241 x 140``."""
-    page = size if isinstance(size, FormPage) else page_of(size)
     return f"{mm(page.width_um)} x {mm(page.height_um)}"
 
 

@@ -17,8 +17,9 @@ from central.web.columns import CODE, MOMENT, NUMBER, Column
 from central.web.fields import Choices
 from central.web.filters import ChoiceFilter, DayFilter, TextFilter
 from central.web.i18n import _, lazy
-from central.web.lists import list_export, list_page
+from central.web.lists import list_export, list_json, list_page
 from central.web.nav import NavItem
+from central.web.openapi import describes
 from central.web.tables import Table
 
 
@@ -104,8 +105,15 @@ async def export_prints(request: web.Request) -> web.StreamResponse:
     )
 
 
+@describes("Papers that were printed", rows=PRINTS)
+async def api_prints(request: web.Request) -> web.Response:
+    """GET /api/forms/prints"""
+    return await list_json(request, PRINTS, scope_of(request), choices=_choices())
+
+
 NAV: Final = [NavItem("reports", lazy("Print log"), "/forms/prints", order=30)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/forms/prints", list_prints, ("cards", "view")),
+    Route("GET", "/api/forms/prints", api_prints, ("cards", "view")),
     Route("GET", "/forms/prints/export", export_prints, ("cards", "export")),
 ]

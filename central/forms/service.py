@@ -16,6 +16,7 @@ from central.forms.layout import FormPage, first_page, page_of
 from central.forms.model import FormPrinter, FormTemplate, FormVersion, PaperPrint
 from central.sites.places import check_place
 from central.sites.scope import Scope
+from central.web.capitals import in_traditional
 
 
 def make_template(scope: Scope, given: dict[str, Any], size_um: tuple[int, int], by: By) -> FormTemplate:
@@ -25,7 +26,7 @@ def make_template(scope: Scope, given: dict[str, Any], size_um: tuple[int, int],
     :raises ConflictError: the name is taken. :raises InvalidInputError: a place that is not the operator's.
     """
     made: FormTemplate = _save(scope, FormTemplate(site=given["site"]), given, by.at)
-    page = first_page(KINDS[made.kind], size_um)
+    page = first_page(KINDS[made.kind], size_um, traditional=in_traditional())
     FormVersion.create(
         template=made,
         version=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -132,6 +133,12 @@ async def test_a_reprint_is_marked_with_which_who_and_when_whatever_it_was_print
     assert "发卡单" in log
     assert "00000002" not in log
     assert "00000002" not in (await centre_client.get("/forms/prints?again=yes")).text
+    listed = await centre_client.get("/api/forms/prints?about=00000001")
+    assert [(one["number"], one["reprint"]) for one in json.loads(listed.text)["items"]] == [
+        (3, "REPRINT"),
+        (2, "REPRINT"),
+        (1, ""),
+    ]
     numbers = await estate.running.read(
         lambda: [
             row.detail["after"]["number"]
