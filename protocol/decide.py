@@ -13,9 +13,10 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 9.  Validity: from inclusive, until exclusive; on an untrusted clock by the floor and the door's clock policy.
 10. No access level of the card has this point.
 11. None of the schedules of those levels holds; on an untrusted clock by the door's clock policy.
-12. The card may be used a limited number of times and was, at any point (``uses_known``). Readers that lead out neither
-    count nor ask: nobody is locked in.
-13. Granted.
+12. The card has hours of its own and it is outside them; on an untrusted clock by the door's clock policy.
+13. The card may be used a limited number of times and was, at any point (``uses_known``). Readers that lead out ask
+    neither for its hours nor for its uses, and count none: nobody is locked in.
+14. Granted.
 """
 
 from __future__ import annotations
@@ -149,6 +150,8 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
         reason = Reason.WRONG_TRIES if state.unknown_ignored else Reason.UNKNOWN_CARD
         return Decision(reason, key, revisions=revisions)
     reason, schedule = _judge(shown, card, key, view, point, now)
+    if is_granted(reason) and not point.leaving:
+        reason = _in_own_hours(reason, key, view, point, now)
     if reason is Reason.GRANTED or reason is Reason.GRANTED_TIME_NOT_CHECKED:
         extended = card.flags is not CardFlag.NONE and card.flags & CardFlag.EXTENDED_OPEN
         release_ms = point.extended_release_ms if extended else point.release_ms
@@ -230,6 +233,17 @@ def _validity(card: CardRow, point: AccessPoint, now: Instant) -> tuple[Reason |
     if point.clock_policy is ClockPolicy.HOME:
         return None, False
     return Reason.TIME_UNKNOWN, False
+
+
+def _in_own_hours(reason: Reason, key: bytes, view: View, point: AccessPoint, now: Instant) -> Reason:
+    """What becomes of a grant by the card's own hours."""
+    is_inside = view.in_hours(key, now.utc_ms)
+    if is_inside is None:
+        return reason
+    if not now.trusted:
+        is_home = point.clock_policy is ClockPolicy.HOME and _home_grace(now)
+        return Reason.GRANTED_TIME_NOT_CHECKED if is_home else Reason.TIME_UNKNOWN
+    return reason if is_inside else Reason.OUTSIDE_SCHEDULE
 
 
 def _home_grace(now: Instant) -> bool:

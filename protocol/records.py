@@ -114,6 +114,14 @@ class UsesRow(msgspec.Struct, frozen=True, array_like=True):
     used: tuple[tuple[int, int], ...] = ()
 
 
+class HoursRow(msgspec.Struct, frozen=True, array_like=True):
+    """Times of the week outside which a card opens nothing, whatever its levels say (the hours of a permit). Cards without
+    it: whenever their levels do. ``periods``: as in :class:`ScheduleRow`.
+    """
+
+    periods: tuple[tuple[int, int, int], ...]
+
+
 class LevelRow(msgspec.Struct, frozen=True, array_like=True):
     """An access level: points, each with the schedule in which it opens. ``entries``: (point, schedule) pairs."""
 
@@ -202,6 +210,7 @@ Row: TypeAlias = (
     | StaleRightsRow
     | CardRow
     | UsesRow
+    | HoursRow
     | LevelRow
     | ScheduleRow
     | SpecialDayRow
@@ -230,6 +239,7 @@ class Kind(IntEnum):
     ISSUER_KEY = 18
     USES = 19
     DESK = 20
+    HOURS = 30
 
 
 OPTIONAL_KIND_MIN: Final = 64
@@ -247,6 +257,7 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.READ_KEY: ReadKeyRow,
     Kind.ISSUER_KEY: IssuerKeyRow,
     Kind.USES: UsesRow,
+    Kind.HOURS: HoursRow,
     Kind.DESK: DeskRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
@@ -264,13 +275,14 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.READ_KEY: Stream.ACCESS,
     Kind.ISSUER_KEY: Stream.ACCESS,
     Kind.USES: Stream.ACCESS,
+    Kind.HOURS: Stream.ACCESS,
     Kind.DESK: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8
 """Groups of special days that a schedule can tell apart."""
 
-_CARD_KEYED: Final = frozenset({Kind.RESTRICTION, Kind.STALE_RIGHTS, Kind.CARD, Kind.USES})
+_CARD_KEYED: Final = frozenset({Kind.RESTRICTION, Kind.STALE_RIGHTS, Kind.CARD, Kind.USES, Kind.HOURS})
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(row_type) for kind, row_type in ROW_TYPE.items()}
 
@@ -369,7 +381,7 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             raise MalformedError("a number of a row of uses is out of range")
         case LevelRow() if len(row.entries) > ENTRIES_PER_LEVEL_MAX:
             raise LimitError(f"an access level with {len(row.entries)} entries")
-        case ScheduleRow() if len(row.periods) > PERIODS_PER_SCHEDULE_MAX:
+        case ScheduleRow() | HoursRow() if len(row.periods) > PERIODS_PER_SCHEDULE_MAX:
             raise LimitError(f"a schedule with {len(row.periods)} periods")
         case SpecialDayRow() if not 1 <= row.group <= SPECIAL_GROUPS:
             raise MalformedError(f"special days have groups 1 to {SPECIAL_GROUPS}, not {row.group}")

@@ -28,6 +28,7 @@ from protocol.records import (
     ClockPolicy,
     DeskRow,
     DoorRow,
+    HoursRow,
     IssuerKeyRow,
     Kind,
     LevelRow,
@@ -238,6 +239,7 @@ class _Site:
 _NO_ROWS: Final[Mapping[bytes, CardRow | None]] = MappingProxyType({})
 _NO_RESTRICTIONS: Final[Mapping[bytes, RestrictionRow]] = MappingProxyType({})
 _NO_USES: Final[Mapping[bytes, UsesRow]] = MappingProxyType({})
+_NO_HOURS: Final[Mapping[bytes, Schedule]] = MappingProxyType({})
 _NO_STALE: Final[Mapping[bytes, int]] = MappingProxyType({})
 _NO_CARDS: Final = PackedCards()
 _NO_SITE: Final = _Site({})
@@ -246,7 +248,7 @@ _NO_SITE: Final = _Site({})
 class View:
     """One consistent configuration. ``View()`` is empty and denies everything; ``apply`` makes the next one."""
 
-    __slots__ = ("_base", "_overlay", "_restrictions", "_site", "_stale", "_uses", "revisions")
+    __slots__ = ("_base", "_hours", "_overlay", "_restrictions", "_site", "_stale", "_uses", "revisions")
 
     def __init__(
         self,
@@ -257,6 +259,7 @@ class View:
         restrictions: Mapping[bytes, RestrictionRow] = _NO_RESTRICTIONS,
         stale: Mapping[bytes, int] = _NO_STALE,
         uses: Mapping[bytes, UsesRow] = _NO_USES,
+        hours: Mapping[bytes, Schedule] = _NO_HOURS,
         site: _Site = _NO_SITE,
     ) -> None:
         """Take over parts that are never changed afterwards."""
@@ -266,6 +269,7 @@ class View:
         self._restrictions = restrictions
         self._stale = stale
         self._uses = uses
+        self._hours = hours
         self._site = site
 
     @property
@@ -308,6 +312,11 @@ class View:
     def uses(self, key: bytes) -> UsesRow | None:
         """How often a card may be used, None for no limit."""
         return self._uses.get(key)
+
+    def in_hours(self, key: bytes, utc_ms: int) -> bool | None:
+        """Whether the instant is inside the card's own hours; None for a card without any."""
+        hours = self._hours.get(key)
+        return None if hours is None else hours.holds(utc_ms, self._site.calendar)
 
     def schedules_at(self, levels: tuple[int, ...], point: int) -> tuple[int, ...]:
         """Numbers of the schedules by which these access levels open this point; empty for no right here."""
@@ -381,6 +390,7 @@ class View:
         restrictions: dict[bytes, RestrictionRow] | None = {} if replace is Stream.RESTRICTIONS else None
         stale: dict[bytes, int] | None = {} if replace is Stream.RESTRICTIONS else None
         uses: dict[bytes, UsesRow] | None = {} if replace is Stream.ACCESS else None
+        hours: dict[bytes, Schedule] | None = {} if replace is Stream.ACCESS else None
         cards: dict[bytes, CardRow | None] = {}
         others: dict[tuple[Kind, int], Row] | None = {} if replace is Stream.ACCESS else None
         for change in changes:
@@ -418,6 +428,14 @@ class View:
                 else:
                     assert isinstance(row, UsesRow)
                     uses[change.key] = row
+            elif kind is Kind.HOURS:
+                if hours is None:
+                    hours = dict(self._hours)
+                if row is None:
+                    hours.pop(change.key, None)
+                else:
+                    assert isinstance(row, HoursRow)
+                    hours[change.key] = Schedule(ScheduleRow(row.periods))
             else:
                 if others is None:
                     others = dict(self._site.rows)
@@ -439,6 +457,7 @@ class View:
             restrictions=self._restrictions if restrictions is None else restrictions,
             stale=self._stale if stale is None else stale,
             uses=self._uses if uses is None else uses,
+            hours=self._hours if hours is None else hours,
             site=self._site if others is None else _Site(others),
         )
 
@@ -450,6 +469,7 @@ class View:
             restrictions=self._restrictions,
             stale=self._stale,
             uses=self._uses,
+            hours=self._hours,
             site=self._site,
         )
 

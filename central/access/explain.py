@@ -140,6 +140,8 @@ def _view(card: Card | None, point: AccessPoint) -> View:
                 levels |= set(entry.card.levels)
             if entry.uses is not None:
                 changes.append(put(entry.key, entry.uses))
+            if entry.hours is not None:
+                changes.append(put(entry.key, entry.hours))
             if entry.restriction is not None:
                 changes.append(put(entry.key, entry.restriction))
     schedules: set[int] = set()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
@@ -67,6 +67,9 @@ bounds: Final[list[Callable[[Person], datetime | None]]] = []
 windows: Final[list[Callable[[Person, Card | None, datetime], tuple[datetime, datetime] | None]]] = []
 """Times (from, until, exclusive) to which a card of this person is cut, whatever is asked for: a visit. Without the card:
 a new one, at that moment."""
+hours: Final[list[Callable[[int], Sequence[tuple[int, int]]]]] = []
+"""Minutes of each day (from, until, exclusive) outside which cards of this person (by id) open nothing but ways out; none:
+no such limit. Whoever answers otherwise than before publishes the person's cards."""
 followers: Final[list[Callable[[Card], None]]] = []
 """Told, in its transaction, that a card was issued to ``card.person``."""
 suggestions: Final[list[Callable[[Person], Terms | None]]] = []
@@ -77,6 +80,13 @@ def latest_end(person: Person) -> datetime | None:
     """The earliest of all the ends; None for no bound."""
     ends = [_holders.latest_end(person), *(bound(person) for bound in bounds)]
     return min((end for end in ends if end is not None), default=None)
+
+
+def hours_of(person_id: int | None) -> list[tuple[int, int]]:
+    """The hours to which cards of this person are limited, by the first who limits them; empty for no limit."""
+    if person_id is None:
+        return []
+    return next((list(found) for limit in hours if (found := limit(person_id))), [])
 
 
 def cut(terms: Terms, person: Person, card: Card | None, now: datetime) -> Terms:

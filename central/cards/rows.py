@@ -8,15 +8,18 @@ from typing import Final
 
 from central.cards.credentials import zone_bits
 from central.cards.entitlements import levels_of
+from central.cards.holders import hours_of
 from central.cards.limits import devices_of
 from central.cards.model import Card
 from central.cards.rules import Holding, restriction_of
 from central.cards.uses import uses_row
 from protocol.ids import CardKey, credential_key, uid_key
-from protocol.records import CardFlag, CardRow, RestrictionRow, UsesRow
+from protocol.records import SPECIAL_GROUPS, CardFlag, CardRow, HoursRow, RestrictionRow, UsesRow
 
 _UNIT_HOLDER: Final = 1 << 31
 """Holder numbers of cards that no person holds start here, above every person's."""
+
+_EVERY_DAY: Final = (1 << (7 + SPECIAL_GROUPS)) - 1
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class CardRows:
     card: CardRow | None
     restriction: RestrictionRow | None
     uses: UsesRow | None = None
+    hours: HoursRow | None = None
     device_ids: tuple[int, ...] = ()
     """The only devices that are given ``card``; empty: all at which it has a right (39)."""
 
@@ -57,7 +61,14 @@ def rows_of(card: Card, levels: tuple[int, ...], device_ids: tuple[int, ...]) ->
             zones=zone_bits(card),
         )
     uses = uses_row(card) if row is not None else None
-    return [CardRows(key, row, restriction, uses, device_ids) for key in keys_of(card)]
+    hours = _hours_row(card) if row is not None else None
+    return [CardRows(key, row, restriction, uses, hours, device_ids) for key in keys_of(card)]
+
+
+def _hours_row(card: Card) -> HoursRow | None:
+    """The hours of every day, special days too; None for a card without a limit."""
+    found = hours_of(card.person_id)
+    return HoursRow(tuple((_EVERY_DAY, start, end) for start, end in found)) if found else None
 
 
 def keys_of(card: Card) -> list[CardKey]:

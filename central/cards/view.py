@@ -11,6 +11,7 @@ from central.cards.acts import is_present
 from central.cards.credentials import tier_of
 from central.cards.delivery import Delivery, delivery_of
 from central.cards.history import held_on, unconfirmed_loss
+from central.cards.holders import hours_of
 from central.cards.inspected import TIER_TEXT
 from central.cards.model import Card, CardAct, CardLoss, CardMoney, Showing
 from central.cards.money import Kind
@@ -22,6 +23,7 @@ from central.cards.table import VOCABULARY
 from central.cards.uses import used_count
 from central.cards.words import ACT_TEXT, MONEY_TEXT
 from central.sites.scope import Scope
+from central.web.formats import hours_text
 from central.web.i18n import LazyText, Text, _
 
 HISTORY_ROWS = 100
@@ -70,6 +72,8 @@ class CardView:
     """Cancelled, it loses its deposit."""
     used_count: int
     """How often this issue was used, of a card with a limited number of uses."""
+    hours: str
+    """The times of the day outside which it opens nothing; empty for no limit."""
     provisional: CardLoss | None
     """The open provisional loss report that waits for a clerk."""
 
@@ -112,6 +116,7 @@ def view_of(scope: Scope, card_id: int, now: datetime) -> CardView:
         deposit_fen=held_on(card),
         forfeits=card.card_class is not None and card.card_class.keeps_deposit,
         used_count=used_count(card) if card.uses_max else 0,
+        hours=hours_text(hours_of(card.person_id)),
         provisional=unconfirmed_loss(card),
     )
 

@@ -32,6 +32,8 @@ class PermitForm(msgspec.Struct, kw_only=True):
     last_on: date
     starts: time
     ends: time
+    again_starts: time | None
+    again_ends: time | None
     card_class: str | None
     levels: tuple[str, ...]
     deposit_fen: int
@@ -47,13 +49,15 @@ PERMIT: Final = Form(
     DateField("from_on", lazy("First day")),
     DateField("last_on", lazy("Last day")),
     TimeField("starts", lazy("Working hours from")),
-    TimeField("ends", lazy("Working hours until")),
-    ChoiceField("card_class", lazy("Card class"), is_required=False),
-    ChoicesField(
-        "levels",
-        lazy("Access levels of the temporary cards"),
-        hint=lazy("Choose levels whose schedules are the working hours."),
+    TimeField(
+        "ends",
+        lazy("Working hours until"),
+        hint=lazy("The workers’ cards open nothing outside; going out is always possible. 00:00: midnight."),
     ),
+    TimeField("again_starts", lazy("After a break from"), is_required=False),
+    TimeField("again_ends", lazy("After a break until"), is_required=False),
+    ChoiceField("card_class", lazy("Card class"), is_required=False),
+    ChoicesField("levels", lazy("Access levels of the temporary cards")),
     MoneyField("deposit_fen", lazy("Deposit"), most=100_000_000),
 )
 

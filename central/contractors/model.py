@@ -28,9 +28,8 @@ class Permit(Model):
     from_on = peewee.DateField()
     until_on = peewee.DateField()
     """Exclusive."""
-    starts_minute = peewee.IntegerField()
-    ends_minute = peewee.IntegerField()
-    """Working hours as minutes of the day; the doors keep them by the schedules of the access levels."""
+    hours = JsonField(default=list)
+    """Working hours as minutes of the day, [[from, until], ...]: the cards of its workers open nothing outside them."""
     card_class = peewee.ForeignKeyField(CardClass, null=True, index=False, on_delete="RESTRICT")
     levels = JsonField(default=list)
     """Access levels of the temporary cards."""

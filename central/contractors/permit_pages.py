@@ -32,6 +32,7 @@ from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.places import check_place
 from central.sites.scope import Scope
 from central.web.fields import Choices
+from central.web.formats import hours_text
 from central.web.forms import BoundForm
 from central.web.i18n import _, lazy
 from central.web.lists import list_page
@@ -101,8 +102,9 @@ async def new_permit(request: web.Request) -> web.Response:
 def _columns(scope: Scope, unit: Unit, value: PermitForm) -> dict[str, Any]:
     if value.last_on < value.from_on:
         raise InvalidInputError("The last day lies before the first.")
-    if value.ends <= value.starts:
-        raise InvalidInputError("The working hours end before they begin.")
+    hours = service.hours_from(
+        [(value.starts, value.ends), (value.again_starts, value.again_ends)],
+    )
     if not set(value.levels) <= set(entitlements.level_choices(unit.site_id, unit.organisation_id)):
         raise InvalidInputError("An access level belongs to another estate or organisation.")
     card_class = scope.get(CardClass, int(value.card_class)) if value.card_class else None
@@ -118,8 +120,7 @@ def _columns(scope: Scope, unit: Unit, value: PermitForm) -> dict[str, Any]:
         "work": value.work,
         "from_on": value.from_on,
         "until_on": value.last_on + timedelta(days=1),
-        "starts_minute": value.starts.hour * 60 + value.starts.minute,
-        "ends_minute": value.ends.hour * 60 + value.ends.minute,
+        "hours": hours,
         "card_class": card_class,
         "levels": sorted(map(int, value.levels)),
         "deposit_fen": value.deposit_fen,
@@ -162,9 +163,7 @@ async def show_permit(
     principal = principal_of(request)
     context |= {
         "deposit": deposit_state(permit),
-        "hours": " – ".join(
-            f"{at // 60:02d}:{at % 60:02d}" for at in (permit.starts_minute, permit.ends_minute)
-        ),
+        "hours": hours_text(permit.hours),
         "last_day_of": last_day_of,
         "worker": worker or WORKER.blank(),
         "refund": refund or REFUND.blank(kept_fen=0),

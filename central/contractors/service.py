@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from typing import Any, Final
 
 import peewee
 
@@ -14,7 +15,13 @@ from central.cards.rules import Disable, Holding
 from central.contractors.model import Permit, ReleaseSlip, Worker
 from central.errors import ConflictError, InvalidInputError
 from central.households.people import local_day, midnight
-from central.people.model import Person
+from central.people import service as people
+from central.people.model import Person, PersonKind
+from central.people.service import cards_in_use
+from central.sync import publish
+from central.web.formats import hours_text
+
+DAY_MINUTES: Final = 1_440
 
 
 def next_number(model: type[Permit] | type[ReleaseSlip], site_id: int) -> int:
@@ -47,6 +54,7 @@ def add_worker(permit: Permit, person: Person, today_on: date) -> Worker:
     if Worker.select().where((Worker.permit == permit.id) & (Worker.person == person.id)).exists():
         raise ConflictError("This person works under this permit already.")
     worker: Worker = Worker.create(permit=permit, person=person)
+    _publish_cards(person)
     return worker
 
 
@@ -136,6 +144,7 @@ def snapshot(permit: Permit) -> dict[str, Any]:
         "firm": permit.firm,
         "from": permit.from_on.isoformat(),
         "until": permit.until_on.isoformat(),
+        "hours": hours_text(permit.hours),
         "deposit_fen": permit.deposit_fen,
         "paid": permit.paid_at is not None,
         "kept_fen": permit.kept_fen,
@@ -153,6 +162,48 @@ def _permits_of(person: Person) -> list[Permit]:
     """Permits under which somebody works that were not ended, the newest first."""
     query = Permit.select().join(Worker).where((Worker.person == person.id) & Permit.ended_at.is_null())
     return list(query.order_by(Permit.until_on.desc(), Permit.id.desc()))
+
+
+def hours_from(typed: Sequence[tuple[time | None, time | None]]) -> list[list[int]]:
+    """Working hours as they are kept; 00:00 at an end is midnight, the last moment of the day.
+
+    :raises InvalidInputError: half a pair, or hours that end before they begin or overlap.
+    """
+    hours: list[list[int]] = []
+    for starts, ends in typed:
+        if (starts is None) != (ends is None):
+            raise InvalidInputError("Enter both times of the working hours after the break, or neither.")
+        if starts is None or ends is None:
+            continue
+        pair = [starts.hour * 60 + starts.minute, ends.hour * 60 + ends.minute or DAY_MINUTES]
+        if pair[1] <= pair[0]:
+            raise InvalidInputError("The working hours end before they begin.")
+        if hours and pair[0] < hours[-1][1]:
+            raise InvalidInputError(
+                "The working hours after the break begin before those before it have ended."
+            )
+        hours.append(pair)
+    return hours
+
+
+def hours_of(person_id: int) -> list[tuple[int, int]]:
+    """The working hours of a contractor's worker, by the permit that gives his terms; empty for no limit.
+
+    Who is more to the estate than a worker, an owner for one, is not limited by a permit.
+    """
+    permits = Permit.select(Permit.hours).join(Worker).join(Person, on=(Worker.person == Person.id))
+    mine = (Worker.person == person_id) & (Person.kind == PersonKind.CONTRACTOR.value)
+    newest = permits.where(mine & Permit.ended_at.is_null())
+    permit = newest.order_by(Permit.until_on.desc(), Permit.id.desc()).first()
+    if permit is None or permit.hours == [[0, DAY_MINUTES]]:
+        return []
+    return [(start, end) for start, end in permit.hours]
+
+
+def _publish_cards(person: Person) -> None:
+    """The hours of a worker may be others: his cards follow."""
+    if Worker.select().where(Worker.person == person.id).exists():
+        publish.cards_changed(card.id for card in cards_in_use([person.id]))
 
 
 def latest_end(person: Person) -> datetime | None:
@@ -176,4 +227,6 @@ def terms_for(person: Person) -> Terms | None:
 
 
 holders.bounds.append(latest_end)
+holders.hours.append(hours_of)
+people.on_change.append(_publish_cards)
 holders.suggestions.append(terms_for)

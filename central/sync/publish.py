@@ -36,6 +36,7 @@ from protocol.records import (
     STREAM_OF,
     CardRow,
     Change,
+    HoursRow,
     Kind,
     RestrictionRow,
     Row,
@@ -227,6 +228,7 @@ def _publish_card(card_id: int, revision: Revision) -> None:
     for former, key in published - {(space, key) for key in wanted}:  # another key, or another estate
         _set(revision, former, Kind.CARD, CardKey(key), None, set(), owner)
         _set(revision, former, Kind.USES, CardKey(key), None, set(), owner)
+        _set(revision, former, Kind.HOURS, CardKey(key), None, set(), owner)
         left = revision.reported(int(former.removeprefix("site:"))).get(key)
         _set(revision, former, Kind.RESTRICTION, CardKey(key), left, {former} if left else set(), owner)
     for key, entry in wanted.items():
@@ -236,8 +238,10 @@ def _publish_card(card_id: int, revision: Revision) -> None:
         _set(revision, space, Kind.RESTRICTION, key, restriction, {space}, owner)
         tags = _tags(entry)
         fewer = _fewer(_published(space, Kind.USES, key)[0], entry.uses)
+        fewer = fewer or _other_hours(_published(space, Kind.HOURS, key)[0], entry.hours)
         fewer = fewer or (bool(entry.device_ids) and not tags_before <= tags)
         changed = _set(revision, space, Kind.USES, key, entry.uses, tags, owner)
+        changed = _set(revision, space, Kind.HOURS, key, entry.hours, tags, owner) or changed
         changed = _set(revision, space, Kind.CARD, key, entry.card, tags, owner) or changed
         if changed and before is not None and (fewer or _shrank(before, entry.card)):
             stale = StaleRightsRow(revision.of(Stream.ACCESS))
@@ -282,6 +286,11 @@ def _fewer(before: Row | None, after: UsesRow | None) -> bool:
     if after is None:
         return False
     return not isinstance(before, UsesRow) or after.uses_max < before.uses_max
+
+
+def _other_hours(before: Row | None, after: HoursRow | None) -> bool:
+    """True when a card has hours of its own that it did not have like this."""
+    return after is not None and before != after
 
 
 def _shrank(before: CardRow, after: CardRow | None) -> bool:

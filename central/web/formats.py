@@ -6,6 +6,7 @@ Instants come as aware datetimes or epoch milliseconds and are shown in the site
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from central.web.i18n import _, current
@@ -60,6 +61,11 @@ def money(fen: int) -> str:
 def number(value: int | float) -> str:
     """``12,345`` or ``1.5``."""
     return f"{value:,}"
+
+
+def hours_text(hours: Iterable[Sequence[int]]) -> str:
+    """Times of the day, given as minutes: ``09:00–12:00, 14:00–18:00``."""
+    return ", ".join("–".join(f"{at // 60:02d}:{at % 60:02d}" for at in pair) for pair in hours)
 
 
 def duration(seconds: int) -> str:

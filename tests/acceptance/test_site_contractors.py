@@ -33,8 +33,8 @@ async def test_a_permit_ends_its_cards_and_keeps_the_deposit_until_they_are_back
         "work": "铺地板",
         "from_on": today.isoformat(),
         "last_on": (today + timedelta(days=9)).isoformat(),
-        "starts": "08:30",
-        "ends": "18:00",
+        "starts": "00:00",
+        "ends": "00:00",
         "levels": "1",
         "deposit_fen": "2000.00",
     }

@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 
+from central.access.explain import ask
 from central.audit import AuditEntry
 from central.cards.model import Card
 from central.cards.rows import card_rows
 from central.contractors.model import Permit, ReleaseSlip
+from central.sync.model import PublishedRow
+from protocol.ids import uid_key
 from protocol.reasons import Reason
+from protocol.records import Change, HoursRow, Kind, decode_row
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate import person_row
 from tests.support.estate_pages import ORGANISATION, SITE, Estate
 
+EVERY_DAY = (1 << 15) - 1
 END = datetime(2026, 7, 10, 16, tzinfo=UTC)
 """Midnight in Shanghai after the last day of the permit."""
 
@@ -100,11 +105,57 @@ async def test_a_temporary_card_has_the_terms_of_the_permit(estate: Estate, cent
     until, card_class, levels = await estate.running.read(read)
     assert (until, card_class, levels) == (END, estate.card_class, (estate.level,))
     page = (await centre_client.get(f"/permits/{permit}")).text
-    for shown in ("顺安装修", "08:30 – 18:00", "2026-07-10", "¥2,000.00", "师傅0801", "04A1B201"):
+    for shown in ("顺安装修", "08:30–18:00", "2026-07-10", "¥2,000.00", "师傅0801", "04A1B201"):
         assert shown in page, shown
     longer = {"valid_until": "2026-07-11", "version": "2"}
     refused = await centre_client.post("/cards/1/extend", longer)
     assert (refused.status, "ends on 2026-07-10" in refused.text) == (422, True)
+
+
+async def test_a_temporary_card_opens_in_the_working_hours_only(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """The hours go to the doors with the card, whatever levels are chosen, and are told as the reason.
+
+    Planted breaks: ``add_worker`` without publishing; ``_view`` of the explanation without the hours.
+    """
+    person = await estate.person_of("0801")
+    assert person is not None
+    await estate.issue(centre_client, "04A1B201", "1", person=person.id)
+    resident = await estate.issue(centre_client, "04A1B202", "2")
+    given = permit_form(estate, starts="09:00", ends="12:00", again_starts="14:00", again_ends="00:00")
+    assert (await centre_client.post("/permits/new", given)).status == 303
+    assert "09:00–12:00, 14:00–24:00" in (await centre_client.get("/permits/1")).text
+
+    async def published() -> dict[bytes, HoursRow]:
+        def read() -> dict[bytes, HoursRow]:
+            query = PublishedRow.select().where(PublishedRow.kind == Kind.HOURS.value)
+            return {
+                bytes(row.key): decode_row(Change(row.kind, bytes(row.key), bytes(row.body)))
+                for row in query
+                if row.body
+            }
+
+        return await estate.running.read(read)
+
+    assert await published() == {}
+    assert (await centre_client.post("/permits/1/workers", {"person": "0801"})).status == 303
+    assert (await centre_client.post("/permits/1/workers", {"person": "0001"})).status == 303, "of the staff"
+    hours = HoursRow(((EVERY_DAY, 540, 720), (EVERY_DAY, 840, 1_440)))
+    assert await published() == {uid_key(bytes.fromhex("04A1B201")): hours}
+    assert "09:00–12:00, 14:00–24:00" in (await centre_client.get("/cards/1")).text
+    assert "14:00–24:00" not in (await centre_client.get(f"/cards/{resident}")).text
+
+    def ask_at(time: str) -> Reason:
+        moment = datetime.fromisoformat(f"2026-07-02T{time}+08:00")
+        return ask(uid_key(bytes.fromhex("04A1B201")), estate.entrance, moment).reason
+
+    at = {time: await estate.running.read(ask_at, time) for time in ("11:59", "12:00", "23:59")}
+    assert at == {"11:59": Reason.GRANTED, "12:00": Reason.OUTSIDE_SCHEDULE, "23:59": Reason.GRANTED}
+    about = {"organisation": "1", "site": "1", "kind": "staff", "active": "1", "version": "1"}
+    promoted = {**about, "number": "0801", "name": "师傅0801"}
+    assert (await centre_client.post(f"/people/{person.id}/edit", promoted)).status == 303
+    assert await published() == {}
 
 
 async def test_the_deposit_is_not_refunded_while_a_card_is_out(
@@ -167,6 +218,8 @@ async def test_a_permit_that_cannot_be_is_refused(estate: Estate, centre_client:
         {"unit": "9栋999"},
         {"last_on": "2026-06-30"},
         {"ends": "08:30"},
+        {"again_starts": "19:00"},
+        {"again_starts": "17:00", "again_ends": "19:00"},
         {"deposit_fen": "1.234"},
         {"levels": ""},
     ):
