@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from central.cards import acts
-from central.cards.acts import By
+from central.cards import acts, entitlements
+from central.cards.acts import By, Terms
+from central.cards.holders import latest_end
 from central.cards.model import Card
+from central.cards.rules import Act, Holding, possible_acts
 from central.errors import ConflictError, InvalidInputError
 from central.households import joining, people
 from central.households.joining import Change, Changed
@@ -24,6 +26,7 @@ from central.households.model import (
     LimitException,
     MeterReading,
     Unit,
+    UnitCard,
 )
 from central.people.model import Person
 
@@ -100,6 +103,7 @@ def carry_out(by: By, unit: Unit, wish: Wish, *, is_preview: bool = False) -> Ou
                 _home(entering),
             )
         )
+        changed += end_with_lease(by, wish.head, wish.reason)
     made: HandOver = HandOver.create(
         unit=unit,
         leaving=wish.leaving,
@@ -116,6 +120,26 @@ def carry_out(by: By, unit: Unit, wish: Wish, *, is_preview: bool = False) -> Ou
     for part in joining.parts():
         changed += part.carry_out(change)
     return Outcome(made, changed, not_shown)
+
+
+def end_with_lease(by: By, person: Person, reason: str = "") -> list[Changed]:
+    """Cards that somebody who joins a household holds already, and that count for a unit, end with the lease.
+
+    One that is reported lost opens nothing and stays as it is.
+    """
+    latest = latest_end(person)
+    if latest is None:
+        return []
+    counted = UnitCard.select(UnitCard.card)
+    mine = (Card.person == person.id) & (Card.holding == Holding.IN_USE.value) & Card.id.in_(counted)
+    changed = []
+    for card in Card.select().where(mine).order_by(Card.card_no):
+        is_longer = card.valid_until is None or card.valid_until > latest
+        if is_longer and Act.REWRITE in possible_acts(card.state):
+            rights = entitlements.chosen(card.id)
+            terms = Terms(card.card_class_id, card.valid_from, latest, rights, card.uses_max)
+            changed.append(_of_card(acts.rewrite(by, card, terms, reason=reason)))
+    return changed
 
 
 def extend_lease(

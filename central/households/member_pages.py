@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from central.audit import act_on_many
+from central.cards.desk import by_of
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
-from central.households import people
+from central.households import handing_over, people
 from central.households.forms import JOIN, NEW, MoveInForm
 from central.households.model import HOUSEHOLD_TEXT, ROLE_TEXT, Household, HouseholdKind, Member, Role, Unit
 from central.people.inputs import path_id, row_id
@@ -37,6 +39,7 @@ async def join(request: web.Request) -> web.Response:
     """GET and POST /units/{id}/people"""
     settle(request)
     centre, scope, actor, unit_id = centre_of(request), scope_of(request), actor_of(request), path_id(request)
+    by = by_of(request)
     unit, choices = await centre.db.read(_read, scope, unit_id)
     if request.method == "GET":
         first = next(iter(choices["household"]))
@@ -53,14 +56,20 @@ async def join(request: web.Request) -> web.Response:
             row = scope.get(Unit, unit_id)
             person = people.find_person(scope, row, value.person)
             member = _join(row, person, value)
+            changed = handing_over.end_with_lease(by, person)
+            act_on_many(len(changed))
+            place = {"site_id": row.site_id, "organisation_id": row.organisation_id}
+            for one in changed:
+                centre.audit.record(
+                    actor, one.action, one.object_kind, one.object_id, one.before, one.after, **place
+                )
             centre.audit.record(
                 actor,
                 "people.join",
                 "unit",
                 row.id,
                 after=_snapshot(member, person),
-                site_id=row.site_id,
-                organisation_id=row.organisation_id,
+                **place,
             )
 
         try:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from central.clock import SystemClock
+from protocol.reasons import Reason
 from tests.support.site import Site
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
@@ -15,11 +16,11 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group
 
 @pytest.mark.requirement("U6")
 async def test_a_permit_ends_its_cards_and_keeps_the_deposit_until_they_are_back(site: Site) -> None:
-    """Seen when: a worker's card is offered the terms of the permit and opens within them; it cannot be extended behind the
-    permit; the early end kills it at once at a door whose network is cut afterwards; the deposit is not refunded while the
+    """Seen when: a worker's card is offered the terms of the permit and opens within them, one whose permit has other working
+    hours than now is refused at the same door; it cannot be extended behind the permit; the early end kills it at once at a door whose network is cut afterwards; the deposit is not refunded while the
     card is out, and is when it was handed in; goods leave once, by a slip with the next number that a guard confirms.
 
-    Planted break that turns it red: ``service.refund`` without ``cards_out``.
+    Planted breaks that turn it red: ``service.refund`` without ``cards_out``; ``rows_of`` without the hours.
     """
     unit = f"{site.next_number():04d}"
     await site.enter_unit(unit)
@@ -42,6 +43,17 @@ async def test_a_permit_ends_its_cards_and_keeps_the_deposit_until_they_are_back
     await site.browser.send(await site.browser.get(permit), f"{permit}/pay")
     await site.browser.send(await site.browser.get(permit), f"{permit}/workers", person=worker_no)
 
+    local_now = SystemClock().now() + timedelta(hours=8)
+    closed = ("13:00", "00:00") if local_now.hour < 11 else ("00:00", "09:00")
+    page = await site.browser.get("/permits/new")
+    hours = {"starts": closed[0], "ends": closed[1]}
+    other = (await site.browser.send(page, "/permits/new", **{**given, **hours})).path
+    idle_no, idle_uid = f"5{unit}", f"04F7{site.next_number():010X}"
+    idle = await site.enter_person(idle_no, kind="contractor")
+    await site.browser.send(await site.browser.get(other), f"{other}/workers", person=idle_no)
+    page = await site.browser.get(f"/cards/issue?person={idle}")
+    await site.browser.send(page, "/cards/issue", uid=idle_uid, card_no=f"97{unit}01")
+
     offered = (await site.browser.get(f"/cards/issue?person={worker}")).form("/cards/issue")
     assert offered.fields["valid_until"] == given["last_on"]
     card = await site.browser.send(
@@ -50,6 +62,7 @@ async def test_a_permit_ends_its_cards_and_keeps_the_deposit_until_they_are_back
     await site.until_joined()
     await site.opens("hall", uid)
     await site.shuts("hall")
+    await site.is_refused("hall", idle_uid, f"person={idle_no}&reason={Reason.OUTSIDE_SCHEDULE.value}")
     path = card.path.partition("?")[0]
     later = (today + timedelta(days=10)).isoformat()
     extend: Any = next(

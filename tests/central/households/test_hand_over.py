@@ -131,7 +131,10 @@ async def test_a_change_of_owner_is_one_act(estate: Estate, centre_client: Brows
 async def test_a_card_that_a_resident_brings_along_counts_for_the_unit(
     estate: Estate, centre_client: Browser, sold: int
 ) -> None:
-    """... and leaves with the household; what somebody of the staff holds does not. Planted break: leave ``_bring_cards`` out."""
+    """... ends with the lease and leaves with the household; what somebody of the staff holds does not.
+
+    Planted breaks: leave ``_bring_cards`` out; leave ``end_with_lease`` out.
+    """
 
     def two() -> tuple[int, int]:
         tenant = person_row(SITE, ORGANISATION, "0950", "租户", kind="tenant")
@@ -148,6 +151,15 @@ async def test_a_card_that_a_resident_brings_along_counts_for_the_unit(
     assert ">D1</a>" in leaving
     assert ">D2</a>" not in leaving
     assert ">C0</a>" not in leaving
+
+    def ends() -> dict[str, datetime | None]:
+        return {card.card_no: card.valid_until for card in Card.select().where(Card.card_no.startswith("D"))}
+
+    assert await estate.running.read(ends) == {"D1": datetime(2026, 12, 31, 16, tzinfo=UTC), "D2": None}
+    acts = await estate.running.read(
+        lambda: [row.action for row in AuditEntry.select().order_by(AuditEntry.seq.desc()).limit(3)]
+    )
+    assert sorted(acts) == ["cards.rewrite", "people.join", "people.join"]
 
 
 async def test_a_card_that_is_not_shown_takes_everything_back(
