@@ -24,6 +24,7 @@ from central.faces.box_form import (
 )
 from central.faces.drawing import png
 from central.faces.fonts import Script, typeface
+from central.faces.images import ACCEPT
 from central.faces.layout import mm
 from central.faces.worker import apart
 from central.forms import service
@@ -31,7 +32,7 @@ from central.forms.drawing import DPI, draw_form, draw_test
 from central.forms.kinds import FIXED, KINDS, REPRINT, Kind
 from central.forms.layout import HEIGHT_UM, WIDTH_UM, FormPage, size_text
 from central.forms.log_pages import kind_title
-from central.forms.model import FormPrinter, FormTemplate, FormVersion
+from central.forms.model import FormPrinter, FormScan, FormTemplate, FormVersion
 from central.forms.print_pages import PRINTER_COOKIE, offset_of, pdf_response, printer_of, size_mm
 from central.people.inputs import path_id, row_id
 from central.routes import Route
@@ -70,6 +71,8 @@ class Edited:
     page: FormPage
     versions: list[FormVersion]
     printers: list[FormPrinter]
+    scan: str
+    """The digest of the scan of the empty form; empty: there is none."""
 
 
 def _read(scope: Scope, template_id: int, version: int | None) -> Edited:
@@ -85,6 +88,7 @@ def _read(scope: Scope, template_id: int, version: int | None) -> Edited:
         page,
         list(versions.order_by(FormVersion.version.desc()).limit(VERSIONS_SHOWN)),
         list(printers.order_by(FormPrinter.name)),
+        FormScan.select(FormScan.digest).where(FormScan.template == template_id).scalar() or "",
     )
 
 
@@ -236,6 +240,8 @@ async def _page(
         "kind_title": kind_title(edited.template.kind),
         "versions": edited.versions,
         "printers": edited.printers,
+        "scan": edited.scan,
+        "accept": ACCEPT,
         "chosen_printer": request.cookies.get(PRINTER_COOKIE, ""),
         "size": typed.size,
         "rows": typed.rows,

@@ -41,6 +41,17 @@ class FormVersion(Model):
         indexes = ((("template", "version"), True),)
 
 
+class FormScan(Model):
+    """What the empty form of a template looks like, for the editor only."""
+
+    template = peewee.ForeignKeyField(FormTemplate, unique=True, on_delete="CASCADE")
+    digest = peewee.TextField()
+    """SHA-256 of ``image`` in hexadecimal. Stands before the picture, so that the editor reads it without that."""
+    made_at = InstantField()
+    image = peewee.BlobField()
+    """JPEG, encoded by us."""
+
+
 class FormPrinter(Model):
     """A printer at a desk, and how far from where it should it prints: this much is added to every place."""
 

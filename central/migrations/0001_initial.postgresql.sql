@@ -230,6 +230,8 @@ CREATE UNIQUE INDEX "form_printer_site_id_name" ON "form_printer" ("site_id", "n
 CREATE TABLE "form_template" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER, "kind" TEXT NOT NULL, "name" TEXT NOT NULL, "active" BOOLEAN NOT NULL, "version" INTEGER NOT NULL, "changed_at" BIGINT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT);
 CREATE INDEX "form_template_site_id" ON "form_template" ("site_id");
 CREATE UNIQUE INDEX "form_template_site_id_name" ON "form_template" ("site_id", "name");
+CREATE TABLE "form_scan" ("id" SERIAL NOT NULL PRIMARY KEY, "template_id" INTEGER NOT NULL, "digest" TEXT NOT NULL, "made_at" BIGINT NOT NULL, "image" BYTEA NOT NULL, FOREIGN KEY ("template_id") REFERENCES "form_template" ("id") ON DELETE CASCADE);
+CREATE UNIQUE INDEX "form_scan_template_id" ON "form_scan" ("template_id");
 CREATE TABLE "form_version" ("id" SERIAL NOT NULL PRIMARY KEY, "template_id" INTEGER NOT NULL, "version" INTEGER NOT NULL, "page" TEXT NOT NULL, "made_at" BIGINT NOT NULL, "operator_name" TEXT NOT NULL, FOREIGN KEY ("template_id") REFERENCES "form_template" ("id") ON DELETE CASCADE);
 CREATE UNIQUE INDEX "form_version_template_id_version" ON "form_version" ("template_id", "version");
 CREATE TABLE "household" ("id" SERIAL NOT NULL PRIMARY KEY, "unit_id" INTEGER NOT NULL, "kind" TEXT NOT NULL, "head_id" INTEGER NOT NULL, "from_on" DATE NOT NULL, "until_on" DATE, "lease_until_on" DATE, FOREIGN KEY ("unit_id") REFERENCES "unit" ("id") ON DELETE RESTRICT, FOREIGN KEY ("head_id") REFERENCES "person" ("id") ON DELETE RESTRICT);

@@ -132,6 +132,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "role": lazy("Role"),
     "roles": lazy("Roles"),
     "rows": lazy("Rows"),
+    "scan": lazy("Scan of the empty form"),
     "scope": lazy("Scope"),
     "settled": lazy("Settled meanwhile"),
     "sheet": lazy("Sheet"),

@@ -69,6 +69,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "forms.create": lazy("Made a form"),
     "forms.print": lazy("Printed a paper into a form"),
     "forms.printer": lazy("Changed a printer for forms"),
+    "forms.scan": lazy("Changed the scan of an empty form"),
     "forms.settings": lazy("Changed what a form is for"),
     "imports.apply": lazy("Imported a file"),
     "imports.check": lazy("Uploaded a file to be checked"),

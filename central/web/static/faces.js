@@ -1,7 +1,7 @@
 "use strict";
 // The editor of card faces and forms: draws the preview again after each change, and puts a handle on each box.
 for (const form of document.querySelectorAll("form[data-boxes]")) {
-  const stage = form.querySelector("[data-stage]"), picture = stage.querySelector("img"), problem = form.querySelector("[data-stage-error]");
+  const stage = form.querySelector("[data-stage]"), picture = stage.querySelector("img[data-drawn]"), problem = form.querySelector("[data-stage-error]");
   const rows = [...form.querySelectorAll("tr[data-box]")];
   let widthUm = Number(stage.dataset.widthUm), heightUm = Number(stage.dataset.heightUm);
   const STEP_UM = 500, LONG_STEP_UM = 5000, WAIT_MS = 250;
