@@ -69,7 +69,7 @@ def fitted(picture: Image.Image, size_px: tuple[int, int], crop: Crop) -> Image.
     """The chosen part of the picture in exactly this size."""
     width_px, height_px = size_px
     scale = min(picture.width / width_px, picture.height / height_px) * 100 / crop.zoom
-    wide, high = width_px * scale, height_px * scale
+    wide, high = min(width_px * scale, picture.width), min(height_px * scale, picture.height)
     left, top = (picture.width - wide) * crop.across / 100, (picture.height - high) * crop.down / 100
     box = (left, top, left + wide, top + high)
     return picture.resize(size_px, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)

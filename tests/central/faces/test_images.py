@@ -30,6 +30,12 @@ def test_each_kind_becomes_a_jpeg_of_our_size(kind: str) -> None:
         assert colours(raw) == QUARTERS
 
 
+@pytest.mark.parametrize("size_px", [(496, 664), (496, 729)])
+def test_a_size_that_does_not_divide_evenly_is_taken_too(size_px: tuple[int, int]) -> None:
+    """Rounding makes the part a hair wider than the picture."""
+    assert colours(photo_of(encoded(quarters(size_px)), Crop())[0]) == QUARTERS
+
+
 def test_the_picture_is_turned_upright_and_its_exif_is_gone() -> None:
     """Planted break: leave ``exif_transpose`` out."""
     exif = Image.Exif()
