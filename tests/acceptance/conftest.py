@@ -1,4 +1,4 @@
-"""Fixtures of this folder: one node by itself, and a whole site of real processes for the tests of one file."""
+"""Fixtures of this folder: one node by itself, and whole sites of real processes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,30 @@ from tests.support.site import Site, running_site
 __all__ = ["make_node", "node", "site"]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def site(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Site]:
+@pytest.fixture(scope="module")
+def site(request: pytest.FixtureRequest) -> Site:
     """Centre, two doors and an issuer, joined; an administrator signed in, pages in English.
 
-    A file may say ``BUSES``: the wires (spi, uart) between its devices and their chips.
+    Files share one, as people of one site do: each test enters people, cards and whatever it counts for itself. A file that says
+    ``OWN_SITE = True`` has one to itself, because it counts everything or takes something apart; so has one that says
+    ``BUSES``: the wires (spi, uart) between its devices and their chips.
     """
+    is_own = hasattr(request.module, "BUSES") or getattr(request.module, "OWN_SITE", False)
+    found: Site = request.getfixturevalue("own_site" if is_own else "shared_site")
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def own_site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Site]:
+    """For the tests of one file."""
     async with running_site(tmp_path_factory.mktemp("site"), getattr(request.module, "BUSES", {})) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def shared_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """For the files of this folder that follow one another in one process of the run."""
+    async with running_site(tmp_path_factory.mktemp("site"), {}) as running:
         yield running

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.site import Site
 
+OWN_SITE = True
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 KILLS = 3
 

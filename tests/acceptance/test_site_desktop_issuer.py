@@ -10,6 +10,7 @@ from tests.support.desktop_issuer import desktop, new_issuer, serial_chip, set_u
 from tests.support.site import Site
 from tests.support.trial import trial
 
+OWN_SITE = True
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
 
 

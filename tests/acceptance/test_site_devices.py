@@ -9,6 +9,7 @@ import pytest
 from provisioning.demo.browser import Page
 from tests.support.site import Site
 
+OWN_SITE = True
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 

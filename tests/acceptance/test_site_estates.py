@@ -11,6 +11,7 @@ from provisioning.demo.browser import Browser
 from provisioning.errors import DemoError
 from tests.support.site import Site
 
+OWN_SITE = True
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LISTS = (

@@ -9,6 +9,7 @@ import pytest
 from provisioning.demo.browser import Browser
 from tests.support.site import Site
 
+OWN_SITE = True
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # Names, words of commands and files, and values of the audit trail are the same in every language.

@@ -10,6 +10,7 @@ import pytest
 from tests.support.centre_process import command
 from tests.support.site import Site
 
+OWN_SITE = True
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 PASSPHRASE = {"ONECARD_BACKUP_PASSPHRASE": "a long passphrase"}
 

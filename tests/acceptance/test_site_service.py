@@ -13,6 +13,7 @@ from provisioning.demo.browser import Browser
 from provisioning.demo.story import until
 from tests.support.site import Site
 
+OWN_SITE = True
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RUNNING, STOPPED = "Service running", "Service stopped"

@@ -7,6 +7,7 @@ import pytest
 from provisioning.demo.browser import Browser, Page
 from tests.support.site import Site
 
+OWN_SITE = True
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
 
 PARTS = (

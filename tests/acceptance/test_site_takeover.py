@@ -12,6 +12,7 @@ from provisioning.demo.browser import Page
 from tests.support.full_site import upload
 from tests.support.site import Site
 
+OWN_SITE = True
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
 FROM_CHIP = [form for form in NumberForm if form is not NumberForm.SERIAL]
 
