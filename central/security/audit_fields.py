@@ -170,6 +170,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "first": lazy("First signature"),
     "second": lazy("Second signature"),
     "host": lazy("Who is visited"),
+    "hours": lazy("Working hours"),
     "since": lazy("Begins"),
 }
 """Every field that any part records; a test compares this with the code."""
@@ -190,6 +191,14 @@ VALUES: Final[dict[str, dict[str, LazyText]]] = {
         "suspended": lazy("Suspended"),
         "replaced": lazy("Replaced"),
         "limit": lazy("Limit reached"),
+    },
+    "slip": {
+        "issue_slip": lazy("Card issue slip"),
+        "loss_receipt": lazy("Loss report receipt"),
+        "deposit_receipt": lazy("Deposit receipt"),
+        "permit_deposit": lazy("Deposit receipt of a permit"),
+        "release_slip": lazy("Goods release slip"),
+        "card_receipt": lazy("Receipt for the cards of a unit"),
     },
 }
 """Fields whose values are codes."""
