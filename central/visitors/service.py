@@ -163,26 +163,32 @@ def _next_number(site_id: int) -> str:
 
 
 def visit_for_new_card(person: Person, now: datetime) -> Visit | None:
-    """For which visit a card of this visitor is: one whose card was replaced, else the next one without a card, else
-    the one whose card was handed back; None: no visit of this person lasts."""
+    """For which visit a new card of this visitor is: one whose card was replaced, else the next one without a card, else
+    the one whose card was handed back; None: no visit lasts, or its card is out."""
     query = Visit.select(Visit, Card).left_outer_join(Card)
     lasting = list(
         query.where((Visit.person == person.id) & (Visit.until_at > now)).order_by(Visit.starts_at)
     )
     replaced = [visit for visit in lasting if visit.card is not None and _is_replaced(visit)]
     fresh = [visit for visit in lasting if visit.card is None]
-    return next(iter([*replaced, *fresh, *reversed(lasting)]), None)
+    back = [visit for visit in reversed(lasting) if visit.card is not None and not _is_out(visit)]
+    return next(iter([*replaced, *fresh, *back]), None)
 
 
 def _is_replaced(visit: Visit) -> bool:
     card = visit.card
-    return card.holding == Holding.REPLACED.value and card.issue_no == visit.issue_no
+    return bool(card.holding == Holding.REPLACED.value and card.issue_no == visit.issue_no)
+
+
+def _is_out(visit: Visit) -> bool:
+    card = visit.card
+    return bool(card.holding == Holding.IN_USE.value and card.issue_no == visit.issue_no)
 
 
 def window(person: Person, card: Card | None, now: datetime) -> tuple[datetime, datetime] | None:
     """The time of the visit that a card is for; see ``central.cards.holders.windows``.
 
-    :raises ConflictError: a visitor without a visit that lasts is given no new card.
+    :raises ConflictError: a visitor is given a card for a visit that lasts, and one at a time.
     """
     if person.kind != "visitor" or not Visit.select().where(Visit.person == person.id).exists():
         return None
@@ -191,6 +197,8 @@ def window(person: Person, card: Card | None, now: datetime) -> tuple[datetime, 
         return None if visit is None else (visit.starts_at, visit.until_at)
     visit = visit_for_new_card(person, now)
     if visit is None:
+        if Visit.select().where((Visit.person == person.id) & (Visit.until_at > now)).exists():
+            raise ConflictError("This visitor has not handed back the card of this visit.")
         raise ConflictError("The visit is over. Enter the visitor again first.")
     return visit.starts_at, visit.until_at
 

@@ -204,6 +204,19 @@ async def test_a_longer_validity_is_cut_to_the_visit(estate: Estate, centre_clie
     assert card.valid_until == (await estate.running.read(Visit.get)).until_at
 
 
+async def test_a_visitor_has_one_card_at_a_time(estate: Estate, centre_client: Browser) -> None:
+    """... so that none is forgotten; who hands it back may come again within the visit. Planted break: leave ``_is_out`` out."""
+    await enter(estate, centre_client)
+    card = await give_card(estate, centre_client)
+    values = {"uid": "04D1D2D3", "card_no": "2", "person": str(card.person_id), "levels": str(estate.level)}
+    refused = await centre_client.post("/cards/issue", values)
+    assert (refused.status, "has not handed back" in refused.text) == (422, True)
+    await estate.show_at_desk("04A1B2C3")
+    assert (await centre_client.post(f"/cards/{card.id}/return", {"reason": ""})).status == 303
+    assert (await centre_client.post("/cards/issue", values)).status == 303
+    assert await state(centre_client, "inside")
+
+
 async def test_who_never_came_is_said_so(estate: Estate, centre_client: Browser) -> None:
     await enter(estate, centre_client)
     estate.running.clock.advance(minutes=11)
