@@ -133,10 +133,9 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
         return Decision(Reason.RANDOM_UID, revisions=revisions)
     if shown.clone_suspected:
         return Decision(Reason.CLONE_SUSPECTED, keys[0], revisions=revisions)
-    for key in keys:
-        restriction = view.restriction(key)
-        if restriction is not None and _issue_no(shown, view.card(key)) <= restriction.issue_no_max:
-            return Decision(restriction.reason, key, revisions=revisions)
+    dead = restriction_of(shown, view, keys)
+    if dead is not None:
+        return Decision(dead[0], dead[1], revisions=revisions)
     if state.mode >= Mode.BLOCKED:
         reason = Reason.DOOR_BLOCKED if state.mode is Mode.BLOCKED else Reason.LOCKED_DOWN
         return Decision(reason, keys[0], revisions=revisions)
@@ -163,6 +162,15 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
             reason, release_ms = Reason.USES_EXHAUSTED, 0
         return Decision(reason, key, card.holder, release_ms, schedule, revisions, uses, used)
     return Decision(reason, key, card.holder, 0, schedule, revisions)
+
+
+def restriction_of(shown: Presentation, view: View, keys: tuple[bytes, ...]) -> tuple[Reason, bytes] | None:
+    """Why this issue of the card is dead, and the key under which it is on the hotlist; None while it is not."""
+    for key in keys:
+        row = view.restriction(key)
+        if row is not None and _issue_no(shown, view.card(key)) <= row.issue_no_max:
+            return row.reason, key
+    return None
 
 
 def uses_known(row: UsesRow, own: OwnUses) -> int:

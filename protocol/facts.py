@@ -67,6 +67,8 @@ class Alarm(IntEnum):
     CLONE_SUSPECTED = 12
     TEMPERATURE = 13
     DEAD_CARD_USED = 14
+    HELP_WANTED = 15
+    """A guard pressed the help button of a patrol point."""
 
 
 class CommandResult(IntEnum):
@@ -113,6 +115,32 @@ class WriteResult(IntEnum):
     """It answers as copies of MIFARE Classic cards do."""
     CANCELLED = 8
     EXPIRED = 9
+
+
+class ScanResult(IntEnum):
+    """What a guard was told at a patrol point. It judges nothing: the centre does, once all data are in (B9)."""
+
+    ON_TIME = 1
+    EARLY = 2
+    LATE = 3
+    NOT_ON_ROUTE = 4
+    """No visit of this guard is planned here about now."""
+    NOT_A_GUARD = 5
+    PLAN_UNKNOWN = 6
+    """The device has no plan for this time, or does not know the time."""
+    ROUND_OPENED = 7
+    ROUND_CLOSED = 8
+    NO_ROUND = 9
+    """A location card, shown to a carried unit whose round nobody has opened."""
+
+
+class PatrolEvent(IntEnum):
+    """What a guard says beside being there, by a button of the point."""
+
+    NONE = 0
+    ALL_WELL = 1
+    FAULT = 2
+    HELP = 3
 
 
 class AccessFact(msgspec.Struct, frozen=True, array_like=True):
@@ -241,6 +269,29 @@ class InspectionFact(msgspec.Struct, frozen=True, array_like=True):
     has_keys: bool = False
 
 
+class ScanFact(msgspec.Struct, frozen=True, array_like=True):
+    """A card was shown at a patrol point, or a button pressed there. The personal part is the guard's card (a carried unit:
+    of who opened the round).
+
+    ``checkpoint``: the number in the plans; of a carried unit that of the location card, 0 where the guard's own card opens
+    or closes the round. ``planned_s``: the visit by which ``result`` was told, 0 for none. ``scan_seq``: of an event, the
+    scan of the guard who was there last, 0 for nobody. ``is_dead``: the card is on the hotlist. ``is_copy``: it answers as
+    copies of cards do.
+    """
+
+    point: int
+    checkpoint: int
+    result: ScanResult
+    revisions: Revisions
+    tier: Tier = Tier.UID_ONLY
+    issue_no: int = 0
+    planned_s: int = 0
+    event: PatrolEvent = PatrolEvent.NONE
+    scan_seq: int = 0
+    is_dead: bool = False
+    is_copy: bool = False
+
+
 Body: TypeAlias = (
     AccessFact
     | OutcomeFact
@@ -254,6 +305,7 @@ Body: TypeAlias = (
     | MemoryGrantsFact
     | WriteFact
     | InspectionFact
+    | ScanFact
 )
 
 
@@ -272,6 +324,7 @@ class FactKind(IntEnum):
     MEMORY_GRANTS = 10
     WRITE = 11
     INSPECTION = 12
+    SCAN = 13
 
 
 BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
@@ -287,6 +340,7 @@ BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
     FactKind.MEMORY_GRANTS: MemoryGrantsFact,
     FactKind.WRITE: WriteFact,
     FactKind.INSPECTION: InspectionFact,
+    FactKind.SCAN: ScanFact,
 }
 KIND_OF: Final[dict[type[Body], FactKind]] = {body_type: kind for kind, body_type in BODY_TYPE.items()}
 

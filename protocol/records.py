@@ -28,6 +28,7 @@ from protocol.limits import (
     TEXT_MAX_CHARS,
     USES_MAX,
     USES_POINTS_MAX,
+    VISITS_PER_GUARD_MAX,
     ZONES_MAX,
 )
 from protocol.reasons import DISABLING, Reason
@@ -205,6 +206,35 @@ class DeskRow(msgspec.Struct, frozen=True, array_like=True):
     organisation: str
 
 
+class CheckpointRow(msgspec.Struct, frozen=True, array_like=True):
+    """A reader of this node is a patrol point (巡更點); known by the number of the point.
+
+    ``checkpoint``: its number in the plans. ``plan_until_s``: visits planned before this instant are here; 0: none are.
+    ``carried``: no fixed place but a unit that guards carry (巡更棒): a guard's card opens the round, location cards are
+    scanned, and it ends by the guard's card again or ``round_idle_s`` after the last scan.
+    """
+
+    checkpoint: int
+    plan_until_s: int = 0
+    carried: bool = False
+    round_idle_s: int = 7_200
+
+
+class GuardRow(msgspec.Struct, frozen=True, array_like=True):
+    """A card of somebody who walks rounds, with the visits that are planned for him at checkpoints of this node.
+
+    ``visits``: (checkpoint, planned second, early_s, late_s, outer_early_s, outer_late_s), see ``rules.patrol.plan``.
+    """
+
+    visits: tuple[tuple[int, int, int, int, int, int], ...] = ()
+
+
+class PlaceRow(msgspec.Struct, frozen=True, array_like=True):
+    """A location card (地點卡): it hangs at a checkpoint and is scanned there with a carried unit."""
+
+    checkpoint: int
+
+
 Row: TypeAlias = (
     RestrictionRow
     | StaleRightsRow
@@ -220,6 +250,9 @@ Row: TypeAlias = (
     | ReadKeyRow
     | IssuerKeyRow
     | DeskRow
+    | CheckpointRow
+    | GuardRow
+    | PlaceRow
 )
 
 
@@ -239,6 +272,9 @@ class Kind(IntEnum):
     ISSUER_KEY = 18
     USES = 19
     DESK = 20
+    CHECKPOINT = 21
+    GUARD = 22
+    PLACE = 23
     HOURS = 30
 
 
@@ -259,6 +295,9 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.USES: UsesRow,
     Kind.HOURS: HoursRow,
     Kind.DESK: DeskRow,
+    Kind.CHECKPOINT: CheckpointRow,
+    Kind.GUARD: GuardRow,
+    Kind.PLACE: PlaceRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -277,12 +316,25 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.USES: Stream.ACCESS,
     Kind.HOURS: Stream.ACCESS,
     Kind.DESK: Stream.ACCESS,
+    Kind.CHECKPOINT: Stream.ACCESS,
+    Kind.GUARD: Stream.ACCESS,
+    Kind.PLACE: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8
 """Groups of special days that a schedule can tell apart."""
 
-_CARD_KEYED: Final = frozenset({Kind.RESTRICTION, Kind.STALE_RIGHTS, Kind.CARD, Kind.USES, Kind.HOURS})
+_CARD_KEYED: Final = frozenset(
+    {
+        Kind.RESTRICTION,
+        Kind.STALE_RIGHTS,
+        Kind.CARD,
+        Kind.USES,
+        Kind.HOURS,
+        Kind.GUARD,
+        Kind.PLACE,
+    }
+)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(row_type) for kind, row_type in ROW_TYPE.items()}
 
@@ -394,6 +446,8 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             raise MalformedError("a read key has 16 bytes, and a zone from 0 to 15")
         case IssuerKeyRow() if len(row.public_key) != PUBLIC_KEY_LENGTH or int.from_bytes(key, "big") > 0xFF:
             raise MalformedError("a public key has 32 bytes, and a generation from 0 to 255")
+        case GuardRow() if len(row.visits) > VISITS_PER_GUARD_MAX:
+            raise LimitError(f"a guard with {len(row.visits)} visits")
         case DeskRow() if max(len(row.port), len(row.organisation)) > TEXT_MAX_CHARS:
             raise LimitError("a port or a name is too long")
         case PointRow() | DoorRow() | SiteRow() if len(row.label) > TEXT_MAX_CHARS:

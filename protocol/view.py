@@ -25,14 +25,17 @@ from protocol.records import (
     CardFlag,
     CardRow,
     Change,
+    CheckpointRow,
     ClockPolicy,
     DeskRow,
     DoorRow,
+    GuardRow,
     HoursRow,
     IssuerKeyRow,
     Kind,
     LevelRow,
     Mode,
+    PlaceRow,
     PointRow,
     ReadKeyRow,
     RestrictionRow,
@@ -240,6 +243,7 @@ _NO_ROWS: Final[Mapping[bytes, CardRow | None]] = MappingProxyType({})
 _NO_RESTRICTIONS: Final[Mapping[bytes, RestrictionRow]] = MappingProxyType({})
 _NO_USES: Final[Mapping[bytes, UsesRow]] = MappingProxyType({})
 _NO_HOURS: Final[Mapping[bytes, Schedule]] = MappingProxyType({})
+_NO_PATROL: Final[Mapping[tuple[Kind, bytes], GuardRow | PlaceRow]] = MappingProxyType({})
 _NO_STALE: Final[Mapping[bytes, int]] = MappingProxyType({})
 _NO_CARDS: Final = PackedCards()
 _NO_SITE: Final = _Site({})
@@ -248,7 +252,17 @@ _NO_SITE: Final = _Site({})
 class View:
     """One consistent configuration. ``View()`` is empty and denies everything; ``apply`` makes the next one."""
 
-    __slots__ = ("_base", "_hours", "_overlay", "_restrictions", "_site", "_stale", "_uses", "revisions")
+    __slots__ = (
+        "_base",
+        "_hours",
+        "_overlay",
+        "_patrol",
+        "_restrictions",
+        "_site",
+        "_stale",
+        "_uses",
+        "revisions",
+    )
 
     def __init__(
         self,
@@ -260,6 +274,7 @@ class View:
         stale: Mapping[bytes, int] = _NO_STALE,
         uses: Mapping[bytes, UsesRow] = _NO_USES,
         hours: Mapping[bytes, Schedule] = _NO_HOURS,
+        patrol: Mapping[tuple[Kind, bytes], GuardRow | PlaceRow] = _NO_PATROL,
         site: _Site = _NO_SITE,
     ) -> None:
         """Take over parts that are never changed afterwards."""
@@ -270,6 +285,7 @@ class View:
         self._stale = stale
         self._uses = uses
         self._hours = hours
+        self._patrol = patrol
         self._site = site
 
     @property
@@ -352,6 +368,21 @@ class View:
         """Every reader of this node by point number."""
         return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, PointRow)}
 
+    def checkpoint(self, point: int) -> CheckpointRow | None:
+        """How a point is a patrol point, None for one that is none."""
+        row = self._site.rows.get((Kind.CHECKPOINT, point))
+        return row if isinstance(row, CheckpointRow) else None
+
+    def guard(self, key: bytes) -> GuardRow | None:
+        """The planned visits of a guard's card, None for a card of nobody who walks rounds."""
+        row = self._patrol.get((Kind.GUARD, key))
+        return row if isinstance(row, GuardRow) else None
+
+    def place(self, key: bytes) -> PlaceRow | None:
+        """The checkpoint at which a location card hangs."""
+        row = self._patrol.get((Kind.PLACE, key))
+        return row if isinstance(row, PlaceRow) else None
+
     def limited(self) -> Mapping[bytes, UsesRow]:
         """Every card whose uses are counted."""
         return self._uses
@@ -391,6 +422,9 @@ class View:
         stale: dict[bytes, int] | None = {} if replace is Stream.RESTRICTIONS else None
         uses: dict[bytes, UsesRow] | None = {} if replace is Stream.ACCESS else None
         hours: dict[bytes, Schedule] | None = {} if replace is Stream.ACCESS else None
+        patrol: dict[tuple[Kind, bytes], GuardRow | PlaceRow] | None = (
+            {} if replace is Stream.ACCESS else None
+        )
         cards: dict[bytes, CardRow | None] = {}
         others: dict[tuple[Kind, int], Row] | None = {} if replace is Stream.ACCESS else None
         for change in changes:
@@ -436,6 +470,14 @@ class View:
                 else:
                     assert isinstance(row, HoursRow)
                     hours[change.key] = Schedule(ScheduleRow(row.periods))
+            elif kind in (Kind.GUARD, Kind.PLACE):
+                if patrol is None:
+                    patrol = dict(self._patrol)
+                if row is None:
+                    patrol.pop((kind, change.key), None)
+                else:
+                    assert isinstance(row, GuardRow | PlaceRow)
+                    patrol[kind, change.key] = row
             else:
                 if others is None:
                     others = dict(self._site.rows)
@@ -458,6 +500,7 @@ class View:
             stale=self._stale if stale is None else stale,
             uses=self._uses if uses is None else uses,
             hours=self._hours if hours is None else hours,
+            patrol=self._patrol if patrol is None else patrol,
             site=self._site if others is None else _Site(others),
         )
 
@@ -470,6 +513,7 @@ class View:
             stale=self._stale,
             uses=self._uses,
             hours=self._hours,
+            patrol=self._patrol,
             site=self._site,
         )
 

@@ -56,6 +56,7 @@ KINDS: Final[dict[str, AlarmKind]] = {
     "dead_card_used": AlarmKind(
         lazy("Lost or cancelled card used"), Severity.URGENT, Place.POINT, lasts=False
     ),
+    "help_wanted": AlarmKind(lazy("Guard calls for help"), Severity.URGENT, Place.POINT, lasts=False),
     # Raised by the centre itself, not by a fact of the device.
     "loss_unconfirmed": AlarmKind(
         lazy("Provisional loss report not confirmed in time"), Severity.WARNING, Place.DEVICE, lasts=False

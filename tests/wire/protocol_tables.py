@@ -10,7 +10,17 @@ from msgspec import inspect
 from protocol.card_layout.credential import Medium
 from protocol.card_layout.keys import Purpose
 from protocol.decide import Trust
-from protocol.facts import BODY_TYPE, Alarm, CommandResult, Content, DoorEvent, Outcome, WriteResult
+from protocol.facts import (
+    BODY_TYPE,
+    Alarm,
+    CommandResult,
+    Content,
+    DoorEvent,
+    Outcome,
+    PatrolEvent,
+    ScanResult,
+    WriteResult,
+)
 from protocol.ids import Stream, Tier
 from protocol.messages import MESSAGE_TYPE, ReaderState, RefusalCode
 from protocol.reasons import Reason
@@ -33,6 +43,8 @@ CODES: tuple[type[IntEnum], ...] = (
     CommandResult,
     WriteResult,
     Content,
+    ScanResult,
+    PatrolEvent,
     Medium,
     Purpose,
     ReaderState,

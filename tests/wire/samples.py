@@ -29,6 +29,9 @@ from protocol.facts import (
     MemoryGrantsFact,
     Outcome,
     OutcomeFact,
+    PatrolEvent,
+    ScanFact,
+    ScanResult,
     WriteFact,
     WriteResult,
     chained,
@@ -71,14 +74,17 @@ from protocol.records import (
     CardFlag,
     CardRow,
     Change,
+    CheckpointRow,
     ClockPolicy,
     DeskRow,
     DoorRow,
+    GuardRow,
     HoursRow,
     IssuerKeyRow,
     Kind,
     LevelRow,
     Mode,
+    PlaceRow,
     PointRow,
     ReadKeyRow,
     RestrictionRow,
@@ -133,6 +139,9 @@ ROWS: dict[Kind, Change] = {
     Kind.READ_KEY: put(0x0203, ReadKeyRow(HASH)),
     Kind.ISSUER_KEY: put(4, IssuerKeyRow(KEY)),
     Kind.DESK: put(0, DeskRow("COM1", 115_200, "和谐物业")),
+    Kind.CHECKPOINT: put(11, CheckpointRow(3, 1_790_080_000, True, 3_600)),
+    Kind.GUARD: put(CARD, GuardRow(((3, 1_790_000_000, 300, 300, 600, 900),))),
+    Kind.PLACE: put(OTHER_CARD, PlaceRow(4)),
 }
 
 BODIES: dict[FactKind, Body] = {
@@ -150,6 +159,9 @@ BODIES: dict[FactKind, Body] = {
     FactKind.MEMORY_GRANTS: MemoryGrantsFact(1, 3),
     FactKind.WRITE: WriteFact(2**40 + 7, 12, WriteResult.WRITTEN, 3),
     FactKind.INSPECTION: InspectionFact(12, 1, Content.CREDENTIAL, 0x08, False, bytes(range(32)), True),
+    FactKind.SCAN: ScanFact(
+        11, 3, ScanResult.LATE, REVISIONS, Tier.AES, 2, 1_790_000_000, PatrolEvent.FAULT, 7, True, True
+    ),
 }
 
 
