@@ -195,8 +195,10 @@ def test_setting_the_machine_s_clock_opens_nothing_and_is_told(node: NodeProcess
     line = node.line()
     line.watch()
     assert not show(node, line, OFFICE)
-    line.do("clock", shift_ms=WALL_MS - node.status()["clock"]["utc_ms"])
+    before = node.status()
+    line.do("clock", shift_ms=WALL_MS - before["clock"]["utc_ms"])
     node.until_status(lambda status: abs(status["clock"]["utc_ms"] - WALL_MS) < 60_000)
+    node.until_status(lambda status: status["storage"]["last_seq"] > before["storage"]["last_seq"])
     assert not show(node, line, OTHER_OFFICE)
     node.stop()
     alarms = [fact for fact in node.facts() if isinstance(fact, AlarmFact)]

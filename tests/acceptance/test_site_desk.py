@@ -99,12 +99,14 @@ async def test_the_desk_says_what_a_card_is(site: Site) -> None:
         if value
     )
     desk = f"/cards/desk/presented?reader={reader}"
-    await site.tap("card-desk", "04C0FFEE000001")
+    await site.lay({"kind": "uid", "uid": "04C0FFEE000001"})
     await site.is_refused("hall", "04EE00000000EF", "reason=20")
     page = await site.until_page(desk, lambda page: "04C0FFEE000001" in page.words.replace(" ", ""))
     assert "New card" in page.words
-    await site.tap("card-desk", resident.uid)
+    await site.lift("04C0FFEE000001")
+    await site.lay({"kind": "uid", "uid": resident.uid})
     page = await site.until_page(desk, lambda page: resident.card_no in page.words)
+    await site.lift(resident.uid)
     assert f"住户{resident.person_no}" in page.words
     assert "In normal use" in page.words
 
