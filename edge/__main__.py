@@ -185,8 +185,9 @@ def _role(name: str, board: Board) -> Role[Any]:
 
         return IssuerRole()
     from edge.roles.door import DoorRole
+    from edge.roles.patrol import PatrolRole
 
-    return DoorRole(board.profile.lock_units)
+    return PatrolRole(DoorRole(board.profile.lock_units))
 
 
 def _nothing() -> None:

@@ -39,6 +39,18 @@ class Pattern(StrEnum):
     """Taken away too soon: show the card again."""
     CARD_DAMAGED = "card_damaged"
     CARD_UNSUITABLE = "card_unsuitable"
+    SCAN_ON_TIME = "scan_on_time"
+    SCAN_EARLY = "scan_early"
+    SCAN_LATE = "scan_late"
+    SCAN_NOT_ON_ROUTE = "scan_not_on_route"
+    SCAN_NOT_A_GUARD = "scan_not_a_guard"
+    SCAN_PLAN_UNKNOWN = "scan_plan_unknown"
+    """Recorded at a patrol point; the plan for this time is not here."""
+    ROUND_OPENED = "round_opened"
+    ROUND_CLOSED = "round_closed"
+    NO_ROUND = "no_round"
+    """A location card was scanned and recorded, but no guard has opened a round with this unit."""
+    EVENT_SENT = "event_sent"
     # looks
     IDLE = "idle"
     RELEASED = "released"
@@ -93,6 +105,16 @@ SIGNALS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.SHOW_AGAIN: (_step(150, "g"), _step(150, "r")) * 4,
     Pattern.CARD_DAMAGED: (*_beeps(4, 150, 150, "r"), _step(800, "r")),
     Pattern.CARD_UNSUITABLE: (*_beeps(2, 400, 150, "r"), _step(400, "")),
+    Pattern.SCAN_ON_TIME: (*_beeps(1, 120, 50, "g"), _step(900, "g")),
+    Pattern.SCAN_EARLY: (*_beeps(2, 120, 100, "g"), *(_step(250, "g"), _step(250, "")) * 2),
+    Pattern.SCAN_LATE: (*_beeps(3, 120, 100, "g"), *(_step(250, "r"), _step(250, "g")) * 2),
+    Pattern.SCAN_NOT_ON_ROUTE: (*_beeps(1, 120, 50, "g"), *_beeps(1, 500, 100, "r")),
+    Pattern.SCAN_NOT_A_GUARD: _beeps(1, 500, 300, "r"),
+    Pattern.SCAN_PLAN_UNKNOWN: (*_beeps(1, 120, 50, "g"), *(_step(200, "gr"), _step(200, "")) * 3),
+    Pattern.ROUND_OPENED: (*_beeps(1, 80, 80, "g"), *_beeps(1, 300, 100, "g")),
+    Pattern.ROUND_CLOSED: (*_beeps(1, 300, 80, "g"), *_beeps(1, 80, 100, "g")),
+    Pattern.NO_ROUND: _beeps(2, 300, 150, "gr"),
+    Pattern.EVENT_SENT: _beeps(4, 60, 60, "g"),
 }
 """Played once."""
 

@@ -32,6 +32,12 @@ class InputRole(StrEnum):
     """active = the exit button is pressed."""
     TAMPER = "tamper"
     """active = the box is open."""
+    ALL_WELL = "all_well"
+    """active = a guard says at a patrol point that all is well."""
+    FAULT = "fault"
+    """active = a guard reports something broken."""
+    HELP = "help"
+    """active = a guard calls for help."""
     FIRE = "fire"
     """active = the fire system asks for free egress."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,7 @@ from edge.core.stimuli import (
     TimerFired,
     ViewChanged,
 )
+from edge.roles.base import Role
 from edge.roles.door import DoorRole
 from protocol.decide import Instant, Presentation, Trust
 from protocol.facts import AlarmFact, Body, OutcomeFact
@@ -78,7 +80,7 @@ class DoorNode:
     view: View
     mono_ms: int = 1_000
     instant: Instant = field(default_factory=lambda: Instant(MONDAY_NOON_MS))
-    role: DoorRole = field(default_factory=DoorRole)
+    role: Role[Any] = field(default_factory=DoorRole)
     timers: dict[str, int] = field(default_factory=dict)
     done: list[Action] = field(default_factory=list)
     seq: int = 100
