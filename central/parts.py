@@ -50,6 +50,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.bulk_acts.pages",
     "central.takeover.pages",
     "central.access.pages",
+    "central.patrol.pages",
     "central.stock.pages",
     "central.reports.pages",
     "central.nodes.pages",

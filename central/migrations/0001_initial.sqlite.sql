@@ -181,6 +181,11 @@ CREATE UNIQUE INDEX "card_use_card_id_issue_no_point" ON "card_use" ("card_id", 
 CREATE TABLE "card_zone" ("id" INTEGER NOT NULL PRIMARY KEY, "card_id" INTEGER NOT NULL, "zone" INTEGER NOT NULL, "version" INTEGER NOT NULL, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE CASCADE);
 CREATE UNIQUE INDEX "card_zone_card_id_zone" ON "card_zone" ("card_id", "zone");
 CREATE INDEX "card_zone_zone_version" ON "card_zone" ("zone", "version");
+CREATE TABLE "checkpoint" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "number" INTEGER NOT NULL, "name" TEXT NOT NULL, "location" TEXT NOT NULL, "point_id" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT, FOREIGN KEY ("point_id") REFERENCES "access_point" ("id") ON DELETE RESTRICT);
+CREATE INDEX "checkpoint_site_id" ON "checkpoint" ("site_id");
+CREATE INDEX "checkpoint_organisation_id" ON "checkpoint" ("organisation_id");
+CREATE UNIQUE INDEX "checkpoint_point_id" ON "checkpoint" ("point_id");
+CREATE UNIQUE INDEX "checkpoint_site_id_number" ON "checkpoint" ("site_id", "number");
 CREATE TABLE "desk_keeper" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "operator_id" INTEGER NOT NULL, "desk_id" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE CASCADE, FOREIGN KEY ("desk_id") REFERENCES "card_desk" ("id") ON DELETE CASCADE);
 CREATE INDEX "desk_keeper_desk_id" ON "desk_keeper" ("desk_id");
 CREATE UNIQUE INDEX "desk_keeper_site_id_operator_id" ON "desk_keeper" ("site_id", "operator_id");
@@ -234,6 +239,10 @@ CREATE TABLE "form_scan" ("id" INTEGER NOT NULL PRIMARY KEY, "template_id" INTEG
 CREATE UNIQUE INDEX "form_scan_template_id" ON "form_scan" ("template_id");
 CREATE TABLE "form_version" ("id" INTEGER NOT NULL PRIMARY KEY, "template_id" INTEGER NOT NULL, "version" INTEGER NOT NULL, "page" TEXT NOT NULL, "made_at" INTEGER NOT NULL, "operator_name" TEXT NOT NULL, FOREIGN KEY ("template_id") REFERENCES "form_template" ("id") ON DELETE CASCADE);
 CREATE UNIQUE INDEX "form_version_template_id_version" ON "form_version" ("template_id", "version");
+CREATE TABLE "guard" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "person_id" INTEGER NOT NULL, "active" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE RESTRICT);
+CREATE INDEX "guard_site_id" ON "guard" ("site_id");
+CREATE INDEX "guard_organisation_id" ON "guard" ("organisation_id");
+CREATE UNIQUE INDEX "guard_person_id" ON "guard" ("person_id");
 CREATE TABLE "household" ("id" INTEGER NOT NULL PRIMARY KEY, "unit_id" INTEGER NOT NULL, "kind" TEXT NOT NULL, "head_id" INTEGER NOT NULL, "from_on" DATE NOT NULL, "until_on" DATE, "lease_until_on" DATE, FOREIGN KEY ("unit_id") REFERENCES "unit" ("id") ON DELETE RESTRICT, FOREIGN KEY ("head_id") REFERENCES "person" ("id") ON DELETE RESTRICT);
 CREATE INDEX "household_unit_id" ON "household" ("unit_id");
 CREATE INDEX "household_head_id" ON "household" ("head_id");
@@ -311,6 +320,14 @@ CREATE UNIQUE INDEX "release_slip_site_id_number" ON "release_slip" ("site_id", 
 CREATE INDEX "release_slip_number" ON "release_slip" ("number");
 CREATE TABLE "reported_restriction" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "key" BLOB NOT NULL, "body" BLOB NOT NULL, "device_id" INTEGER NOT NULL, "reported_at" INTEGER NOT NULL, "decision" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
 CREATE UNIQUE INDEX "reported_restriction_site_id_key" ON "reported_restriction" ("site_id", "key");
+CREATE TABLE "route" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "number" INTEGER NOT NULL, "name" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT);
+CREATE INDEX "route_site_id" ON "route" ("site_id");
+CREATE INDEX "route_organisation_id" ON "route" ("organisation_id");
+CREATE UNIQUE INDEX "route_site_id_number" ON "route" ("site_id", "number");
+CREATE TABLE "route_plan" ("id" INTEGER NOT NULL PRIMARY KEY, "route_id" INTEGER NOT NULL, "version" INTEGER NOT NULL, "valid_from_on" DATE NOT NULL, "plan" TEXT NOT NULL, "made_at" INTEGER NOT NULL, "made_by" TEXT NOT NULL, FOREIGN KEY ("route_id") REFERENCES "route" ("id") ON DELETE CASCADE);
+CREATE INDEX "route_plan_route_id" ON "route_plan" ("route_id");
+CREATE UNIQUE INDEX "route_plan_route_id_version" ON "route_plan" ("route_id", "version");
+CREATE UNIQUE INDEX "route_plan_route_id_valid_from_on" ON "route_plan" ("route_id", "valid_from_on");
 CREATE TABLE "row_tag" ("id" INTEGER NOT NULL PRIMARY KEY, "row_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, "removed" INTEGER NOT NULL, FOREIGN KEY ("row_id") REFERENCES "published_row" ("id") ON DELETE CASCADE);
 CREATE INDEX "row_tag_row_id" ON "row_tag" ("row_id");
 CREATE UNIQUE INDEX "row_tag_tag_row_id" ON "row_tag" ("tag", "row_id");

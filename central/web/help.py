@@ -32,6 +32,7 @@ CHAPTERS: Final = (
     "reports",
     "devices",
     "doors",
+    "patrol",
     "alarms",
     "operators",
     "system",

@@ -16,6 +16,7 @@ from central.web.i18n import Text, lazy
 SECTIONS: Final[dict[str, Text]] = {
     "overview": lazy("Overview"),
     "access": lazy("Access control"),
+    "patrol": lazy("Patrol"),
     "cards": lazy("Card centre"),
     "stock": lazy("Card stock"),
     "people": lazy("People and units"),

@@ -74,6 +74,7 @@ CHAPTER_OF = {
     "devices": "devices",
     "doors": "doors",
     "access": "doors",
+    "patrol": "patrol",
     "alarms": "alarms",
     "reports": "reports",
     "forms": "reports",

@@ -25,6 +25,7 @@ async def fill(site: DemoSite) -> None:
     page = await browser.get("/visitors/new")
     await browser.send(page, "/visitors/new", name="吴访客", host="0101", phone="13711112222")
     await _forms(browser)
+    await _patrol(browser)
 
 
 async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
@@ -75,6 +76,15 @@ async def _faces(browser: Browser) -> None:
     await _post(browser, "/faces/templates/1", side="front", seen="1", **front)
     await _post(browser, "/faces/templates/1", side="back", seen="2")
     await _post(browser, "/faces/print", card="2", without_photo="1")
+
+
+async def _patrol(browser: Browser) -> None:
+    """A checkpoint at the first reader, a guard, and a route between them."""
+    await _post(browser, "/patrol/checkpoints/new", number="1", name="东门岗", point="1")
+    await _post(browser, "/patrol/guards/new", site="1", number="0101")
+    limits = {"early": "5", "late": "5", "opens": "15", "closes": "15", "order": "FLAG"}
+    when = {"valid_from_on": "2030-07-01", "days": "0", "starts": "22:00", "stop_0": "1", "at_0": "+0"}
+    await _post(browser, "/patrol/routes/new", number="1", name="夜巡", guards="1", **limits, **when)
 
 
 async def _forms(browser: Browser) -> None:

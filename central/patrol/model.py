@@ -1,0 +1,66 @@
+"""Checkpoints, guards and routes of the patrol (巡更), as operators set them."""
+
+from __future__ import annotations
+
+import peewee
+
+from central.access.model import AccessPoint
+from central.db import Model
+from central.fields import InstantField, JsonField
+from central.people.model import Person
+from central.sites.model import Organisation, Site
+
+
+class Checkpoint(Model):
+    """巡更點: a reader at which a guard shows a card. Plans name it by its id."""
+
+    site = peewee.ForeignKeyField(Site, backref="checkpoints", on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, backref="checkpoints", on_delete="RESTRICT")
+    number = peewee.IntegerField()
+    """網點編號: unique within the estate."""
+    name = peewee.TextField()
+    location = peewee.TextField(default="")
+    point = peewee.ForeignKeyField(AccessPoint, unique=True, backref="checkpoints", on_delete="RESTRICT")
+
+    class Meta:
+        indexes = ((("site", "number"), True),)
+
+
+class Guard(Model):
+    """巡更員: a person who walks rounds, with whatever card the person has. Plans name the guard by this id."""
+
+    site = peewee.ForeignKeyField(Site, backref="guards", on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, backref="guards", on_delete="RESTRICT")
+    person = peewee.ForeignKeyField(Person, unique=True, backref="guards", on_delete="RESTRICT")
+    active = peewee.BooleanField(default=True)
+    """Walks rounds at present; one who does not stays in the plans of the past."""
+
+
+class Route(Model):
+    """巡更路線: what stays the same while its plan changes from version to version."""
+
+    site = peewee.ForeignKeyField(Site, backref="routes", on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, backref="routes", on_delete="RESTRICT")
+    number = peewee.IntegerField()
+    name = peewee.TextField()
+
+    class Meta:
+        indexes = ((("site", "number"), True),)
+
+
+class RoutePlan(Model):
+    """One version of a route: holds for the rounds that start on ``valid_from_on`` and later, until the next one."""
+
+    route = peewee.ForeignKeyField(Route, backref="plans", on_delete="CASCADE")
+    version = peewee.IntegerField()
+    valid_from_on = peewee.DateField()
+    plan = JsonField()
+    """``protocol.rules.patrol.plan.RouteVersion`` as JSON."""
+    made_at = InstantField()
+    made_by = peewee.TextField()
+
+    class Meta:
+        indexes = (
+            (("route", "version"), True),
+            (("route", "valid_from_on"), True),
+        )

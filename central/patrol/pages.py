@@ -1,0 +1,18 @@
+"""巡更: checkpoints, guards and routes, and the rounds of a day."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from central.patrol import day_pages, register_pages, route_pages
+from central.routes import Route
+from central.web.i18n import lazy
+from central.web.nav import NavItem
+
+NAV: Final = [
+    NavItem("patrol", lazy("Rounds of the day"), "/patrol/day", order=10),
+    NavItem("patrol", lazy("Patrol routes"), "/patrol/routes", order=20),
+    NavItem("patrol", lazy("Checkpoints"), "/patrol/checkpoints", order=30),
+    NavItem("patrol", lazy("Guards"), "/patrol/guards", order=40),
+]
+ROUTES: Final[list[Route]] = [*day_pages.ROUTES, *route_pages.ROUTES, *register_pages.ROUTES]

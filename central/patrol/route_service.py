@@ -1,0 +1,122 @@
+"""Making and changing routes: a change is a new version, so the past stays as it was planned. Runs inside ``db.write``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from central.audit import Actor
+from central.centre import Centre
+from central.errors import ConflictError, InvalidInputError
+from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
+from central.patrol.plan_form import Line, PlanForm, to_plan
+from central.sites.model import Site
+from central.sites.places import check_place
+from central.sites.scope import Scope
+from protocol.rules.patrol.plan import RouteVersion
+
+
+def plan_of(row: RoutePlan) -> RouteVersion:
+    """The rule's form of a stored version."""
+    return msgspec.convert(row.plan, RouteVersion)
+
+
+def plans_of(route_id: int) -> list[RoutePlan]:
+    """The versions of a route, newest first."""
+    query = RoutePlan.select().where(RoutePlan.route == route_id)
+    return list(query.order_by(RoutePlan.valid_from_on.desc()))
+
+
+def put_route(
+    centre: Centre,
+    scope: Scope,
+    actor: Actor,
+    route_id: int | None,
+    form: PlanForm,
+    lines: Sequence[Line],
+    made_by: str,
+) -> Route:
+    """Make a route (None), or plan it anew from a day on that has not begun yet. It stands where its checkpoints do.
+
+    A version that is not in force yet and begins on the same day is replaced.
+
+    :raises ConflictError: the number is taken, the day has begun, or stops and guards are of two estates.
+    :raises InvalidInputError: the plan cannot be read or walked, or names what the operator may not see.
+    """
+    now = centre.clock.now()
+    plans = [] if route_id is None else plans_of(route_id)
+    version = max((row.version for row in plans), default=0) + 1
+    plan = to_plan(form, lines, route_id or 0, version)
+    first = _first_checkpoint(scope, plan)
+    check_place(scope, first.site_id, first.organisation_id)
+    found = Route(site=first.site_id, organisation=first.organisation_id)
+    if route_id is not None:
+        found = scope.get(Route, route_id)
+    if found.site_id != first.site_id or _strangers(scope, plan, found.site_id):
+        raise ConflictError("A route, its checkpoints and its guards belong to one estate.")
+    _check_day(form.valid_from_on, _today(found.site_id, now), is_new=route_id is None)
+    same = Route.select().where((Route.site == found.site_id) & (Route.number == form.number))
+    if same.where(Route.id != (route_id or 0)).exists():
+        raise ConflictError("There is a route with this number already.")
+    before = None if route_id is None else _row(found, plan_of(plans[0]))
+    found.number, found.name = form.number, form.name
+    found.save()
+    plan = msgspec.structs.replace(plan, route=found.id)
+    RoutePlan.delete().where(
+        (RoutePlan.route == found.id) & (RoutePlan.valid_from_on == form.valid_from_on)
+    ).execute()
+    RoutePlan.create(
+        route=found.id,
+        version=version,
+        valid_from_on=form.valid_from_on,
+        plan=msgspec.to_builtins(plan),
+        made_at=now,
+        made_by=made_by,
+    )
+    centre.audit.record(
+        actor,
+        "patrol.route_create" if before is None else "patrol.route_change",
+        "patrol_route",
+        found.id,
+        before,
+        _row(found, plan),
+        site_id=found.site_id,
+        organisation_id=found.organisation_id,
+    )
+    return found
+
+
+def _row(route: Route, plan: RouteVersion) -> dict[str, Any]:
+    return {"number": route.number, "name": route.name, "plan": msgspec.to_builtins(plan)}
+
+
+def _first_checkpoint(scope: Scope, plan: RouteVersion) -> Checkpoint:
+    query = Checkpoint.select().where(Checkpoint.id == plan.stops[0].checkpoint)
+    found: Checkpoint | None = scope.filter(query).first()
+    if found is None:
+        raise InvalidInputError("There is no such checkpoint.")
+    return found
+
+
+def _strangers(scope: Scope, plan: RouteVersion, site_id: int) -> bool:
+    """True when a stop or a guard is not one of this estate that the operator sees."""
+    stops = {stop.checkpoint for stop in plan.stops}
+    guards = {guard for rounds in plan.rounds for guard in rounds.guards}
+    for model, wanted in ((Checkpoint, stops), (Guard, guards)):
+        query = model.select().where((model.site == site_id) & model.id.in_(sorted(wanted)))
+        if scope.filter(query).count() != len(wanted):
+            return True
+    return False
+
+
+def _check_day(valid_from_on: date, today_on: date, *, is_new: bool) -> None:
+    if valid_from_on < today_on or (valid_from_on == today_on and not is_new):
+        raise ConflictError("A plan changes from tomorrow at the earliest; what has begun stays as it was.")
+
+
+def _today(site_id: int, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(Site.get_by_id(site_id).zone)).date()

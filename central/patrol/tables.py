@@ -1,0 +1,160 @@
+"""The lists of checkpoints, guards and routes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import peewee
+
+from central.access.model import AccessPoint
+from central.nodes.model import Device
+from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
+from central.people.model import Person
+from central.sites.model import Site
+from central.sites.scope import Scope
+from central.web import fold
+from central.web.columns import CODE, DAY, NUMBER, YES, Column
+from central.web.filters import TextFilter
+from central.web.i18n import lazy
+from central.web.tables import Table
+
+
+def _checkpoints(scope: Scope) -> Any:
+    query = (
+        Checkpoint.select(
+            Checkpoint.id,
+            Checkpoint.number,
+            Checkpoint.name,
+            Checkpoint.location,
+            AccessPoint.label.alias("reader"),
+            Device.number.alias("device_number"),
+            Site.name.alias("site_name"),
+        )
+        .join(AccessPoint)
+        .join(Device)
+        .switch(Checkpoint)
+        .join(Site, on=(Checkpoint.site == Site.id))
+    )
+    return scope.filter(query, Checkpoint)
+
+
+CHECKPOINTS: Final = Table(
+    name="checkpoints",
+    title=lazy("Checkpoints"),
+    query=_checkpoints,
+    key=Checkpoint.id,
+    sort="number",
+    columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
+        Column(
+            "number",
+            lazy("Checkpoint number"),
+            NUMBER,
+            sort=Checkpoint.number,
+            href=lambda row: f"/patrol/checkpoints/{row.id}",
+        ),
+        Column("name", lazy("Checkpoint"), sort=Checkpoint.name),
+        Column("location", lazy("Location")),
+        Column("reader", lazy("Reader")),
+        Column("device_number", lazy("Device number"), NUMBER),
+        Column("site_name", lazy("Estate")),
+    ),
+    filters=(
+        TextFilter(
+            "q",
+            lazy("Search"),
+            where=lambda text: Checkpoint.name.contains(text) | Checkpoint.location.contains(text),
+            placeholder=lazy("Name or location"),
+        ),
+    ),
+    empty=lazy("A checkpoint is a reader at which a guard shows the card on a round."),
+    empty_href="/patrol/checkpoints/new",
+    empty_action=lazy("New checkpoint"),
+)
+
+
+def _guards(scope: Scope) -> Any:
+    query = (
+        Guard.select(
+            Guard.id,
+            Guard.active,
+            Person.number.alias("person_number"),
+            Person.name.alias("person_name"),
+            Site.name.alias("site_name"),
+        )
+        .join(Person)
+        .switch(Guard)
+        .join(Site, on=(Guard.site == Site.id))
+    )
+    return scope.filter(query, Guard)
+
+
+GUARDS: Final = Table(
+    name="guards",
+    title=lazy("Guards"),
+    query=_guards,
+    key=Guard.id,
+    sort="person_number",
+    columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
+        Column("person_number", lazy("Person number"), CODE, sort=Person.number),
+        Column("person_name", lazy("Name"), sort=Person.name, href=lambda row: f"/patrol/guards/{row.id}"),
+        Column("active", lazy("Walks rounds"), YES),
+        Column("site_name", lazy("Estate")),
+    ),
+    filters=(
+        TextFilter(
+            "q",
+            lazy("Search"),
+            where=lambda text: (
+                Person.name.contains(text)
+                | Person.fold_key.contains(fold.fold(text))
+                | Person.number.startswith(text)
+            ),
+            placeholder=lazy("Name or person number"),
+        ),
+    ),
+    empty=lazy("A guard is a person who walks rounds, with the cards that the person has."),
+    empty_href="/patrol/guards/new",
+    empty_action=lazy("New guard"),
+)
+
+
+def _routes(scope: Scope) -> Any:
+    newest = (
+        RoutePlan.select(peewee.fn.MAX(RoutePlan.valid_from_on))
+        .where(RoutePlan.route == Route.id)
+        .alias("newest_on")
+    )
+    query = Route.select(Route.id, Route.number, Route.name, newest, Site.name.alias("site_name")).join(Site)
+    return scope.filter(query, Route)
+
+
+ROUTE_LIST: Final = Table(
+    name="routes",
+    title=lazy("Patrol routes"),
+    query=_routes,
+    key=Route.id,
+    sort="number",
+    columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
+        Column(
+            "number",
+            lazy("Route number"),
+            NUMBER,
+            sort=Route.number,
+            href=lambda row: f"/patrol/routes/{row.id}",
+        ),
+        Column("name", lazy("Patrol route"), sort=Route.name),
+        Column("newest_on", lazy("Newest plan from"), DAY),
+        Column("site_name", lazy("Estate")),
+    ),
+    filters=(
+        TextFilter(
+            "q", lazy("Search"), where=lambda text: Route.name.contains(text), placeholder=lazy("Name")
+        ),
+    ),
+    empty=lazy("A route says which checkpoints are visited when, and by whom."),
+    empty_href="/patrol/routes/new",
+    empty_action=lazy("New route"),
+)

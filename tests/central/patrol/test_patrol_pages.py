@@ -1,0 +1,202 @@
+"""The patrol's registers through their pages: checkpoints, guards, routes with plans from a day on, the rounds of a day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from central.access.model import SpecialDay
+from central.audit import AuditEntry
+from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
+from central.patrol.route_service import plan_of
+from protocol.rules.patrol.plan import EveryHours, OnDays, Order, Tolerance
+from tests.support.centre import Browser, RunningCentre
+from tests.support.estate_pages import SITE, Estate
+
+
+@pytest.fixture
+async def estate(running_centre: RunningCentre, centre_client: Browser) -> Estate:
+    """Two checkpoints, at the readers of the gate, and a guard."""
+    estate = await Estate.make(running_centre)
+    for number, point in ((1, estate.entrance), (2, estate.exit)):
+        form = {"number": number, "name": f"点{number}", "point": point}
+        assert (await centre_client.post("/patrol/checkpoints/new", form)).status == 303
+    assert (await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "0001"})).status == 303
+    return estate
+
+
+def tomorrow(estate: Estate, days: int = 1) -> date:
+    return date.fromordinal(estate.now.toordinal() + days)
+
+
+def route_form(estate: Estate, **changes: Any) -> dict[str, Any]:
+    return {
+        "number": "7",
+        "name": "夜巡",
+        "valid_from_on": tomorrow(estate).isoformat(),
+        "order": "STRICT",
+        "guards": "1",
+        "days": [str(bit) for bit in range(7)],
+        "starts": "22:00 23:50",
+        "early": "5",
+        "late": "5",
+        "opens": "15",
+        "closes": "20",
+        "stop_0": "1",
+        "at_0": "+0",
+        "stop_1": "2",
+        "at_1": "+15",
+        **changes,
+    }
+
+
+async def plans(running_centre: RunningCentre) -> list[Any]:
+    return await running_centre.centre.db.read(
+        lambda: [plan_of(row) for row in RoutePlan.select().order_by(RoutePlan.valid_from_on)]
+    )
+
+
+async def audited(running_centre: RunningCentre, action: str) -> int:
+    return await running_centre.centre.db.read(
+        lambda: AuditEntry.select().where(AuditEntry.action == action).count()
+    )
+
+
+async def test_a_checkpoint_is_one_reader_with_a_number_of_its_own(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    twice = {"number": "1", "name": "又一点", "point": estate.desk}
+    assert (await centre_client.post("/patrol/checkpoints/new", twice)).status == 422
+    same_reader = {"number": "3", "name": "又一点", "point": estate.entrance}
+    assert (await centre_client.post("/patrol/checkpoints/new", same_reader)).status == 422
+    changed = {"number": "5", "name": "东门岗", "location": "东门内侧", "point": estate.entrance}
+    assert (await centre_client.post("/patrol/checkpoints/1", changed)).status == 303
+    row = await running_centre.centre.db.read(Checkpoint.get_by_id, 1)
+    assert (row.number, row.name, row.location) == (5, "东门岗", "东门内侧")
+    assert await audited(running_centre, "patrol.checkpoint_change") == 1
+    assert "东门岗" in (await centre_client.get("/patrol/checkpoints")).text
+
+
+async def test_a_guard_is_a_person_and_stays_in_the_past(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    again = await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "0001"})
+    assert again.status == 422
+    assert (await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "9999"})).status == 422
+    assert (await centre_client.post("/patrol/guards/1", {"active": "0"})).status == 303
+    assert (await centre_client.post("/patrol/guards/1", {"active": "0"})).status == 422
+    assert not (await running_centre.centre.db.read(Guard.get_by_id, 1)).active
+    assert await audited(running_centre, "patrol.guard_change") == 1
+
+
+async def test_a_plan_is_kept_as_it_was_typed(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    bounds = {"early_1": "2", "late_1": "3", "opens_1": "4", "closes_1": "6", "stay_1": "1"}
+    form = route_form(estate, start_required="1", **bounds)
+    assert (await centre_client.post("/patrol/routes/new", form)).status == 303
+    (plan,) = await plans(running_centre)
+    assert (plan.order, plan.start_required, plan.is_group) == (Order.STRICT, True, False)
+    assert plan.tolerance == Tolerance(300, 300, 900, 1_200)
+    assert [(stop.checkpoint, stop.offset_s, stop.stay_s) for stop in plan.stops] == [(1, 0, 0), (2, 900, 60)]
+    assert plan.stops[1].tolerance == Tolerance(120, 180, 240, 360)
+    (rounds,) = plan.rounds
+    assert rounds.times == OnDays(0b1111111, (22 * 60, 23 * 60 + 50))
+    assert rounds.guards == (1,)
+    shown = await centre_client.get("/patrol/routes/1")
+    assert 'value="22:00 23:50"' in shown.text
+    assert 'name="at_1" value="+15"' in shown.text
+    assert 'name="opens_1" value="4"' in shown.text
+
+
+async def test_rounds_every_so_many_hours_over_midnight(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    hours = {"starts": "", "every_hours": "3", "first": "20:00", "until": "05:00"}
+    assert (await centre_client.post("/patrol/routes/new", route_form(estate, **hours))).status == 303
+    (plan,) = await plans(running_centre)
+    assert plan.rounds[0].times == EveryHours(0b1111111, 20 * 60, 3, 5 * 60)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at_1": "soon"},
+        {"stop_0": "", "at_0": "", "stop_1": "", "at_1": ""},
+        {"at_0": "+20"},
+        {"guards": []},
+        {"late": "30"},
+        {"starts": ""},
+        {"starts": "25:00"},
+        {"early_1": "2"},
+        {"stop_1": "99"},
+        {"dates": "2026-02-30"},
+    ],
+    ids=lambda changes: ",".join(changes),
+)
+async def test_what_cannot_be_walked_is_refused_and_leaves_nothing(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser, changes: dict[str, Any]
+) -> None:
+    answer = await centre_client.post("/patrol/routes/new", route_form(estate, **changes))
+    assert answer.status == 422
+    assert await running_centre.centre.db.read(lambda: Route.select().count()) == 0
+
+
+async def test_a_change_never_alters_the_past(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted break: ``_check_day`` without its second half."""
+    today = tomorrow(estate, 0).isoformat()
+    first = route_form(estate, valid_from_on=today)
+    assert (await centre_client.post("/patrol/routes/new", first)).status == 303
+    assert (await centre_client.post("/patrol/routes/1", first)).status == 422
+    later = route_form(estate, starts="21:00")
+    assert (await centre_client.post("/patrol/routes/1", later)).status == 303
+    assert (await centre_client.post("/patrol/routes/1", {**later, "starts": "20:00"})).status == 303
+    starts = [plan.rounds[0].times.starts for plan in await plans(running_centre)]
+    assert starts == [(22 * 60, 23 * 60 + 50), (20 * 60,)]
+    assert await audited(running_centre, "patrol.route_change") == 2
+    assert "22:00" in (await centre_client.get(f"/patrol/day?site=1&on={today}")).text
+
+
+async def test_the_day_shows_its_rounds_and_what_is_wrong_with_them(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted break: ``_conflicts`` compares a round with itself only."""
+    await centre_client.post("/patrol/routes/new", route_form(estate))
+    day = f"/patrol/day?site=1&on={tomorrow(estate).isoformat()}"
+    clean = await centre_client.get(day)
+    assert clean.text.count('href="/patrol/routes/1"') == 2
+    assert "00:05" in clean.text, "the second round goes over midnight"
+    assert "two rounds at once" not in clean.text
+    overlapping = route_form(estate, number="8", starts="22:10")
+    await centre_client.post("/patrol/routes/new", overlapping)
+    crowded = await centre_client.get(day)
+    assert crowded.text.count("The guard is in two rounds at once") == 2
+    await centre_client.post("/patrol/guards/1", {"active": "0"})
+    assert (await centre_client.get(day)).text.count("No guard walks it") == 3
+
+
+async def test_special_days_go_before_weekdays(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    await centre_client.post("/patrol/routes/new", route_form(estate))
+    on = tomorrow(estate)
+    await running_centre.write(lambda: SpecialDay.create(site=SITE, day_on=on, group=1))
+    page = await centre_client.get(f"/patrol/day?site=1&on={on.isoformat()}")
+    assert 'href="/patrol/routes/1"' not in page.text
+
+
+async def test_another_organisation_sees_and_changes_nothing(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    await centre_client.post("/patrol/routes/new", route_form(estate))
+    other = await running_centre.as_role("card_centre", site=SITE, organisation=estate.other_organisation)
+    for path in ("/patrol/checkpoints/1", "/patrol/guards/1", "/patrol/routes/1"):
+        assert (await other.get(path)).status == 404, path
+    assert (await other.post("/patrol/routes/new", route_form(estate, number="9"))).status == 422
+    assert (
+        await other.post("/patrol/checkpoints/new", {"number": "9", "name": "x", "point": estate.desk})
+    ).status == 422
