@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 import peewee
@@ -130,6 +131,11 @@ def _routes(scope: Scope) -> Any:
     return scope.filter(query, Route)
 
 
+def _newest_on(row: Any) -> date:
+    """SQLite gives the largest of dates as a text, PostgreSQL as a date."""
+    return date.fromisoformat(str(row.newest_on))
+
+
 ROUTE_LIST: Final = Table(
     name="routes",
     title=lazy("Patrol routes"),
@@ -146,7 +152,7 @@ ROUTE_LIST: Final = Table(
             href=lambda row: f"/patrol/routes/{row.id}",
         ),
         Column("name", lazy("Patrol route"), sort=Route.name),
-        Column("newest_on", lazy("Newest plan from"), DAY),
+        Column("newest_on", lazy("Newest plan from"), DAY, value=_newest_on),
         Column("site_name", lazy("Estate")),
     ),
     filters=(

@@ -97,6 +97,9 @@ async def test_a_plan_is_kept_as_it_was_typed(
     bounds = {"early_1": "2", "late_1": "3", "opens_1": "4", "closes_1": "6", "stay_1": "1"}
     form = route_form(estate, start_required="1", **bounds)
     assert (await centre_client.post("/patrol/routes/new", form)).status == 303
+    listed = await centre_client.get("/patrol/routes")
+    assert listed.status == 200
+    assert tomorrow(estate).isoformat() in listed.text
     (plan,) = await plans(running_centre)
     assert (plan.order, plan.start_required, plan.is_group) == (Order.STRICT, True, False)
     assert plan.tolerance == Tolerance(300, 300, 900, 1_200)
