@@ -32,6 +32,7 @@ PURPOSES: Final = {
     "door": lazy("One door, reader outside, exit button inside"),
     "door_both": lazy("One door, readers on both sides"),
     "two_doors": lazy("Two doors, one reader each"),
+    "patrol": lazy("Patrol point, no door"),
     "issuer": lazy("Card desk (issuer)"),
 }
 

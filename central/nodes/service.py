@@ -22,7 +22,8 @@ from protocol.facts import CHAIN_START, chain_hash
 from protocol.limits import NODE_NAME_MAX
 
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-PURPOSES: Final = ("door", "door_both", "two_doors", "issuer")
+PURPOSES: Final = ("door", "door_both", "two_doors", "patrol", "issuer")
+_WITHOUT_DOOR: Final = frozenset({"patrol", "issuer"})
 VERIFIED_ROWS: Final = 5_000
 """Facts read at a time when a chain is checked."""
 
@@ -73,7 +74,7 @@ def create(given: DeviceInput, now: datetime) -> Device:
         number=given.number,
         label=given.label,
         location=given.location,
-        roles=["issuer"] if given.purpose == "issuer" else ["door"],
+        roles=[given.purpose] if given.purpose in _WITHOUT_DOOR else ["door"],
         created_at=now,
     )
     _furnish(device, given)
@@ -82,7 +83,7 @@ def create(given: DeviceInput, now: datetime) -> Device:
 
 
 def _furnish(device: Device, given: DeviceInput) -> None:
-    if given.purpose == "issuer":
+    if given.purpose in _WITHOUT_DOOR:
         AccessPoint.create(device=device.id, door=None, reader=1, label=given.label)
         return
     doors = 2 if given.purpose == "two_doors" else 1

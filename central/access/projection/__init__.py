@@ -27,6 +27,7 @@ from protocol.facts import (
     ExitFact,
     InspectionFact,
     OutcomeFact,
+    ScanFact,
     WriteFact,
     WriteResult,
 )
@@ -70,6 +71,8 @@ def _apply_one(batch: Batch, stored: Stored) -> None:
             events.inspection(batch, stored, body)
             if body.copy:
                 alarms.of_copy(batch, stored, body.point)
+        case ScanFact() as body:
+            alarms.of_scan(batch, stored, body)
         case WriteFact(result=WriteResult.COPY) as body:
             alarms.of_copy(batch, stored, body.point)
         case ExitFact() as body:

@@ -10,7 +10,7 @@ from central.access.alarm_kinds import Place as Where
 from central.access.model import AlarmState
 from central.access.projection.batch import ALARMS, Batch, Stored
 from central.access.projection.events import Place
-from protocol.facts import AccessFact, Alarm, AlarmFact
+from protocol.facts import AccessFact, Alarm, AlarmFact, ScanFact
 from protocol.reasons import DEAD_CARD, Reason
 
 SAME_ALARM_WITHIN: Final = timedelta(seconds=60)
@@ -59,10 +59,24 @@ def of_access(batch: Batch, stored: Stored, body: AccessFact, place: Place) -> N
 
 
 def of_copy(batch: Batch, stored: Stored, point: int) -> None:
-    """A copy was laid on an issuer."""
-    holder = batch.lookup.holder(stored.fact.personal, stored.at)
-    place = Place() if holder is None else Place(None, None, holder.card_id, holder.person_id)
+    """A copy was laid on an issuer, or shown at a patrol point."""
+    place = _holder(batch, stored)
     _of_card(batch, stored, _COPY, point, place, Reason.CLONE_SUSPECTED.name.lower())
+
+
+def of_scan(batch: Batch, stored: Stored, body: ScanFact) -> None:
+    """A dead or copied card at a patrol point; where the reader is a door's too, it is the alarm of the access."""
+    place = _holder(batch, stored)
+    is_dead = place.card_id is not None and batch.lookup.deaths.of(place.card_id, stored.at)
+    if body.is_copy:
+        of_copy(batch, stored, body.point)
+    elif body.is_dead or is_dead:
+        _of_card(batch, stored, _DEAD, body.point, place, "")
+
+
+def _holder(batch: Batch, stored: Stored) -> Place:
+    holder = batch.lookup.holder(stored.fact.personal, stored.at)
+    return Place() if holder is None else Place(None, None, holder.card_id, holder.person_id)
 
 
 def _of_card(batch: Batch, stored: Stored, kind: str, point: int, place: Place, detail: str) -> None:

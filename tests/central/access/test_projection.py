@@ -30,6 +30,8 @@ from protocol.facts import (
     InspectionFact,
     Outcome,
     OutcomeFact,
+    ScanFact,
+    ScanResult,
     WriteFact,
     WriteResult,
 )
@@ -436,3 +438,42 @@ def test_a_copy_laid_on_an_issuer_raises_an_alarm(estate: Estate, body: Body) ->
     estate.project(stored, device=estate.desk_device)
     (alarm,) = rows(estate, AlarmState)
     assert (alarm["kind"], alarm["card"], alarm["where"]) == ("clone_suspected", card, 3)
+
+
+@pytest.mark.parametrize(
+    ("is_dead", "is_copy", "kinds"),
+    [
+        (True, False, ["dead_card_used"]),
+        (False, True, ["clone_suspected"]),
+        (False, False, []),
+    ],
+)
+def test_a_dead_or_copied_card_at_a_patrol_point_raises_an_alarm(
+    estate: Estate, is_dead: bool, is_copy: bool, kinds: list[str]
+) -> None:
+    """Planted break: leave scans out of ``_apply_one``."""
+    card = issue(estate, estate.person)
+    body = ScanFact(estate.desk, 1, ScanResult.NOT_A_GUARD, Revisions(), is_dead=is_dead, is_copy=is_copy)
+    stored = estate.stored(body, device=estate.desk_device, personal=uid_key(bytes.fromhex(UID)))
+    estate.project(stored, device=estate.desk_device)
+    found = rows(estate, AlarmState)
+    assert [(alarm["kind"], alarm["card"], alarm["where"]) for alarm in found] == [
+        (kind, card, estate.desk) for kind in kinds
+    ]
+
+
+def test_a_dead_guards_card_at_a_door_that_is_a_checkpoint_is_one_alarm(estate: Estate) -> None:
+    """Planted break: let ``of_scan`` write past ``_of_card``."""
+    issue(estate, estate.person)
+    body = ScanFact(estate.entrance, 1, ScanResult.NOT_A_GUARD, Revisions(), is_dead=True)
+    estate.project(
+        estate.shown(UID, Reason.CARD_LOST),
+        estate.stored(body, personal=uid_key(bytes.fromhex(UID))),
+    )
+    assert [alarm["kind"] for alarm in rows(estate, AlarmState)] == ["dead_card_used"]
+
+
+def test_a_call_for_help_is_an_alarm_at_its_point_until_somebody_acknowledges(estate: Estate) -> None:
+    estate.project(estate.stored(AlarmFact(Alarm.HELP_WANTED, True, estate.entrance)))
+    (alarm,) = rows(estate, AlarmState)
+    assert (alarm["kind"], alarm["where"], alarm["door"]) == ("help_wanted", estate.entrance, estate.gate)
