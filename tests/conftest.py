@@ -28,6 +28,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 LONGEST_FIRST = (
     "browser/test_every_page.py",
+    "sim/test_whole_site.py",
     "acceptance/test_site_doors.py",
     "acceptance/test_site_devices.py",
     "acceptance/test_site_reports.py",

@@ -141,7 +141,7 @@ async def test_what_cannot_be_is_said_and_no_version_is_made(
 async def test_the_preview_is_the_card_as_it_will_print(estate: Estate, centre_client: Browser) -> None:
     await make(centre_client)
     page = (await centre_client.get(PATH)).text
-    (source,) = re.findall(r'<img src="(/faces/templates/1/preview.png\?[^"]+)"', page)
+    (source,) = re.findall(r'<img [^>]*src="(/faces/templates/1/preview.png\?[^"]+)"', page)
     status, raw, headers = await fetch(centre_client, html.unescape(source))
     assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, "image/png", "no-store")
     with Image.open(io.BytesIO(raw)) as picture:

@@ -25,7 +25,7 @@ def test_what_is_recorded_is_what_the_card_may_have_got(estate: Estate, tmp_path
     def order() -> WriteOrder:
         WriteOrder.create_table(safe=True)
         keys_in_force.begin(tmp_path, NOON)
-        details = {**terms_to_wish(Terms()), "person": estate.person, "for_unit": False}
+        details = {**terms_to_wish(Terms()), "person": estate.person, "for_unit": False, "waived": {}}
         wish = Wish("issue", estate.site, estate.organisation, card_no="00000001", details=details)
         blank = Blank(UID, Medium.DESFIRE, 0x20, estate.desk_device, estate.desk)
         return order_write(by(), blank, wish, tmp_path)
