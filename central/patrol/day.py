@@ -11,14 +11,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from central.access.model import SpecialDay
+from central.patrol.calendars import calendar_of
 from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
 from central.patrol.route_service import plan_of
 from central.people.model import Person
 from central.sites.model import Site
 from central.sites.scope import Scope
 from protocol.rules.patrol.expand import Round, Visit, expand, instant_of
-from protocol.schedule import Calendar
 
 
 class Conflict(IntEnum):
@@ -100,14 +99,12 @@ def day_plan(scope: Scope, site_id: int, on: date) -> DayPlan:
     """The plan of a day; inside ``db.read``."""
     site = scope.get(Site, site_id)
     zone = ZoneInfo(site.zone)
-    special = SpecialDay.select(SpecialDay.day_on, SpecialDay.group).where(SpecialDay.site == site_id)
-    calendar = Calendar(zone, {row.day_on.toordinal(): row.group for row in special})
     routes = scope.filter(Route.select().where(Route.site == site_id))
     names = {route.id: f"{route.number} {route.name}" for route in routes}
     plans = RoutePlan.select().where(RoutePlan.route.in_(sorted(names)))
     begins_ms = instant_of(zone, on.toordinal(), 0)
     until_ms = instant_of(zone, (on + timedelta(days=1)).toordinal(), 0)
-    visits = expand((plan_of(row) for row in plans), calendar, begins_ms, until_ms)
+    visits = expand((plan_of(row) for row in plans), calendar_of(site_id), begins_ms, until_ms)
     guards = _people(site_id)
     active = frozenset(number for number, (_name, is_active) in guards.items() if is_active)
     return DayPlan(

@@ -64,3 +64,11 @@ class RoutePlan(Model):
             (("route", "version"), True),
             (("route", "valid_from_on"), True),
         )
+
+
+class PlanSpan(Model):
+    """From when on the visits count that the devices of an estate hold; at ``renew_ms`` a new span begins."""
+
+    site = peewee.ForeignKeyField(Site, primary_key=True, on_delete="CASCADE")
+    from_ms = peewee.BigIntegerField()
+    renew_ms = peewee.BigIntegerField(index=True)

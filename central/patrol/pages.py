@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from central.patrol import day_pages, register_pages, route_pages
+from central.patrol.renewal import install
 from central.routes import Route
 from central.web.i18n import lazy
 from central.web.nav import NavItem
+
+__all__ = ["NAV", "ROUTES", "install"]
 
 NAV: Final = [
     NavItem("patrol", lazy("Rounds of the day"), "/patrol/day", order=10),

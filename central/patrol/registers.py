@@ -10,6 +10,7 @@ from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
 from central.patrol.model import Checkpoint, Guard
+from central.patrol.publishing import patrol_changed
 from central.people.model import Person
 from central.sites.places import check_place
 from central.sites.scope import Scope
@@ -49,6 +50,7 @@ def put_checkpoint(
     saved.organisation = device.organisation_id
     saved.number, saved.name, saved.location, saved.point = number, name, location, point_id
     saved.save()
+    patrol_changed(saved.site_id, centre.clock.now())
     _audit(centre, actor, "checkpoint", saved, before, _checkpoint_row(saved))
     return saved
 
@@ -66,6 +68,7 @@ def add_guard(centre: Centre, scope: Scope, actor: Actor, site_id: int, number: 
     if Guard.select().where(Guard.person == person.id).exists():
         raise ConflictError("This person is a guard already.")
     made = Guard.create(site=person.site_id, organisation=person.organisation_id, person=person.id)
+    patrol_changed(made.site_id, centre.clock.now())
     _audit(centre, actor, "guard", made, None, {"person": person.number, "active": True})
     return made
 
@@ -80,6 +83,7 @@ def set_guard_active(centre: Centre, scope: Scope, actor: Actor, guard_id: int, 
         raise ConflictError("This was changed meanwhile. Look at it again.")
     guard.active = is_active
     guard.save()
+    patrol_changed(guard.site_id, centre.clock.now())
     number = guard.person.number
     rows = ({"person": number, "active": active} for active in (not is_active, is_active))
     _audit(centre, actor, "guard", guard, *rows)

@@ -14,6 +14,7 @@ from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
 from central.patrol.plan_form import Line, PlanForm, to_plan
+from central.patrol.publishing import patrol_changed
 from central.sites.model import Site
 from central.sites.places import check_place
 from central.sites.scope import Scope
@@ -77,6 +78,7 @@ def put_route(
         made_at=now,
         made_by=made_by,
     )
+    patrol_changed(found.site_id, now)
     centre.audit.record(
         actor,
         "patrol.route_create" if before is None else "patrol.route_change",

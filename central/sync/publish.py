@@ -7,7 +7,7 @@ access level, the device itself), and a device asks for the tags of its scope.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -85,6 +85,12 @@ class Revision:
             announce(PUBLISHED, {stream.name.lower(): number for stream, number in self._taken.items()})
 
 
+card_followers: Final[list[Callable[[Collection[int], Revision], None]]] = []
+"""Told, in their transaction, which cards (by id) changed: sub-systems that publish rows of their own about them."""
+site_followers: Final[list[Callable[[int, Revision], None]]] = []
+"""Told, in its transaction, that the calendar or the time zone of an estate changed."""
+
+
 # -- what changed ---------------------------------------------------------------------------------------------------
 
 
@@ -99,9 +105,11 @@ def cards_changed(card_ids: Iterable[int]) -> None:
     if together is not None:
         together.update(dict.fromkeys(card_ids))
         return
-    revision = Revision()
-    for card_id in card_ids:
+    revision, changed = Revision(), list(card_ids)
+    for card_id in changed:
         _publish_card(card_id, revision)
+    for follower in card_followers:
+        follower(changed, revision)
     revision.announce()
 
 
@@ -151,6 +159,8 @@ def special_days_changed(site_id: int) -> None:
             _set(revision, space, Kind.SPECIAL_DAY, ordinal, None, {space})
     for ordinal, day in wanted.items():
         _set(revision, space, Kind.SPECIAL_DAY, ordinal, day, {space})
+    for follower in site_followers:
+        follower(site_id, revision)
     revision.announce()
 
 
@@ -196,6 +206,8 @@ def site_changed(site_id: int) -> None:
     """An estate has another name or time zone."""
     revision = Revision()
     _publish_site(site_id, revision)
+    for follower in site_followers:
+        follower(site_id, revision)
     revision.announce()
 
 
@@ -467,6 +479,7 @@ def reported_changed(site_id: int, key: bytes) -> None:
 __all__ = [
     "PUBLISHED",
     "card_changed",
+    "card_followers",
     "cards_changed",
     "desks_changed",
     "device_changed",
@@ -480,6 +493,7 @@ __all__ = [
     "schedule_changed",
     "set_body",
     "site_changed",
+    "site_followers",
     "special_days_changed",
     "zones_changed",
 ]

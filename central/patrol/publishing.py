@@ -1,0 +1,224 @@
+"""What the devices hold of the patrol: which readers are checkpoints, and the planned visits of each guard's card.
+
+The visits of a card reach from the beginning of the estate's span to as far as they fit into one row
+(``VISITS_PER_GUARD_MAX``), at most ``HORIZON_DAYS``; ``central.patrol.renewal`` begins a new span when a quarter of that
+has passed, so a device without network knows its plan for three quarters at the least. Rows hold card keys and numbers,
+no names. Everything here runs inside ``db.write``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from central.access.model import AccessPoint
+from central.cards import rows as card_rows
+from central.cards.model import Card
+from central.cards.rules import Holding
+from central.nodes.model import Device
+from central.patrol.calendars import calendar_of
+from central.patrol.model import Checkpoint, Guard, PlanSpan, Route, RoutePlan
+from central.sync import publish
+from central.sync.model import PublishedRow
+from protocol.ids import CardKey
+from protocol.limits import VISITS_PER_GUARD_MAX
+from protocol.records import CheckpointRow, GuardRow, Kind, Row, number_key, put
+from protocol.rules.patrol.expand import Visit, expand
+from protocol.rules.patrol.plan import WINDOW_MAX_S, RouteVersion
+
+HORIZON_DAYS: Final = 14
+_DAY_MS: Final = 86_400_000
+_HOUR_MS: Final = 3_600_000
+_WINDOW_MS: Final = WINDOW_MAX_S * 1_000
+_KINDS: Final = (Kind.CHECKPOINT, Kind.GUARD)
+_OWNER: Final = "patrol:"
+_Place: TypeAlias = tuple[str, int, bytes]
+"""Space, kind and key of a row."""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A card in the hand of an active guard; good from and until (exclusive), ms, 0 for no limit."""
+
+    card_id: int
+    guard: int
+    keys: tuple[CardKey, ...]
+    from_ms: int
+    until_ms: int
+
+
+def patrol_changed(site_id: int, now: datetime) -> None:
+    """A plan, a guard or a checkpoint of the estate changed, or its span is to begin anew."""
+    from_ms = int(now.timestamp() * 1_000) // _HOUR_MS * _HOUR_MS - _HOUR_MS
+    _publish(site_id, from_ms, publish.Revision())
+
+
+def _publish(site_id: int, from_ms: int, revision: publish.Revision) -> None:
+    """Compare what the devices of the estate are to hold with what is published, and write the difference."""
+    wanted, until_ms = _wanted(site_id, from_ms)
+    devices = [number for (number,) in Device.select(Device.id).where(Device.site == site_id).tuples()]
+    standing = _standing([f"device:{number}" for number in devices])
+    for place in standing.keys() - wanted.keys():
+        publish.set_body(revision, place[0], Kind(place[1]), place[2], b"", set())
+    for place, (body, owner) in wanted.items():
+        if standing.get(place) != (body, owner):
+            publish.set_body(revision, place[0], Kind(place[1]), place[2], body, {place[0]}, owner)
+    span = {"from_ms": from_ms, "renew_ms": from_ms + (until_ms - from_ms) // 4}
+    if PlanSpan.update(span).where(PlanSpan.site == site_id).execute() == 0:
+        PlanSpan.insert(site=site_id, **span).execute()
+    revision.announce()
+
+
+def _standing(spaces: Collection[str]) -> dict[_Place, tuple[bytes, str]]:
+    query = PublishedRow.select(
+        PublishedRow.space, PublishedRow.kind, PublishedRow.key, PublishedRow.body, PublishedRow.owner
+    ).where(
+        PublishedRow.space.in_(sorted(spaces))
+        & PublishedRow.kind.in_([int(kind) for kind in _KINDS])
+        & (PublishedRow.body != b"")
+    )
+    return {
+        (space, kind, bytes(key)): (bytes(body), owner) for space, kind, key, body, owner in query.tuples()
+    }
+
+
+def _wanted(site_id: int, from_ms: int) -> tuple[dict[_Place, tuple[bytes, str]], int]:
+    """(every row with its owner, until when the visits reach at all devices)."""
+    points: dict[int, dict[int, int]] = defaultdict(dict)
+    query = (
+        Checkpoint.select(AccessPoint.device, AccessPoint.id, Checkpoint.id)
+        .join(AccessPoint)
+        .where(Checkpoint.site == site_id)
+    )
+    for device_id, point_id, checkpoint_id in query.tuples():
+        points[device_id][point_id] = checkpoint_id
+    held = guards_cards(site_id)
+    visits = _visits(site_id, from_ms) if points else []
+    found: dict[_Place, tuple[bytes, str]] = {}
+    reach_ms = from_ms + HORIZON_DAYS * _DAY_MS
+    for device_id, checkpoints in points.items():
+        here = frozenset(checkpoints.values())
+        of_card, until_ms = visits_of(visits, held, here, from_ms)
+        reach_ms = min(reach_ms, until_ms)
+        space = f"device:{device_id}"
+        for point_id, checkpoint_id in checkpoints.items():
+            row = CheckpointRow(checkpoint_id, until_ms // 1_000)
+            found[space, int(Kind.CHECKPOINT), number_key(point_id)] = _body(point_id, row), ""
+        for card in held:
+            guard_row = GuardRow(of_card[card.card_id])
+            for key in card.keys:
+                body = _body(key, guard_row), f"{_OWNER}{card.card_id}"
+                found[space, int(Kind.GUARD), bytes(key)] = body
+    return found, reach_ms
+
+
+def _body(key: CardKey | int, row: Row) -> bytes:
+    return put(key, row).body
+
+
+def guards_cards(site_id: int) -> list[Held]:
+    """The cards of the active guards of an estate that are in use: a lost or suspended one is no guard's."""
+    query: Any = (
+        Card.select(Card, Guard.id.alias("guard_id"))
+        .join(Guard, on=(Guard.person == Card.person), attr="guard")
+        .where((Guard.site == site_id) & Guard.active & (Card.holding == Holding.IN_USE.value))
+        .order_by(Card.id)
+    )
+    return [
+        Held(
+            card.id,
+            card.guard.guard_id,
+            tuple(card_rows.keys_of(card)),
+            _ms(card.valid_from),
+            _ms(card.valid_until),
+        )
+        for card in query
+        if not card.state.reasons
+    ]
+
+
+def _ms(at: datetime | None) -> int:
+    return 0 if at is None else int(at.timestamp() * 1_000)
+
+
+def _visits(site_id: int, from_ms: int) -> list[Visit]:
+    """Every visit of the estate whose window may touch the span, by the instant at which the window opens."""
+    plans = RoutePlan.select().join(Route).where(Route.site == site_id)
+    versions = [msgspec.convert(row.plan, RouteVersion) for row in plans]
+    until_ms = from_ms + HORIZON_DAYS * _DAY_MS
+    found = expand(versions, calendar_of(site_id), from_ms - _WINDOW_MS, until_ms + _WINDOW_MS)
+    near = [visit for visit in found if visit.closes_ms >= from_ms and visit.opens_ms < until_ms]
+    return sorted(near, key=lambda visit: visit.opens_ms)
+
+
+def visits_of(
+    visits: Iterable[Visit], held: Collection[Held], checkpoints: Collection[int], from_ms: int
+) -> tuple[Mapping[int, tuple[tuple[int, int, int, int, int, int], ...]], int]:
+    """(the visits of each card at these checkpoints as its row has them, until when they are complete).
+
+    A visit is left out from the instant on at which the first row would be too long: up to there every device tells right.
+
+    :param visits: by the instant at which their windows open.
+    """
+    until_ms = from_ms + HORIZON_DAYS * _DAY_MS
+    here = [visit for visit in visits if visit.checkpoint in checkpoints]
+    of_guard: dict[int, list[Visit]] = {card.guard: [] for card in held}
+    for guard, found in of_guard.items():
+        found += (visit for visit in here if not visit.round.guards or guard in visit.round.guards)
+        if len(found) > VISITS_PER_GUARD_MAX:
+            until_ms = min(until_ms, found[VISITS_PER_GUARD_MAX].opens_ms)
+    rows = {
+        card.card_id: tuple(
+            _row(visit)
+            for visit in of_guard[card.guard]
+            if visit.opens_ms < until_ms
+            and card.from_ms <= visit.planned_ms
+            and (not card.until_ms or visit.planned_ms < card.until_ms)
+        )
+        for card in held
+    }
+    return rows, until_ms
+
+
+def _row(visit: Visit) -> tuple[int, int, int, int, int, int]:
+    """A visit as ``GuardRow`` has it."""
+    planned_ms = visit.planned_ms
+    return (
+        visit.checkpoint,
+        planned_ms // 1_000,
+        (planned_ms - visit.early_ms) // 1_000,
+        (visit.late_ms - planned_ms) // 1_000,
+        (planned_ms - visit.opens_ms) // 1_000,
+        (visit.closes_ms - planned_ms) // 1_000,
+    )
+
+
+# -- what other sub-systems change -----------------------------------------------------------------------------------
+
+
+def _cards_changed(card_ids: Collection[int], revision: publish.Revision) -> None:
+    """Cards that are a guard's, or were: another holder, another state, another validity."""
+    query = Guard.select(Guard.site).join(Card, on=(Card.person == Guard.person)).where(Card.id.in_(card_ids))
+    sites = {number for (number,) in query.distinct().tuples()}
+    owners = [f"{_OWNER}{number}" for number in card_ids]
+    spaces = PublishedRow.select(PublishedRow.space).where(PublishedRow.owner.in_(owners)).distinct().tuples()
+    devices = [int(space.removeprefix("device:")) for (space,) in spaces]
+    if devices:
+        of_devices = Device.select(Device.site).where(Device.id.in_(devices)).distinct()
+        sites |= {number for (number,) in of_devices.tuples()}
+    for number in sorted(sites):
+        _site_changed(number, revision)
+
+
+def _site_changed(site_id: int, revision: publish.Revision) -> None:
+    """The calendar or the zone of an estate, or cards of its guards; the span stays as it is."""
+    span = PlanSpan.get_or_none(PlanSpan.site == site_id)
+    if span is not None:
+        _publish(site_id, span.from_ms, revision)
+
+
+publish.card_followers.append(_cards_changed)
+publish.site_followers.append(_site_changed)

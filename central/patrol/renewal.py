@@ -1,0 +1,63 @@
+"""Goes on with the visits that devices hold, before those that they have are over.
+
+Any number of centre processes look: writing is one after another, and what is published already is not written again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+
+from central.centre import Centre
+from central.parts import Apps
+from central.patrol.model import PlanSpan
+from central.patrol.publishing import patrol_changed
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S: Final = 60.0
+
+
+def due(now: datetime) -> list[int]:
+    """Estates whose span is to begin anew; inside ``db``."""
+    query = PlanSpan.select(PlanSpan.site).where(PlanSpan.renew_ms <= int(now.timestamp() * 1_000))
+    return [number for (number,) in query.order_by(PlanSpan.site).tuples()]
+
+
+def renew(site_id: int, now: datetime) -> None:
+    """Begin the span of an estate anew, unless somebody has done so meanwhile; inside ``db.write``."""
+    if site_id in due(now):
+        patrol_changed(site_id, now)
+
+
+async def look(centre: Centre) -> int:
+    """Renew what is due, each estate in a transaction of its own; how many there were."""
+    found = await centre.db.read(due, centre.clock.now())
+    for site_id in found:
+        await centre.db.write(renew, site_id, centre.clock.now())
+    return len(found)
+
+
+async def _for_ever(centre: Centre) -> None:
+    while True:
+        try:
+            await look(centre)
+        except Exception:
+            log.exception("the plans of the patrol points could not be renewed")
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def install(apps: Apps) -> None:
+    """Look once a minute while the application runs, and at its start."""
+
+    async def life(app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(_for_ever(apps.centre), name="patrol plans")
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    apps.browsers.cleanup_ctx.append(life)

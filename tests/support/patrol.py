@@ -1,0 +1,217 @@
+"""A patrol at a running site, set up through its pages: a patrol point of its own, checkpoints, guards, routes, scans.
+
+Shared by all acceptance tests of the patrol. Each test enters guards and routes of its own; the patrol point is joined once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from central.security.guard import STEP_UP_FIELD
+from edge.core.feedback import SIGNALS, Pattern
+from provisioning.demo.browser import Page
+from provisioning.demo.site import ZONE, DemoDevice
+from tests.support.site import Site
+
+POINT: Final = "patrol-point"
+LABEL: Final = "巡更点控制器"
+SCANS: Final = (
+    Pattern.SCAN_ON_TIME,
+    Pattern.SCAN_EARLY,
+    Pattern.SCAN_LATE,
+    Pattern.SCAN_NOT_ON_ROUTE,
+    Pattern.SCAN_NOT_A_GUARD,
+    Pattern.SCAN_PLAN_UNKNOWN,
+    Pattern.ROUND_OPENED,
+    Pattern.ROUND_CLOSED,
+    Pattern.NO_ROUND,
+)
+_LONG_MS: Final = 220
+"""Beeps are told apart as short and long: a busy machine stretches them."""
+_QUIET_S: Final = 1.2
+_HEARD_WITHIN_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class GuardAtSite:
+    """A guard with a card that works. ``id``: as forms choose the guard."""
+
+    id: int
+    person: int
+    person_no: str
+    uid: str
+    card_no: str
+
+
+async def join_patrol_point(site: Site, name: str = POINT, label: str = LABEL, number: str = "21") -> str:
+    """A device without a door, entered by form and joined by its file as a process of its own; its name. Once per site."""
+    if name in site.demo.nodes:
+        return name
+    page = await site.browser.get("/devices/new")
+    options = page.form("/devices/new").options
+    made = await site.browser.send(
+        page,
+        "/devices/new",
+        site=options["site"][-1],
+        organisation=options["organisation"][-1],
+        number=number,
+        label=label,
+        name=name,
+        location="地库",
+        purpose="patrol",
+    )
+    action = next(form.action for form in made.forms if form.action.endswith("/ticket"))
+    file = await site.browser.send(made, action, **{STEP_UP_FIELD: site.demo.password})
+    found = re.search(r'ticket = (?:"|&#34;|&quot;)([^"&]+)', file.html)
+    assert found is not None, file.words
+    demo = site.demo
+    assert demo.site is not None
+    device = DemoDevice(name, label, ("读卡器",), "simulated", "door", found[1])
+    demo.nodes[name] = node = demo._node(device)
+    demo.site = replace(demo.site, devices=(*demo.site.devices, device))
+    await node.child.start()
+    node.line.start()
+    await demo.until(lambda: node.line.is_connected, name)
+    await site.until_joined()
+    return name
+
+
+async def checkpoint(site: Site, name: str, device: str = LABEL, **values: str) -> int:
+    """Make the first reader of a device (by its label) a checkpoint, unless it is one; the checkpoint's id."""
+    listed = (await site.browser.get("/patrol/checkpoints")).rows_of("checkpoints")
+    page = await site.browser.get("/patrol/checkpoints/new")
+    offered = re.findall(r'<option value="(\d+)"[^>]*>([^<]*)', page.html)
+    point = next(value for value, text in offered if device in text)
+    for row in listed:
+        if row.cells[1] == name:
+            return int(row.links[0].rpartition("/")[2])
+    await site.browser.send(
+        page,
+        "/patrol/checkpoints/new",
+        **{"number": str(site.next_number()), "name": name, "point": point, **values},
+    )
+    listed = (await site.browser.get("/patrol/checkpoints")).rows_of("checkpoints")
+    return next(int(row.links[0].rpartition("/")[2]) for row in listed if row.cells[1] == name)
+
+
+async def guard(site: Site) -> GuardAtSite:
+    """A new person with a card, entered as a guard."""
+    number = site.next_number()
+    uid, person_no, card_no = f"04EE{number:010X}", f"8{number:03d}", f"8{number:07d}"
+    person = await site.enter_person(person_no, name=f"保安{number}", kind="staff")
+    await site.issue(person, uid, card_no)
+    page = await site.browser.get("/patrol/guards/new")
+    estate = page.form("/patrol/guards/new").options["site"][-1]
+    await site.browser.send(page, "/patrol/guards/new", site=estate, number=person_no)
+    rows = (await site.browser.get(f"/patrol/guards?q={person_no}")).rows_of("guards")
+    return GuardAtSite(int(rows[0].links[0].rpartition("/")[2]), person, person_no, uid, card_no)
+
+
+async def set_active(site: Site, one: GuardAtSite, *, is_active: bool) -> None:
+    """A guard walks no more rounds, or walks them again."""
+    path = f"/patrol/guards/{one.id}"
+    await site.browser.send(await site.browser.get(path), path, active="1" if is_active else "0")
+
+
+def local_now() -> datetime:
+    """The time on the wall of the site."""
+    return datetime.now(ZoneInfo(ZONE))  # noqa: TID251  (the site's processes run by the real clock)
+
+
+def clock(after_min: int = 0) -> str:
+    """The minute that runs, or so many later, as a form has it."""
+    return f"{local_now() + timedelta(minutes=after_min):%H:%M}"
+
+
+async def route(
+    site: Site, stops: Sequence[tuple[int, str]], guards: Iterable[GuardAtSite], **values: str
+) -> int:
+    """A route of (checkpoint, time as typed), walked every day from today on by these guards; its id.
+
+    Starts this minute and is on time 5 minutes before and after, missed after 15, unless ``values`` says otherwise.
+    """
+    number = str(site.next_number())
+    given = {
+        "number": number,
+        "name": f"路线{number}",
+        "valid_from_on": local_now().date().isoformat(),
+        "order": "FLAG",
+        "starts": clock(),
+        "early": "5",
+        "late": "5",
+        "opens": "15",
+        "closes": "15",
+        **values,
+    }
+    made = await send_plan(site, "/patrol/routes/new", given, stops, guards)
+    assert made.path.startswith("/patrol/routes"), made.words[-800:]
+    rows = (await site.browser.get(f"/patrol/routes?q={given['name']}")).rows_of("routes")
+    return int(rows[0].links[0].rpartition("/")[2])
+
+
+async def send_plan(
+    site: Site,
+    path: str,
+    given: dict[str, str],
+    stops: Sequence[tuple[int, str]],
+    guards: Iterable[GuardAtSite],
+) -> Page:
+    """Fill the form of a route in; the page that follows."""
+    csrf = (await site.browser.get(path)).form("/logout").fields["csrf"]
+    fields = [("csrf", csrf), *given.items(), *(("days", str(bit)) for bit in range(7))]
+    fields += [("guards", str(one.id)) for one in guards]
+    for place, (number, at) in enumerate(stops):
+        fields += [(f"stop_{place}", str(number)), (f"at_{place}", at), (f"stay_{place}", "")]
+        fields += [(f"{bound}_{place}", "") for bound in ("early", "late", "opens", "closes")]
+    return await site.browser.post(path, fields)
+
+
+def sounds_of(pattern: Pattern) -> tuple[str, ...]:
+    """The beeps of a pattern: short or long."""
+    return tuple("long" if step.ms > _LONG_MS else "short" for step in SIGNALS[pattern] if step.frame.buzzer)
+
+
+async def scan(site: Site, uid: str, node: str = POINT, reader: int = 1) -> Pattern:
+    """Hold a card to a patrol point; what was heard, told by its beeps and by whether red was lit."""
+    control = site.demo.nodes[node].line
+    beeps: list[tuple[int, bool]] = []
+    reds: list[int] = []
+    pass_on = control._on_event
+
+    def listen(event: dict[str, object]) -> None:
+        if event.get("line") == f"buzzer.{reader}":
+            beeps.append((int(str(event["at_ms"])), bool(event["on"])))
+        if event.get("line") == f"led_red.{reader}" and event["on"]:
+            reds.append(int(str(event["at_ms"])))
+        pass_on(event)
+
+    control._on_event = listen  # type: ignore[assignment]
+    try:
+        await site.tap(node, uid, reader)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _HEARD_WITHIN_S
+        while not beeps:
+            assert loop.time() < until, f"{node}: nothing was heard"
+            await asyncio.sleep(0.05)
+        count = -1
+        while len(beeps) != count or beeps[-1][1]:
+            count = len(beeps)
+            await asyncio.sleep(_QUIET_S)
+    finally:
+        control._on_event = pass_on
+    heard = tuple(
+        "long" if end - begin > _LONG_MS else "short"
+        for (begin, _on), (end, _off) in zip(beeps[::2], beeps[1::2], strict=True)
+    )
+    is_red = any(beeps[0][0] <= at < beeps[-1][0] + 700 for at in reds)
+    fits = [pattern for pattern in SCANS if sounds_of(pattern) == heard]
+    assert fits, f"{node}: {heard} is no pattern of a patrol point"
+    if fits[0] is Pattern.SCAN_ON_TIME and is_red:
+        return Pattern.SCAN_PLAN_UNKNOWN
+    return fits[0]
