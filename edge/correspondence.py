@@ -48,6 +48,12 @@ class Host(Protocol):
     def save_member(self, member: Member) -> None:
         """Keep what the centre said about itself."""
 
+    def test_asked(self, command: messages.TestNode) -> None:
+        """Find out how this node is, and record it."""
+
+    def clear_asked(self, command: messages.ClearRecords) -> None:
+        """Erase records that the centre has in its backup, and record how many."""
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside; an error in it ends the node."""
 
@@ -132,6 +138,9 @@ class Correspondence:
                 self._host.deliver(ModeChanged(command.command_id, command.door, mode))
             case messages.TestNode() if done:
                 self._host.deliver(TestAsked(command.command_id, command.point))
+                self._host.test_asked(command)
+            case messages.ClearRecords() if done:
+                self._host.clear_asked(command)
             case messages.WriteCard() if done:
                 self._host.deliver(WriteOrdered(command))
             case messages.CancelWrite() if done:

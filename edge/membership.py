@@ -22,6 +22,7 @@ from edge.identity import IdentityFiles, Member, peer_identity
 from edge.link.link import Link, LinkConfig, Route, send_enrol
 from edge.node import Node
 from edge.report import Report
+from edge.upholding import Upholding
 from protocol.decide import Trust
 from protocol.downlink import NodeDownlink
 from protocol.node_peer import NodePeer
@@ -114,7 +115,8 @@ class Membership:
             os.urandom,
             jitter=random.random(),
         )
-        self._correspondence = Correspondence(_Host(node, self._files), node.configuration, member, downlink)
+        host = _Host(node, self._files, Upholding(node, self.acked_through))
+        self._correspondence = Correspondence(host, node.configuration, member, downlink)
         if settled is Settled.HOMELESS:
             peer.uplink.refused()
             node.upkeep.trouble.setdefault("outbox", "outbox.db")
@@ -203,7 +205,7 @@ class Membership:
 class _Host:
     """``edge.correspondence.Host`` of a node."""
 
-    def __init__(self, node: Node, files: IdentityFiles) -> None:
+    def __init__(self, node: Node, files: IdentityFiles, upholding: Upholding) -> None:
         self._node = node
         self._files = files
         self.deliver = node.deliver
@@ -211,6 +213,8 @@ class _Host:
         self.with_outbox = node.with_outbox
         self.clock_sample = node.upkeep.clock_sample
         self.spawn = node.spawn
+        self.test_asked = upholding.test
+        self.clear_asked = upholding.clear
 
     def save_member(self, member: Member) -> None:
         """Keep what the centre said about itself, off the loop."""

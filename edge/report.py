@@ -48,6 +48,7 @@ class Report:
             clock_error_ms=node.keeper.error_ms(),
             memory_grants_count=sum(getattr(node.state, "memory_grants", {}).values()),
             locks=self._locks(),
+            first_seq=node.mirror.first_seq if node.mirror.is_loaded else 0,
         )
 
     def _locks(self) -> tuple[tuple[int, bool, int], ...]:

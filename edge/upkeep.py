@@ -53,6 +53,8 @@ class Upkeep:
         self._begun = False
         self._started_ms = 0
         self._clock_alarm = False
+        self.measured: tuple[int, int, int] | None = None
+        """(the centre's time minus ours, its greatest error, the boot time of that), as last measured, in ms."""
 
     def begin(self, effects: Effects, mirror: Mirror, clock_news: list[ClockNews], put_aside: str) -> None:
         """The start of a run.
@@ -90,6 +92,8 @@ class Upkeep:
 
     def clock_sample(self, sample: Sample, *, asked: bool = False) -> None:
         """What time it is, from the centre."""
+        ours_ms = self.keeper.utc_ms() + sample.boottime_ms - self.keeper.boottime_ms()
+        self.measured = (sample.utc_ms - ours_ms, sample.error_ms, sample.boottime_ms)
         self.clock_news(self.keeper.offer(sample, asked=asked))
 
     def clock_news(self, news: list[ClockNews]) -> None:

@@ -82,6 +82,10 @@ class CommandResult(IntEnum):
     REFUSED_BY_MODE = 6
     BAD_SIGNATURE = 7
     STORAGE_UNUSABLE = 8
+    NOT_CONFIRMED = 9
+    """The device holds no signed word of the centre that these records are in its backup: nothing was erased (I1)."""
+    OTHER_RECORDS = 10
+    """The device's records are not those that the centre confirmed: number or hash differ."""
 
 
 class Content(IntEnum):
@@ -292,6 +296,52 @@ class ScanFact(msgspec.Struct, frozen=True, array_like=True):
     is_copy: bool = False
 
 
+class Supply(IntEnum):
+    """What a node runs on, as far as its board tells."""
+
+    UNKNOWN = 1
+    MAINS = 2
+    BATTERY = 3
+    LOW = 4
+    """The voltage is too low (Raspberry Pi: under-voltage), or the battery nearly empty."""
+
+
+class TestFact(msgspec.Struct, frozen=True, array_like=True):
+    """What a node found when an operator tested it (測試); the man beside it heard it beep.
+
+    ``readers``: (unit, point, does it work, what the chip says it is). ``storage_ok``: a write was committed just now.
+    Records ``first_seq`` up to this fact are kept at the node; the centre has ``acked_through``, its backup
+    ``backed_up_through``. ``difference_ms``: the centre's time minus the node's, measured ``measured_ms`` ago (-1: never),
+    wrong by ``error_ms`` at most. ``battery_percent`` -1, ``temperature_c`` -128: not known.
+    """
+
+    command_id: int
+    readers: tuple[tuple[int, int, bool, str], ...]
+    storage_ok: bool
+    free_mib: int
+    first_seq: int
+    acked_through: int
+    backed_up_through: int
+    difference_ms: int = 0
+    error_ms: int = 0
+    measured_ms: int = -1
+    supply: Supply = Supply.UNKNOWN
+    battery_percent: int = -1
+    temperature_c: int = -128
+    revisions: Revisions = Revisions()
+
+    __test__ = False  # pytest: this is no test case
+
+
+class ClearedFact(msgspec.Struct, frozen=True, array_like=True):
+    """What became of ``ClearRecords`` (清空記錄). ``count`` records were erased; those from ``first_seq`` on are kept."""
+
+    command_id: int
+    result: CommandResult
+    count: int
+    first_seq: int
+
+
 Body: TypeAlias = (
     AccessFact
     | OutcomeFact
@@ -306,6 +356,8 @@ Body: TypeAlias = (
     | WriteFact
     | InspectionFact
     | ScanFact
+    | TestFact
+    | ClearedFact
 )
 
 
@@ -325,6 +377,8 @@ class FactKind(IntEnum):
     WRITE = 11
     INSPECTION = 12
     SCAN = 13
+    TEST = 14
+    CLEARED = 15
 
 
 BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
@@ -341,10 +395,21 @@ BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
     FactKind.WRITE: WriteFact,
     FactKind.INSPECTION: InspectionFact,
     FactKind.SCAN: ScanFact,
+    FactKind.TEST: TestFact,
+    FactKind.CLEARED: ClearedFact,
 }
 KIND_OF: Final[dict[type[Body], FactKind]] = {body_type: kind for kind, body_type in BODY_TYPE.items()}
 
-URGENT: Final = frozenset({FactKind.ALARM, FactKind.COMMAND, FactKind.MEMORY_GRANTS, FactKind.WRITE})
+URGENT: Final = frozenset(
+    {
+        FactKind.ALARM,
+        FactKind.COMMAND,
+        FactKind.MEMORY_GRANTS,
+        FactKind.WRITE,
+        FactKind.TEST,
+        FactKind.CLEARED,
+    }
+)
 """Kinds that are sent before the others' schedule even on a slow route; order within the sequence stays."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

@@ -73,6 +73,7 @@ class MessageKind(IntEnum):
     SET_TIME = 43
     WRITE_CARD = 44
     CANCEL_WRITE = 45
+    CLEAR_RECORDS = 46
 
 
 class RefusalCode(IntEnum):
@@ -215,7 +216,8 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     """How a node is. ``readers``: (point, state). ``temperature_c`` of the processor, -128 when not known.
 
     ``locks``: (door, whether its lock relay is released, for how many milliseconds it has been so); a door that has no
-    output on this board is missing. Sent with each poll, and alone at once when a relay has moved.
+    output on this board is missing. ``first_seq``: the oldest record kept; 0: not told. Sent with each poll, and alone at
+    once when a relay has moved.
     """
 
     storage_usable: bool = True
@@ -229,6 +231,7 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     clock_error_ms: U63 = 0
     memory_grants_count: U32 = 0
     locks: Annotated[tuple[tuple[U32, bool, U63], ...], Meta(max_length=POINTS_PER_NODE_MAX)] = ()
+    first_seq: U63 = 0
 
 
 class Poll(_Message, frozen=True, tag=MessageKind.POLL.value):
@@ -462,7 +465,22 @@ class CancelWrite(_Message, frozen=True, tag=MessageKind.CANCEL_WRITE.value):
     order: U63
 
 
-Command: TypeAlias = RemoteOpen | SetMode | TestNode | SetTime | WriteCard | CancelWrite
+class ClearRecords(_Message, frozen=True, tag=MessageKind.CLEAR_RECORDS.value):
+    """Erase records 1..``through``, whose chain hash is ``head``: all of them are in the centre's backup (清空記錄).
+
+    The device erases nothing that no ``BackedUp`` covers (I1), nor records that have another hash. Answer: ``ClearedFact``.
+    """
+
+    command_id: U63
+    node: Name
+    nonce: Nonce
+    issued_at_ms: U63
+    node_epoch: U32
+    through: U63
+    head: Hash
+
+
+Command: TypeAlias = RemoteOpen | SetMode | TestNode | SetTime | WriteCard | CancelWrite | ClearRecords
 
 Message: TypeAlias = (
     Enrol
@@ -491,6 +509,7 @@ Message: TypeAlias = (
     | SetTime
     | WriteCard
     | CancelWrite
+    | ClearRecords
 )
 
 MESSAGE_TYPE: Final[dict[MessageKind, type[Message]]] = {

@@ -30,6 +30,7 @@ from protocol.limits import NONCE_LENGTH, PROTOCOL_VERSIONS
 from protocol.messages import (
     BackedUp,
     CancelWrite,
+    ClearRecords,
     Command,
     Delta,
     FactAck,
@@ -261,7 +262,15 @@ class NodePeer:
                 return [*self.downlink.receive(message, frame, now_ms)]
             case BackedUp():
                 return [*self.uplink.receive(message, frame, now_ms)]
-            case RemoteOpen() | SetMode() | TestNode() | SetTime() | WriteCard() | CancelWrite():
+            case (
+                RemoteOpen()
+                | SetMode()
+                | TestNode()
+                | SetTime()
+                | WriteCard()
+                | CancelWrite()
+                | ClearRecords()
+            ):
                 return self._command(message, now_ms)
             case Refused():
                 return self._refused(message, now_ms)

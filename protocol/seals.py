@@ -34,6 +34,7 @@ _BY_CENTRE: Final = frozenset(
         MessageKind.SET_TIME,
         MessageKind.WRITE_CARD,
         MessageKind.CANCEL_WRITE,
+        MessageKind.CLEAR_RECORDS,
     }
 )
 SEAL: Final[dict[MessageKind, Seal]] = {

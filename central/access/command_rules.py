@@ -121,5 +121,7 @@ RESULT_TEXT: Final[dict[CommandResult, LazyText]] = {
     CommandResult.REFUSED_BY_MODE: lazy("The door is locked down"),
     CommandResult.BAD_SIGNATURE: lazy("The device did not trust the command"),
     CommandResult.STORAGE_UNUSABLE: lazy("The device could not record the opening"),
+    CommandResult.NOT_CONFIRMED: lazy("The device has no word of the centre's backup for these records"),
+    CommandResult.OTHER_RECORDS: lazy("The device's records are not those that the centre confirmed"),
 }
 assert RESULT_TEXT.keys() == set(CommandResult)

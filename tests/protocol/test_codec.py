@@ -35,7 +35,7 @@ def test_rows_are_compressed_when_it_helps_and_only_then() -> None:
     assert codec.encode(Ping(NONCE, 1))[0] == 0
 
 
-@pytest.mark.parametrize("kind", [0, 6, 46, 255, 65_535])
+@pytest.mark.parametrize("kind", [0, 6, 47, 255, 65_535])
 def test_an_unknown_kind_is_named_as_such(kind: int) -> None:
     with pytest.raises(UnknownMessageError):
         codec.decode(kind, b"\x00\x90")

@@ -19,6 +19,7 @@ from protocol.facts import (
     Outcome,
     PatrolEvent,
     ScanResult,
+    Supply,
     WriteResult,
 )
 from protocol.ids import Stream, Tier
@@ -45,6 +46,7 @@ CODES: tuple[type[IntEnum], ...] = (
     Content,
     ScanResult,
     PatrolEvent,
+    Supply,
     Medium,
     Purpose,
     ReaderState,

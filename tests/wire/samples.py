@@ -14,6 +14,7 @@ from protocol.facts import (
     AlarmFact,
     Body,
     BootFact,
+    ClearedFact,
     ClockFact,
     CommandFact,
     CommandResult,
@@ -32,6 +33,8 @@ from protocol.facts import (
     PatrolEvent,
     ScanFact,
     ScanResult,
+    Supply,
+    TestFact,
     WriteFact,
     WriteResult,
     chained,
@@ -43,6 +46,7 @@ from protocol.messages import (
     BackedUp,
     CancelWrite,
     CannotApply,
+    ClearRecords,
     Delta,
     Enrol,
     Enrolled,
@@ -162,6 +166,23 @@ BODIES: dict[FactKind, Body] = {
     FactKind.SCAN: ScanFact(
         11, 3, ScanResult.LATE, REVISIONS, Tier.AES, 2, 1_790_000_000, PatrolEvent.FAULT, 7, True, True
     ),
+    FactKind.TEST: TestFact(
+        2**42 + 7,
+        ((1, 11, True, "known 0x92"), (2, 0, False, "not seen yet")),
+        True,
+        900,
+        41,
+        480,
+        470,
+        -1_250,
+        15,
+        4_000,
+        Supply.BATTERY,
+        83,
+        51,
+        REVISIONS,
+    ),
+    FactKind.CLEARED: ClearedFact(2**42 + 9, CommandResult.NOT_CONFIRMED, 0, 41),
 }
 
 
@@ -265,6 +286,7 @@ MESSAGES: dict[MessageKind, Message] = {
         0,
         2,
         ((1, False, 60_000), (2, True, 3_000)),
+        41,
     ),
     MessageKind.REMOTE_OPEN: RemoteOpen(9_001, "east-gate", NONCE, UTC_MS, 1, 5_000),
     MessageKind.SET_MODE: SetMode(9_002, "east-gate", NONCE, UTC_MS, 1, Mode.LOCKED_DOWN),
@@ -283,4 +305,5 @@ MESSAGES: dict[MessageKind, Message] = {
         120,
     ),
     MessageKind.CANCEL_WRITE: CancelWrite(2**40 + 8, "card-desk", NONCE, UTC_MS, 2**40 + 7),
+    MessageKind.CLEAR_RECORDS: ClearRecords(2**42 + 9, "east-gate", NONCE, UTC_MS, 2, 480, HASH),
 }

@@ -49,6 +49,12 @@ class Host:
     def save_member(self, member: Member) -> None:
         self.log.append(member)
 
+    def test_asked(self, command: messages.TestNode) -> None:
+        self.log.append(("test", command))
+
+    def clear_asked(self, command: messages.ClearRecords) -> None:
+        self.log.append(("clear", command))
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
         return self.tasks[-1]
@@ -84,26 +90,28 @@ SET_MODE = messages.SetMode(8, "gate", NONCE, 1, door=2, mode=Mode.BLOCKED)
 CLEAR_MODE = messages.SetMode(9, "gate", NONCE, 1, door=2, clear=True)
 TEST_NODE = messages.TestNode(10, "gate", NONCE, 1, point=4)
 SET_TIME = messages.SetTime(11, "gate", NONCE, 1)
+CLEAR_RECORDS = messages.ClearRecords(12, "gate", NONCE, 1, 3, 40, bytes(16))
 
 
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (REMOTE_OPEN, RemoteOpen(7, 2, 3_000)),
-        (SET_MODE, ModeChanged(8, 2, Mode.BLOCKED)),
-        (CLEAR_MODE, ModeChanged(9, 2, None)),
-        (TEST_NODE, TestAsked(10, 4)),
-        (SET_TIME, CommandFact(11, 0, CommandResult.DONE)),
+        (REMOTE_OPEN, [RemoteOpen(7, 2, 3_000)]),
+        (SET_MODE, [ModeChanged(8, 2, Mode.BLOCKED)]),
+        (CLEAR_MODE, [ModeChanged(9, 2, None)]),
+        (TEST_NODE, [TestAsked(10, 4), ("test", TEST_NODE)]),
+        (SET_TIME, [CommandFact(11, 0, CommandResult.DONE)]),
+        (CLEAR_RECORDS, [("clear", CLEAR_RECORDS)]),
     ],
 )
-def test_a_command_that_may_be_carried_out_reaches_the_role(
-    bench: SimpleNamespace, command: messages.Command, expected: object
+def test_a_command_that_may_be_carried_out_reaches_the_part_that_does_it(
+    bench: SimpleNamespace, command: messages.Command, expected: list[object]
 ) -> None:
     bench.c.handle(CommandReceived(command, CommandResult.DONE))
-    assert bench.host.log == [expected]
+    assert bench.host.log == expected
 
 
-@pytest.mark.parametrize("command", [REMOTE_OPEN, SET_MODE, TEST_NODE, SET_TIME])
+@pytest.mark.parametrize("command", [REMOTE_OPEN, SET_MODE, TEST_NODE, SET_TIME, CLEAR_RECORDS])
 @pytest.mark.parametrize(
     "result", [CommandResult.USED_NONCE, CommandResult.TOO_OLD, CommandResult.UNKNOWN_NONCE]
 )
