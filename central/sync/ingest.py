@@ -15,13 +15,14 @@ from central.backup_record import last_backup
 from central.cards import write_facts
 from central.errors import ConflictError
 from central.nodes.model import Device
+from central.rounds import projection as rounds_projection
 from central.sync.model import Enrolment, QuarantinedFact, StoredFact
 from protocol import clocksync
 from protocol.decide import Trust
 from protocol.facts import ClockFact, Entry, Fact, FactKind, decode_body
 from protocol.messages import BackedUp
 
-PROJECTIONS: Final = (access_projection, write_facts)
+PROJECTIONS: Final = (access_projection, write_facts, rounds_projection)
 """Every module that projects facts: ``apply(device_id, facts, live=...)`` and ``reset()``."""
 REPLAY_ROWS: Final = 2_000
 """Facts projected at a time when everything is rebuilt."""
@@ -54,7 +55,8 @@ def store(enrolment_id: int, entries: Sequence[Entry], received_ms: int) -> tupl
     Enrolment.update(received_through=last.fact.seq, head=last.hash).where(
         Enrolment.id == enrolment_id
     ).execute()
-    _project(enrolment, [entry.fact for entry in entries], corrected, live=True)
+    received = dict.fromkeys(corrected, received_ms)
+    _project(enrolment, [entry.fact for entry in entries], corrected, received, live=True)
     _settle(enrolment, entries)
     return last.fact.seq, last.hash
 
@@ -98,8 +100,7 @@ def forget(device_id: int, which: Sequence[tuple[int, int]]) -> None:
             mine = (StoredFact.enrolment == enrolment.id) & StoredFact.seq.in_(seqs[at : at + REPLAY_ROWS])
             StoredFact.update(personal=b"").where(mine).execute()
             rows = list(StoredFact.select().where(mine).order_by(StoredFact.seq))
-            times = {row.seq: (row.corrected_ms, row.estimated) for row in rows}
-            _project(enrolment, [fact_of(row) for row in rows], times, live=False)
+            _project_rows(enrolment, rows)
 
 
 def rebuild() -> int:
@@ -115,10 +116,7 @@ def rebuild() -> int:
             .order_by(StoredFact.seq)
             .limit(REPLAY_ROWS)
         ):
-            facts = [fact_of(row) for row in rows]
-            _project(
-                enrolment, facts, {row.seq: (row.corrected_ms, row.estimated) for row in rows}, live=False
-            )
+            _project_rows(enrolment, rows)
             after = rows[-1].seq
             count += len(rows)
     return count
@@ -158,15 +156,26 @@ def _row(enrolment_id: int, entry: Entry, corrected: tuple[int, bool], received_
     }
 
 
+def _project_rows(enrolment: Enrolment, rows: Sequence[StoredFact]) -> None:
+    times = {row.seq: (row.corrected_ms, row.estimated) for row in rows}
+    received = {row.seq: row.received_ms for row in rows}
+    _project(enrolment, [fact_of(row) for row in rows], times, received, live=False)
+
+
 def _project(
-    enrolment: Enrolment, facts: Sequence[Fact], corrected: dict[int, tuple[int, bool]], *, live: bool
+    enrolment: Enrolment,
+    facts: Sequence[Fact],
+    corrected: dict[int, tuple[int, bool]],
+    received: dict[int, int],
+    *,
+    live: bool,
 ) -> None:
     stored = []
     for fact in facts:
         body = decode_body(fact)
         if body is not None:  # an unknown kind is kept opaque until a newer version of the centre replays it
             at = _EPOCH + timedelta(milliseconds=corrected[fact.seq][0])
-            stored.append(Stored(enrolment.node_epoch, fact, body, at))
+            stored.append(Stored(enrolment.node_epoch, fact, body, at, received[fact.seq]))
     for projection in PROJECTIONS:
         projection.apply(enrolment.device_id, stored, live=live)
 
@@ -229,7 +238,8 @@ def _settle(enrolment: Enrolment, entries: Sequence[Entry]) -> None:
             (StoredFact.enrolment == enrolment.id) & (StoredFact.seq == fact.seq)
         ).execute()
     if changed:
-        _project(enrolment, changed, corrected, live=True)
+        received = {row.seq: row.received_ms for row in rows}
+        _project(enrolment, changed, corrected, received, live=True)
 
 
 def hash_at(enrolment_id: int, seq: int) -> bytes | None:

@@ -114,6 +114,21 @@ class EvidenceGap(Model):
         indexes = ((("device", "node_epoch"), True),)
 
 
+class CatchUp(Model):
+    """A device that had been away has handed over everything: its records from ``begins_at`` to ``ends_at`` came late (B9)."""
+
+    device = peewee.ForeignKeyField(Device, backref="catch_ups", on_delete="CASCADE", index=False)
+    node_epoch = peewee.IntegerField()
+    begins_at = InstantField()
+    ends_at = InstantField()
+
+    class Meta:
+        indexes = (
+            (("device", "ends_at"), False),
+            (("ends_at",), False),
+        )
+
+
 class Ticket(Model):
     """A one-time enrolment ticket; only the verifier of its secret is kept."""
 

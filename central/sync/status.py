@@ -12,6 +12,7 @@ import peewee
 
 from central.db import announce
 from central.nodes.model import Device
+from central.sync import catch_up
 from central.sync.model import (
     Acknowledgement,
     DeviceScope,
@@ -73,8 +74,9 @@ def heard(
         values["locks"] = [
             [door, released, int(at.timestamp() * 1_000) - for_ms] for door, released, for_ms in health.locks
         ]
-    _update(device_id, at, **values)
+    online_since = _update(device_id, at, **values)
     if received_all:
+        catch_up.note(device_id, online_since, at)
         Enrolment.update(uploaded_through_ms=int(at.timestamp() * 1_000)).where(
             (Enrolment.device == device_id) & Enrolment.closed_at.is_null()
         ).execute()
@@ -141,7 +143,8 @@ def not_applied(device_id: int, stream: Stream, kinds: Sequence[int]) -> None:
     announce(CHANGED, {"ids": [device_id]})
 
 
-def _update(device_id: int, at: datetime, **values: Any) -> None:
+def _update(device_id: int, at: datetime, **values: Any) -> datetime:
+    """Write it down; returns since when the device is online."""
     status = DeviceStatus.get_or_none(DeviceStatus.device == device_id)
     if status is None:
         DeviceStatus.insert(device=device_id, heard_at=at, changed_at=at, **values).execute()
@@ -157,6 +160,7 @@ def _update(device_id: int, at: datetime, **values: Any) -> None:
     if _relays(values.get("locks", before)) != _relays(before):
         site_id = Device.select(Device.site).where(Device.id == device_id).scalar()
         announce(LOCKS, {"site": site_id, "device": device_id})
+    return at if changed or status is None else status.changed_at or at
 
 
 def _relays(locks: list[list[Any]]) -> list[tuple[Any, ...]]:

@@ -32,6 +32,8 @@ class Stored:
     fact: Fact
     body: Body
     at: datetime
+    received_ms: int = 0
+    """When it came; milliseconds since 1970."""
 
     @property
     def order(self) -> tuple[int, int]:
