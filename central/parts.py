@@ -51,6 +51,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.takeover.pages",
     "central.access.pages",
     "central.patrol.pages",
+    "central.patrol_map.pages",
     "central.stock.pages",
     "central.reports.pages",
     "central.nodes.pages",

@@ -116,6 +116,8 @@ FIELDS: Final[dict[str, LazyText]] = {
     "person": lazy("Person"),
     "phone": lazy("Telephone"),
     "photo": lazy("Photo"),
+    "picture": lazy("Picture"),
+    "places": lazy("Places"),
     "pre_alarm_ms": lazy("Warning before (ms)"),
     "price_fen": lazy("Price of one card"),
     "printed": lazy("Printed number"),

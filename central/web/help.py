@@ -57,6 +57,7 @@ SECTIONS: Final = {
     "service": "system#s2",
     "card-keys": "system#s5",
     "certificate": "system#s3",
+    "patrol-map": "patrol#s4",
     "loss-certificate": "reports#s4",
     "slips": "reports#s5",
     "forms": "reports#s6",

@@ -85,6 +85,8 @@ async def _patrol(browser: Browser) -> None:
     limits = {"early": "5", "late": "5", "opens": "15", "closes": "15", "order": "FLAG"}
     when = {"valid_from_on": "2030-07-01", "days": "0", "starts": "22:00", "stop_0": "1", "at_0": "+0"}
     await _post(browser, "/patrol/routes/new", number="1", name="夜巡", guards="1", **limits, **when)
+    await _post(browser, "/patrol/maps/new", name="首层", site="1", organisation="1")
+    await _post(browser, "/patrol/maps/1", seen="1", **{"x.1": "30", "y.1": "62.5"})
 
 
 async def _forms(browser: Browser) -> None:

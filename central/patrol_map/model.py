@@ -1,0 +1,51 @@
+"""巡更地圖: an area with a picture of it or an empty grid, and where its checkpoints lie on it."""
+
+from __future__ import annotations
+
+import peewee
+
+from central.db import Model
+from central.fields import InstantField
+from central.patrol.model import Checkpoint
+from central.sites.model import Organisation, Site
+
+
+class PatrolMap(Model):
+    """One area of an estate."""
+
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, backref="patrol_maps", on_delete="RESTRICT")
+    name = peewee.TextField()
+    digest = peewee.TextField(default="")
+    """SHA-256 of the picture in hexadecimal; empty: there is none, an empty grid is shown."""
+    width_px = peewee.IntegerField()
+    height_px = peewee.IntegerField()
+    """Size of the picture or grid."""
+    version = peewee.IntegerField(default=1)
+    """Counts the changes, so that nobody overwrites what he has not seen."""
+    changed_at = InstantField()
+
+    class Meta:
+        indexes = ((("site", "name"), True),)
+
+
+class MapPicture(Model):
+    """The background of a map. A table of its own, so that lists do not read it."""
+
+    map = peewee.ForeignKeyField(PatrolMap, unique=True, on_delete="CASCADE")
+    image = peewee.BlobField()
+    """JPEG, encoded by us."""
+
+
+class MapPlace(Model):
+    """A checkpoint on a map. It may be on several maps."""
+
+    map = peewee.ForeignKeyField(PatrolMap, index=False, backref="places", on_delete="CASCADE")
+    checkpoint = peewee.ForeignKeyField(Checkpoint, backref="places", on_delete="CASCADE")
+    x_permille = peewee.IntegerField()
+    """From the left edge, in thousandths of the width."""
+    y_permille = peewee.IntegerField()
+    """From the top edge, in thousandths of the height."""
+
+    class Meta:
+        indexes = ((("map", "checkpoint"), True),)

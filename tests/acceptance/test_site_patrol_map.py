@@ -1,0 +1,97 @@
+"""Maps of the patrol at a running site: made, with a picture, checkpoints placed by typed coordinates, removed."""
+
+from __future__ import annotations
+
+import io
+
+import aiohttp
+import pytest
+from PIL import Image
+
+from provisioning.demo.browser import Page
+from tests.support.pictures import encoded, quarters
+from tests.support.site import Site
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+OWN_SITE = True
+"""It takes readers of the site as checkpoints, and counts all of them."""
+
+
+async def lay_picture(site: Site, path: str, raw: bytes, csrf: str) -> Page:
+    """Send a background for a map."""
+    form = aiohttp.FormData()
+    form.add_field("csrf", csrf)
+    form.add_field("file", raw, filename="plan.png", content_type="image/png")
+    return await site.browser.post(f"{path}/picture", form)
+
+
+async def two_checkpoints(site: Site) -> dict[str, str]:
+    """Make two at readers that are none yet; ids by name."""
+    page = await site.browser.get("/patrol/checkpoints/new")
+    points = [point for point in page.form("/patrol/checkpoints/new").options["point"] if point]
+    for number, (name, point) in enumerate(zip(("东门岗", "大堂"), points, strict=False), 71):
+        await site.browser.send(page, "/patrol/checkpoints/new", number=str(number), name=name, point=point)
+    rows = (await site.browser.get("/patrol/checkpoints")).rows_of("checkpoints")
+    return {row.cells[1]: row.id.rpartition("-")[2] for row in rows}
+
+
+@pytest.mark.requirement(80, 81)
+async def test_a_map_has_a_picture_and_its_checkpoints_at_typed_places(site: Site) -> None:
+    """Seen when: a map begins as a grid; checkpoints placed in percent stand there for a guard too, who may not move them;
+    a picture is encoded anew and small enough, another file is refused with words; a stale page overwrites nothing; a
+    checkpoint is taken off and added again, and the map removed, all by plain forms, each with its line in the audit.
+
+    Planted breaks that turn it red: ``set_places`` without ``seen``; ``decode`` that hands the file on as it came.
+    """
+    ids = await two_checkpoints(site)
+    page = await site.browser.get("/patrol/maps/new")
+    form = page.form("/patrol/maps/new")
+    chosen = {name: form.options[name][-1] for name in ("site", "organisation")}
+    made = await site.browser.send(page, "/patrol/maps/new", name="首层", **chosen)
+    path = made.path.partition("?")[0]
+    assert "map-grid" in made.html
+    first, second = (f"{ids[name]}" for name in ("东门岗", "大堂"))
+
+    async def place(page: Page, **values: str) -> Page:
+        return await site.browser.post(path, {**page.form(path).fields, **values})
+
+    outside = await place(made, **{f"x.{first}": "100.5", f"y.{first}": "62.5"})
+    assert (outside.status, "Please correct" in outside.words) == (422, True)
+    given = {f"x.{first}": "30", f"y.{first}": "62.5", f"x.{second}": "80", f"y.{second}": "0"}
+    placed = await place(made, **given)
+    assert 'x="30%" y="62.5%"' in placed.html
+    stale = await place(made, **{**given, f"x.{first}": "31"})
+    assert (stale.status, "changed meanwhile" in stale.words) == (422, True)
+    assert 'x="30%" y="62.5%"' in (await site.browser.get(path)).html
+
+    csrf = placed.form(path).fields["csrf"]
+    large = encoded(quarters((3_000, 1_500)), "PNG")
+    refused = await lay_picture(site, path, b"%PDF-1.4 no picture", csrf)
+    assert (refused.status, "not a picture" in refused.words) == (422, True)
+    shown = await lay_picture(site, path, large, csrf)
+    assert "map-grid" not in shown.html
+    address = shown.html.partition('<img src="')[2].partition('"')[0]
+    async with site.browser.stream(address) as answer:
+        body = await answer.read()
+        kind = answer.headers["Content-Type"]
+    with Image.open(io.BytesIO(body)) as picture:
+        assert (kind, picture.format, picture.size) == ("image/jpeg", "JPEG", (2_000, 1_000))
+
+    async with site.operator("guard") as guard:
+        seen = await guard.get(path)
+        assert 'x="30%" y="62.5%"' in seen.html
+        assert (await guard.post(path, {"csrf": seen.form("/logout").fields["csrf"], **given})).status == 403
+
+    taken = await place(await site.browser.get(path), **{f"x.{first}": "", f"y.{first}": ""})
+    assert taken.html.count('class="mark ') == 1
+    back = await place(taken, **given)
+    assert back.html.count('class="mark ') == 2
+    gone = await site.browser.send(back, f"{path}/remove")
+    assert gone.path == "/patrol/maps"
+    assert (await site.browser.get(path)).status == 404
+    assert set(ids) <= {
+        row.cells[1] for row in (await site.browser.get("/patrol/checkpoints")).rows_of("checkpoints")
+    }
+    said = (await site.browser.get("/audit?object=patrol_map")).words
+    for act in ("Made a patrol map", "Placed checkpoints", "Changed the picture", "Removed a patrol map"):
+        assert act in said, said[-2_000:]
