@@ -13,7 +13,7 @@ import msgspec
 
 from central.patrol.calendars import calendar_of
 from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
-from central.patrol.route_service import plan_of
+from central.patrol.versions import plan_of
 from central.people.model import Person
 from central.sites.model import Site
 from central.sites.scope import Scope

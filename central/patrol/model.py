@@ -12,18 +12,36 @@ from central.sites.model import Organisation, Site
 
 
 class Checkpoint(Model):
-    """巡更點: a reader at which a guard shows a card. Plans name it by its id."""
+    """巡更點: a reader at which a guard shows a card, or a location card (地點卡) for carried units. Plans name it by its id."""
 
     site = peewee.ForeignKeyField(Site, backref="checkpoints", on_delete="RESTRICT")
     organisation = peewee.ForeignKeyField(Organisation, backref="checkpoints", on_delete="RESTRICT")
     number = peewee.IntegerField()
-    """網點編號: unique within the estate."""
+    """網點編號: unique among those of the estate that are in use."""
     name = peewee.TextField()
     location = peewee.TextField(default="")
-    point = peewee.ForeignKeyField(AccessPoint, unique=True, backref="checkpoints", on_delete="RESTRICT")
+    point = peewee.ForeignKeyField(AccessPoint, null=True, backref="checkpoints", on_delete="RESTRICT")
+    """Its reader, no other's among those in use; None where a location card hangs."""
+    place_uid = peewee.BlobField(null=True)
+    """UID of the location card that hangs there, at no other in use; None at a reader."""
+    active = peewee.BooleanField(default=True)
+    """False: taken away. What it was stays, because plans, scans and how far its unit has uploaded still speak of it."""
 
     class Meta:
-        indexes = ((("site", "number"), True),)
+        indexes = ((("site", "number"), False),)
+
+
+class CarriedUnit(Model):
+    """巡更棒: a reader that guards carry. A guard's card opens the round there, location cards are scanned with it."""
+
+    site = peewee.ForeignKeyField(Site, backref="carried_units", on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, backref="carried_units", on_delete="RESTRICT")
+    name = peewee.TextField()
+    point = peewee.ForeignKeyField(AccessPoint, backref="carried_units", on_delete="RESTRICT")
+    idle_min = peewee.IntegerField(default=120)
+    """A round ends so many minutes after its last scan, if the guard does not end it."""
+    active = peewee.BooleanField(default=True)
+    """False: taken away. It may still bring scans of the past."""
 
 
 class Guard(Model):
@@ -42,10 +60,13 @@ class Route(Model):
     site = peewee.ForeignKeyField(Site, backref="routes", on_delete="RESTRICT")
     organisation = peewee.ForeignKeyField(Organisation, backref="routes", on_delete="RESTRICT")
     number = peewee.IntegerField()
+    """Unique among the routes of the estate that are walked."""
     name = peewee.TextField()
+    ended_on = peewee.DateField(null=True)
+    """Taken away: its rounds that start on this day or later are not walked."""
 
     class Meta:
-        indexes = ((("site", "number"), True),)
+        indexes = ((("site", "number"), False),)
 
 
 class RoutePlan(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from central.patrol import day_pages, register_pages, route_pages
+from central.patrol import day_pages, guard_pages, register_pages, route_pages
 from central.patrol.renewal import install
 from central.routes import Route
 from central.web.i18n import lazy
@@ -17,5 +17,11 @@ NAV: Final = [
     NavItem("patrol", lazy("Patrol routes"), "/patrol/routes", order=20),
     NavItem("patrol", lazy("Checkpoints"), "/patrol/checkpoints", order=30),
     NavItem("patrol", lazy("Guards"), "/patrol/guards", order=40),
+    NavItem("patrol", lazy("Carried units"), "/patrol/carried", order=45),
 ]
-ROUTES: Final[list[Route]] = [*day_pages.ROUTES, *route_pages.ROUTES, *register_pages.ROUTES]
+ROUTES: Final[list[Route]] = [
+    *day_pages.ROUTES,
+    *route_pages.ROUTES,
+    *register_pages.ROUTES,
+    *guard_pages.ROUTES,
+]

@@ -1,4 +1,4 @@
-"""What the devices hold of the patrol: which readers are checkpoints, and the planned visits of each guard's card.
+"""What devices hold of the patrol: their checkpoints and carried units, location cards, the visits of each guard's card.
 
 The visits of a card reach from the beginning of the estate's span to as far as they fit into one row
 (``VISITS_PER_GUARD_MAX``), at most ``HORIZON_DAYS``; ``central.patrol.renewal`` begins a new span when a quarter of that
@@ -21,12 +21,12 @@ from central.cards.model import Card
 from central.cards.rules import Holding
 from central.nodes.model import Device
 from central.patrol.calendars import calendar_of
-from central.patrol.model import Checkpoint, Guard, PlanSpan, Route, RoutePlan
+from central.patrol.model import CarriedUnit, Checkpoint, Guard, PlanSpan, Route, RoutePlan
 from central.sync import publish
 from central.sync.model import PublishedRow
-from protocol.ids import CardKey
+from protocol.ids import CardKey, uid_key
 from protocol.limits import VISITS_PER_GUARD_MAX
-from protocol.records import CheckpointRow, GuardRow, Kind, Row, number_key, put
+from protocol.records import CheckpointRow, GuardRow, Kind, PlaceRow, Row, number_key, put
 from protocol.rules.patrol.expand import Visit, expand
 from protocol.rules.patrol.plan import WINDOW_MAX_S, RouteVersion
 
@@ -34,7 +34,7 @@ HORIZON_DAYS: Final = 14
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
 _WINDOW_MS: Final = WINDOW_MAX_S * 1_000
-_KINDS: Final = (Kind.CHECKPOINT, Kind.GUARD)
+_KINDS: Final = (Kind.CHECKPOINT, Kind.GUARD, Kind.PLACE)
 _OWNER: Final = "patrol:"
 _Place: TypeAlias = tuple[str, int, bytes]
 """Space, kind and key of a row."""
@@ -87,32 +87,48 @@ def _standing(spaces: Collection[str]) -> dict[_Place, tuple[bytes, str]]:
 
 def _wanted(site_id: int, from_ms: int) -> tuple[dict[_Place, tuple[bytes, str]], int]:
     """(every row with its owner, until when the visits reach at all devices)."""
-    points: dict[int, dict[int, int]] = defaultdict(dict)
-    query = (
-        Checkpoint.select(AccessPoint.device, AccessPoint.id, Checkpoint.id)
-        .join(AccessPoint)
-        .where(Checkpoint.site == site_id)
-    )
-    for device_id, point_id, checkpoint_id in query.tuples():
-        points[device_id][point_id] = checkpoint_id
+    points = _points(site_id)
+    places = {
+        row.id: uid_key(bytes(row.place_uid))
+        for row in Checkpoint.select().where(
+            (Checkpoint.site == site_id) & Checkpoint.active & Checkpoint.place_uid.is_null(False)
+        )
+    }
     held = guards_cards(site_id)
     visits = _visits(site_id, from_ms) if points else []
     found: dict[_Place, tuple[bytes, str]] = {}
     reach_ms = from_ms + HORIZON_DAYS * _DAY_MS
-    for device_id, checkpoints in points.items():
-        here = frozenset(checkpoints.values())
+    for device_id, of_device in points.items():
+        is_carried = any(row.carried for row in of_device.values())
+        here = {row.checkpoint for row in of_device.values()} | (places.keys() if is_carried else set())
         of_card, until_ms = visits_of(visits, held, here, from_ms)
         reach_ms = min(reach_ms, until_ms)
         space = f"device:{device_id}"
-        for point_id, checkpoint_id in checkpoints.items():
-            row = CheckpointRow(checkpoint_id, until_ms // 1_000)
-            found[space, int(Kind.CHECKPOINT), number_key(point_id)] = _body(point_id, row), ""
+        for point_id, row in of_device.items():
+            complete = msgspec.structs.replace(row, plan_until_s=until_ms // 1_000)
+            found[space, int(Kind.CHECKPOINT), number_key(point_id)] = _body(point_id, complete), ""
+        for checkpoint_id, key in places.items() if is_carried else ():
+            found[space, int(Kind.PLACE), bytes(key)] = _body(key, PlaceRow(checkpoint_id)), ""
         for card in held:
             guard_row = GuardRow(of_card[card.card_id])
             for key in card.keys:
                 body = _body(key, guard_row), f"{_OWNER}{card.card_id}"
                 found[space, int(Kind.GUARD), bytes(key)] = body
     return found, reach_ms
+
+
+def _points(site_id: int) -> dict[int, dict[int, CheckpointRow]]:
+    """The patrol points of each device, by the number of the point, as yet without a plan."""
+    found: dict[int, dict[int, CheckpointRow]] = defaultdict(dict)
+    fixed = Checkpoint.select(AccessPoint.device, AccessPoint.id, Checkpoint.id).join(AccessPoint)
+    for device_id, point_id, number in fixed.where((Checkpoint.site == site_id) & Checkpoint.active).tuples():
+        found[device_id][point_id] = CheckpointRow(number)
+    carried = CarriedUnit.select(AccessPoint.device, AccessPoint.id, CarriedUnit.idle_min).join(AccessPoint)
+    for device_id, point_id, idle_min in carried.where(
+        (CarriedUnit.site == site_id) & CarriedUnit.active
+    ).tuples():
+        found[device_id][point_id] = CheckpointRow(0, carried=True, round_idle_s=idle_min * 60)
+    return found
 
 
 def _body(key: CardKey | int, row: Row) -> bytes:

@@ -1,4 +1,4 @@
-"""Pages of checkpoints and guards: list, files, adding and changing."""
+"""Pages of checkpoints and carried units: list, files, adding, changing, taking away."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import msgspec
 from aiohttp import web
 
 from central.access.model import AccessPoint
+from central.cards.numbering import typed_uid
+from central.cards.presented import choose_reader, presented_at, readers_in
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
 from central.patrol import registers
-from central.patrol.model import Checkpoint, Guard
-from central.patrol.tables import CHECKPOINTS, GUARDS
+from central.patrol.model import CarriedUnit, Checkpoint
+from central.patrol.registers import CarriedInput, CheckpointInput
+from central.patrol.tables import CARRIED, CHECKPOINTS
 from central.people.exporting import audited
 from central.people.inputs import path_id, row_id
-from central.people.table import sites_in
+from central.people.table import organisations_in, sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
@@ -36,7 +39,10 @@ class CheckpointForm(msgspec.Struct, kw_only=True):
     number: int
     name: str
     location: str | None
-    point: str
+    point: str | None
+    place_card: str | None
+    site: str | None
+    organisation: str | None
 
 
 CHECKPOINT: Final = Form(
@@ -44,25 +50,44 @@ CHECKPOINT: Final = Form(
     NumberField("number", lazy("Checkpoint number"), least=1, most=CHECKPOINT_MOST),
     TextField("name", lazy("Checkpoint"), length_max=60),
     TextField("location", lazy("Location"), is_required=False, length_max=100),
-    ChoiceField("point", lazy("Reader")),
+    ChoiceField(
+        "point", lazy("Reader"), is_required=False, hint=lazy("None where a location card hangs instead.")
+    ),
+    TextField(
+        "place_card",
+        lazy("Location card (UID)"),
+        is_required=False,
+        length_max=40,
+        hint=lazy("For carried units. Type it, or lay the card on the issuer and open this page again."),
+    ),
+    ChoiceField(
+        "site",
+        lazy("Estate"),
+        is_required=False,
+        hint=lazy("Of a location card; a reader stands in its own."),
+    ),
+    ChoiceField("organisation", lazy("Organisation"), is_required=False),
 )
 
 
-class GuardForm(msgspec.Struct, kw_only=True):
-    """Who is to walk rounds."""
+class CarriedForm(msgspec.Struct, kw_only=True):
+    """A carried unit as it is typed."""
 
-    site: str
-    number: str
+    name: str
+    point: str
+    idle_min: int
 
 
-GUARD: Final = Form(
-    GuardForm,
-    ChoiceField("site", lazy("Estate")),
-    TextField(
-        "number",
-        lazy("Person number"),
-        length_max=30,
-        hint=lazy("The person must have been entered before."),
+CARRIED_FORM: Final = Form(
+    CarriedForm,
+    TextField("name", lazy("Carried unit"), length_max=60),
+    ChoiceField("point", lazy("Reader")),
+    NumberField(
+        "idle_min",
+        lazy("A round ends without a scan after"),
+        least=5,
+        most=1_440,
+        unit=lazy("minutes"),
     ),
 )
 
@@ -73,6 +98,17 @@ def _readers(scope: Scope) -> list[Choice]:
         Choice(str(point.id), f"{point.label} ({point.device.number} {point.device.label})")
         for point in scope.filter(query, Device)
     ]
+
+
+def _choices(scope: Scope) -> dict[str, Any]:
+    return {
+        "point": _readers(scope),
+        "site": {str(number): name for number, name in sites_in(scope)},
+        "organisation": {str(number): name for number, name in organisations_in(scope)},
+    }
+
+
+# -- checkpoints ----------------------------------------------------------------------------------------------------
 
 
 async def list_checkpoints(request: web.Request) -> web.Response:
@@ -95,27 +131,60 @@ async def export_checkpoints(request: web.Request) -> web.StreamResponse:
 async def edit_checkpoint(request: web.Request) -> web.Response:
     """GET and POST /patrol/checkpoints/new and /patrol/checkpoints/{id}"""
     settle(request)
-    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
+    centre, scope = centre_of(request), scope_of(request)
     number = path_id(request) if "id" in request.match_info else None
     found = None if number is None else await centre.db.read(scope.get, Checkpoint, number)
-    choices = {"point": await centre.db.read(_readers, scope)}
+    choices = await centre.db.read(_choices, scope)
     if request.method == "GET":
-        initial: dict[str, Any] = {}
-        if found is not None:
-            initial = {"number": found.number, "name": found.name, "location": found.location}
-            initial["point"] = str(found.point_id)
+        initial = await centre.db.read(_initial, request, found)
         return await _checkpoint_page(request, found, CHECKPOINT.blank(choices, **initial))
     form = CHECKPOINT.bind(await request.post(), choices)
     if form.is_valid:
-        value = form.value
-        place = (value.number, value.name, value.location or "", int(value.point))
         try:
-            await centre.db.write(registers.put_checkpoint, centre, scope, actor, number, *place)
+            await centre.db.write(_put, request, number, form.value)
         except (ConflictError, InvalidInputError) as error:
             form.fail(_(str(error)))
         else:
             raise web.HTTPSeeOther("/patrol/checkpoints")
     return await _checkpoint_page(request, found, form, 422)
+
+
+def _put(request: web.Request, number: int | None, value: CheckpointForm) -> None:
+    site_id = row_id(value.site or "")
+    given = CheckpointInput(
+        number=value.number,
+        name=value.name,
+        location=value.location or "",
+        point=row_id(value.point or ""),
+        place_uid=typed_uid(value.place_card, site_id or 0) if value.place_card else None,
+        site=site_id,
+        organisation=row_id(value.organisation or ""),
+    )
+    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
+    registers.put_checkpoint(centre, scope, actor, number, given)
+
+
+def _initial(request: web.Request, found: Checkpoint | None) -> dict[str, Any]:
+    """What the form begins with; a new one with the card that lies on an issuer just now."""
+    scope = scope_of(request)
+    if found is not None:
+        return {
+            "number": found.number,
+            "name": found.name,
+            "location": found.location,
+            "point": "" if found.point_id is None else str(found.point_id),
+            "place_card": "" if found.place_uid is None else bytes(found.place_uid).hex().upper(),
+            "site": str(found.site_id),
+            "organisation": str(found.organisation_id),
+        }
+    reader = choose_reader([one for one in readers_in(scope) if one.is_online], "")
+    shown = None if reader is None else presented_at(scope, reader, centre_of(request).clock.now())
+    sites, organisations = sites_in(scope), organisations_in(scope)
+    return {
+        "place_card": shown.uid.hex().upper() if shown is not None and shown.can_issue else "",
+        "site": str(sites[0][0]) if len(sites) == 1 else "",
+        "organisation": str(organisations[0][0]) if len(organisations) == 1 else "",
+    }
 
 
 async def _checkpoint_page(
@@ -125,69 +194,88 @@ async def _checkpoint_page(
         "heading": _("New checkpoint") if found is None else found.name,
         "form": form,
         "back": "/patrol/checkpoints",
+        "take_away": f"/patrol/checkpoints/{found.id}/delete" if found is not None and found.active else "",
+        "why": _("No round goes there any more. Plans and results of the past keep it."),
+        "is_past": found is not None and not found.active,
     }
     return await render(request, "patrol/edit.html", context, status=status)
 
 
-async def list_guards(request: web.Request) -> web.Response:
-    """GET /patrol/guards"""
+async def take_away_checkpoint(request: web.Request) -> web.Response:
+    """POST /patrol/checkpoints/{id}/delete"""
+    settle(request)
+    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
+    number = path_id(request)
+    try:
+        await centre.db.write(registers.take_away_checkpoint, centre, scope, actor, number)
+    except ConflictError as error:
+        found = await centre.db.read(scope.get, Checkpoint, number)
+        choices = await centre.db.read(_choices, scope)
+        form = CHECKPOINT.blank(choices, **await centre.db.read(_initial, request, found))
+        form.fail(_(str(error)))
+        return await _checkpoint_page(request, found, form, 422)
+    raise web.HTTPSeeOther("/patrol/checkpoints")
+
+
+# -- carried units --------------------------------------------------------------------------------------------------
+
+
+async def list_carried(request: web.Request) -> web.Response:
+    """GET /patrol/carried"""
     return await list_page(
         request,
-        GUARDS,
+        CARRIED,
         scope_of(request),
         template="patrol/list.html",
-        export_path="/patrol/guards/export",
-        context={"new": ("/patrol/guards/new", _("New guard"))},
+        export_path="/patrol/carried/export",
+        context={"new": ("/patrol/carried/new", _("New carried unit"))},
     )
 
 
-async def export_guards(request: web.Request) -> web.StreamResponse:
-    """GET /patrol/guards/export"""
-    return await list_export(request, GUARDS, scope_of(request), on_export=_export)
+async def export_carried(request: web.Request) -> web.StreamResponse:
+    """GET /patrol/carried/export"""
+    return await list_export(request, CARRIED, scope_of(request), on_export=_export)
 
 
-async def new_guard(request: web.Request) -> web.Response:
-    """GET and POST /patrol/guards/new"""
+async def edit_carried(request: web.Request) -> web.Response:
+    """GET and POST /patrol/carried/new and /patrol/carried/{id}"""
     settle(request)
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    choices = {"site": {str(number): name for number, name in await centre.db.read(sites_in, scope)}}
-    form, status = GUARD.blank(choices, site=next(iter(choices["site"]), "")), 200
+    number = path_id(request) if "id" in request.match_info else None
+    found = None if number is None else await centre.db.read(scope.get, CarriedUnit, number)
+    choices = {"point": await centre.db.read(_readers, scope)}
+    initial: dict[str, Any] = {"idle_min": 120}
+    if found is not None:
+        initial = {"name": found.name, "point": str(found.point_id), "idle_min": found.idle_min}
+    form, status = CARRIED_FORM.blank(choices, **initial), 200
     if request.method == "POST":
-        form, status = GUARD.bind(await request.post(), choices), 422
+        form, status = CARRIED_FORM.bind(await request.post(), choices), 422
         if form.is_valid:
-            site_id = row_id(form.value.site) or 0
+            value = form.value
+            given = CarriedInput(name=value.name, point=int(value.point), idle_min=value.idle_min)
             try:
-                await centre.db.write(registers.add_guard, centre, scope, actor, site_id, form.value.number)
+                await centre.db.write(registers.put_carried, centre, scope, actor, number, given)
             except (ConflictError, InvalidInputError) as error:
                 form.fail(_(str(error)))
             else:
-                raise web.HTTPSeeOther("/patrol/guards")
-    context = {"heading": _("New guard"), "form": form, "back": "/patrol/guards"}
+                raise web.HTTPSeeOther("/patrol/carried")
+    context = {
+        "heading": _("New carried unit") if found is None else found.name,
+        "form": form,
+        "back": "/patrol/carried",
+        "take_away": f"/patrol/carried/{found.id}/delete" if found is not None and found.active else "",
+        "why": _("The reader is no carried unit any more. Its records stay."),
+        "is_past": found is not None and not found.active,
+    }
     return await render(request, "patrol/edit.html", context, status=status)
 
 
-async def show_guard(request: web.Request, problem: str = "") -> web.Response:
-    """GET /patrol/guards/{id}"""
-    centre, scope, number = centre_of(request), scope_of(request), path_id(request)
-
-    def read() -> dict[str, Any]:
-        guard = scope.get(Guard, number)
-        return {"guard": guard, "person": guard.person, "problem": problem}
-
-    context = await centre.db.read(read)
-    return await render(request, "patrol/guard.html", context, status=422 if problem else 200)
-
-
-async def set_guard(request: web.Request) -> web.Response:
-    """POST /patrol/guards/{id}: walks no more rounds, or walks them again."""
+async def take_away_carried(request: web.Request) -> web.Response:
+    """POST /patrol/carried/{id}/delete"""
     settle(request)
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    is_active = (await request.post()).get("active") == "1"
-    try:
-        await centre.db.write(registers.set_guard_active, centre, scope, actor, path_id(request), is_active)
-    except ConflictError as error:
-        return await show_guard(request, _(str(error)))
-    raise web.HTTPSeeOther("/patrol/guards")
+    await centre.db.write(registers.take_away_carried, centre, scope, actor, path_id(request))
+    raise web.HTTPSeeOther("/patrol/carried")
 
 
 ROUTES: Final[list[Route]] = [
@@ -197,10 +285,12 @@ ROUTES: Final[list[Route]] = [
     Route("POST", "/patrol/checkpoints/new", edit_checkpoint, ("patrol", "edit")),
     Route("GET", r"/patrol/checkpoints/{id:\d+}", edit_checkpoint, ("patrol", "edit")),
     Route("POST", r"/patrol/checkpoints/{id:\d+}", edit_checkpoint, ("patrol", "edit")),
-    Route("GET", "/patrol/guards", list_guards, ("patrol", "view")),
-    Route("GET", "/patrol/guards/export", export_guards, ("patrol", "export")),
-    Route("GET", "/patrol/guards/new", new_guard, ("patrol", "edit")),
-    Route("POST", "/patrol/guards/new", new_guard, ("patrol", "edit")),
-    Route("GET", r"/patrol/guards/{id:\d+}", show_guard, ("patrol", "view")),
-    Route("POST", r"/patrol/guards/{id:\d+}", set_guard, ("patrol", "edit")),
+    Route("POST", r"/patrol/checkpoints/{id:\d+}/delete", take_away_checkpoint, ("patrol", "edit")),
+    Route("GET", "/patrol/carried", list_carried, ("patrol", "view")),
+    Route("GET", "/patrol/carried/export", export_carried, ("patrol", "export")),
+    Route("GET", "/patrol/carried/new", edit_carried, ("patrol", "edit")),
+    Route("POST", "/patrol/carried/new", edit_carried, ("patrol", "edit")),
+    Route("GET", r"/patrol/carried/{id:\d+}", edit_carried, ("patrol", "edit")),
+    Route("POST", r"/patrol/carried/{id:\d+}", edit_carried, ("patrol", "edit")),
+    Route("POST", r"/patrol/carried/{id:\d+}/delete", take_away_carried, ("patrol", "edit")),
 ]

@@ -1,92 +1,186 @@
-"""Acts on checkpoints and guards, each with its audit row. Runs inside ``db.write``."""
+"""Acts on checkpoints and carried units, each with its audit row. Runs inside ``db.write``."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from central.access.model import AccessPoint
 from central.audit import Actor
+from central.cards.model import Card
+from central.cards.rules import Holding
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
-from central.patrol.model import Checkpoint, Guard
+from central.patrol.model import CarriedUnit, Checkpoint, Route, RoutePlan
 from central.patrol.publishing import patrol_changed
-from central.people.model import Person
+from central.patrol.versions import versions_ahead
+from central.sites.model import Site
 from central.sites.places import check_place
 from central.sites.scope import Scope
 
 
-def put_checkpoint(
-    centre: Centre,
-    scope: Scope,
-    actor: Actor,
-    checkpoint_id: int | None,
-    number: int,
-    name: str,
-    location: str,
-    point_id: int,
-) -> Checkpoint:
-    """Make a checkpoint (None) or change it. It belongs to the estate and organisation of its reader's device.
+class CheckpointInput(msgspec.Struct, kw_only=True):
+    """A checkpoint: at a reader (``point``), or with a location card (``place_uid``) in an estate."""
 
-    :raises ConflictError: the number or the reader is another's, or the reader stands in another estate.
-    :raises InvalidInputError: there is no such reader.
+    number: int
+    name: str
+    location: str = ""
+    point: int | None = None
+    place_uid: bytes | None = None
+    site: int | None = None
+    organisation: int | None = None
+
+
+def put_checkpoint(
+    centre: Centre, scope: Scope, actor: Actor, checkpoint_id: int | None, given: CheckpointInput
+) -> Checkpoint:
+    """Make a checkpoint (None) or change it. At a reader it belongs to the estate and organisation of the device.
+
+    :raises ConflictError: the number, the reader or the card is another's, or the reader stands in another estate.
+    :raises InvalidInputError: there is no such reader, or not just one of reader and location card is given.
     """
     found = None if checkpoint_id is None else scope.get(Checkpoint, checkpoint_id)
     before = None if found is None else _checkpoint_row(found)
+    if found is not None and not found.active:
+        raise ConflictError("This was changed meanwhile. Look at it again.")
+    site_id, organisation_id = _place_of(scope, given, found)
+    check_place(scope, site_id, organisation_id)
+    if found is not None and found.site_id != site_id:
+        raise ConflictError("A checkpoint stays in its estate.")
+    others = Checkpoint.select().where(Checkpoint.active & (Checkpoint.id != (checkpoint_id or 0)))
+    if others.where((Checkpoint.site == site_id) & (Checkpoint.number == given.number)).exists():
+        raise ConflictError("There is a checkpoint with this number already.")
+    if given.point is not None:
+        if others.where(Checkpoint.point == given.point).exists():
+            raise ConflictError("This reader is a checkpoint already.")
+        if CarriedUnit.select().where(CarriedUnit.active & (CarriedUnit.point == given.point)).exists():
+            raise ConflictError("This reader is carried by guards; a checkpoint stays where it is.")
+    else:
+        _check_card(given.place_uid, others)
+    saved = found or Checkpoint(site=site_id)
+    saved.organisation = organisation_id
+    saved.number, saved.name, saved.location = given.number, given.name, given.location
+    saved.point, saved.place_uid = given.point, given.place_uid
+    saved.save()
+    patrol_changed(saved.site_id, centre.clock.now())
+    audit(centre, actor, "checkpoint", saved, before, _checkpoint_row(saved))
+    return saved
+
+
+def _place_of(scope: Scope, given: CheckpointInput, found: Checkpoint | None) -> tuple[int, int]:
+    """Estate and organisation: of the reader's device, else as they were or are chosen."""
+    if (given.point is None) == (given.place_uid is None):
+        raise InvalidInputError("A checkpoint has a reader or a location card, one of the two.")
+    if given.point is not None:
+        device = _reader(scope, given.point).device
+        return device.site_id, device.organisation_id
+    if found is not None:
+        return found.site_id, found.organisation_id
+    if given.site is None or given.organisation is None:
+        raise InvalidInputError("Choose the estate and the organisation of the checkpoint.")
+    return given.site, given.organisation
+
+
+def _reader(scope: Scope, point_id: int) -> Any:
     query = AccessPoint.select(AccessPoint, Device).join(Device).where(AccessPoint.id == point_id)
     point = scope.filter(query, Device).first()
     if point is None:
         raise InvalidInputError("There is no such reader.")
+    return point
+
+
+def _check_card(uid: bytes | None, others: Any) -> None:
+    if others.where(Checkpoint.place_uid == uid).exists():
+        raise ConflictError("This card hangs at another checkpoint.")
+    if Card.select().where((Card.uid == uid) & (Card.holding == Holding.IN_USE.value)).exists():
+        raise ConflictError("Somebody holds this card. A location card is a card that nobody has.")
+
+
+def take_away_checkpoint(centre: Centre, scope: Scope, actor: Actor, checkpoint_id: int) -> None:
+    """No round goes there any more; it stays in the plans and results of the past.
+
+    :raises ConflictError: a route goes there, now or from a later day on.
+    """
+    found = scope.get(Checkpoint, checkpoint_id)
+    if not found.active:
+        raise ConflictError("This was changed meanwhile. Look at it again.")
+    check_place(scope, found.site_id, found.organisation_id)
+    today_on = today(found.site_id, centre.clock.now())
+    query = RoutePlan.select().join(Route).where(Route.site == found.site_id)
+    named = [
+        plan.route
+        for plan in versions_ahead(query, today_on)
+        if any(stop["checkpoint"] == checkpoint_id for stop in plan.plan["stops"])
+    ]
+    if named:
+        raise ConflictError("A route goes to this checkpoint. Take it out of the route first.")
+    before = _checkpoint_row(found)
+    found.active = False
+    found.save()
+    patrol_changed(found.site_id, centre.clock.now())
+    audit(centre, actor, "checkpoint", found, before, _checkpoint_row(found))
+
+
+class CarriedInput(msgspec.Struct, kw_only=True):
+    """A carried unit: its reader, what guards call it, after how many minutes without a scan a round is over."""
+
+    name: str
+    point: int
+    idle_min: int = 120
+
+
+def put_carried(
+    centre: Centre, scope: Scope, actor: Actor, unit_id: int | None, given: CarriedInput
+) -> CarriedUnit:
+    """Enter a carried unit (None) or change it. It belongs to the estate and organisation of its device.
+
+    :raises ConflictError: the reader is a checkpoint, or is entered already. :raises InvalidInputError: no such reader.
+    """
+    found = None if unit_id is None else scope.get(CarriedUnit, unit_id)
+    before = None if found is None else _carried_row(found)
+    point = _reader(scope, given.point)
     device = point.device
     check_place(scope, device.site_id, device.organisation_id)
-    if found is not None and found.site_id != device.site_id:
-        raise ConflictError("A checkpoint stays in its estate.")
-    others = Checkpoint.select().where(Checkpoint.id != (checkpoint_id or 0))
-    if others.where((Checkpoint.site == device.site_id) & (Checkpoint.number == number)).exists():
-        raise ConflictError("There is a checkpoint with this number already.")
-    if others.where(Checkpoint.point == point_id).exists():
+    if found is not None and not found.active:
+        raise ConflictError("This was changed meanwhile. Look at it again.")
+    if Checkpoint.select().where(Checkpoint.active & (Checkpoint.point == given.point)).exists():
         raise ConflictError("This reader is a checkpoint already.")
-    saved = found or Checkpoint(site=device.site_id)
-    saved.organisation = device.organisation_id
-    saved.number, saved.name, saved.location, saved.point = number, name, location, point_id
+    others = CarriedUnit.select().where(CarriedUnit.active & (CarriedUnit.id != (unit_id or 0)))
+    if others.where(CarriedUnit.point == given.point).exists():
+        raise ConflictError("This reader is entered as a carried unit already.")
+    if point.door_id is not None:
+        raise ConflictError("This reader belongs to a door. Guards cannot carry it.")
+    sites = {device.site_id} if found is None else {device.site_id, found.site_id}
+    saved = found or CarriedUnit()
+    saved.site, saved.organisation = device.site_id, device.organisation_id
+    saved.name, saved.point, saved.idle_min = given.name, given.point, given.idle_min
     saved.save()
-    patrol_changed(saved.site_id, centre.clock.now())
-    _audit(centre, actor, "checkpoint", saved, before, _checkpoint_row(saved))
+    for site_id in sorted(sites):
+        patrol_changed(site_id, centre.clock.now())
+    audit(centre, actor, "carried", saved, before, _carried_row(saved))
     return saved
 
 
-def add_guard(centre: Centre, scope: Scope, actor: Actor, site_id: int, number: str) -> Guard:
-    """A person walks rounds from now on.
-
-    :raises ConflictError: is a guard already. :raises InvalidInputError: there is no such person in this estate.
-    """
-    query = Person.select().where((Person.site == site_id) & (Person.number == number.strip()))
-    person = scope.filter(query).first()
-    if person is None:
-        raise InvalidInputError("There is no person with this number in this estate.")
-    check_place(scope, person.site_id, person.organisation_id)
-    if Guard.select().where(Guard.person == person.id).exists():
-        raise ConflictError("This person is a guard already.")
-    made = Guard.create(site=person.site_id, organisation=person.organisation_id, person=person.id)
-    patrol_changed(made.site_id, centre.clock.now())
-    _audit(centre, actor, "guard", made, None, {"person": person.number, "active": True})
-    return made
-
-
-def set_guard_active(centre: Centre, scope: Scope, actor: Actor, guard_id: int, is_active: bool) -> None:
-    """A guard walks no more rounds, or walks them again.
-
-    :raises ConflictError: that is so already.
-    """
-    guard = scope.get(Guard, guard_id)
-    if guard.active == is_active:
+def take_away_carried(centre: Centre, scope: Scope, actor: Actor, unit_id: int) -> None:
+    """The reader is no carried unit any more; its records stay."""
+    found = scope.get(CarriedUnit, unit_id)
+    check_place(scope, found.site_id, found.organisation_id)
+    if not found.active:
         raise ConflictError("This was changed meanwhile. Look at it again.")
-    guard.active = is_active
-    guard.save()
-    patrol_changed(guard.site_id, centre.clock.now())
-    number = guard.person.number
-    rows = ({"person": number, "active": active} for active in (not is_active, is_active))
-    _audit(centre, actor, "guard", guard, *rows)
+    before = _carried_row(found)
+    found.active = False
+    found.save()
+    patrol_changed(found.site_id, centre.clock.now())
+    audit(centre, actor, "carried", found, before, None)
+
+
+def today(site_id: int, now: datetime) -> Any:
+    """The day that runs in an estate."""
+    return now.astimezone(ZoneInfo(Site.get_by_id(site_id).zone)).date()
 
 
 def _checkpoint_row(row: Checkpoint) -> dict[str, Any]:
@@ -95,13 +189,21 @@ def _checkpoint_row(row: Checkpoint) -> dict[str, Any]:
         "name": row.name,
         "location": row.location,
         "reader": row.point_id,
+        "card": None if row.place_uid is None else bytes(row.place_uid).hex().upper(),
+        "active": row.active,
     }
 
 
-def _audit(centre: Centre, actor: Actor, kind: str, row: Any, before: Any, after: Any) -> None:
+def _carried_row(row: CarriedUnit) -> dict[str, Any]:
+    return {"name": row.name, "reader": row.point_id, "minutes": row.idle_min}
+
+
+def audit(centre: Centre, actor: Actor, kind: str, row: Any, before: Any, after: Any) -> None:
+    """One audit row: created (nothing before), changed, or taken away (nothing after)."""
+    act = "create" if before is None else "change" if after is not None else "delete"
     centre.audit.record(
         actor,
-        f"patrol.{kind}_create" if before is None else f"patrol.{kind}_change",
+        f"patrol.{kind}_{act}",
         kind,
         row.id,
         before,

@@ -21,8 +21,9 @@ from central.patrol.plan_form import (
     lines_posted,
     values_of,
 )
-from central.patrol.route_service import plan_of, plans_of, put_route
+from central.patrol.route_service import end_route, put_route
 from central.patrol.tables import ROUTE_LIST
+from central.patrol.versions import plan_of, plans_of
 from central.people.exporting import audited
 from central.people.inputs import path_id
 from central.people.model import Person
@@ -150,8 +151,17 @@ async def _saved(
     return True
 
 
+async def delete_route(request: web.Request) -> web.Response:
+    """POST /patrol/routes/{id}/delete: from tomorrow on it is not walked."""
+    settle(request)
+    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
+    name = principal_of(request).name
+    await centre.db.write(end_route, centre, scope, actor, path_id(request), name)
+    raise web.HTTPSeeOther("/patrol/routes")
+
+
 def _checkpoints(scope: Scope) -> list[Choice]:
-    query = scope.filter(Checkpoint.select()).order_by(Checkpoint.number)
+    query = scope.filter(Checkpoint.select().where(Checkpoint.active)).order_by(Checkpoint.number)
     return [Choice(str(row.id), f"{row.number} {row.name}") for row in query]
 
 
@@ -169,4 +179,5 @@ ROUTES: Final[list[Route]] = [
     Route("POST", "/patrol/routes/new", edit_route, ("patrol", "edit")),
     Route("GET", r"/patrol/routes/{id:\d+}", edit_route, ("patrol", "view")),
     Route("POST", r"/patrol/routes/{id:\d+}", edit_route, ("patrol", "edit")),
+    Route("POST", r"/patrol/routes/{id:\d+}/delete", delete_route, ("patrol", "edit")),
 ]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,21 +14,13 @@ from central.errors import ConflictError, InvalidInputError
 from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
 from central.patrol.plan_form import Line, PlanForm, to_plan
 from central.patrol.publishing import patrol_changed
-from central.sites.model import Site
+from central.patrol.registers import today
+from central.patrol.versions import plan_of, plans_of
 from central.sites.places import check_place
 from central.sites.scope import Scope
 from protocol.rules.patrol.plan import RouteVersion
 
-
-def plan_of(row: RoutePlan) -> RouteVersion:
-    """The rule's form of a stored version."""
-    return msgspec.convert(row.plan, RouteVersion)
-
-
-def plans_of(route_id: int) -> list[RoutePlan]:
-    """The versions of a route, newest first."""
-    query = RoutePlan.select().where(RoutePlan.route == route_id)
-    return list(query.order_by(RoutePlan.valid_from_on.desc()))
+__all__ = ["end_route", "plan_of", "plans_of", "put_route", "replan"]
 
 
 def put_route(
@@ -57,27 +48,20 @@ def put_route(
     found = Route(site=first.site_id, organisation=first.organisation_id)
     if route_id is not None:
         found = scope.get(Route, route_id)
+        if found.ended_on is not None:
+            raise ConflictError("This route was taken away.")
     if found.site_id != first.site_id or _strangers(scope, plan, found.site_id):
         raise ConflictError("A route, its checkpoints and its guards belong to one estate.")
-    _check_day(form.valid_from_on, _today(found.site_id, now), is_new=route_id is None)
-    same = Route.select().where((Route.site == found.site_id) & (Route.number == form.number))
+    _check_day(form.valid_from_on, today(found.site_id, now), is_new=route_id is None)
+    same = Route.select().where(
+        (Route.site == found.site_id) & (Route.number == form.number) & Route.ended_on.is_null()
+    )
     if same.where(Route.id != (route_id or 0)).exists():
         raise ConflictError("There is a route with this number already.")
     before = None if route_id is None else _row(found, plan_of(plans[0]))
     found.number, found.name = form.number, form.name
     found.save()
-    plan = msgspec.structs.replace(plan, route=found.id)
-    RoutePlan.delete().where(
-        (RoutePlan.route == found.id) & (RoutePlan.valid_from_on == form.valid_from_on)
-    ).execute()
-    RoutePlan.create(
-        route=found.id,
-        version=version,
-        valid_from_on=form.valid_from_on,
-        plan=msgspec.to_builtins(plan),
-        made_at=now,
-        made_by=made_by,
-    )
+    plan = replan(found, plan, form.valid_from_on, now, made_by)
     patrol_changed(found.site_id, now)
     centre.audit.record(
         actor,
@@ -90,6 +74,56 @@ def put_route(
         organisation_id=found.organisation_id,
     )
     return found
+
+
+def replan(
+    route: Route, plan: RouteVersion, valid_from_on: date, now: datetime, made_by: str
+) -> RouteVersion:
+    """Store a plan as the next version of a route; one that begins on the same day is replaced. As it is stored."""
+    version = max((row.version for row in plans_of(route.id)), default=0) + 1
+    stored = msgspec.structs.replace(
+        plan, route=route.id, version=version, valid_from=valid_from_on.toordinal()
+    )
+    RoutePlan.delete().where(
+        (RoutePlan.route == route.id) & (RoutePlan.valid_from_on == valid_from_on)
+    ).execute()
+    RoutePlan.create(
+        route=route.id,
+        version=version,
+        valid_from_on=valid_from_on,
+        plan=msgspec.to_builtins(stored),
+        made_at=now,
+        made_by=made_by,
+    )
+    return stored
+
+
+def end_route(centre: Centre, scope: Scope, actor: Actor, route_id: int, made_by: str) -> None:
+    """Take a route away: from tomorrow on it is not walked any more. Its past, and what runs today, stay.
+
+    :raises ConflictError: it was taken away already.
+    """
+    route, now = scope.get(Route, route_id), centre.clock.now()
+    check_place(scope, route.site_id, route.organisation_id)
+    if route.ended_on is not None:
+        raise ConflictError("This route was taken away.")
+    newest = plan_of(plans_of(route_id)[0])
+    tomorrow = today(route.site_id, now) + timedelta(days=1)
+    RoutePlan.delete().where((RoutePlan.route == route_id) & (RoutePlan.valid_from_on >= tomorrow)).execute()
+    replan(route, msgspec.structs.replace(newest, rounds=()), tomorrow, now, made_by)
+    route.ended_on = tomorrow
+    route.save()
+    patrol_changed(route.site_id, now)
+    centre.audit.record(
+        actor,
+        "patrol.route_delete",
+        "patrol_route",
+        route_id,
+        _row(route, newest),
+        {"number": route.number, "name": route.name, "ended_on": tomorrow.isoformat()},
+        site_id=route.site_id,
+        organisation_id=route.organisation_id,
+    )
 
 
 def _row(route: Route, plan: RouteVersion) -> dict[str, Any]:
@@ -109,7 +143,8 @@ def _strangers(scope: Scope, plan: RouteVersion, site_id: int) -> bool:
     stops = {stop.checkpoint for stop in plan.stops}
     guards = {guard for rounds in plan.rounds for guard in rounds.guards}
     for model, wanted in ((Checkpoint, stops), (Guard, guards)):
-        query = model.select().where((model.site == site_id) & model.id.in_(sorted(wanted)))
+        of_site = (model.site == site_id) & model.active
+        query = model.select().where(of_site & model.id.in_(sorted(wanted)))
         if scope.filter(query).count() != len(wanted):
             return True
     return False
@@ -118,7 +153,3 @@ def _strangers(scope: Scope, plan: RouteVersion, site_id: int) -> bool:
 def _check_day(valid_from_on: date, today_on: date, *, is_new: bool) -> None:
     if valid_from_on < today_on or (valid_from_on == today_on and not is_new):
         raise ConflictError("A plan changes from tomorrow at the earliest; what has begun stays as it was.")
-
-
-def _today(site_id: int, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(Site.get_by_id(site_id).zone)).date()

@@ -8,13 +8,16 @@ from typing import Any, Final
 import peewee
 
 from central.access.model import AccessPoint
+from central.cards.model import Card
+from central.cards.numbers import show_uid
+from central.cards.rules import Holding
 from central.nodes.model import Device
-from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
+from central.patrol.model import CarriedUnit, Checkpoint, Guard, Route, RoutePlan
 from central.people.model import Person
 from central.sites.model import Site
 from central.sites.scope import Scope
 from central.web import fold
-from central.web.columns import CODE, DAY, NUMBER, YES, Column
+from central.web.columns import CODE, DAY, NUMBER, Column
 from central.web.filters import TextFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
@@ -27,16 +30,22 @@ def _checkpoints(scope: Scope) -> Any:
             Checkpoint.number,
             Checkpoint.name,
             Checkpoint.location,
+            Checkpoint.place_uid,
             AccessPoint.label.alias("reader"),
             Device.number.alias("device_number"),
             Site.name.alias("site_name"),
         )
-        .join(AccessPoint)
-        .join(Device)
+        .left_outer_join(AccessPoint)
+        .left_outer_join(Device)
         .switch(Checkpoint)
         .join(Site, on=(Checkpoint.site == Site.id))
+        .where(Checkpoint.active)
     )
     return scope.filter(query, Checkpoint)
+
+
+def _card(row: Any) -> str:
+    return "" if row.place_uid is None else show_uid(bytes(row.place_uid))
 
 
 CHECKPOINTS: Final = Table(
@@ -58,6 +67,7 @@ CHECKPOINTS: Final = Table(
         Column("location", lazy("Location")),
         Column("reader", lazy("Reader")),
         Column("device_number", lazy("Device number"), NUMBER),
+        Column("place_card", lazy("Location card"), CODE, value=_card),
         Column("site_name", lazy("Estate")),
     ),
     filters=(
@@ -68,17 +78,68 @@ CHECKPOINTS: Final = Table(
             placeholder=lazy("Name or location"),
         ),
     ),
-    empty=lazy("A checkpoint is a reader at which a guard shows the card on a round."),
+    empty=lazy("A checkpoint is a reader at which a guard shows the card on a round, or a location card."),
     empty_href="/patrol/checkpoints/new",
     empty_action=lazy("New checkpoint"),
 )
 
 
+def _carried(scope: Scope) -> Any:
+    query = (
+        CarriedUnit.select(
+            CarriedUnit.id,
+            CarriedUnit.name,
+            CarriedUnit.idle_min,
+            AccessPoint.label.alias("reader"),
+            Device.number.alias("device_number"),
+            Site.name.alias("site_name"),
+        )
+        .join(AccessPoint)
+        .join(Device)
+        .switch(CarriedUnit)
+        .join(Site, on=(CarriedUnit.site == Site.id))
+        .where(CarriedUnit.active)
+    )
+    return scope.filter(query, CarriedUnit)
+
+
+CARRIED: Final = Table(
+    name="carried",
+    title=lazy("Carried units"),
+    query=_carried,
+    key=CarriedUnit.id,
+    sort="name",
+    columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
+        Column(
+            "name",
+            lazy("Carried unit"),
+            sort=CarriedUnit.name,
+            href=lambda row: f"/patrol/carried/{row.id}",
+        ),
+        Column("reader", lazy("Reader")),
+        Column("device_number", lazy("Device number"), NUMBER),
+        Column("idle_min", lazy("Minutes without a scan"), NUMBER),
+        Column("site_name", lazy("Estate")),
+    ),
+    filters=(
+        TextFilter(
+            "q", lazy("Search"), where=lambda text: CarriedUnit.name.contains(text), placeholder=lazy("Name")
+        ),
+    ),
+    empty=lazy("Guards carry it: their card opens the round, and they scan the location cards with it."),
+    empty_href="/patrol/carried/new",
+    empty_action=lazy("New carried unit"),
+)
+
+
 def _guards(scope: Scope) -> Any:
+    of_person = (Card.person == Guard.person) & (Card.holding == Holding.IN_USE.value)
+    cards = Card.select(peewee.fn.MIN(Card.card_no)).where(of_person).alias("card_no")
     query = (
         Guard.select(
             Guard.id,
-            Guard.active,
+            cards,
             Person.number.alias("person_number"),
             Person.name.alias("person_name"),
             Site.name.alias("site_name"),
@@ -86,6 +147,7 @@ def _guards(scope: Scope) -> Any:
         .join(Person)
         .switch(Guard)
         .join(Site, on=(Guard.site == Site.id))
+        .where(Guard.active)
     )
     return scope.filter(query, Guard)
 
@@ -100,7 +162,7 @@ GUARDS: Final = Table(
         Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column("person_number", lazy("Person number"), CODE, sort=Person.number),
         Column("person_name", lazy("Name"), sort=Person.name, href=lambda row: f"/patrol/guards/{row.id}"),
-        Column("active", lazy("Walks rounds"), YES),
+        Column("card_no", lazy("Card number"), CODE),
         Column("site_name", lazy("Estate")),
     ),
     filters=(
@@ -128,7 +190,7 @@ def _routes(scope: Scope) -> Any:
         .alias("newest_on")
     )
     query = Route.select(Route.id, Route.number, Route.name, newest, Site.name.alias("site_name")).join(Site)
-    return scope.filter(query, Route)
+    return scope.filter(query.where(Route.ended_on.is_null()), Route)
 
 
 def _newest_on(row: Any) -> date:

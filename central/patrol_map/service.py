@@ -21,8 +21,12 @@ MAPS_MAX: Final = 100
 
 
 def checkpoints_of(scope: Scope, site_id: int) -> list[Checkpoint]:
-    """The checkpoints of an estate that the operator sees, by number."""
-    query = Checkpoint.select().where(Checkpoint.site == site_id).order_by(Checkpoint.number)
+    """The checkpoints in use of an estate that the operator sees, by number."""
+    query = (
+        Checkpoint.select()
+        .where(Checkpoint.active & (Checkpoint.site == site_id))
+        .order_by(Checkpoint.number)
+    )
     return list(scope.filter(query))
 
 

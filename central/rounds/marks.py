@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from central.access.model import AccessPoint
-from central.patrol.model import Checkpoint
+from central.patrol.model import CarriedUnit, Checkpoint
 from central.rounds.model import ForcedMark, PurgedSpan
 from central.sync.model import Enrolment, EvidenceGap
 from protocol.rules.patrol.judge import Coverage
@@ -48,11 +48,16 @@ def to_at(at_ms: int) -> datetime:
 
 
 def units_of_checkpoints(site_id: int) -> dict[int, tuple[int, ...]]:
-    """By checkpoint of an estate: the devices that may hold a scan of it."""
+    """By checkpoint of an estate: the devices that may hold a scan of it; of a location card, every carried unit."""
     query = Checkpoint.select(Checkpoint.id, AccessPoint.device).join(AccessPoint)
     found: dict[int, set[int]] = defaultdict(set)
     for checkpoint, device in query.where(Checkpoint.site == site_id).tuples():
         found[checkpoint].add(device)
+    carried = CarriedUnit.select(AccessPoint.device).join(AccessPoint).where(CarriedUnit.site == site_id)
+    units = {device for (device,) in carried.tuples()}
+    places = Checkpoint.select(Checkpoint.id).where(Checkpoint.place_uid.is_null(False))
+    for (checkpoint,) in places.where(Checkpoint.site == site_id).tuples():
+        found[checkpoint] |= units
     return {checkpoint: tuple(sorted(devices)) for checkpoint, devices in found.items()}
 
 

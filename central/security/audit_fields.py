@@ -59,6 +59,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "enabled": lazy("In use"),
     "encrypted": lazy("Encrypted"),
     "ended": lazy("Ended"),
+    "ended_on": lazy("Ends on"),
     "entered": lazy("Entered into the books"),
     "entering": lazy("Moving in"),
     "entitlements": lazy("Rights"),

@@ -87,6 +87,7 @@ async def _patrol(browser: Browser) -> None:
     await _post(browser, "/patrol/routes/new", number="1", name="夜巡", guards="1", **limits, **when)
     await _post(browser, "/patrol/maps/new", name="首层", site="1", organisation="1")
     await _post(browser, "/patrol/maps/1", seen="1", **{"x.1": "30", "y.1": "62.5"})
+    await _post(browser, "/patrol/carried/new", name="一号巡更棒", point="4", idle_min="120")
 
 
 async def _forms(browser: Browser) -> None:

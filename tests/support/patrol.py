@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from central.security.guard import STEP_UP_FIELD
+from edge.cache.store import ConfigStore
 from edge.core.feedback import SIGNALS, Pattern
+from protocol.ids import uid_key
 from provisioning.demo.browser import Page
 from provisioning.demo.site import ZONE, DemoDevice
 from tests.support.site import Site
 
 POINT: Final = "patrol-point"
 LABEL: Final = "巡更点控制器"
+UNIT: Final = "carried-unit"
+UNIT_LABEL: Final = "一号巡更棒"
 SCANS: Final = (
     Pattern.SCAN_ON_TIME,
     Pattern.SCAN_EARLY,
@@ -35,6 +42,8 @@ SCANS: Final = (
 _LONG_MS: Final = 220
 """Beeps are told apart as short and long: a busy machine stretches them."""
 _QUIET_S: Final = 1.2
+_BLINKS_MS: Final = 700
+"""Red so soon after the only beep: "recorded, the plan is not known"."""
 _HEARD_WITHIN_S: Final = 10.0
 
 
@@ -100,28 +109,64 @@ async def checkpoint(site: Site, name: str, device: str = LABEL, **values: str) 
     return next(int(row.links[0].rpartition("/")[2]) for row in listed if row.cells[1] == name)
 
 
-async def guard(site: Site) -> GuardAtSite:
-    """A new person with a card, entered as a guard."""
+async def place(site: Site, name: str, uid: str) -> int:
+    """A checkpoint with a location card; its id."""
+    page = await site.browser.get("/patrol/checkpoints/new")
+    options = page.form("/patrol/checkpoints/new").options
+    await site.browser.send(
+        page,
+        "/patrol/checkpoints/new",
+        number=str(site.next_number()),
+        name=name,
+        point="",
+        place_card=uid,
+        site=options["site"][-1],
+        organisation=options["organisation"][-1],
+    )
+    listed = (await site.browser.get(f"/patrol/checkpoints?q={name}")).rows_of("checkpoints")
+    return int(listed[0].links[0].rpartition("/")[2])
+
+
+async def carried_unit(site: Site, name: str = UNIT, label: str = UNIT_LABEL) -> str:
+    """A device of its own whose reader guards carry; its name. Once per site."""
+    if name in site.demo.nodes:
+        return name
+    await join_patrol_point(site, name, label, "22")
+    page = await site.browser.get("/patrol/carried/new")
+    offered = re.findall(r'<option value="(\d+)"[^>]*>([^<]*)', page.html)
+    point = next(value for value, text in offered if label in text)
+    await site.browser.send(page, "/patrol/carried/new", name=label, point=point, idle_min="60")
+    await site.until_joined()
+    return name
+
+
+async def guard(site: Site, *, by_card: bool = False) -> GuardAtSite:
+    """A new person with a card, entered as a guard by the person's number or the card's."""
     number = site.next_number()
     uid, person_no, card_no = f"04EE{number:010X}", f"8{number:03d}", f"8{number:07d}"
     person = await site.enter_person(person_no, name=f"保安{number}", kind="staff")
     await site.issue(person, uid, card_no)
     page = await site.browser.get("/patrol/guards/new")
     estate = page.form("/patrol/guards/new").options["site"][-1]
-    await site.browser.send(page, "/patrol/guards/new", site=estate, number=person_no)
-    rows = (await site.browser.get(f"/patrol/guards?q={person_no}")).rows_of("guards")
-    return GuardAtSite(int(rows[0].links[0].rpartition("/")[2]), person, person_no, uid, card_no)
+    typed = card_no if by_card else person_no
+    made = await site.browser.send(page, "/patrol/guards/new", site=estate, number=typed)
+    return GuardAtSite(int(made.path.rpartition("/")[2]), person, person_no, uid, card_no)
 
 
-async def set_active(site: Site, one: GuardAtSite, *, is_active: bool) -> None:
-    """A guard walks no more rounds, or walks them again."""
-    path = f"/patrol/guards/{one.id}"
-    await site.browser.send(await site.browser.get(path), path, active="1" if is_active else "0")
+async def take_away_guard(site: Site, one: GuardAtSite) -> None:
+    """A guard walks no more rounds."""
+    page = await site.browser.get(f"/patrol/guards/{one.id}")
+    await site.browser.send(page, f"/patrol/guards/{one.id}/delete")
 
 
 def local_now() -> datetime:
     """The time on the wall of the site."""
     return datetime.now(ZoneInfo(ZONE))  # noqa: TID251  (the site's processes run by the real clock)
+
+
+def day(after: int = 0) -> str:
+    """The date of the site, or so many days later, as a form has it."""
+    return (local_now() + timedelta(days=after)).date().isoformat()
 
 
 def clock(after_min: int = 0) -> str:
@@ -140,7 +185,7 @@ async def route(
     given = {
         "number": number,
         "name": f"路线{number}",
-        "valid_from_on": local_now().date().isoformat(),
+        "valid_from_on": day(),
         "order": "FLAG",
         "starts": clock(),
         "early": "5",
@@ -172,26 +217,49 @@ async def send_plan(
     return await site.browser.post(path, fields)
 
 
-def sounds_of(pattern: Pattern) -> tuple[str, ...]:
-    """The beeps of a pattern: short or long."""
-    return tuple("long" if step.ms > _LONG_MS else "short" for step in SIGNALS[pattern] if step.frame.buzzer)
+def held_visits(site: Site, one: GuardAtSite, node: str = POINT) -> list[tuple[int, int, int, int, int, int]]:
+    """The visits that a device holds for a guard's card, as ``protocol.records.GuardRow`` has them; from its medium."""
+    medium = site.demo.folder / node / "data" / "config.db"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "config.db"
+        source, target = sqlite3.connect(f"file:{medium}?mode=ro", uri=True), sqlite3.connect(copy)
+        source.backup(target)
+        source.close()
+        target.close()
+        store = ConfigStore(copy)
+        row = store.open().guard(uid_key(bytes.fromhex(one.uid)))
+        store.close()
+    return [] if row is None else list(row.visits)
+
+
+Beep = tuple[str, bool]
+"""Short or long, and whether red was lit meanwhile."""
+
+
+def sounds_of(pattern: Pattern) -> tuple[Beep, ...]:
+    """The beeps of a pattern."""
+    return tuple((_length(step.ms), step.frame.red) for step in SIGNALS[pattern] if step.frame.buzzer)
+
+
+def _length(ms: int) -> str:
+    return "long" if ms > _LONG_MS else "short"
 
 
 async def scan(site: Site, uid: str, node: str = POINT, reader: int = 1) -> Pattern:
     """Hold a card to a patrol point; what was heard, told by its beeps and by whether red was lit."""
     control = site.demo.nodes[node].line
     beeps: list[tuple[int, bool]] = []
-    reds: list[int] = []
+    reds = [(0, True)]
     pass_on = control._on_event
 
-    def listen(event: dict[str, object]) -> None:
+    def listen(event: Mapping[str, Any]) -> None:
         if event.get("line") == f"buzzer.{reader}":
-            beeps.append((int(str(event["at_ms"])), bool(event["on"])))
-        if event.get("line") == f"led_red.{reader}" and event["on"]:
-            reds.append(int(str(event["at_ms"])))
+            beeps.append((int(event["at_ms"]), bool(event["on"])))
+        if event.get("line") == f"led_red.{reader}":
+            reds.append((int(event["at_ms"]), bool(event["on"])))
         pass_on(event)
 
-    control._on_event = listen  # type: ignore[assignment]
+    control._on_event = listen
     try:
         await site.tap(node, uid, reader)
         loop = asyncio.get_running_loop()
@@ -205,13 +273,19 @@ async def scan(site: Site, uid: str, node: str = POINT, reader: int = 1) -> Patt
             await asyncio.sleep(_QUIET_S)
     finally:
         control._on_event = pass_on
+
+    def is_red(at_ms: float) -> bool:
+        return [is_on for changed_ms, is_on in reds if changed_ms <= at_ms][-1]
+
     heard = tuple(
-        "long" if end - begin > _LONG_MS else "short"
+        (_length(end - begin), is_red((begin + end) / 2))
         for (begin, _on), (end, _off) in zip(beeps[::2], beeps[1::2], strict=True)
     )
-    is_red = any(beeps[0][0] <= at < beeps[-1][0] + 700 for at in reds)
     fits = [pattern for pattern in SCANS if sounds_of(pattern) == heard]
     assert fits, f"{node}: {heard} is no pattern of a patrol point"
-    if fits[0] is Pattern.SCAN_ON_TIME and is_red:
+    blinked = any(
+        is_on and beeps[0][0] < changed_ms < beeps[-1][0] + _BLINKS_MS for changed_ms, is_on in reds
+    )
+    if fits[0] is Pattern.SCAN_ON_TIME and blinked:
         return Pattern.SCAN_PLAN_UNKNOWN
     return fits[0]

@@ -10,7 +10,7 @@ import pytest
 from central.access.model import SpecialDay
 from central.audit import AuditEntry
 from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
-from central.patrol.route_service import plan_of
+from central.patrol.versions import plan_of
 from protocol.rules.patrol.plan import EveryHours, OnDays, Order, Tolerance
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import SITE, Estate
@@ -85,10 +85,118 @@ async def test_a_guard_is_a_person_and_stays_in_the_past(
     again = await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "0001"})
     assert again.status == 422
     assert (await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "9999"})).status == 422
-    assert (await centre_client.post("/patrol/guards/1", {"active": "0"})).status == 303
-    assert (await centre_client.post("/patrol/guards/1", {"active": "0"})).status == 422
+    assert (await centre_client.post("/patrol/guards/1/delete")).status == 303
+    assert (await centre_client.post("/patrol/guards/1/delete")).status == 409
+    assert "张三" not in (await centre_client.get("/patrol/guards")).text
     assert not (await running_centre.centre.db.read(Guard.get_by_id, 1)).active
     assert await audited(running_centre, "patrol.guard_change") == 1
+    back = await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "0001"})
+    assert back.location == "/patrol/guards/1"
+    assert (await running_centre.centre.db.read(Guard.get_by_id, 1)).active
+
+
+async def test_a_guard_is_entered_by_a_card_in_hand(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    await estate.issue(centre_client, "04A1B2C3D4E509", "10000009", person=estate.stranger)
+    made = await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "10000009"})
+    assert made.location == "/patrol/guards/2"
+    page = await centre_client.get(made.location)
+    assert "李四" in page.text
+    assert "10000009" in page.text
+
+
+async def test_the_routes_of_a_guard_are_set_on_his_page_from_a_day_on(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted break: ``_with_guard`` putting an individual tour's new guard beside the old one."""
+    made = await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "0002"})
+    assert made.location == "/patrol/guards/2"
+    group = {"is_group": "1", "number": "8", "name": "班组"}
+    for form in (route_form(estate), route_form(estate, **group)):
+        assert (await centre_client.post("/patrol/routes/new", form)).status == 303
+    day = tomorrow(estate, 2).isoformat()
+    given = {"routes": ["1", "2"], "valid_from_on": day}
+    assert (await centre_client.post("/patrol/guards/2", given)).status == 303
+    versions = {(plan.route, plan.valid_from): plan.rounds[0].guards for plan in await plans(running_centre)}
+    assert versions == {
+        (1, tomorrow(estate).toordinal()): (1,),
+        (2, tomorrow(estate).toordinal()): (1,),
+        (1, tomorrow(estate, 2).toordinal()): (2,),
+        (2, tomorrow(estate, 2).toordinal()): (1, 2),
+    }
+    alone = await centre_client.post(
+        "/patrol/guards/2", {"routes": ["2"], "valid_from_on": tomorrow(estate, 3).isoformat()}
+    )
+    assert alone.status == 422
+    assert "would be without a guard" in alone.text
+    begun = {"routes": ["1"], "valid_from_on": estate.now.date().isoformat()}
+    assert (await centre_client.post("/patrol/guards/2", begun)).status == 422
+
+
+async def test_a_route_that_is_deleted_stays_in_the_past(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted break: ``end_route`` without the version that has no rounds."""
+    today = route_form(estate, valid_from_on=estate.now.date().isoformat())
+    assert (await centre_client.post("/patrol/routes/new", today)).status == 303
+    named = await centre_client.post("/patrol/checkpoints/2/delete")
+    assert (named.status, "Take it out of the route first." in named.text) == (422, True)
+    assert (await centre_client.post("/patrol/routes/1/delete")).status == 303
+    assert (await centre_client.post("/patrol/routes/1/delete")).status == 409
+    assert (await centre_client.post("/patrol/routes/1", route_form(estate))).status == 422
+    assert "夜巡" not in (await centre_client.get("/patrol/routes")).text
+    assert "夜巡" in (await centre_client.get(f"/patrol/day?on={estate.now.date()}")).text
+    assert "夜巡" not in (await centre_client.get(f"/patrol/day?on={tomorrow(estate)}")).text
+    assert (await centre_client.post("/patrol/routes/new", route_form(estate))).status == 303
+
+
+async def test_a_checkpoint_that_is_deleted_leaves_its_reader_and_number_to_others(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    assert (await centre_client.post("/patrol/checkpoints/2/delete")).status == 303
+    assert (await centre_client.post("/patrol/checkpoints/2/delete")).status == 422
+    form = {"number": "2", "name": "新二点", "point": estate.exit}
+    assert (await centre_client.post("/patrol/checkpoints/new", form)).status == 303
+    listed = (await centre_client.get("/patrol/checkpoints")).text
+    assert "新二点" in listed
+    assert "点2" not in listed
+    past = await centre_client.get("/patrol/checkpoints/2")
+    assert "it stays in the plans" in past.text
+
+
+async def test_a_location_card_is_one_that_nobody_has(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted break: ``_check_card`` doing nothing."""
+    await estate.issue(centre_client, "04A1B2C3D4E509", "10000009")
+    place = {"number": "7", "name": "水泵房", "site": SITE, "organisation": "1"}
+    held = await centre_client.post("/patrol/checkpoints/new", {**place, "place_card": "04A1B2C3D4E509"})
+    assert (held.status, "Somebody holds this card." in held.text) == (422, True)
+    assert (await centre_client.post("/patrol/checkpoints/new", place)).status == 422
+    both = {**place, "place_card": "04A1B2C3D4E510", "point": estate.desk}
+    assert (await centre_client.post("/patrol/checkpoints/new", both)).status == 422
+    good = {**place, "place_card": "04A1B2C3D4E510"}
+    assert (await centre_client.post("/patrol/checkpoints/new", good)).status == 303
+    again = await centre_client.post("/patrol/checkpoints/new", {**good, "number": "8"})
+    assert (again.status, "hangs at another checkpoint" in again.text) == (422, True)
+
+
+async def test_a_carried_unit_is_a_reader_without_a_place(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    unit = {"name": "一号棒", "point": estate.desk, "idle_min": "90"}
+    fixed = await centre_client.post("/patrol/carried/new", {**unit, "point": estate.entrance})
+    assert fixed.status == 422
+    assert (await centre_client.post("/patrol/carried/new", unit)).status == 303
+    assert (await centre_client.post("/patrol/carried/new", unit)).status == 422
+    here = {"number": "9", "name": "点9", "point": estate.desk}
+    assert (await centre_client.post("/patrol/checkpoints/new", here)).status == 422
+    assert (await centre_client.post("/patrol/carried/1", {**unit, "idle_min": "60"})).status == 303
+    assert "一号棒" in (await centre_client.get("/patrol/carried")).text
+    assert (await centre_client.post("/patrol/carried/1/delete")).status == 303
+    assert (await centre_client.post("/patrol/checkpoints/new", here)).status == 303
+    assert await audited(running_centre, "patrol.carried_delete") == 1
 
 
 async def test_a_plan_is_kept_as_it_was_typed(
@@ -178,7 +286,7 @@ async def test_the_day_shows_its_rounds_and_what_is_wrong_with_them(
     await centre_client.post("/patrol/routes/new", overlapping)
     crowded = await centre_client.get(day)
     assert crowded.text.count("The guard is in two rounds at once") == 2
-    await centre_client.post("/patrol/guards/1", {"active": "0"})
+    await centre_client.post("/patrol/guards/1/delete")
     assert (await centre_client.get(day)).text.count("No guard walks it") == 3
 
 

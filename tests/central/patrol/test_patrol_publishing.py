@@ -11,11 +11,12 @@ from central.cards.model import Card
 from central.patrol import renewal
 from central.patrol.model import PlanSpan
 from central.patrol.publishing import HORIZON_DAYS
+from central.rounds.marks import units_of_checkpoints
 from central.sync import publish
 from central.sync.model import PublishedRow
 from protocol.ids import uid_key
 from protocol.limits import VISITS_PER_GUARD_MAX
-from protocol.records import Change, CheckpointRow, GuardRow, Kind, decode_row
+from protocol.records import Change, CheckpointRow, GuardRow, Kind, PlaceRow, decode_row
 from tests.central.patrol.test_patrol_pages import estate, route_form
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import SITE, Estate
@@ -118,9 +119,9 @@ async def test_what_happens_to_the_guard_or_the_card_follows_at_once(
     answer = await centre_client.post(f"/cards/{guarded}/replace", new)
     assert answer.status == 303, answer
     assert await keys() == {bytes(uid_key(bytes.fromhex(new["uid"])))}
-    assert (await centre_client.post("/patrol/guards/1", {"active": "0"})).status == 303
+    assert (await centre_client.post("/patrol/guards/1/delete")).status == 303
     assert await keys() == set()
-    assert (await centre_client.post("/patrol/guards/1", {"active": "1"})).status == 303
+    assert (await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "0001"})).status == 303
     assert await keys() == {bytes(uid_key(bytes.fromhex(new["uid"])))}
 
 
@@ -149,3 +150,26 @@ async def test_visits_outside_the_validity_of_a_card_are_not_given_to_it(
 
     await running_centre.write(cut)
     assert 0 < len(await visits(running_centre)) < len(before)
+
+
+async def test_location_cards_go_to_devices_with_a_carried_unit_alone(
+    guarded: int, estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted breaks: ``_wanted`` giving places to all; ``here`` without the places of a carried unit."""
+    uid = "04A1B2C3D4E510"
+    place = {"number": "7", "name": "水泵房", "site": SITE, "organisation": "1", "place_card": uid}
+    assert (await centre_client.post("/patrol/checkpoints/new", place)).status == 303
+    assert await rows(running_centre, Kind.PLACE) == {}
+    unit = {"name": "一号棒", "point": estate.desk, "idle_min": "90"}
+    assert (await centre_client.post("/patrol/carried/new", unit)).status == 303
+    form = route_form(estate, stop_1="3")
+    assert (await centre_client.post("/patrol/routes/new", form)).status == 303
+    desk = f"device:{estate.desk_device}"
+    assert await rows(running_centre, Kind.PLACE) == {(desk, bytes(uid_key(bytes.fromhex(uid)))): PlaceRow(3)}
+    points = {space: row for (space, _key), row in (await rows(running_centre, Kind.CHECKPOINT)).items()}
+    assert (points[desk].checkpoint, points[desk].carried, points[desk].round_idle_s) == (0, True, 5_400)
+    guards = await rows(running_centre, Kind.GUARD)
+    visited = {space: {visit[0] for visit in row.visits} for (space, _key), row in guards.items()}
+    assert visited == {desk: {3}, f"device:{estate.gate_device}": {1}}
+    units = await running_centre.read(units_of_checkpoints, SITE)
+    assert units == {1: (estate.gate_device,), 2: (estate.gate_device,), 3: (estate.desk_device,)}
