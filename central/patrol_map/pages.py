@@ -1,11 +1,19 @@
-"""巡更地圖: maps with their checkpoints, in one list for ``central.parts``."""
+"""巡更地圖: maps with their checkpoints and the live monitor, in one list for ``central.parts``."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from central.patrol_map import map_pages
+from central.parts import Apps
+from central.patrol_map import feeds, map_pages, monitor_pages
 from central.routes import Route
+from central.web.hub import Feed
 
-NAV: Final = [*map_pages.NAV]
-ROUTES: Final[list[Route]] = [*map_pages.ROUTES]
+NAV: Final = [*monitor_pages.NAV, *map_pages.NAV]
+ROUTES: Final[list[Route]] = [*monitor_pages.ROUTES, *map_pages.ROUTES]
+FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
+
+
+def install(apps: Apps) -> None:
+    """The live feeds."""
+    feeds.install(apps)

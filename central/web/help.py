@@ -58,6 +58,7 @@ SECTIONS: Final = {
     "card-keys": "system#s5",
     "certificate": "system#s3",
     "patrol-map": "patrol#s4",
+    "patrol-monitor": "patrol#s5",
     "loss-certificate": "reports#s4",
     "slips": "reports#s5",
     "forms": "reports#s6",

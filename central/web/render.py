@@ -68,7 +68,12 @@ def environment(auto_reload: bool = False) -> Environment:
     for name in ("moment", "minute", "clock", "day", "weekday", "money", "number", "duration"):
         jinja.filters[name] = getattr(formats, name)
     jinja.globals.update(
-        asset=asset_url, status=status, statuses=STATUSES, shape=shape, languages=list(Language)
+        asset=asset_url,
+        status=status,
+        statuses=STATUSES,
+        shape=shape,
+        shapes=SHAPES,
+        languages=list(Language),
     )
     return jinja
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 
 import aiohttp
 import pytest
 from PIL import Image
 
+from edge.core.feedback import Pattern
 from provisioning.demo.browser import Page
+from tests.support import patrol
 from tests.support.pictures import encoded, quarters
 from tests.support.site import Site
 
@@ -95,3 +98,71 @@ async def test_a_map_has_a_picture_and_its_checkpoints_at_typed_places(site: Sit
     said = (await site.browser.get("/audit?object=patrol_map")).words
     for act in ("Made a patrol map", "Placed checkpoints", "Changed the picture", "Removed a patrol map"):
         assert act in said, said[-2_000:]
+
+
+async def make_map(site: Site, name: str, **places: str) -> str:
+    """A map with checkpoints at these places (``x.3="40"``); its number."""
+    page = await site.browser.get("/patrol/maps/new")
+    form = page.form("/patrol/maps/new")
+    chosen = {field: form.options[field][-1] for field in ("site", "organisation")}
+    made = await site.browser.send(page, "/patrol/maps/new", name=name, **chosen)
+    path = made.path.partition("?")[0]
+    await site.browser.post(path, {**made.form(path).fields, **places})
+    return path.rpartition("/")[2]
+
+
+def state_at(page: Page, checkpoint: int) -> str:
+    """The state that the monitor says of a checkpoint."""
+    return page.html.partition(f'data-checkpoint="{checkpoint}" data-state="')[2].partition('"')[0]
+
+
+@pytest.mark.requirement(72)
+async def test_a_scan_stands_on_the_open_monitor_by_itself_and_turns_its_point(site: Site) -> None:
+    """Seen when: before the guard comes his checkpoint is due on the map; a second after he was heard the open page is sent
+    number, time, place, guard and what he heard, and the point is on time, its round 1 of 1; without the network the point of
+    the next round is said to be offline, and never missed.
+
+    Planted breaks that turn it red: ``ScanFeeder`` subscribed to another topic; ``map_state`` without ``offline``.
+    """
+    await patrol.join_patrol_point(site)
+    here = await patrol.checkpoint(site, "地库一号点")
+    walks = await patrol.guard(site)
+    route = await patrol.route(site, [(here, "+0")], [walks])
+    number = await make_map(site, "地库", **{f"x.{here}": "40", f"y.{here}": "55"})
+    await site.until_joined()
+    query = f"map={number}&route={route}"
+    before = await site.browser.get(f"/patrol/monitor?{query}")
+    assert (state_at(before, here), "Not begun" in before.words, "0 / 1" in before.words) == (
+        "due",
+        True,
+        True,
+    )
+    assert 'x="40.0%" y="55.0%"' in before.html
+    assert 'data-mark-state="due"' in before.html
+    feed = f"/live?feed=patrol-scans%3Fmap%3D{number}%26route%3D{route}&feed=patrol.state"
+    async with site.browser.stream(feed) as live:
+        async with asyncio.timeout(5):
+            await live.content.readuntil(b"hello")
+        assert await patrol.scan(site, walks.uid) is Pattern.SCAN_ON_TIME
+        async with asyncio.timeout(10):
+            told = (await live.content.readuntil(b"</tr>")).decode()
+    assert "地库一号点" in told
+    assert f"保安{int(walks.person_no) - 8_000}" in told
+    assert "On time" in told
+    after = await site.browser.get(f"/patrol/monitor/state?{query}")
+    assert (state_at(after, here), "Complete" in after.words, "1 / 1" in after.words) == (
+        "on_time",
+        True,
+        True,
+    )
+    later = await patrol.route(site, [(here, "+0")], [walks], starts=patrol.clock(5))
+    await site.until_joined()
+    await site.cut(patrol.POINT)
+    try:
+        await site.until_page(
+            f"/patrol/monitor/state?map={number}&route={later}",
+            lambda page: state_at(page, here) == "offline",
+            within_s=40,
+        )
+    finally:
+        await site.join(patrol.POINT)

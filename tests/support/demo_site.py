@@ -34,6 +34,7 @@ FRAGMENTS = frozenset(
         "/cards/orders/1/state",
         "/doors/1/facts",
         "/move-ins/1/desk/state",
+        "/patrol/monitor/state",
         "/shell",
     }
 )

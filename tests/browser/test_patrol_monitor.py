@@ -1,0 +1,109 @@
+"""The live monitor of the patrol in a real browser: a scan stands there by itself, on a telephone and on a wall screen too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from PIL import Image, ImageDraw
+
+from edge.core.feedback import Pattern
+from tests.support import patrol
+from tests.support.browser import NARROW, assert_accessible, assert_fits, expect, open_page, shoot
+from tests.support.demo_site import DemoSite
+from tests.support.pictures import encoded
+from tests.support.site import Site
+
+pytestmark = pytest.mark.xdist_group("site")
+
+
+def plan_picture() -> bytes:
+    """A plan of a floor: rooms along a corridor."""
+    picture = Image.new("RGB", (1_200, 700), "white")
+    pen = ImageDraw.Draw(picture)
+    for left in range(60, 1_100, 260):
+        pen.rectangle((left, 60, left + 220, 280), outline="#556", width=4, fill="#eef3f7")
+        pen.rectangle((left, 420, left + 220, 640), outline="#556", width=4, fill="#f7f3ea")
+    return encoded(picture, "PNG")
+
+
+class Watched:
+    """A patrol point with its map and a route that is due now."""
+
+    def __init__(self, demo_site: DemoSite) -> None:
+        self.site = Site(demo_site.demo, demo_site.tester.browser)
+
+    async def make(self) -> None:
+        site = self.site
+        await patrol.join_patrol_point(site)
+        self.here = await patrol.checkpoint(site, "地库一号点")
+        self.guard = await patrol.guard(site)
+        self.route = await patrol.route(site, [(self.here, "+0")], [self.guard])
+        page = await site.browser.get("/patrol/maps/new")
+        options = page.form("/patrol/maps/new").options
+        chosen = {field: next(o for o in options[field] if o) for field in ("site", "organisation")}
+        made = await site.browser.send(page, "/patrol/maps/new", name="地库监控", **chosen)
+        path = made.path.partition("?")[0]
+        self.map = path.rpartition("/")[2]
+        fields = made.form(path).fields
+        await site.browser.post(path, {**fields, f"x.{self.here}": "45", f"y.{self.here}": "50"})
+        form = aiohttp.FormData()
+        form.add_field("csrf", fields["csrf"])
+        form.add_field("file", plan_picture(), filename="plan.png", content_type="image/png")
+        await site.browser.post(f"{path}/picture", form)
+        await site.until_joined()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def watched(demo_site: DemoSite) -> Watched:
+    made = Watched(demo_site)
+    await made.make()
+    return made
+
+
+@pytest.mark.requirement(72)
+async def test_a_scan_appears_and_turns_its_point_on_every_screen(
+    browser: Any, demo_site: DemoSite, watched: Watched
+) -> None:
+    """Planted breaks: publish nothing under ``patrol.state``; leave ``every 20s`` and the signal out of the page."""
+    address = f"{demo_site.url}/patrol/monitor?map={watched.map}&route={watched.route}"
+    options: dict[str, Any] = {"storage_state": demo_site.cookies}
+    async with (
+        open_page(browser, language="zh-Hans", **options) as desk,
+        open_page(browser, language="en", size=NARROW, dark=True, **options) as phone,
+        open_page(browser, language="zh-Hans", size=(1920, 1080), **options) as wall,
+    ):
+        screens = {"desk": desk, "phone": phone, "wall": wall}
+        for name, page in screens.items():
+            await page.goto(address + ("&wall=1" if name == "wall" else ""))
+            await page.wait_for_selector('[data-live-state][data-state="live"]')
+            await expect(page.locator(f'[data-checkpoint="{watched.here}"]')).to_have_attribute(
+                "data-state", "due"
+            )
+            await assert_accessible(page)
+        assert await patrol.scan(watched.site, watched.guard.uid) is Pattern.SCAN_ON_TIME
+        for name, page in screens.items():
+            row = page.locator("tbody[data-feed] tr").first
+            await expect(row).to_contain_text("地库一号点")
+            await expect(row).to_contain_text("准时" if name != "phone" else "On time")
+            await expect(page.locator(f'[data-checkpoint="{watched.here}"]')).to_have_attribute(
+                "data-state", "on_time"
+            )
+            await expect(page.locator('[data-mark-state="on_time"]')).to_have_count(1)
+            await assert_fits(page)
+            await assert_accessible(page)
+            await shoot(page, f"patrol-monitor-{name}")
+
+
+async def test_the_filter_narrows_without_javascript(
+    browser: Any, demo_site: DemoSite, watched: Watched
+) -> None:
+    options: dict[str, Any] = {"storage_state": demo_site.cookies}
+    async with open_page(browser, language="en", javascript=False, **options) as page:
+        await page.goto(f"{demo_site.url}/patrol/monitor")
+        await page.get_by_label("Map", exact=True).select_option("none")
+        await page.get_by_role("button", name="Show").click()
+        assert await page.locator(".map-marks").count() == 0
+        assert await page.locator(f'[data-checkpoint="{watched.here}"]').count() == 1
