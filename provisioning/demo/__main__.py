@@ -19,7 +19,7 @@ from provisioning.texts import translator
 async def run(folder: Path, headless_check: bool, to_network: bool) -> int:
     """Bring the site up and keep it until Ctrl-C, or play the story."""
     _ = translator(language_of().replace("_", "-"))
-    demo = Demo(folder, to_network)
+    demo = Demo(folder, to_network, has_patrol=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -32,6 +32,7 @@ async def run(folder: Path, headless_check: bool, to_network: bool) -> int:
             await play(demo, partial(print, flush=True))
             return 0
         assert demo.site is not None
+        demo.walk()
         print(_("A whole site runs on this computer. Ctrl-C ends it."))
         print(_("Centre (one-time sign-in): %(url)s", url=demo.centre_url + demo.site.login_path))
         print(_("Operator 0001, password %(password)s", password=demo.password))
@@ -40,6 +41,11 @@ async def run(folder: Path, headless_check: bool, to_network: bool) -> int:
             _(
                 "Try: tap the resident's card at the east gate, watch it in the live monitor, report the card lost, "
                 "tap again; cut the network and tap once more."
+            )
+        )
+        print(
+            _(
+                "Guards walk a round every five minutes: see the patrol in the menu. Every third round one is missed."
             )
         )
         print(_("Data of this demo: %(path)s", path=folder), flush=True)

@@ -22,10 +22,11 @@ from central.clock import SystemClock
 from central.db import Database
 from central.security.certificates import load_or_create_authority
 from central.security.keys import load_or_create
+from provisioning.demo import patrol
 from provisioning.demo.control import ControlLine
 from provisioning.demo.processes import Child, free_port
 from provisioning.demo.recent import Recent
-from provisioning.demo.site import DemoDevice, DemoSite, make
+from provisioning.demo.site import ZONE, DemoDevice, DemoSite, make
 from provisioning.demo.taps import DemoNode, TapServer
 from provisioning.errors import DemoError
 
@@ -37,8 +38,12 @@ UP_WITHIN_S: Final = 60.0
 class Demo:
     """The site: its folder, its processes, its tap page."""
 
-    def __init__(self, folder: Path, to_network: bool = False) -> None:
-        """:param to_network: other computers may open the centre and the tap page."""
+    def __init__(self, folder: Path, to_network: bool = False, has_patrol: bool = False) -> None:
+        """
+        :param to_network: other computers may open the centre and the tap page.
+        :param has_patrol: with a patrol point, guards and a route.
+        """
+        self.has_patrol = has_patrol
         self.folder = folder
         self.host = "0.0.0.0" if to_network else "127.0.0.1"
         self.name = network_address() if to_network else "localhost"
@@ -57,6 +62,7 @@ class Demo:
         )
         self.taps: TapServer | None = None
         self.recent: Recent | None = None
+        self._walking: asyncio.Task[None] | None = None
 
     @property
     def centre_url(self) -> str:
@@ -98,6 +104,10 @@ class Demo:
         await self.until(lambda: all(node.line.is_connected for node in self.nodes.values()), "the devices")
         await self.centre_answers()
 
+    def walk(self) -> None:
+        """From now on the guards walk their rounds."""
+        self._walking = asyncio.create_task(patrol.walk(self.nodes, ZONE), name="guards")
+
     async def centre_answers(self) -> None:
         """Until somebody listens at the centre's port."""
         answering = asyncio.Event()
@@ -120,6 +130,9 @@ class Demo:
 
     async def stop(self) -> None:
         """End everything that was started here."""
+        if self._walking is not None:
+            self._walking.cancel()
+            await asyncio.gather(self._walking, return_exceptions=True)
         if self.taps is not None:
             await self.taps.stop()
         if self.recent is not None:
@@ -158,7 +171,7 @@ class Demo:
         try:
             db.call_upgrade()
             hashed = PasswordHasher().hash(self.password)
-            return db.call_write(make, clock.now(), hashed, LOGIN_VALID_S)
+            return db.call_write(make, clock.now(), hashed, LOGIN_VALID_S, self.has_patrol)
         finally:
             db.call_close()
 

@@ -28,6 +28,7 @@ from central.security.tokens import PREFIX
 from central.sites.model import Organisation, Site
 from central.sync import publish
 from protocol.schedule import ALWAYS
+from provisioning.demo import patrol
 from provisioning.texts import N_
 
 ZONE: Final = "Asia/Shanghai"
@@ -45,6 +46,7 @@ class DemoDevice:
     board: str
     role: str
     ticket: str
+    has_door: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,11 @@ _OTHERS: Final = (
 )
 
 
-def make(now: datetime, password_hash: str, login_valid_s: int) -> DemoSite:
+def make(now: datetime, password_hash: str, login_valid_s: int, has_patrol: bool = False) -> DemoSite:
     """Make the site; inside ``db.write`` of an empty database.
 
     :param password_hash: of the demo operator's password, made anew for each demo.
+    :param has_patrol: with guards and what they walk by.
     """
     organisation = Organisation.create(name="和谐物业（示例）", created_at=now)
     site = Site.create(name="锦绣花园（示例）", zone=ZONE, created_at=now)
@@ -133,14 +136,22 @@ def make(now: datetime, password_hash: str, login_valid_s: int) -> DemoSite:
                 AccessPoint.id == point.id
             ).execute()
         role = "issuer" if purpose == "issuer" else "door"
-        made.append(DemoDevice(name, label, readers, "simulated", role, devices.new_ticket(device.id, now)))
+        ticket = devices.new_ticket(device.id, now)
+        made.append(DemoDevice(name, label, readers, "simulated", role, ticket, role == "door"))
+    if has_patrol:
+        ticket = patrol.make_device(site.id, organisation.id, now)
+        name, _number, label, _location, readers = patrol.DEVICE
+        made.append(DemoDevice(name, label, readers, "simulated", "door", ticket, has_door=False))
     levels = {
         "all": _level(site.id, "业主", ALWAYS),
         "office": _level(site.id, "办公", office.id),
     }
     make_template(now)
     publish.everything_changed(site.id)
-    cards = tuple(_person(site.id, organisation.id, levels, row, now) for row in _PEOPLE)
+    people = (*_PEOPLE, *(patrol.GUARDS if has_patrol else ()))
+    cards = tuple(_person(site.id, organisation.id, levels, row, now) for row in people)
+    if has_patrol:
+        patrol.make_patrol(site.id, organisation.id, now, ZONE)
     operator = _operator(now, password_hash)
     link = make_link(Purpose.LOGIN, operator, now, login_valid_s)
     return DemoSite(link, _token(operator, now), tuple(made), (*cards, *_OTHERS))
@@ -177,7 +188,7 @@ def _person(
         card_class_id=card_class.id,
         valid_from=now - timedelta(days=30),
         valid_until=now - timedelta(days=1) if expired else now + timedelta(days=365),
-        entitlements={ACCESS: [levels["office" if kind == "staff" else "all"]]},
+        entitlements={ACCESS: [levels["office" if department == "客户服务组" else "all"]]},
     )
     change = acts.issue(by, bytes.fromhex(uid), f"{int(number):08d}", person, terms)
     publish.card_changed(change.card.id)

@@ -15,6 +15,7 @@ from edge.core.presence import AGAIN_AFTER_MS
 from edge.emulated_taps import TAP_MS
 from edge.i18n import language_of
 from provisioning.demo.browser import Browser, Page, Row
+from provisioning.demo.patrol import GUARDS
 from provisioning.errors import DemoError
 from provisioning.texts import translator
 
@@ -212,6 +213,7 @@ async def play(demo: Demo, tell: Callable[[str], None]) -> None:
         await _lost(site, say)
         await _offline(site, say)
         await _stranger(site, say)
+        await _guard(site, say)
     tell(_("Everything came out as it must."))
 
 
@@ -269,3 +271,21 @@ async def _stranger(site: SiteTester, say: Say) -> None:
     await site.do("east-gate", "press", unit=1)
     await site.until_lock("east-gate", True)
     say("The exit button opened the east gate.")
+
+
+async def _guard(site: SiteTester, say: Say) -> None:
+    node, line = "patrol", "buzzer.1"
+    before = site.last(node, line)
+    began = time.monotonic()
+    await site.tap(node, GUARDS[0][7])
+
+    async def heard() -> bool | None:
+        return True if site.last(node, line) != before else None
+
+    await until(heard, f"{node}: {line}")
+    seconds = time.monotonic() - began
+    await site.until_joined()
+    say(
+        "A guard's card was scanned at the patrol point and heard after %(seconds)s s.",
+        seconds=f"{seconds:.2f}",
+    )
