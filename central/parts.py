@@ -52,6 +52,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.access.pages",
     "central.patrol.pages",
     "central.patrol_map.pages",
+    "central.units.pages",
     "central.stock.pages",
     "central.reports.pages",
     "central.nodes.pages",

@@ -49,6 +49,7 @@ class Report:
             memory_grants_count=sum(getattr(node.state, "memory_grants", {}).values()),
             locks=self._locks(),
             first_seq=node.mirror.first_seq if node.mirror.is_loaded else 0,
+            clock_difference_ms=node.upkeep.measured[0] if node.upkeep.measured else 0,
         )
 
     def _locks(self) -> tuple[tuple[int, bool, int], ...]:

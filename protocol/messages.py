@@ -216,8 +216,9 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     """How a node is. ``readers``: (point, state). ``temperature_c`` of the processor, -128 when not known.
 
     ``locks``: (door, whether its lock relay is released, for how many milliseconds it has been so); a door that has no
-    output on this board is missing. ``first_seq``: the oldest record kept; 0: not told. Sent with each poll, and alone at
-    once when a relay has moved.
+    output on this board is missing. ``first_seq``: the oldest record kept; 0: not told. ``clock_difference_ms``: the
+    centre's time minus the node's as it was before it was last set right. Sent with each poll, and alone at once when a
+    relay has moved.
     """
 
     storage_usable: bool = True
@@ -232,6 +233,7 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     memory_grants_count: U32 = 0
     locks: Annotated[tuple[tuple[U32, bool, U63], ...], Meta(max_length=POINTS_PER_NODE_MAX)] = ()
     first_seq: U63 = 0
+    clock_difference_ms: int = 0
 
 
 class Poll(_Message, frozen=True, tag=MessageKind.POLL.value):

@@ -188,6 +188,8 @@ def message_of(order: WriteOrder, folder: Path, nonce: bytes, now: datetime) -> 
 
 def order_of(command_id: int) -> int:
     """The order that a command number belongs to; 0 for none."""
+    if command_id >= 2 * _CANCELS_FROM:
+        return 0  # of other parts
     if command_id >= _CANCELS_FROM:
         return command_id - _CANCELS_FROM
     return command_id - COMMANDS_FROM if command_id >= COMMANDS_FROM else 0

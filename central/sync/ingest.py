@@ -17,12 +17,13 @@ from central.errors import ConflictError
 from central.nodes.model import Device
 from central.rounds import projection as rounds_projection
 from central.sync.model import Enrolment, QuarantinedFact, StoredFact
+from central.units import facts as unit_facts
 from protocol import clocksync
 from protocol.decide import Trust
 from protocol.facts import ClockFact, Entry, Fact, FactKind, decode_body
 from protocol.messages import BackedUp
 
-PROJECTIONS: Final = (access_projection, write_facts, rounds_projection)
+PROJECTIONS: Final = (access_projection, write_facts, rounds_projection, unit_facts)
 """Every module that projects facts: ``apply(device_id, facts, live=...)`` and ``reset()``."""
 REPLAY_ROWS: Final = 2_000
 """Facts projected at a time when everything is rebuilt."""

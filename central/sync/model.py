@@ -70,11 +70,15 @@ class ReportedRestriction(Model):
 
 
 class DeviceScope(Model):
-    """The tags whose rows a device holds. A change of the set means a snapshot: ``since`` is the revision it came with."""
+    """The tags whose rows a device holds. A change of the set means a snapshot: ``since`` is the revision it came with.
+
+    ``restrictions_since``: the same of the other stream, for a device that is to be loaded anew.
+    """
 
     device = peewee.ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     tags = JsonField(default=list)
     since = peewee.BigIntegerField(default=0)
+    restrictions_since = peewee.BigIntegerField(default=0)
 
 
 class Enrolment(Model):

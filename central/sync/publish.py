@@ -39,6 +39,7 @@ from protocol.records import (
     HoursRow,
     Kind,
     RestrictionRow,
+    Revisions,
     Row,
     StaleRightsRow,
     UsesRow,
@@ -407,6 +408,20 @@ def _rescope(site_id: int, revision: Revision) -> None:
             DeviceScope.update(tags=tags, since=revision.of(Stream.ACCESS)).where(
                 DeviceScope.device == device_id
             ).execute()
+
+
+def anew(device_ids: Iterable[int]) -> Revisions:
+    """Have devices take everything that they are to hold once more, whole; the revisions that they then have."""
+    revision = Revision()
+    newest = {stream: revision.of(stream) for stream in (Stream.ACCESS, Stream.RESTRICTIONS)}
+    DeviceScope.update(since=newest[Stream.ACCESS], restrictions_since=newest[Stream.RESTRICTIONS]).where(
+        DeviceScope.device.in_(list(device_ids))
+    ).execute()
+    revision.announce()
+    epoch = Head.get_or_none(Head.stream == CONFIG_EPOCH)
+    return Revisions(
+        1 if epoch is None else epoch.revision, newest[Stream.RESTRICTIONS], newest[Stream.ACCESS]
+    )
 
 
 def zones_changed(site_ids: Iterable[int]) -> None:

@@ -85,8 +85,8 @@ class PublishedStorage:
         head = read_heads().of(stream)
         if revision == head:
             return DeltaRows(head, ())
-        tags, since = _scope(scope)
-        if stream is Stream.ACCESS and revision < since:
+        tags, since, restrictions_since = _scope(scope)
+        if revision < {Stream.ACCESS: since, Stream.RESTRICTIONS: restrictions_since}.get(stream, 0):
             return None
         live = peewee.fn.MAX(peewee.Case(None, [(RowTag.removed, 0)], 1))
         query = (
@@ -144,7 +144,7 @@ class PublishedStorage:
 
 def rows_of_scope(scope: str, stream: Stream, open_key: OpenKey = no_key) -> Iterator[Change]:
     """Every row of a stream that this device holds, in the order of kind and key; read keys as far as they can be opened."""
-    tags, _ = _scope(scope)
+    tags, _, _ = _scope(scope)
     query = (
         PublishedRow.select(PublishedRow.kind, PublishedRow.key, PublishedRow.body)
         .join(RowTag)
@@ -161,11 +161,11 @@ def rows_of_scope(scope: str, stream: Stream, open_key: OpenKey = no_key) -> Ite
     return opened((Change(kind, bytes(key), bytes(body)) for kind, key, body in query), open_key)
 
 
-def _scope(name: str) -> tuple[list[str], int]:
+def _scope(name: str) -> tuple[list[str], int, int]:
     found = (
-        DeviceScope.select(DeviceScope.tags, DeviceScope.since)
+        DeviceScope.select(DeviceScope.tags, DeviceScope.since, DeviceScope.restrictions_since)
         .join(Device)
         .where(Device.name == name)
         .first()
     )
-    return ([], 0) if found is None else (found.tags, found.since)
+    return ([], 0, 0) if found is None else (found.tags, found.since, found.restrictions_since)

@@ -224,6 +224,19 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         offline=(lazy("Offline"), "cross", "bad"),
         unanswered=(lazy("No answer"), "warning", "warn"),
     ),
+    # 聯網, 脫網, 斷網 (79)
+    "unit_mode": _states(
+        online=(lazy("Online"), "check", "good"),
+        offline=(lazy("Without a network"), "ring", "idle"),
+        cut=(lazy("Offline until it is back"), "warning", "warn"),
+    ),
+    "unit_act": _states(
+        waiting=(lazy("Waiting for the unit"), "clock", "warn"),
+        sent=(lazy("Sent to the unit"), "arrow", "info"),
+        done=(lazy("Carried out"), "check", "good"),
+        refused=(lazy("Refused"), "cross", "bad"),
+        cancelled=(lazy("Cancelled"), "slash", "idle"),
+    ),
     "bulk": _states(
         waiting=(lazy("Waiting for approval"), "clock", "warn"),
         running=(lazy("On its way"), "arrow", "info"),

@@ -48,6 +48,7 @@ ADDRESSES = {
     "/cards/1/replace": "/cards/2/replace",
     "/cards/takeover/import/1": "/cards/takeover/import/3",
     "/reports/papers": "/reports/papers?card=2",
+    "/patrol/units/acts": "/patrol/units/acts?act=1",
     "/devices/pulled": "/devices/pulled?since=0&device=1&device=2",
 }
 """Pages that need another card than the first (the second is reported lost), or say of what they are about."""

@@ -88,6 +88,7 @@ async def _patrol(browser: Browser) -> None:
     await _post(browser, "/patrol/maps/new", name="首层", site="1", organisation="1")
     await _post(browser, "/patrol/maps/1", seen="1", **{"x.1": "30", "y.1": "62.5"})
     await _post(browser, "/patrol/carried/new", name="一号巡更棒", point="4", idle_min="120")
+    await _post(browser, "/patrol/units/act", act="test", unit="1")
 
 
 async def _forms(browser: Browser) -> None:

@@ -287,6 +287,7 @@ MESSAGES: dict[MessageKind, Message] = {
         2,
         ((1, False, 60_000), (2, True, 3_000)),
         41,
+        -1_250,
     ),
     MessageKind.REMOTE_OPEN: RemoteOpen(9_001, "east-gate", NONCE, UTC_MS, 1, 5_000),
     MessageKind.SET_MODE: SetMode(9_002, "east-gate", NONCE, UTC_MS, 1, Mode.LOCKED_DOWN),

@@ -1,0 +1,94 @@
+"""What a unit answered, in words: (title, value) pairs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from central.access.model import AccessPoint
+from central.units.model import UnitCommand
+from central.units.rules import Act
+from central.web import formats
+from central.web.i18n import LazyText, _, lazy
+from protocol.facts import CommandResult, Supply
+
+SUPPLY_WORDS: Final[dict[Supply, LazyText]] = {
+    Supply.UNKNOWN: lazy("The board does not tell"),
+    Supply.MAINS: lazy("Power supply"),
+    Supply.BATTERY: lazy("Battery"),
+    Supply.LOW: lazy("Voltage too low"),
+}
+RESULT_WORDS: Final[dict[CommandResult, LazyText]] = {
+    CommandResult.DONE: lazy("Done by the unit"),
+    CommandResult.TOO_OLD: lazy("The command reached the unit too late"),
+    CommandResult.UNKNOWN_NONCE: lazy("The unit did not recognise the command"),
+    CommandResult.USED_NONCE: lazy("The unit had this command before"),
+    CommandResult.WRONG_DOOR: lazy("The unit has no such reader"),
+    CommandResult.REFUSED_BY_MODE: lazy("The unit refused the command"),
+    CommandResult.BAD_SIGNATURE: lazy("The unit did not trust the command"),
+    CommandResult.STORAGE_UNUSABLE: lazy("The unit's storage does not work"),
+    CommandResult.NOT_CONFIRMED: lazy(
+        "The unit has no word of a backup for these records; nothing was erased"
+    ),
+    CommandResult.OTHER_RECORDS: lazy(
+        "The unit's records are not those that the centre confirmed; nothing was erased"
+    ),
+}
+assert RESULT_WORDS.keys() == set(CommandResult)
+_NO_TEMPERATURE: Final = -128
+
+
+def answer_of(command: UnitCommand) -> list[tuple[str, str]]:
+    """What the unit said, nothing while it has not."""
+    answer = command.answer
+    if not answer:
+        return []
+    match Act(command.kind):
+        case Act.TEST if "readers" in answer:
+            return _tested(answer)
+        case Act.CLEAR if "count" in answer:
+            return _cleared(answer)
+        case _:
+            return [(_("Answer"), str(RESULT_WORDS[CommandResult(answer["result"])]))]
+
+
+def _tested(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for unit, point, works, chip in answer["readers"]:
+        row = AccessPoint.get_or_none(AccessPoint.id == point)
+        name = row.label if row is not None else str(unit)
+        found.append(
+            (_("Reader %(name)s", name=name), f"{_('works') if works else _('does not work')} ({chip})")
+        )
+    if answer["measured_ms"] < 0:
+        clock = _("not measured")
+    else:
+        clock = _(
+            "%(s)s s (± %(error)s s)",
+            s=f"{answer['difference_ms'] / 1_000:+.1f}",
+            error=f"{answer['error_ms'] / 1_000:.1f}",
+        )
+    found.append((_("Clock difference"), clock))
+    storage = _("works") if answer["storage_ok"] else _("does not work")
+    found.append((_("Storage"), _("%(state)s, %(free)s MiB free", state=storage, free=answer["free_mib"])))
+    kept = answer["seq"] - answer["first_seq"]
+    found.append((_("Records at the unit"), formats.number(kept)))
+    found.append((_("Known to be in a backup"), formats.number(answer["backed_up_through"])))
+    supply = str(SUPPLY_WORDS[Supply(answer["supply"])])
+    if answer["battery_percent"] >= 0:
+        supply = f"{supply}, {answer['battery_percent']} %"
+    found.append((_("Supply"), supply))
+    if answer["temperature_c"] != _NO_TEMPERATURE:
+        found.append((_("Temperature"), f"{answer['temperature_c']} °C"))
+    return found
+
+
+def _cleared(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    result = CommandResult(answer["result"])
+    found = [(_("Answer"), str(RESULT_WORDS[result]))]
+    if result is CommandResult.DONE:
+        found.append((_("Erased now"), formats.number(answer["count"])))
+        found.append(
+            (_("Erased so far, all of it kept by a backup"), formats.number(answer["first_seq"] - 1))
+        )
+    found.append((_("Records at the unit"), formats.number(answer["seq"] - answer["first_seq"])))
+    return found

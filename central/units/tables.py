@@ -1,0 +1,135 @@
+"""The list of patrol units (巡更器): what each is, how it works just now, and what it still holds."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import peewee
+
+from central.nodes.model import Device
+from central.sites.scope import Scope
+from central.sync import status as sync_status
+from central.sync.model import DeviceStatus, Enrolment
+from central.units.kinds import kind_column, unit_ids
+from central.units.model import PatrolUnit
+from central.units.rules import KIND_WORDS, UnitKind, mode_of
+from central.web.columns import MOMENT, NUMBER, Column, StatusFormat, WordFormat
+from central.web.filters import ChoiceFilter, TextFilter
+from central.web.i18n import lazy
+from central.web.tables import Table
+
+_OPEN: Final = Enrolment.alias()
+
+
+def query(scope: Scope) -> Any:
+    """Units inside a scope with everything that is shown of them."""
+    rows = (
+        Device.select(
+            Device.id,
+            Device.number,
+            Device.label,
+            Device.location,
+            Device.enabled,
+            Device.site,
+            Device.organisation,
+            kind_column().alias("kind"),
+            DeviceStatus.online,
+            DeviceStatus.changed_at,
+            DeviceStatus.heard_at,
+            DeviceStatus.health,
+            DeviceStatus.last_seq,
+            DeviceStatus.restrictions,
+            DeviceStatus.access,
+            DeviceStatus.acknowledged_at,
+            _OPEN.id.alias("enrolment_id"),
+            _OPEN.received_through,
+            _OPEN.uploaded_through_ms,
+            _undelivered_count().alias("undelivered"),
+        )
+        .join(PatrolUnit, peewee.JOIN.LEFT_OUTER, on=(PatrolUnit.device == Device.id))
+        .join(DeviceStatus, peewee.JOIN.LEFT_OUTER, on=(DeviceStatus.device == Device.id))
+        .join(_OPEN, peewee.JOIN.LEFT_OUTER, on=((_OPEN.device == Device.id) & _OPEN.closed_at.is_null()))
+        .where(Device.id.in_(sorted(unit_ids())))
+        .objects()
+    )
+    return scope.filter(rows, Device)
+
+
+def mode_name(row: Any) -> str:
+    """The unit's mode in the vocabulary's group "unit_mode"."""
+    return mode_of(UnitKind(row.kind), is_connected=bool(row.online)).value
+
+
+def held(row: Any) -> int | None:
+    """Records that the unit keeps; None before it has told."""
+    first_seq = (row.health or {}).get("first_seq", 0)
+    return max(0, row.last_seq - first_seq + 1) if first_seq else None
+
+
+def unsent(row: Any) -> int | None:
+    """Records that are at the unit only, as far as it has told."""
+    if row.enrolment_id is None or row.last_seq is None:
+        return None
+    return int(max(0, row.last_seq - row.received_through))
+
+
+def difference_s(row: Any) -> str:
+    """By how much the unit's clock differed before it was last set right."""
+    health = row.health or {}
+    if "clock_difference_ms" not in health:
+        return ""
+    return f"{health['clock_difference_ms'] / 1_000:+.1f} s"
+
+
+def _link(row: Any) -> str:
+    return f"/patrol/units/{row.id}"
+
+
+def _undelivered_count() -> Any:
+    counts = sync_status.undelivered_counts()
+    return peewee.Case(Device.id, tuple(counts.items()), 0) if counts else peewee.Value(0)
+
+
+UNITS: Final = Table(
+    name="patrol-units",
+    title=lazy("Patrol units"),
+    query=query,
+    key=Device.id,
+    sort="number",
+    columns=(
+        Column("number", lazy("Unit number"), NUMBER, sort=Device.number, href=_link),
+        Column("label", lazy("Patrol unit"), sort=Device.label, href=_link),
+        Column("location", lazy("Location"), is_shown=False),
+        Column("kind", lazy("Type of patrol unit"), WordFormat(KIND_WORDS)),
+        Column("mode", lazy("Works"), StatusFormat("unit_mode"), value=mode_name),
+        Column("heard_at", lazy("Last heard"), MOMENT),
+        Column("difference", lazy("Clock difference"), value=difference_s),
+        Column("held", lazy("Records at the unit"), NUMBER, value=held),
+        Column("received_through", lazy("Confirmed at the centre"), NUMBER),
+        Column("unsent", lazy("Not uploaded"), NUMBER, value=unsent),
+        Column(
+            "complete_until",
+            lazy("Complete until"),
+            MOMENT,
+            value=lambda row: row.uploaded_through_ms or None,
+        ),
+        Column("undelivered", lazy("Not delivered"), NUMBER),
+    ),
+    filters=(
+        TextFilter(
+            "q",
+            lazy("Search"),
+            where=lambda text: Device.label.contains(text) | Device.location.contains(text),
+            placeholder=lazy("Name or location"),
+        ),
+        ChoiceFilter(
+            "kind",
+            lazy("Type of patrol unit"),
+            choices=KIND_WORDS,
+            where=lambda value: kind_column() == value,
+        ),
+    ),
+    empty=lazy("A patrol unit is a device without a door, or one with a checkpoint at a reader."),
+    empty_href="/patrol/checkpoints",
+    empty_action=lazy("Checkpoints"),
+)

@@ -1,0 +1,200 @@
+"""Patrol units at a whole site: tested, loaded, set right and cleared by their number; what each is and how it works."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from central.security.guard import STEP_UP_FIELD
+from provisioning.demo.browser import Page
+from tests.support import patrol
+from tests.support.patrol import LABEL, POINT
+from tests.support.site import Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+OWN_SITE = True
+ACTS = "/patrol/units/act"
+
+
+async def unit_path(site: Site) -> str:
+    """The page of the patrol point, joined and with a checkpoint at its reader."""
+    await patrol.join_patrol_point(site)
+    await patrol.checkpoint(site, "地库一号点")
+    rows = (await site.browser.get("/patrol/units?q=" + LABEL)).rows_of("patrol-units")
+    assert [row.cells[1] for row in rows] == [LABEL]
+    return rows[0].links[0]
+
+
+async def ask(site: Site, act: str, *units: str) -> Page:
+    """Have these units do something, all when none is named; the page on which the answers appear."""
+    page = await site.browser.get(ACTS)
+    chosen = [("unit", number) for number in units] or [("all", "1")]
+    csrf = page.form(ACTS).fields["csrf"]
+    return await site.browser.post(ACTS, [("csrf", csrf), ("act", act), *chosen])
+
+
+async def until_over(site: Site, page: Page) -> Page:
+    """The answers, once every unit has given its own."""
+    is_open: Callable[[str], bool] = lambda words: "Waiting for the unit" in words or "Sent to" in words  # noqa: E731
+    return await site.until_page(page.path, lambda page: not is_open(page.words), 30.0)
+
+
+def records(site: Site) -> tuple[int, int]:
+    """(first, number of) the records that lie on the medium of the patrol point."""
+    file = site.demo.folder / POINT / "data" / "outbox.db"
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as outbox:
+        return tuple(outbox.execute("SELECT min(seq), count(*) FROM fact").fetchone())  # type: ignore[return-value]
+
+
+async def back_up(site: Site) -> None:
+    """Make a backup from the service page, and wait until the unit has heard of it."""
+    await site.browser.post(
+        "/system/backup",
+        {
+            "csrf": (await site.browser.get("/system")).form("/system/backup").fields["csrf"],
+            STEP_UP_FIELD: site.demo.password,
+        },
+    )
+    await site.until_joined()
+
+
+@pytest.mark.requirement(71)
+async def test_units_are_tested_and_the_man_beside_them_hears_it(site: Site) -> None:
+    """Seen when: all units are tested by one act; each row says that the reader works, which chip it is, the difference of the
+    clock and the state of the storage, and the patrol point beeps; with its reader unplugged the same test says that the
+    reader does not work.
+
+    Planted breaks that turn it red: ``upholding._test`` without its look at the heartbeats and faults; ``TestNode`` not
+    handed to the role.
+    """
+    path = await unit_path(site)
+    with site.hearing(POINT, "buzzer.1") as heard:
+        answers = await until_over(site, await ask(site, "test"))
+        await site.demo.until(lambda: len(heard) >= 2, "the unit beeps")
+    rows = [row for row in answers.rows if row.id.startswith("act-")]
+    (row,) = [row for row in rows if row.cells[1] == LABEL]
+    assert "Carried out" in row.cells[3]
+    for said in ("works (known 0x92)", "Clock difference: ", "MiB free", "Records at the unit: ", "Supply: "):
+        assert said in row.cells[4], row.cells[4]
+    await site.do(POINT, "fault", fault={"kind": "unplugged"})
+    page = f"{path}"
+    broken = await until_over(site, await ask(site, "test", page.rpartition("/")[2]))
+    await site.do(POINT, "mend")
+    assert "does not work" in broken.words, broken.words
+
+
+@pytest.mark.requirement(71)
+async def test_a_unit_is_loaded_anew_and_says_when_it_has_everything(site: Site) -> None:
+    """Seen when: the unit gets all that it is to hold once more and the page says so; with its network cut, loading and
+    setting the clock wait and say since when it is offline, a waiting one can be cancelled, and the rest is done as soon as
+    it is back.
+
+    Planted breaks that turn it red: ``publish.anew`` not changing ``since``; ``UnitDesk`` not listening to ``OPENED``.
+    """
+    path = await unit_path(site)
+    number = path.rpartition("/")[2]
+    before = (await site.browser.get(path)).facts["Information held"]
+    await until_over(site, await ask(site, "load", number))
+    after = (await site.browser.get(path)).facts["Information held"]
+    assert [int(part) for part in after.split(" / ")] > [int(part) for part in before.split(" / ")]
+    await site.cut(POINT)
+    await site.until_page(path, lambda page: "Offline until it is back" in page.words)
+    waiting = [await ask(site, act, number) for act in ("load", "set_time", "test")]
+    for page in waiting:
+        assert "Waiting for the unit" in page.words
+        assert "The unit is offline since" in page.words, page.words
+    shown = await site.browser.get(path)
+    cancel = [form.action for form in shown.forms if form.action.endswith("/cancel")]
+    assert len(cancel) == 3
+    await site.browser.send(shown, cancel[0])
+    await site.join(POINT)
+    states = [(await until_over(site, page)).words for page in waiting]
+    assert "Cancelled" in states[2]
+    assert "Carried out" in states[0]
+    assert "Carried out" in states[1]
+
+
+@pytest.mark.requirement(71)
+async def test_only_what_a_backup_has_is_cleared(site: Site) -> None:
+    """Seen when: without a backup nothing is cleared, and the page says why; after one, the unit says how many records it has
+    erased, they are gone from its medium, the newer ones stay, the centre still has every one, and the audit trail names it.
+
+    Planted breaks that turn it red: ``erase`` comparing with ``last_seq``; ``refusal`` without its look at the backup.
+    """
+    path = await unit_path(site)
+    number = path.rpartition("/")[2]
+    refused = await until_over(site, await ask(site, "clear", number))
+    assert "Refused" in refused.words
+    assert "No backup holds the records of this unit yet" in refused.words
+    first, count = records(site)
+    assert first == 1
+    assert count > 1
+    await back_up(site)
+    cleared = await until_over(site, await ask(site, "clear", number))
+    assert "Done by the unit" in cleared.words, cleared.words
+    first_after, count_after = records(site)
+    assert first_after > count
+    assert f"Erased so far, all of it kept by a backup: {first_after - 1}" in cleared.words, cleared.words
+    assert count_after >= 1
+    device = await site.browser.get(f"/devices/{number}")
+    chain = next(row for row in device.rows if row.cells and "Intact" in row.cells)
+    assert int(chain.cells[3].removeprefix("1–").replace(",", "")) >= first_after
+    trail = await site.browser.get("/audit")
+    assert "Cleared records of a patrol unit" in trail.words
+
+
+@pytest.mark.requirement(78)
+async def test_what_a_unit_is_is_set_for_each(site: Site) -> None:
+    """Seen when: a unit is set to each of the three types, the list and its file show it, the filter finds it, and the audit
+    trail has who did it.
+
+    Planted break that turns it red: ``set_kind`` without its ``insert``.
+    """
+    path = await unit_path(site)
+    for kind, title in (
+        ("fixed_offline", "Fixed reader without a network"),
+        ("carried", "Carried unit"),
+        ("fixed_online", "Fixed reader with a network"),
+    ):
+        await site.send_form(path, "kind", kind=kind)
+        (row,) = (await site.browser.get(f"/patrol/units?kind={kind}&q={LABEL}")).rows_of("patrol-units")
+        assert title in row.cells
+        others = {"fixed_offline", "carried", "fixed_online"} - {kind}
+        for other in others:
+            assert not (await site.browser.get(f"/patrol/units?kind={other}&q={LABEL}")).rows_of(
+                "patrol-units"
+            )
+    assert "Set the type of a patrol unit" in (await site.browser.get("/audit")).words
+
+
+@pytest.mark.requirement(79)
+async def test_a_unit_that_loses_its_network_is_an_offline_unit_until_it_is_back(site: Site) -> None:
+    """Seen when: an online unit whose network is cut is shown as offline until it is back, since when, and a guard's scan of
+    that time is not missed but waits; back on the network it is online again and the scan is there. A unit set to work
+    without a network is offline by its type, connected or not.
+
+    Planted breaks that turn it red: ``mode_of`` without its look at the connection, or without its look at the type.
+    """
+    path = await unit_path(site)
+    here = await patrol.checkpoint(site, "地库一号点")
+    guard = await patrol.guard(site)
+    await patrol.route(site, [(here, "+0")], [guard])
+    await site.until_joined()
+    assert (await site.browser.get(path)).facts["Works"] == "Online"
+    await site.cut(POINT)
+    shown = await site.until_page(path, lambda page: page.facts["Works"] == "Offline until it is back")
+    assert shown.facts["Offline since"] != "—"
+    until = shown.facts["Complete until"]
+    await patrol.scan(site, guard.uid)
+    assert (await site.browser.get(path)).facts["Complete until"] == until
+    await site.join(POINT)
+    await site.until_page(path, lambda page: page.facts["Works"] == "Online")
+    pull = {"csrf": shown.form("/logout").fields["csrf"], "device": path.rpartition("/")[2]}
+    await site.browser.post("/devices/pull", pull)
+    await site.until_page(path, lambda page: page.facts["Complete until"] > until, 45.0)
+    await site.send_form(path, "kind", kind="fixed_offline")
+    assert (await site.browser.get(path)).facts["Works"] == "Without a network"
+    await site.send_form(path, "kind", kind="fixed_online")
