@@ -18,6 +18,7 @@ from central.people.model import Person
 from central.sites.model import Site
 from central.sites.scope import Scope
 from protocol.rules.patrol.expand import Round, Visit, expand, instant_of
+from protocol.rules.patrol.plan import AtRandom
 
 
 class Conflict(IntEnum):
@@ -93,6 +94,13 @@ class DayPlan(msgspec.Struct, frozen=True):
     routes: Mapping[int, str]
     checkpoints: Mapping[int, str]
     guards: Mapping[int, str]
+    drawn: frozenset[tuple[int, int, int]] = frozenset()
+    """(route, version, number) of rounds at random times."""
+
+    def is_drawn(self, one: PlannedRound) -> bool:
+        """Whether nobody could tell when this round begins."""
+        walk = one.round
+        return (walk.route, walk.version, walk.number) in self.drawn
 
 
 def day_plan(scope: Scope, site_id: int, on: date) -> DayPlan:
@@ -101,10 +109,16 @@ def day_plan(scope: Scope, site_id: int, on: date) -> DayPlan:
     zone = ZoneInfo(site.zone)
     routes = scope.filter(Route.select().where(Route.site == site_id))
     names = {route.id: f"{route.number} {route.name}" for route in routes}
-    plans = RoutePlan.select().where(RoutePlan.route.in_(sorted(names)))
+    plans = [plan_of(row) for row in RoutePlan.select().where(RoutePlan.route.in_(sorted(names)))]
+    drawn = {
+        (plan.route, plan.version, number)
+        for plan in plans
+        for number, rounds in enumerate(plan.rounds)
+        if isinstance(rounds.times, AtRandom)
+    }
     begins_ms = instant_of(zone, on.toordinal(), 0)
     until_ms = instant_of(zone, (on + timedelta(days=1)).toordinal(), 0)
-    visits = expand((plan_of(row) for row in plans), calendar_of(site_id), begins_ms, until_ms)
+    visits = expand(plans, calendar_of(site_id), begins_ms, until_ms)
     guards = _people(site_id)
     active = frozenset(number for number, (_name, is_active) in guards.items() if is_active)
     return DayPlan(
@@ -114,6 +128,7 @@ def day_plan(scope: Scope, site_id: int, on: date) -> DayPlan:
         names,
         {row.id: f"{row.number} {row.name}" for row in Checkpoint.select().where(Checkpoint.site == site_id)},
         {number: name for number, (name, _active) in guards.items()},
+        frozenset(drawn),
     )
 
 

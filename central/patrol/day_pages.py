@@ -14,7 +14,7 @@ from central.patrol.day import Conflict, DayPlan, PlannedRound, day_plan
 from central.people.inputs import row_id
 from central.people.table import sites_in
 from central.routes import Route
-from central.security.principal import scope_of
+from central.security.principal import principal_of, scope_of
 from central.web.days import FieldError, parse_day
 from central.web.formats import local
 from central.web.i18n import LazyText, _, lazy
@@ -55,13 +55,19 @@ async def show_day(request: web.Request) -> web.Response:
         raise InvalidInputError(str(error)) from None
     site_id = row_id(request.query.get("site", "")) or next((number for number, _name in sites), 0)
     plan = await centre.db.read(day_plan, scope, site_id, on)
+    now_ms = int(centre.clock.now().timestamp() * 1_000)
+    plans_rounds = principal_of(request).may("patrol", "edit")
+    shown = [
+        one for one in plan.rounds if plans_rounds or one.round.start_ms <= now_ms or not plan.is_drawn(one)
+    ]
     context: dict[str, Any] = {
         "sites": sites,
         "site_id": site_id,
         "on": on,
         "before": on - timedelta(days=1),
         "after": on + timedelta(days=1),
-        "rounds": [_shown(plan, one) for one in plan.rounds],
+        "rounds": [_shown(plan, one) for one in shown],
+        "has_hidden": len(shown) < len(plan.rounds),
     }
     return await render(request, "patrol/day.html", context)
 

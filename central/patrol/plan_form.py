@@ -15,6 +15,7 @@ import msgspec
 from central.errors import InvalidInputError
 from protocol.errors import PlanError
 from protocol.rules.patrol.plan import (
+    AtRandom,
     EveryHours,
     OnDates,
     OnDays,
@@ -64,6 +65,8 @@ class PlanForm(msgspec.Struct, kw_only=True):
     dates: str | None
     starts: str | None
     every_hours: int | None
+    least_min: int | None
+    most_min: int | None
     first: time | None
     until: time | None
     early: int
@@ -99,9 +102,10 @@ def lines_of(plan: RouteVersion) -> list[Line]:
     ]
 
 
-def to_plan(form: PlanForm, lines: Iterable[Line], route: int, version: int) -> RouteVersion:
+def to_plan(form: PlanForm, lines: Iterable[Line], route: int, version: int, seed: str = "") -> RouteVersion:
     """What was typed, as the rule has it.
 
+    :param seed: the secret by which random times are drawn.
     :raises InvalidInputError: a time cannot be read, or the round cannot be walked.
     """
     stops = tuple(_stop(line) for line in lines if not line.is_empty)
@@ -111,7 +115,7 @@ def to_plan(form: PlanForm, lines: Iterable[Line], route: int, version: int) -> 
         version,
         form.valid_from_on.toordinal(),
         stops,
-        tuple(Rounds(times, guards) for times in _times(form)),
+        tuple(Rounds(times, guards) for times in _times(form, seed)),
         Tolerance(*(value * MINUTE_S for value in (form.early, form.late, form.opens, form.closes))),
         Order[form.order],
         form.start_required,
@@ -121,6 +125,10 @@ def to_plan(form: PlanForm, lines: Iterable[Line], route: int, version: int) -> 
         raise InvalidInputError("A route needs a checkpoint.")
     if not form.is_group and len(guards) != 1:
         raise InvalidInputError("An individual tour has one guard; tick the group tour for several.")
+    if form.least_min and any(stop.clock_min is not None for stop in stops):
+        raise InvalidInputError(
+            "Rounds at random times have their checkpoints in minutes after the start, for example +15."
+        )
     try:
         check(plan)
     except PlanError:
@@ -153,12 +161,19 @@ def values_of(plan: RouteVersion) -> dict[str, Any]:
                 "first": _time(times.first_min),
                 "until": _time(times.until_min),
             }
+        elif isinstance(times, AtRandom):
+            values |= {
+                "least_min": times.least_min,
+                "most_min": times.most_min,
+                "first": _time(times.first_min),
+                "until": _time(times.until_min),
+            }
         else:
             values["starts"] = " ".join(_clock(start) for start in times.starts)
     return values
 
 
-def _times(form: PlanForm) -> list[Times]:
+def _times(form: PlanForm, seed: str) -> list[Times]:
     """Rounds on the ticked days or at the dates; nothing typed: the route rests."""
     found: list[Times] = []
     days = sum(1 << int(bit) for bit in form.days or ())
@@ -182,6 +197,15 @@ def _times(form: PlanForm) -> list[Times]:
         if form.first is None or form.until is None or not days:
             raise InvalidInputError("Rounds every so many hours need days, a first and a last start.")
         found.append(EveryHours(days, _minute(form.first), form.every_hours, _minute(form.until)))
+    if form.least_min or form.most_min:
+        if form.least_min is None or form.most_min is None or form.every_hours:
+            raise InvalidInputError(
+                "Rounds at random times need the shortest and the longest time between two, and no fixed hours."
+            )
+        if form.first is None or form.until is None or not days:
+            raise InvalidInputError("Rounds at random times need days, a first and a last start.")
+        window = _minute(form.first), _minute(form.until)
+        found.append(AtRandom(days, *window, form.least_min, form.most_min, seed))
     if not found and (days or starts):
         raise InvalidInputError("Rounds need days or dates, and the times at which they start.")
     return found

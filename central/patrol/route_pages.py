@@ -71,6 +71,23 @@ FORM: Final = Form(
     TextField("dates", lazy("Or on dates"), is_required=False, length_max=600, hint="2026-10-01 2026-10-02"),
     TextField("starts", lazy("Rounds start at"), is_required=False, length_max=600, hint="22:00 00:30 03:00"),
     NumberField("every_hours", lazy("Or every so many hours"), is_required=False, least=1, most=24),
+    NumberField(
+        "least_min",
+        lazy("Or at random: after the round before at least"),
+        is_required=False,
+        least=1,
+        most=1_440,
+        unit=_MINUTES,
+    ),
+    NumberField(
+        "most_min",
+        lazy("Or at random: after the round before at most"),
+        is_required=False,
+        least=1,
+        most=1_440,
+        unit=_MINUTES,
+        hint=lazy("Drawn anew for each day; who only looks sees a round when it begins."),
+    ),
     TimeField("first", lazy("First start"), is_required=False),
     TimeField(
         "until", lazy("Last start"), is_required=False, hint=lazy("Earlier than the first: on the next day.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -21,6 +22,10 @@ from central.sites.scope import Scope
 from protocol.rules.patrol.plan import RouteVersion
 
 __all__ = ["end_route", "plan_of", "plans_of", "put_route", "replan"]
+
+
+SEED_BYTES: Final = 16
+"""Of the secret by which random times of a plan are drawn."""
 
 
 def put_route(
@@ -42,7 +47,7 @@ def put_route(
     now = centre.clock.now()
     plans = [] if route_id is None else plans_of(route_id)
     version = max((row.version for row in plans), default=0) + 1
-    plan = to_plan(form, lines, route_id or 0, version)
+    plan = to_plan(form, lines, route_id or 0, version, secrets.token_hex(SEED_BYTES))
     first = _first_checkpoint(scope, plan)
     check_place(scope, first.site_id, first.organisation_id)
     found = Route(site=first.site_id, organisation=first.organisation_id)
@@ -127,7 +132,11 @@ def end_route(centre: Centre, scope: Scope, actor: Actor, route_id: int, made_by
 
 
 def _row(route: Route, plan: RouteVersion) -> dict[str, Any]:
-    return {"number": route.number, "name": route.name, "plan": msgspec.to_builtins(plan)}
+    """What the audit row says: everything but the secret of random times."""
+    said = msgspec.to_builtins(plan)
+    for rounds in said["rounds"]:
+        rounds["times"].pop("seed", None)
+    return {"number": route.number, "name": route.name, "plan": said}
 
 
 def _first_checkpoint(scope: Scope, plan: RouteVersion) -> Checkpoint:

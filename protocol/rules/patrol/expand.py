@@ -79,14 +79,14 @@ def _rounds(
     version: RouteVersion, number: int, rounds: Rounds, calendar: Calendar, first: int, last: int
 ) -> Iterator[tuple[Round, int, int]]:
     """(round, wall day, wall minute of its start); two starts that fall on one instant are one round."""
-    starts, known = sorted(starts_of(rounds.times)), set[int]()
+    known = set[int]()
     for series in range(first, last + 1):
         if isinstance(rounds.times, OnDates):
             if series not in rounds.times.dates:
                 continue
         elif not rounds.times.days & calendar.day_bit(series):
             continue
-        for start_min in starts:
+        for start_min in sorted(starts_of(rounds.times, series)):
             days, minute = divmod(start_min, DAY_MIN)
             start_ms = instant_of(calendar.zone, series + days, minute)
             if start_ms in known:

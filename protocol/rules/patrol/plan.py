@@ -9,6 +9,7 @@ import msgspec
 
 from protocol.errors import PlanError
 from protocol.records import SPECIAL_GROUPS
+from protocol.rules.patrol import draw
 
 DAY_MIN: Final = 1_440
 STOPS_MAX: Final = 500
@@ -74,7 +75,24 @@ class EveryHours(msgspec.Struct, frozen=True, tag="hours"):
     until_min: int
 
 
-Times: TypeAlias = OnDays | OnDates | EveryHours
+class AtRandom(msgspec.Struct, frozen=True, tag="random"):
+    """Rounds at times that nobody can tell beforehand, drawn for each day; see :mod:`protocol.rules.patrol.draw`.
+
+    The first begins at ``first_min`` or so much later as the limits differ; each further one ``least_min`` to ``most_min``
+    minutes (inclusive) after the one before, until ``until_min``. An end before the beginning lies on the next day; the days
+    are those on which the series begins. ``seed``: the secret, in hexadecimal; kept with the plan, so that a day is drawn
+    the same whenever it is asked for.
+    """
+
+    days: int
+    first_min: int
+    until_min: int
+    least_min: int
+    most_min: int
+    seed: str
+
+
+Times: TypeAlias = OnDays | OnDates | EveryHours | AtRandom
 
 
 class Rounds(msgspec.Struct, frozen=True):
@@ -99,12 +117,22 @@ class RouteVersion(msgspec.Struct, frozen=True):
     is_group: bool = False
 
 
-def starts_of(times: Times) -> tuple[int, ...]:
-    """Minutes after midnight of the day that the times belong to; 1440 and more lie on the next day."""
+def starts_of(times: Times, day: int = 0) -> tuple[int, ...]:
+    """Minutes after midnight of the day that the times belong to; 1440 and more lie on the next day.
+
+    :param day: which day (its proleptic ordinal); only times that are drawn depend on it.
+    """
+    if isinstance(times, AtRandom):
+        gap = times.most_min - times.least_min
+        return draw.starts(times.seed, day, times.first_min, end_min(times), times.least_min, gap)
     if not isinstance(times, EveryHours):
         return times.starts
-    end = times.until_min + (DAY_MIN if times.until_min < times.first_min else 0)
-    return tuple(range(times.first_min, end + 1, times.hours * 60))
+    return tuple(range(times.first_min, end_min(times) + 1, times.hours * 60))
+
+
+def end_min(times: EveryHours | AtRandom) -> int:
+    """The last minute at which a round of the series may begin; 1440 and more lie on the next day."""
+    return times.until_min + (DAY_MIN if times.until_min < times.first_min else 0)
 
 
 def planned_s(stop: Stop, start_min: int) -> int:
@@ -131,7 +159,9 @@ def check(version: RouteVersion) -> None:
         _check_times(rounds.times)
         if not version.is_group and len(rounds.guards) != 1:
             raise PlanError("an individual tour has one guard")
-        for start_min in starts_of(rounds.times):
+        if isinstance(rounds.times, AtRandom) and any(stop.clock_min is not None for stop in version.stops):
+            raise PlanError("a round that begins at a drawn time has no stop at a time of the clock")
+        for start_min in (0,) if isinstance(rounds.times, AtRandom) else starts_of(rounds.times):
             after_s = [planned_s(stop, start_min) for stop in version.stops]
             if after_s != sorted(after_s) or not 0 <= after_s[0] <= after_s[-1] < DAY_MIN * 60:
                 raise PlanError("the stops are not in the order of their times within a day")
@@ -148,6 +178,12 @@ def _check_times(times: Times) -> None:
         minutes: tuple[int, ...] = (times.first_min, times.until_min)
         if not 1 <= times.hours <= 24:
             raise PlanError("rounds come every 1 to 24 hours")
+    elif isinstance(times, AtRandom):
+        minutes = (times.first_min, times.until_min)
+        if not 1 <= times.least_min <= times.most_min <= DAY_MIN or not times.seed:
+            raise PlanError("rounds are drawn at least a minute and at most a day apart, by a seed")
+        if (end_min(times) - times.first_min) // times.least_min >= STARTS_MAX:
+            raise PlanError(f"{STARTS_MAX} starts a day at most")
     else:
         minutes = times.starts
         if not 0 < len(minutes) <= STARTS_MAX or len(set(minutes)) != len(minutes):

@@ -11,7 +11,7 @@ from central.access.model import SpecialDay
 from central.audit import AuditEntry
 from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
 from central.patrol.versions import plan_of
-from protocol.rules.patrol.plan import EveryHours, OnDays, Order, Tolerance
+from protocol.rules.patrol.plan import AtRandom, EveryHours, OnDays, Order, Tolerance
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import SITE, Estate
 
@@ -311,3 +311,42 @@ async def test_another_organisation_sees_and_changes_nothing(
     assert (
         await other.post("/patrol/checkpoints/new", {"number": "9", "name": "x", "point": estate.desk})
     ).status == 422
+
+
+RANDOM = {"starts": "", "first": "20:00", "until": "05:00", "least_min": "40", "most_min": "90"}
+
+
+async def test_rounds_at_random_times_are_kept_secret_until_they_begin(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted breaks: ``_row`` with the seed; ``show_day`` showing everything to everybody."""
+    clock_stop = await centre_client.post("/patrol/routes/new", route_form(estate, **RANDOM, at_1="20:30"))
+    assert (clock_stop.status, "minutes after the start" in clock_stop.text) == (422, True)
+    half = await centre_client.post("/patrol/routes/new", route_form(estate, **{**RANDOM, "most_min": ""}))
+    assert half.status == 422
+    assert (await centre_client.post("/patrol/routes/new", route_form(estate, **RANDOM))).status == 303
+    (plan,) = await plans(running_centre)
+    times = plan.rounds[0].times
+    assert isinstance(times, AtRandom)
+    assert (times.least_min, times.most_min, len(times.seed)) == (40, 90, 32)
+    shown = await centre_client.get("/patrol/routes/1")
+    assert 'name="least_min"' in shown.text
+    assert 'value="40"' in shown.text
+
+    def said() -> str:
+        rows = AuditEntry.select().where(AuditEntry.action == "patrol.route_create")
+        return "".join(str(row.detail) for row in rows)
+
+    audit = await running_centre.read(said)
+    assert "least_min" in audit
+    assert times.seed not in audit + shown.text
+    page = f"/patrol/day?site=1&on={tomorrow(estate).isoformat()}"
+    assert (await centre_client.get(page)).text.count("夜巡") > 4
+    guard = await running_centre.as_role("guard", site=SITE)
+    seen = await guard.get(page)
+    assert seen.status == 200
+    assert "夜巡" not in seen.text
+    assert "shown when they begin" in seen.text
+    running_centre.clock.advance(days=3)
+    later = await running_centre.as_role("guard", site=SITE)
+    assert (await later.get(page)).text.count("夜巡") > 4
