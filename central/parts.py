@@ -53,6 +53,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.patrol.pages",
     "central.patrol_map.pages",
     "central.units.pages",
+    "central.rounds.pages",
     "central.stock.pages",
     "central.reports.pages",
     "central.nodes.pages",

@@ -40,7 +40,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
         "losses": _WORK,
         "people": ("view", "edit", "export"),
         "personal": _VIEW,
-        "patrol": ("view", "edit", "export"),
+        "patrol": _ALL,
         "access": _READ,
         "nodes": _VIEW,
         "sites": _VIEW,

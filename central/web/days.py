@@ -25,6 +25,20 @@ def parse_day(raw: str) -> date:
     return on
 
 
+def parse_moment(raw: str) -> datetime:
+    """A minute of wall time such as 2026-11-23 14:05, or a day's beginning, in the site's zone. Raises FieldError."""
+    text = unicodedata.normalize("NFKC", raw).strip().replace("/", "-").replace("T", " ")
+    day, _space, clock = text.partition(" ")
+    on = parse_day(day)
+    try:
+        at = time.fromisoformat(clock) if clock else time(0)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is not None:
+        raise FieldError(_("Must be a time such as 2026-11-23 14:05."))
+    return datetime.combine(on, at, current().zone)
+
+
 def day_start(on: date) -> datetime:
     """The first instant of a day in the site's time zone."""
     return datetime.combine(on, time(0), current().zone)

@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from central.web.days import DATE_MAX, DATE_MIN, FieldError, day_start, parse_day
+from central.web.days import DATE_MAX, DATE_MIN, FieldError, day_start, parse_day, parse_moment
 from central.web.i18n import Text, _, current, ngettext
 
 
@@ -218,6 +218,22 @@ class LastDayField(DateField):
         if value is None:
             return ""
         return f"{value.astimezone(current().zone) - timedelta(microseconds=1):%Y-%m-%d}"
+
+
+@dataclass(frozen=True)
+class MomentField(Field):
+    """A minute of wall time in the site's zone; the value is the instant."""
+
+    control: ClassVar[str] = "datetime-local"
+
+    def parse(self, raw: str) -> datetime:
+        return parse_moment(raw)
+
+    def text(self, value: Any) -> str:
+        return "" if value is None else f"{value.astimezone(current().zone):%Y-%m-%dT%H:%M}"
+
+    def attributes(self) -> dict[str, str]:
+        return {"autocomplete": "off"}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from central.web import formats
-from central.web.days import FieldError, day_start, parse_day
+from central.web.days import FieldError, day_start, parse_day, parse_moment
 from central.web.fields import Choice, Choices, NumberField, TextField, choice_list
 from central.web.i18n import Text, _
 from central.web.limits import LIMITS
@@ -136,6 +136,44 @@ class DayFilter(Filter):
         shown = getattr(row, self.name)
         on = shown if self.is_day else formats.local(shown).date()
         return (value.first is None or on >= value.first) and (value.last is None or on <= value.last)
+
+
+@dataclass(frozen=True)
+class MomentRange:
+    """A free span of time: from ``from_at`` until before ``until_at``; either end may be open."""
+
+    from_at: datetime | None
+    until_at: datetime | None
+
+
+@dataclass(frozen=True)
+class MomentFilter(Filter):
+    """A free span of time to the minute: ``name_from`` and ``name_until`` (not included), at most ``days_max`` days."""
+
+    days_max: int = 3_660
+    control: ClassVar[str] = "moments"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return (f"{self.name}_from", f"{self.name}_until")
+
+    def parse(self, texts: Mapping[str, str], choices: list[Choice]) -> MomentRange | None:
+        first, last = (texts.get(p, "").strip() for p in self.parameters)
+        span = MomentRange(parse_moment(first) if first else None, parse_moment(last) if last else None)
+        if span.from_at and span.until_at:
+            if span.until_at <= span.from_at:
+                raise FieldError(_("The end lies before the beginning."))
+            if span.until_at - span.from_at > timedelta(days=self.days_max):
+                raise FieldError(_("At most %(n)s days at once.", n=self.days_max))
+        return span if first or last else None
+
+    def apply(self, query: Any, value: MomentRange) -> Any:
+        if value.from_at is not None:
+            query = query.where(self.field >= value.from_at)
+        return query if value.until_at is None else query.where(self.field < value.until_at)
+
+    def words(self, value: MomentRange, choices: list[Choice]) -> str:
+        return " – ".join("…" if at is None else formats.minute(at) for at in (value.from_at, value.until_at))
 
 
 WHOLE = NumberField("", "")

@@ -26,7 +26,7 @@ from aiohttp import web
 
 from central.errors import InvalidInputError
 from central.routes import Handler, Open, Route
-from central.web.filters import ChoiceFilter, DayFilter, NumberFilter
+from central.web.filters import ChoiceFilter, DayFilter, MomentFilter, NumberFilter
 from central.web.tables import Table
 
 T = TypeVar("T")
@@ -220,6 +220,11 @@ def _query_parameters(description: Description) -> list[dict[str, Any]]:
 def _filter_schema(definition: Any) -> dict[str, Any]:
     if isinstance(definition, DayFilter):
         return {"type": "string", "format": "date", "description": "included, in the site's time zone"}
+    if isinstance(definition, MomentFilter):
+        return {
+            "type": "string",
+            "description": "YYYY-MM-DDTHH:MM in the site's time zone; the end is not included",
+        }
     if isinstance(definition, NumberFilter):
         return {"type": "string", "description": "a number as the page writes it, included"}
     if isinstance(definition, ChoiceFilter):

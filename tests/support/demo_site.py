@@ -52,7 +52,9 @@ ADDRESSES = {
     "/devices/pulled": "/devices/pulled?since=0&device=1&device=2",
 }
 """Pages that need another card than the first (the second is reported lost), or say of what they are about."""
-PAPERS = frozenset({"/reports/slips/1", "/reports/certificates/1", "/releases/1/print"})
+PAPERS = frozenset(
+    {"/reports/slips/1", "/reports/certificates/1", "/releases/1/print", "/patrol/month/paper"}
+)
 """Pages to be printed: without the frame, and so without a "?"."""
 CHAPTER = r"/manual/{chapter:[a-z-]+}"
 

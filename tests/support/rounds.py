@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from central.rounds.judging import SiteJudgement
 from central.rounds.marks import to_ms
 from central.sites.scope import HEAD_OFFICE
 from central.sync.model import Enrolment
-from protocol.facts import PatrolEvent, ScanFact, ScanResult
+from protocol.facts import ScanFact, ScanResult
 from protocol.ids import uid_key
 from protocol.records import Revisions
 from protocol.rules.patrol.plan import OnDays, Order, Rounds, RouteVersion, Stop, Tolerance
@@ -28,27 +28,67 @@ EVERY_DAY = 0b1111111
 LONG_AGO = NOON - timedelta(days=40)
 
 
+class Laid(msgspec.Struct):
+    """Numbers of the rows that :func:`lay` made."""
+
+    first: int
+    second: int
+    guard: int
+    card: int
+    route: int
+
+
+def lay(estate: Any, site: int, organisation: int, long_ago: datetime) -> Laid:
+    """Two checkpoints at the gate's readers, a guard with a card, a route that is walked at 12:00 and 13:00; inside ``write``."""
+    place = {"site": site, "organisation": organisation}
+    first, second = (
+        Checkpoint.create(number=number, name=f"点{number}", point=point, **place).id
+        for number, point in ((1, estate.entrance), (2, estate.exit))
+    )
+    guard = Guard.create(person=estate.person, **place).id
+    holder = Person.get_by_id(estate.person)
+    card = acts.issue(by(long_ago), bytes.fromhex(GUARD_UID), GUARD_UID, holder, Terms()).card.id
+    laid = Laid(first, second, guard, card, Route.create(number=7, name="日巡", **place).id)
+    plan(laid, long_ago)
+    return laid
+
+
+def plan(laid: Laid, long_ago: datetime, **changes: Any) -> None:
+    """One version, in force for long."""
+    RoutePlan.delete().where(RoutePlan.route == laid.route).execute()
+    valid_from_on = long_ago.date()
+    version = RouteVersion(
+        laid.route,
+        1,
+        valid_from_on.toordinal(),
+        (Stop(laid.first), Stop(laid.second, offset_s=600)),
+        (Rounds(OnDays(EVERY_DAY, (12 * 60, 13 * 60)), (laid.guard,)),),
+        Tolerance(300, 300, 900, 900),
+        Order.FLAG,
+    )
+    RoutePlan.create(
+        route=laid.route,
+        version=1,
+        valid_from_on=valid_from_on,
+        plan=msgspec.to_builtins(msgspec.structs.replace(version, **changes)),
+        made_at=long_ago,
+        made_by="值班员",
+    )
+
+
 class Patrol:
     """Rounds at 12:00 and 13:00 local, stops at +0 and +10 minutes; five minutes are on time, fifteen count."""
 
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
-        estate.write(self._make)
+        laid = estate.write(lay, estate, estate.site, estate.organisation, LONG_AGO)
+        self.first, self.second, self.guard = laid.first, laid.second, laid.guard
+        self.card, self.route = laid.card, laid.route
+        self.enrolment = estate.write(self._enrol)
 
-    def _make(self) -> None:
-        estate = self.estate
-        place = {"site": estate.site, "organisation": estate.organisation}
-        self.first, self.second = (
-            Checkpoint.create(number=number, name=f"点{number}", point=point, **place).id
-            for number, point in ((1, estate.entrance), (2, estate.exit))
-        )
-        self.guard = Guard.create(person=estate.person, **place).id
-        holder = Person.get_by_id(estate.person)
-        self.card = acts.issue(by(LONG_AGO), bytes.fromhex(GUARD_UID), GUARD_UID, holder, Terms()).card.id
-        self.route = Route.create(number=7, name="日巡", **place).id
-        self.plan()
-        self.enrolment = Enrolment.create(
-            device=estate.gate_device,
+    def _enrol(self) -> int:
+        number: int = Enrolment.create(
+            device=self.estate.gate_device,
             node_epoch=1,
             public_key=b"",
             salt=b"",
@@ -56,27 +96,7 @@ class Patrol:
             enrolled_at=LONG_AGO,
             uploaded_through_ms=to_ms(LONG_AGO),
         ).id
-
-    def plan(self, **changes: Any) -> None:
-        """One version, in force for long."""
-        RoutePlan.delete().where(RoutePlan.route == self.route).execute()
-        version = RouteVersion(
-            self.route,
-            1,
-            date(2026, 1, 1).toordinal(),
-            (Stop(self.first), Stop(self.second, offset_s=600)),
-            (Rounds(OnDays(EVERY_DAY, (12 * 60, 13 * 60)), (self.guard,)),),
-            Tolerance(300, 300, 900, 900),
-            Order.FLAG,
-        )
-        RoutePlan.create(
-            route=self.route,
-            version=1,
-            valid_from_on=date(2026, 1, 1),
-            plan=msgspec.to_builtins(msgspec.structs.replace(version, **changes)),
-            made_at=LONG_AGO,
-            made_by="值班员",
-        )
+        return number
 
     def scan(self, checkpoint: int, minutes: float, uid: str = GUARD_UID, **changes: Any) -> Stored:
         """A card at a checkpoint, so many minutes after noon, received at once unless ``received`` says when."""
@@ -115,6 +135,3 @@ class Patrol:
     def results(self, **span: Any) -> list[str]:
         """What became of the four visits, in their order."""
         return [one.result.name for one in self.judged(**span).visits]
-
-
-HELP = PatrolEvent.HELP

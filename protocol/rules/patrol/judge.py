@@ -51,6 +51,7 @@ VISITED: Final = frozenset(
     }
 )
 _GOOD: Final = frozenset({Result.ON_TIME, Result.EARLY, Result.LATE, Result.LATE_PROVED})
+_BAD: Final = frozenset({Result.MISSED, Result.OUT_OF_ORDER, Result.WRONG_GUARD})
 
 
 class RoundState(IntEnum):
@@ -62,6 +63,8 @@ class RoundState(IntEnum):
     INCOMPLETE = 4
     EXPIRED = 5
     """Over, and not one stop was visited."""
+    NO_EVIDENCE = 6
+    """Over, nothing is known to be missed, and of some stops nothing can be known any more (B12)."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -226,6 +229,8 @@ def _state(visits: Sequence[Judged]) -> RoundState:
     is_begun = bool(results & VISITED)
     if Result.PENDING in results:
         return RoundState.IN_PROGRESS if is_begun else RoundState.PENDING
+    if Result.NO_EVIDENCE in results and not results & _BAD:
+        return RoundState.NO_EVIDENCE
     if not is_begun:
         return RoundState.EXPIRED
     return RoundState.COMPLETE if results <= _GOOD else RoundState.INCOMPLETE
