@@ -256,6 +256,8 @@ class Node:
 class World:
     """See the module."""
 
+    make_node = Node
+
     def __init__(self, directory: Path, seed: int, bugs: Bugs | None = None) -> None:
         self.directory = directory
         self.seed, self.bugs = seed, bugs or Bugs()
@@ -310,7 +312,7 @@ class World:
         for number, name in enumerate(("east-gate", "hall", "garage"), 1):
             from central.nodes.model import Device
 
-            node = Node(self, name, number)
+            node = self.make_node(self, name, number)
             device = self.read(lambda name=name: Device.get(Device.name == name).id)
             await node.join(device)
             self.nodes.append(node)
@@ -582,9 +584,11 @@ class World:
         self.estate.close()
 
 
-async def play(directory: Path, seed: int, steps: int, bugs: Bugs | None = None) -> World:
+async def play(
+    directory: Path, seed: int, steps: int, bugs: Bugs | None = None, make: type[World] = World
+) -> World:
     """One history; raises ``Violation`` with the seed."""
-    world = World(directory, seed, bugs)
+    world = make(directory, seed, bugs)
     try:
         await world.start()
         for _ in range(steps):
