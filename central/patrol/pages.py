@@ -14,10 +14,10 @@ __all__ = ["NAV", "ROUTES", "install"]
 
 NAV: Final = [
     NavItem("patrol", lazy("Rounds of the day"), "/patrol/day", order=10),
-    NavItem("patrol", lazy("Patrol routes"), "/patrol/routes", order=20),
-    NavItem("patrol", lazy("Checkpoints"), "/patrol/checkpoints", order=30),
-    NavItem("patrol", lazy("Guards"), "/patrol/guards", order=40),
-    NavItem("patrol", lazy("Carried units"), "/patrol/carried", order=45),
+    NavItem("patrol_set_up", lazy("Patrol routes"), "/patrol/routes", order=20),
+    NavItem("patrol_set_up", lazy("Checkpoints"), "/patrol/checkpoints", order=30),
+    NavItem("patrol_set_up", lazy("Guards"), "/patrol/guards", order=40),
+    NavItem("patrol_set_up", lazy("Carried units"), "/patrol/carried", order=45),
 ]
 ROUTES: Final[list[Route]] = [
     *day_pages.ROUTES,

@@ -264,7 +264,7 @@ async def _page(
     return await render(request, "patrol_map/map.html", context, status=status)
 
 
-NAV: Final = [NavItem("patrol", lazy("Patrol maps"), "/patrol/maps", order=35)]
+NAV: Final = [NavItem("patrol_set_up", lazy("Patrol maps"), "/patrol/maps", order=35)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/patrol/maps", list_maps, ("patrol", "view")),
     Route("GET", "/patrol/maps/new", new_map, ("patrol", "edit")),

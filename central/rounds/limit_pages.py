@@ -151,7 +151,7 @@ async def _page(
     return await render(request, "rounds/limits.html", context, status=status)
 
 
-NAV: Final = [NavItem("patrol", lazy("When scans are doubted"), "/patrol/limits", order=80)]
+NAV: Final = [NavItem("patrol_set_up", lazy("When scans are doubted"), "/patrol/limits", order=80)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/patrol/limits", show_limits, ("patrol", "edit")),
     Route("POST", "/patrol/limits", save_limits, ("patrol", "edit")),

@@ -100,7 +100,7 @@ async def _page(
     return await render(request, "rounds/purge.html", context, status=422 if is_wrong else 200)
 
 
-NAV: Final = [NavItem("patrol", lazy("Purge patrol records"), "/patrol/purge", order=90)]
+NAV: Final = [NavItem("patrol_set_up", lazy("Purge patrol records"), "/patrol/purge", order=90)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/patrol/purge", show_purge, ("patrol", "approve")),
     Route("POST", "/patrol/purge", purge, ("patrol", "approve")),

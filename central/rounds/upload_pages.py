@@ -224,7 +224,7 @@ async def api_units(request: web.Request) -> web.Response:
     )
 
 
-NAV: Final = [NavItem("patrol", lazy("Uploads of the units"), "/patrol/uploads", order=70)]
+NAV: Final = [NavItem("patrol_set_up", lazy("Uploads of the units"), "/patrol/uploads", order=70)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/patrol/uploads", show_uploads, ("patrol", "view")),
     Route("POST", "/patrol/uploads", force, ("patrol", "approve")),

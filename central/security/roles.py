@@ -27,7 +27,7 @@ TITLES: Final[dict[str, LazyText]] = {
     "personnel": lazy("Personnel"),
     "canteen": lazy("Canteen"),
     "fees": lazy("Fee collection"),
-    "guard": lazy("Guard"),
+    "guard": lazy("Security guard"),
     "night_guard": lazy("Duty guard at night"),
     "manager": lazy("Manager"),
     "installer": lazy("Installer"),

@@ -10,7 +10,7 @@ from central.units import desk, unit_pages
 from central.web.i18n import lazy
 from central.web.nav import NavItem
 
-NAV: Final = [NavItem("patrol", lazy("Patrol units"), "/patrol/units", order=60)]
+NAV: Final = [NavItem("patrol_set_up", lazy("Patrol units"), "/patrol/units", order=60)]
 ROUTES: Final[list[Route]] = [*unit_pages.ROUTES]
 
 

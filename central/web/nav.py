@@ -17,6 +17,7 @@ SECTIONS: Final[dict[str, Text]] = {
     "overview": lazy("Overview"),
     "access": lazy("Access control"),
     "patrol": lazy("Patrol"),
+    "patrol_set_up": lazy("Patrol set-up"),
     "cards": lazy("Card centre"),
     "stock": lazy("Card stock"),
     "people": lazy("People and units"),

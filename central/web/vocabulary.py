@@ -204,13 +204,6 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         offline=(lazy("Unit offline"), "slash", "warn"),
         help=(lazy("Help wanted"), "star", "bad"),
     ),
-    "patrol_round": _states(
-        pending=(lazy("Not begun"), "clock", "idle"),
-        in_progress=(lazy("Under way"), "arrow", "info"),
-        complete=(lazy("Complete"), "check", "good"),
-        incomplete=(lazy("Incomplete"), "warning", "bad"),
-        expired=(lazy("Not walked"), "cross", "bad"),
-    ),
     # What a guard heard at a checkpoint, or said there by a button.
     "patrol_told": _states(
         on_time=(lazy("On time"), "check", "good"),
