@@ -60,6 +60,7 @@ def _main(arguments: list[str] | None) -> int:
         ("run", _("run the node")),
         ("status", _("show how the running node is")),
         ("enrol", _("join the centre with the ticket, and end")),
+        ("export", _("write the kept records into a file for the centre, where there is no network")),
         ("rest", _("put every output of the board at rest: the stop hook of the service")),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -67,6 +68,8 @@ def _main(arguments: list[str] | None) -> int:
         command.add_argument("--verbose", action="store_true", help=_("log more"))
         if name == "status":
             command.add_argument("--json", action="store_true", help=_("as JSON, for programs"))
+        if name == "export":
+            command.add_argument("--out", type=Path, required=True, help=_("path of the file"))
         if name == "enrol":
             command.add_argument(
                 "--ticket", default="", help=_("the ticket, instead of the one in node.toml")
@@ -93,6 +96,8 @@ def _main(arguments: list[str] | None) -> int:
                 return run(config)
             case "status":
                 return show_status(config, as_json=chosen.json)
+            case "export":
+                return export_records(config, chosen.out)
             case "rest":
                 from edge.relay import rest
 
@@ -252,6 +257,18 @@ def show_status(config: NodeConfig, *, as_json: bool) -> int:
         print(json.dumps(status, ensure_ascii=False, indent=2))
     else:
         print("\n".join(lines(status)))
+    return 0
+
+
+def export_records(config: NodeConfig, out: Path) -> int:
+    """Write the file, and say what it holds."""
+    _leave_out_other_databases()
+    from edge.export import export
+
+    made = export(config, out)
+    print(_("records %(first)s to %(last)s written", first=made.first_seq, last=made.last_seq))
+    if not made.is_dated:
+        print(_("the node is not running: the file does not say up to when they are complete"))
     return 0
 
 

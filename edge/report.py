@@ -99,6 +99,7 @@ class Report:
             "software": VERSION,
             "uptime_s": node.upkeep.uptime_s(),
             "boot": node.mirror.boot,
+            "boottime_ms": node.keeper.boottime_ms(),
             "node_epoch": node.mirror.node_epoch,
             "clock": {
                 "trust": node.keeper.trust.name.lower(),

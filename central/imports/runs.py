@@ -83,7 +83,7 @@ def keep(
         failed=importer.layout.failed(found.table) if found.counts["wrong"] else None,
         **{f"{name}_count": number for name, number in found.counts.items()},
     )
-    _record(audit, actor, "imports.check", run)
+    record(audit, actor, "imports.check", run)
     return int(run.id)
 
 
@@ -122,7 +122,7 @@ def apply(
     insert_rows(ImportedRow, rows)
     run.state, run.done_at, run.content = ImportState.DONE.value, now, None
     run.save()
-    _record(audit, actor, "imports.apply", run)
+    record(audit, actor, "imports.apply", run)
 
 
 def undo(audit: Audit, actor: Actor, importer: Importer, run: ImportRun, now: datetime) -> None:
@@ -144,7 +144,7 @@ def undo(audit: Audit, actor: Actor, importer: Importer, run: ImportRun, now: da
     run.state, run.undone_at, run.failed = ImportState.UNDONE.value, now, None
     run.save()
     ImportedRow.update(before=None).where(ImportedRow.run == run).execute()
-    _record(audit, actor, "imports.undo", run)
+    record(audit, actor, "imports.undo", run)
 
 
 def can_undo(run: ImportRun, now: datetime) -> bool:
@@ -191,7 +191,8 @@ def shown_counts(run: ImportRun) -> dict[str, int]:
     }
 
 
-def _record(audit: Audit, actor: Actor, action: str, run: ImportRun) -> None:
+def record(audit: Audit, actor: Actor, action: str, run: ImportRun) -> None:
+    """The audit row of something that was done with an import."""
     about: dict[str, Any] = {
         "kind": run.kind,
         "file": run.file_name,

@@ -108,6 +108,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "takeover.enter": lazy("Entered cards of the old system"),
     "takeover.export": lazy("Exported the take-over"),
     "takeover.sign": lazy("Signed the opening balance"),
+    "units.bring": lazy("Brought in the records of a patrol unit"),
     "units.cancel": lazy("Cancelled an act on a patrol unit"),
     "units.clear": lazy("Cleared records of a patrol unit"),
     "units.kind": lazy("Set the type of a patrol unit"),

@@ -6,8 +6,10 @@ import peewee
 
 from central.db import Model
 from central.fields import InstantField, JsonField
+from central.imports.model import ImportRun
 from central.nodes.model import Device
 from central.sites.model import Organisation, Site
+from central.sync.model import CatchUp
 
 
 class PatrolUnit(Model):
@@ -46,3 +48,64 @@ class UnitCommand(Model):
             (("site", "created_at"), False),
             (("state",), False),
         )
+
+
+class BroughtFile(Model):
+    """A file that a unit had written and somebody brought (U18), as often as it was brought."""
+
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    device = peewee.ForeignKeyField(Device, backref="brought_files", on_delete="RESTRICT")
+    node_epoch = peewee.IntegerField()
+    file_name = peewee.TextField()
+    sha256 = peewee.TextField()
+    """Of the file as it came, in hexadecimal."""
+    operator_id = peewee.IntegerField(null=True)
+    operator_name = peewee.TextField()
+    brought_at = InstantField()
+    first_seq = peewee.BigIntegerField()
+    last_seq = peewee.BigIntegerField()
+    new_count = peewee.IntegerField()
+    known_count = peewee.IntegerField()
+    apart_count = peewee.IntegerField()
+    through_at = InstantField(null=True)
+    """Up to when the unit's records were complete then."""
+    catch_up = peewee.ForeignKeyField(CatchUp, null=True, index=False, on_delete="SET NULL")
+    """The late upload that it was; None when it moved nothing."""
+
+    class Meta:
+        indexes = ((("site", "brought_at"), False),)
+
+
+class ColumnMapping(Model):
+    """Which column of another maker's file is what, under a name, for the next time."""
+
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    name = peewee.TextField()
+    mapping = JsonField()
+    """``mapping.Mapping``."""
+    made_at = InstantField()
+    made_by = peewee.TextField()
+
+    class Meta:
+        indexes = ((("site", "organisation", "name"), True),)
+
+
+class MappedImport(Model):
+    """How the file of an import is to be read."""
+
+    run = peewee.ForeignKeyField(ImportRun, primary_key=True, on_delete="CASCADE")
+    mapping = JsonField()
+
+
+class BroughtMark(Model):
+    """Up to when an import of another maker's file makes a unit's records complete; it counts while the import stands."""
+
+    run = peewee.ForeignKeyField(ImportRun, backref="marks", on_delete="CASCADE")
+    device = peewee.ForeignKeyField(Device, backref="brought_marks", on_delete="CASCADE")
+    through_at = InstantField()
+    catch_up = peewee.ForeignKeyField(CatchUp, null=True, index=False, on_delete="SET NULL")
+
+    class Meta:
+        indexes = ((("run", "device"), True),)

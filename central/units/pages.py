@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from central.parts import Apps
+from central.rounds import marks
 from central.routes import Route
-from central.units import desk, unit_pages
+from central.units import desk, import_pages, scan_import, unit_pages
 from central.web.i18n import lazy
 from central.web.nav import NavItem
 
-NAV: Final = [NavItem("patrol_set_up", lazy("Patrol units"), "/patrol/units", order=60)]
-ROUTES: Final[list[Route]] = [*unit_pages.ROUTES]
+NAV: Final = [
+    NavItem("patrol_set_up", lazy("Patrol units"), "/patrol/units", order=60),
+    NavItem("patrol", lazy("Bring patrol records in"), "/patrol/units/import", order=65),
+]
+ROUTES: Final[list[Route]] = [*import_pages.ROUTES, *unit_pages.ROUTES]
+if scan_import.further_marks not in marks.further_marks:
+    marks.further_marks.append(scan_import.further_marks)
 
 
 def install(apps: Apps) -> None:

@@ -157,7 +157,7 @@ class NodeUplink:
             self._rewind()
         batches: list[FactBatch] = []
         while self._has_room and now_ms >= self._read_again_at_ms:
-            entries = _fitting(self._outbox.read(self._sent, FACTS_PER_BATCH_MAX))
+            entries = fitting(self._outbox.read(self._sent, FACTS_PER_BATCH_MAX))
             if not entries:  # storage does not answer just now
                 self._read_again_at_ms = now_ms + READ_AGAIN_MS
                 break
@@ -186,7 +186,7 @@ class NodeUplink:
         self._wait_until_ms = None
 
 
-def _fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
+def fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
     """As many from the front as make one batch of reasonable size."""
     size = 0
     for number, entry in enumerate(entries):

@@ -48,6 +48,8 @@ ADDRESSES = {
     "/cards/1/replace": "/cards/2/replace",
     "/cards/takeover/import/1": "/cards/takeover/import/3",
     "/reports/papers": "/reports/papers?card=2",
+    "/patrol/units/import/1": "/patrol/units/import/4",
+    "/patrol/units/import/1/columns": "/patrol/units/import/4/columns",
     "/patrol/units/acts": "/patrol/units/acts?act=1",
     "/devices/pulled": "/devices/pulled?since=0&device=1&device=2",
 }

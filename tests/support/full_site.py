@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import aiohttp
 
+from edge.config import load
+from edge.export import export
 from provisioning.demo.browser import Browser, Page
 from tests.support.demo_site import DemoSite
 
 PEOPLE = "编号,姓名,人员类别\n0901,龙四,业主\n"
 OLD_CARDS = "卡号,人员编号,车牌,余额\nA-77,0101,沪A12345,12.50\n"
+SCANS = "机号,巡更时间,巡更点,巡更员\n1,2026-07-01 22:00:05,东门岗,0101\n1,昨天,东门岗,0101\n"
 UNITS = "楼栋,房号,房屋类型\n9栋,901,住宅\n"
 
 
@@ -26,6 +29,7 @@ async def fill(site: DemoSite) -> None:
     await browser.send(page, "/visitors/new", name="吴访客", host="0101", phone="13711112222")
     await _forms(browser)
     await _patrol(browser)
+    await _brought(site, browser)
 
 
 async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
@@ -93,6 +97,14 @@ async def _patrol(browser: Browser) -> None:
     await _post(browser, "/patrol/reliefs/new", route="1", guard="1", reason="病假", **span)
 
 
+async def _brought(site: DemoSite, browser: Browser) -> None:
+    """The file that a unit wrote, and one of another maker that waits for its columns."""
+    out = site.demo.folder / "unit.onecard"
+    export(load(site.demo.folder / "east-gate" / "node.toml"), out)
+    await upload(browser, "/patrol/units/import", out.name, out.read_bytes())
+    await upload(browser, "/patrol/units/import", "wand.csv", SCANS)
+
+
 async def _forms(browser: Browser) -> None:
     """A form and a printer for it."""
     about = {"site": "1", "active": "1"}
@@ -107,13 +119,14 @@ async def _post(browser: Browser, path: str, **values: str) -> None:
     assert answer.status == 200, (path, answer.words[-600:])
 
 
-async def upload(browser: Browser, path: str, name: str, text: str) -> Page:
+async def upload(browser: Browser, path: str, name: str, content: str | bytes) -> Page:
     """Send a file to the page of an import; what the file would do."""
     form = aiohttp.FormData()
     for key, value in (await browser.get(path)).form(path).fields.items():
         if key != "file":
             form.add_field(key, value)
-    form.add_field("file", text.encode(), filename=name, content_type="text/csv")
+    raw = content if isinstance(content, bytes) else content.encode()
+    form.add_field("file", raw, filename=name, content_type="text/csv")
     answer = await browser.post(path, form)
     assert answer.status < 400, (path, answer.words[:400])
     return answer
