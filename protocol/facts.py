@@ -22,6 +22,7 @@ from protocol.ids import HASH_LENGTH, Tier
 from protocol.limits import FACT_BYTES_MAX
 from protocol.reasons import Reason
 from protocol.records import Mode, Revisions
+from protocol.records import PatrolEvent as PatrolEvent
 
 CANONICAL_VERSION: Final = 1
 CHAIN_START: Final = bytes(HASH_LENGTH)
@@ -136,15 +137,6 @@ class ScanResult(IntEnum):
     ROUND_CLOSED = 8
     NO_ROUND = 9
     """A location card, shown to a carried unit whose round nobody has opened."""
-
-
-class PatrolEvent(IntEnum):
-    """What a guard says beside being there, by a button of the point."""
-
-    NONE = 0
-    ALL_WELL = 1
-    FAULT = 2
-    HELP = 3
 
 
 class AccessFact(msgspec.Struct, frozen=True, array_like=True):

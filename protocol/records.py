@@ -235,6 +235,21 @@ class PlaceRow(msgspec.Struct, frozen=True, array_like=True):
     checkpoint: int
 
 
+class PatrolEvent(IntEnum):
+    """What a guard says beside being there, by a button of the point or an event card."""
+
+    NONE = 0
+    ALL_WELL = 1
+    FAULT = 2
+    HELP = 3
+
+
+class EventCardRow(msgspec.Struct, frozen=True, array_like=True):
+    """An event card (事件卡): shown at a patrol point, it says something of the guard who was scanned there last."""
+
+    event: PatrolEvent
+
+
 Row: TypeAlias = (
     RestrictionRow
     | StaleRightsRow
@@ -253,6 +268,7 @@ Row: TypeAlias = (
     | CheckpointRow
     | GuardRow
     | PlaceRow
+    | EventCardRow
 )
 
 
@@ -275,6 +291,7 @@ class Kind(IntEnum):
     CHECKPOINT = 21
     GUARD = 22
     PLACE = 23
+    EVENT_CARD = 24
     HOURS = 30
 
 
@@ -298,6 +315,7 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.CHECKPOINT: CheckpointRow,
     Kind.GUARD: GuardRow,
     Kind.PLACE: PlaceRow,
+    Kind.EVENT_CARD: EventCardRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -319,6 +337,7 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.CHECKPOINT: Stream.ACCESS,
     Kind.GUARD: Stream.ACCESS,
     Kind.PLACE: Stream.ACCESS,
+    Kind.EVENT_CARD: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8
@@ -333,6 +352,7 @@ _CARD_KEYED: Final = frozenset(
         Kind.HOURS,
         Kind.GUARD,
         Kind.PLACE,
+        Kind.EVENT_CARD,
     }
 )
 _ENCODER: Final = msgspec.msgpack.Encoder()

@@ -29,6 +29,7 @@ from protocol.records import (
     ClockPolicy,
     DeskRow,
     DoorRow,
+    EventCardRow,
     GuardRow,
     HoursRow,
     IssuerKeyRow,
@@ -243,7 +244,7 @@ _NO_ROWS: Final[Mapping[bytes, CardRow | None]] = MappingProxyType({})
 _NO_RESTRICTIONS: Final[Mapping[bytes, RestrictionRow]] = MappingProxyType({})
 _NO_USES: Final[Mapping[bytes, UsesRow]] = MappingProxyType({})
 _NO_HOURS: Final[Mapping[bytes, Schedule]] = MappingProxyType({})
-_NO_PATROL: Final[Mapping[tuple[Kind, bytes], GuardRow | PlaceRow]] = MappingProxyType({})
+_NO_PATROL: Final[Mapping[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow]] = MappingProxyType({})
 _NO_STALE: Final[Mapping[bytes, int]] = MappingProxyType({})
 _NO_CARDS: Final = PackedCards()
 _NO_SITE: Final = _Site({})
@@ -274,7 +275,7 @@ class View:
         stale: Mapping[bytes, int] = _NO_STALE,
         uses: Mapping[bytes, UsesRow] = _NO_USES,
         hours: Mapping[bytes, Schedule] = _NO_HOURS,
-        patrol: Mapping[tuple[Kind, bytes], GuardRow | PlaceRow] = _NO_PATROL,
+        patrol: Mapping[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow] = _NO_PATROL,
         site: _Site = _NO_SITE,
     ) -> None:
         """Take over parts that are never changed afterwards."""
@@ -383,6 +384,11 @@ class View:
         row = self._patrol.get((Kind.PLACE, key))
         return row if isinstance(row, PlaceRow) else None
 
+    def event_card(self, key: bytes) -> EventCardRow | None:
+        """What an event card says, None for any other card."""
+        row = self._patrol.get((Kind.EVENT_CARD, key))
+        return row if isinstance(row, EventCardRow) else None
+
     def limited(self) -> Mapping[bytes, UsesRow]:
         """Every card whose uses are counted."""
         return self._uses
@@ -422,7 +428,7 @@ class View:
         stale: dict[bytes, int] | None = {} if replace is Stream.RESTRICTIONS else None
         uses: dict[bytes, UsesRow] | None = {} if replace is Stream.ACCESS else None
         hours: dict[bytes, Schedule] | None = {} if replace is Stream.ACCESS else None
-        patrol: dict[tuple[Kind, bytes], GuardRow | PlaceRow] | None = (
+        patrol: dict[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow] | None = (
             {} if replace is Stream.ACCESS else None
         )
         cards: dict[bytes, CardRow | None] = {}
@@ -470,13 +476,13 @@ class View:
                 else:
                     assert isinstance(row, HoursRow)
                     hours[change.key] = Schedule(ScheduleRow(row.periods))
-            elif kind in (Kind.GUARD, Kind.PLACE):
+            elif kind in (Kind.GUARD, Kind.PLACE, Kind.EVENT_CARD):
                 if patrol is None:
                     patrol = dict(self._patrol)
                 if row is None:
                     patrol.pop((kind, change.key), None)
                 else:
-                    assert isinstance(row, GuardRow | PlaceRow)
+                    assert isinstance(row, GuardRow | PlaceRow | EventCardRow)
                     patrol[kind, change.key] = row
             else:
                 if others is None:

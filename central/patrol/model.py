@@ -44,6 +44,18 @@ class CarriedUnit(Model):
     """False: taken away. It may still bring scans of the past."""
 
 
+class EventCard(Model):
+    """事件卡: a card that says something of the guard who was scanned last where it is shown."""
+
+    site = peewee.ForeignKeyField(Site, backref="event_cards", on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, backref="event_cards", on_delete="RESTRICT")
+    name = peewee.TextField()
+    uid = peewee.BlobField(index=True)
+    event = peewee.IntegerField()
+    """``protocol.records.PatrolEvent``."""
+    active = peewee.BooleanField(default=True)
+
+
 class Guard(Model):
     """巡更員: a person who walks rounds, with whatever card the person has. Plans name the guard by this id."""
 

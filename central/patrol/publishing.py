@@ -21,12 +21,22 @@ from central.cards.model import Card
 from central.cards.rules import Holding
 from central.nodes.model import Device
 from central.patrol.calendars import calendar_of
-from central.patrol.model import CarriedUnit, Checkpoint, Guard, PlanSpan, Route, RoutePlan
+from central.patrol.model import CarriedUnit, Checkpoint, EventCard, Guard, PlanSpan, Route, RoutePlan
 from central.sync import publish
 from central.sync.model import PublishedRow
 from protocol.ids import CardKey, uid_key
 from protocol.limits import VISITS_PER_GUARD_MAX
-from protocol.records import CheckpointRow, GuardRow, Kind, PlaceRow, Row, number_key, put
+from protocol.records import (
+    CheckpointRow,
+    EventCardRow,
+    GuardRow,
+    Kind,
+    PatrolEvent,
+    PlaceRow,
+    Row,
+    number_key,
+    put,
+)
 from protocol.rules.patrol.expand import Visit, expand
 from protocol.rules.patrol.plan import WINDOW_MAX_S, RouteVersion
 
@@ -34,7 +44,7 @@ HORIZON_DAYS: Final = 14
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
 _WINDOW_MS: Final = WINDOW_MAX_S * 1_000
-_KINDS: Final = (Kind.CHECKPOINT, Kind.GUARD, Kind.PLACE)
+_KINDS: Final = (Kind.CHECKPOINT, Kind.GUARD, Kind.PLACE, Kind.EVENT_CARD)
 _OWNER: Final = "patrol:"
 _Place: TypeAlias = tuple[str, int, bytes]
 """Space, kind and key of a row."""
@@ -94,6 +104,10 @@ def _wanted(site_id: int, from_ms: int) -> tuple[dict[_Place, tuple[bytes, str]]
             (Checkpoint.site == site_id) & Checkpoint.active & Checkpoint.place_uid.is_null(False)
         )
     }
+    events = {
+        uid_key(bytes(row.uid)): EventCardRow(PatrolEvent(row.event))
+        for row in EventCard.select().where((EventCard.site == site_id) & EventCard.active)
+    }
     held = guards_cards(site_id)
     visits = _visits(site_id, from_ms) if points else []
     found: dict[_Place, tuple[bytes, str]] = {}
@@ -109,6 +123,8 @@ def _wanted(site_id: int, from_ms: int) -> tuple[dict[_Place, tuple[bytes, str]]
             found[space, int(Kind.CHECKPOINT), number_key(point_id)] = _body(point_id, complete), ""
         for checkpoint_id, key in places.items() if is_carried else ():
             found[space, int(Kind.PLACE), bytes(key)] = _body(key, PlaceRow(checkpoint_id)), ""
+        for key, event_row in events.items():
+            found[space, int(Kind.EVENT_CARD), bytes(key)] = _body(key, event_row), ""
         for card in held:
             guard_row = GuardRow(of_card[card.card_id])
             for key in card.keys:

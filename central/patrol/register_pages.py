@@ -9,11 +9,11 @@ from aiohttp import web
 
 from central.access.model import AccessPoint
 from central.cards.numbering import typed_uid
-from central.cards.presented import choose_reader, presented_at, readers_in
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
 from central.patrol import registers
+from central.patrol.lying import uid_on_issuer
 from central.patrol.model import CarriedUnit, Checkpoint
 from central.patrol.registers import CarriedInput, CheckpointInput
 from central.patrol.tables import CARRIED, CHECKPOINTS
@@ -177,11 +177,9 @@ def _initial(request: web.Request, found: Checkpoint | None) -> dict[str, Any]:
             "site": str(found.site_id),
             "organisation": str(found.organisation_id),
         }
-    reader = choose_reader([one for one in readers_in(scope) if one.is_online], "")
-    shown = None if reader is None else presented_at(scope, reader, centre_of(request).clock.now())
     sites, organisations = sites_in(scope), organisations_in(scope)
     return {
-        "place_card": shown.uid.hex().upper() if shown is not None and shown.can_issue else "",
+        "place_card": uid_on_issuer(scope, centre_of(request).clock.now()),
         "site": str(sites[0][0]) if len(sites) == 1 else "",
         "organisation": str(organisations[0][0]) if len(organisations) == 1 else "",
     }

@@ -15,7 +15,7 @@ from central.cards.rules import Holding
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
-from central.patrol.model import CarriedUnit, Checkpoint, Route, RoutePlan
+from central.patrol.model import CarriedUnit, Checkpoint, EventCard, Route, RoutePlan
 from central.patrol.publishing import patrol_changed
 from central.patrol.versions import versions_ahead
 from central.sites.model import Site
@@ -96,6 +96,8 @@ def _reader(scope: Scope, point_id: int) -> Any:
 def _check_card(uid: bytes | None, others: Any) -> None:
     if others.where(Checkpoint.place_uid == uid).exists():
         raise ConflictError("This card hangs at another checkpoint.")
+    if EventCard.select().where(EventCard.active & (EventCard.uid == uid)).exists():
+        raise ConflictError("This card is an event card already.")
     if Card.select().where((Card.uid == uid) & (Card.holding == Holding.IN_USE.value)).exists():
         raise ConflictError("Somebody holds this card. A location card is a card that nobody has.")
 

@@ -12,15 +12,16 @@ from central.cards.model import Card
 from central.cards.numbers import show_uid
 from central.cards.rules import Holding
 from central.nodes.model import Device
-from central.patrol.model import CarriedUnit, Checkpoint, Guard, Route, RoutePlan
+from central.patrol.model import CarriedUnit, Checkpoint, EventCard, Guard, Route, RoutePlan
 from central.people.model import Person
 from central.sites.model import Site
 from central.sites.scope import Scope
 from central.web import fold
 from central.web.columns import CODE, DAY, NUMBER, Column
 from central.web.filters import TextFilter
-from central.web.i18n import lazy
+from central.web.i18n import LazyText, lazy
 from central.web.tables import Table
+from protocol.records import PatrolEvent
 
 
 def _checkpoints(scope: Scope) -> Any:
@@ -130,6 +131,57 @@ CARRIED: Final = Table(
     empty=lazy("Guards carry it: their card opens the round, and they scan the location cards with it."),
     empty_href="/patrol/carried/new",
     empty_action=lazy("New carried unit"),
+)
+
+
+EVENT_WORDS: Final[dict[PatrolEvent, LazyText]] = {
+    PatrolEvent.ALL_WELL: lazy("All well"),
+    PatrolEvent.FAULT: lazy("Fault"),
+    PatrolEvent.HELP: lazy("Help wanted"),
+}
+
+
+def _event_cards(scope: Scope) -> Any:
+    query = (
+        EventCard.select(
+            EventCard.id,
+            EventCard.name,
+            EventCard.event,
+            EventCard.uid,
+            Site.name.alias("site_name"),
+        )
+        .join(Site)
+        .where(EventCard.active)
+    )
+    return scope.filter(query, EventCard)
+
+
+EVENT_CARDS: Final = Table(
+    name="event_cards",
+    title=lazy("Event cards"),
+    query=_event_cards,
+    key=EventCard.id,
+    sort="name",
+    columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
+        Column(
+            "name",
+            lazy("Event card"),
+            sort=EventCard.name,
+            href=lambda row: f"/patrol/event-cards/{row.id}",
+        ),
+        Column("event", lazy("It says"), value=lambda row: str(EVENT_WORDS[PatrolEvent(row.event)])),
+        Column("uid", lazy("Card UID"), CODE, value=lambda row: show_uid(bytes(row.uid))),
+        Column("site_name", lazy("Estate")),
+    ),
+    filters=(
+        TextFilter(
+            "q", lazy("Search"), where=lambda text: EventCard.name.contains(text), placeholder=lazy("Name")
+        ),
+    ),
+    empty=lazy("A card that says something at a patrol point: all well, fault, or a call for help."),
+    empty_href="/patrol/event-cards/new",
+    empty_action=lazy("New event card"),
 )
 
 

@@ -9,7 +9,8 @@ same scan and heard again.
 
 A reader may be a door's and a checkpoint at once: the door decides as ever, and the card of a guard leaves a scan besides.
 Cards of two guards shown together are two scans. Buttons (``all_well``, ``fault``, ``help`` in the board's profile, numbered
-as the reader) belong to the guard who was scanned there last; ``help`` raises an alarm before everything else.
+as the reader) and event cards belong to the guard who was scanned there last; ``help`` raises an alarm before everything
+else.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def _stepped(
                 turn.actions.append(Feedback(waiting.reader, Pattern.STORAGE_FAULT))
         case InputChanged(line, active):
             if active and line.role in BUTTONS:
-                _button(turn, line.unit, BUTTONS[line.role])
+                _said(turn, line.unit, BUTTONS[line.role])
         case TimerFired(name):
             if name.startswith(_ROUND):
                 _round_over(turn, int(name.removeprefix(_ROUND)))
@@ -193,11 +194,15 @@ def _card_shown(turn: _Turn, shown: CardShown) -> None:
     turn.told = {name: scan for name, scan in turn.told.items() if now_ms - scan.at_ms <= DOUBLE_MS}
     for card in shown.cards:
         keys = card.keys()
-        if (shown.joined and card.uid not in shown.joined) or (is_door and _guard(turn.view, keys) is None):
+        event = next((found for key in keys if (found := turn.view.event_card(key)) is not None), None)
+        is_ours = not is_door or event is not None or _guard(turn.view, keys) is not None
+        if (shown.joined and card.uid not in shown.joined) or not is_ours:
             continue
         name = (shown.reader, card.uid)
         turn.shown[name], is_new = turn.shown.get(name, LastShown()).shown(identity(card), now_ms)
-        if is_new:
+        if is_new and event is not None:
+            _said(turn, shown.reader, event.event)
+        elif is_new:
             _scanned(turn, shown.reader, point, row, card, is_door=is_door)
 
 
@@ -315,11 +320,11 @@ def _round_over(turn: _Turn, point: int) -> None:
         turn.actions.append(Record(fact, guard, keep=(f"{_ROUND}{point}", b"")))
 
 
-# -- buttons --------------------------------------------------------------------------------------------------------
+# -- buttons and event cards ------------------------------------------------------------------------------------------
 
 
-def _button(turn: _Turn, unit: int, event: PatrolEvent) -> None:
-    point = turn.wiring.point_of_reader.get(unit, 0)
+def _said(turn: _Turn, reader: int, event: PatrolEvent) -> None:
+    point = turn.wiring.point_of_reader.get(reader, 0)
     row = turn.view.checkpoint(point)
     if row is None:
         return
@@ -332,4 +337,4 @@ def _button(turn: _Turn, unit: int, event: PatrolEvent) -> None:
         guard = last.guard
     if event is PatrolEvent.HELP:
         turn.actions += moment(Alarm.HELP_WANTED, point, "", guard)
-    turn.record(Waiting(fact, unit, guard, b""))
+    turn.record(Waiting(fact, reader, guard, b""))

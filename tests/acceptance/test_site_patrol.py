@@ -186,3 +186,29 @@ async def test_a_guards_new_card_serves_and_who_walks_no_more_is_no_guard(site: 
     assert await scan(site, loses.uid) is Pattern.SCAN_NOT_A_GUARD
     assert await scan(site, uid) is Pattern.SCAN_ON_TIME
     assert await scan(site, leaves.uid) is Pattern.SCAN_NOT_A_GUARD
+
+
+@pytest.mark.requirement(74)
+async def test_a_call_for_help_by_an_event_card_is_an_alarm(site: Site) -> None:
+    """Seen when: a card entered as "help" is heard as an event at the patrol point, and its alarm is on the page; deleted,
+    the card is a stranger's.
+
+    Planted breaks that turn it red: ``_wanted`` without the event cards; ``_card_shown`` taking it as a scan.
+    """
+    await patrol.join_patrol_point(site)
+    await patrol.checkpoint(site, "地库一号点")
+    uid = f"04EB{site.next_number():010X}"
+    page = await site.browser.get("/patrol/event-cards/new")
+    options = page.form("/patrol/event-cards/new").options
+    place = {name: options[name][-1] for name in ("site", "organisation")}
+    await site.browser.send(
+        page, "/patrol/event-cards/new", name=f"求助卡{uid}", event="HELP", uid=uid, **place
+    )
+    await site.until_joined()
+    assert await scan(site, uid) is Pattern.EVENT_SENT
+    await site.until_page("/alarms?state=open", lambda page: "help" in page.words)
+    listed = await site.browser.get(f"/patrol/event-cards?q={uid}")
+    (row,) = listed.rows_of("event_cards")
+    await site.browser.send(await site.browser.get(row.links[0]), f"{row.links[0]}/delete")
+    await site.until_joined()
+    assert await scan(site, uid) is Pattern.SCAN_NOT_A_GUARD

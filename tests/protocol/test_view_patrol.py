@@ -7,12 +7,28 @@ import pytest
 from protocol.errors import LimitError, MalformedError
 from protocol.ids import Stream, uid_key
 from protocol.limits import VISITS_PER_GUARD_MAX
-from protocol.records import CheckpointRow, GuardRow, Kind, PlaceRow, Revisions, delete, put
+from protocol.records import (
+    CheckpointRow,
+    EventCardRow,
+    GuardRow,
+    Kind,
+    PatrolEvent,
+    PlaceRow,
+    Revisions,
+    delete,
+    put,
+)
 from protocol.view import View
 
 GUARD, PLACE = uid_key(bytes(4)), uid_key(bytes([1]) * 4)
 VISIT = (3, 1_790_000_000, 60, 60, 300, 300)
-ROWS = [put(11, CheckpointRow(3)), put(GUARD, GuardRow((VISIT,))), put(PLACE, PlaceRow(4))]
+EVENT = uid_key(bytes([2]) * 4)
+ROWS = [
+    put(11, CheckpointRow(3)),
+    put(GUARD, GuardRow((VISIT,))),
+    put(PLACE, PlaceRow(4)),
+    put(EVENT, EventCardRow(PatrolEvent.HELP)),
+]
 
 
 def test_rows_are_found_and_taken_away_again() -> None:
@@ -21,6 +37,8 @@ def test_rows_are_found_and_taken_away_again() -> None:
     assert (view.checkpoint(11), view.checkpoint(12)) == (CheckpointRow(3), None)
     assert (view.guard(GUARD), view.guard(PLACE)) == (GuardRow((VISIT,)), None)
     assert (view.place(PLACE), view.place(GUARD)) == (PlaceRow(4), None)
+
+    assert (view.event_card(EVENT), view.event_card(PLACE)) == (EventCardRow(PatrolEvent.HELP), None)
 
     gone = view.apply([delete(Kind.GUARD, GUARD), delete(Kind.CHECKPOINT, 11)], Revisions(1, 0, 2))
     assert (gone.guard(GUARD), gone.checkpoint(11), gone.place(PLACE)) == (None, None, PlaceRow(4))

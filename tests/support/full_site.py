@@ -92,6 +92,8 @@ async def _patrol(browser: Browser) -> None:
     await _post(browser, "/patrol/maps/new", name="首层", site="1", organisation="1")
     await _post(browser, "/patrol/maps/1", seen="1", **{"x.1": "30", "y.1": "62.5"})
     await _post(browser, "/patrol/carried/new", name="一号巡更棒", point="4", idle_min="120")
+    card = {"site": "1", "organisation": "1", "event": "HELP", "uid": "04B0000000E001"}
+    await _post(browser, "/patrol/event-cards/new", name="求助卡", **card)
     await _post(browser, "/patrol/units/act", act="test", unit="1")
     span = {"from_at": "2030-07-01T21:00", "until_at": "2030-07-02T06:00"}
     await _post(browser, "/patrol/reliefs/new", route="1", guard="1", reason="病假", **span)

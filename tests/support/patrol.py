@@ -38,6 +38,7 @@ SCANS: Final = (
     Pattern.ROUND_OPENED,
     Pattern.ROUND_CLOSED,
     Pattern.NO_ROUND,
+    Pattern.EVENT_SENT,
 )
 _LONG_MS: Final = 220
 """Beeps are told apart as short and long: a busy machine stretches them."""

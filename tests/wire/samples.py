@@ -82,6 +82,7 @@ from protocol.records import (
     ClockPolicy,
     DeskRow,
     DoorRow,
+    EventCardRow,
     GuardRow,
     HoursRow,
     IssuerKeyRow,
@@ -146,6 +147,7 @@ ROWS: dict[Kind, Change] = {
     Kind.CHECKPOINT: put(11, CheckpointRow(3, 1_790_080_000, True, 3_600)),
     Kind.GUARD: put(CARD, GuardRow(((3, 1_790_000_000, 300, 300, 600, 900),))),
     Kind.PLACE: put(OTHER_CARD, PlaceRow(4)),
+    Kind.EVENT_CARD: put(OTHER_CARD, EventCardRow(PatrolEvent.HELP)),
 }
 
 BODIES: dict[FactKind, Body] = {

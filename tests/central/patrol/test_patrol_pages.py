@@ -350,3 +350,25 @@ async def test_rounds_at_random_times_are_kept_secret_until_they_begin(
     running_centre.clock.advance(days=3)
     later = await running_centre.as_role("guard", site=SITE)
     assert (await later.get(page)).text.count("夜巡") > 4
+
+
+async def test_an_event_card_is_one_that_nobody_has(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted break: ``put_event_card`` without its looks at other uses of the card."""
+    uid = "04A1B2C3D4E520"
+    card = {"site": SITE, "organisation": "1", "name": "求助卡", "event": "HELP", "uid": uid}
+    await estate.issue(centre_client, "04A1B2C3D4E521", "10000021")
+    held = await centre_client.post("/patrol/event-cards/new", {**card, "uid": "04A1B2C3D4E521"})
+    assert (held.status, "Somebody holds this card." in held.text) == (422, True)
+    assert (await centre_client.post("/patrol/event-cards/new", card)).status == 303
+    assert (await centre_client.post("/patrol/event-cards/new", card)).status == 422
+    place = {"number": "7", "name": "水泵房", "site": SITE, "organisation": "1", "place_card": uid}
+    assert (await centre_client.post("/patrol/checkpoints/new", place)).status == 422
+    fault = {**card, "event": "FAULT"}
+    assert (await centre_client.post("/patrol/event-cards/1", fault)).status == 303
+    assert "Fault" in (await centre_client.get("/patrol/event-cards")).text
+    assert (await centre_client.post("/patrol/event-cards/1/delete")).status == 303
+    assert (await centre_client.post("/patrol/event-cards/1", fault)).status == 422
+    assert (await centre_client.post("/patrol/checkpoints/new", place)).status == 303
+    assert await audited(running_centre, "patrol.event_card_delete") == 1

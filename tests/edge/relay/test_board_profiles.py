@@ -44,6 +44,11 @@ def test_at_least_one_door_two_doors_and_bare_are_shipped() -> None:
     assert {"pi-one-door", "pi-two-doors", "pi-bare"} <= set(board.shipped())
 
 
+def test_a_patrol_point_has_its_buttons_on_the_usual_board() -> None:
+    inputs = {str(pin.line) for pin in board.load("pi-one-door").inputs}
+    assert {"all_well.1", "fault.1", "help.1"} <= inputs
+
+
 @pytest.mark.parametrize("kind", ["fail_secure", "fail_safe"])
 @pytest.mark.parametrize(
     ("pin", "active", "allowed"),

@@ -22,6 +22,7 @@ from protocol.ids import uid_key
 from protocol.records import (
     Change,
     CheckpointRow,
+    EventCardRow,
     GuardRow,
     PlaceRow,
     PointRow,
@@ -228,6 +229,26 @@ def test_a_call_for_help_is_an_alarm_before_everything_else() -> None:
     assert alarms(called[:1]) == [(Alarm.HELP_WANTED, True, POINT)]
     assert [scan.event for scan in scans(called)] == [PatrolEvent.HELP]
     assert node.input(InputRole.HELP, True, 1) == [], "no patrol point, no button"
+
+
+@pytest.mark.parametrize("point", [POINT, IN])
+def test_an_event_card_is_a_button_that_guards_carry(point: int) -> None:
+    """Planted break: an event card looked at as a scan; at a door that is a checkpoint passed over as a stranger's."""
+    event = Presentation(bytes([24, 0x0A, 0x0B, 0x0C]))
+    row = put(uid_key(event.uid), EventCardRow(PatrolEvent.HELP))
+    node = make([*patrol_rows(), put(IN, CheckpointRow(CHECKPOINT, TOMORROW_S)), row])
+    reader = 4 if point == POINT else 1
+    node.swipe(GUARD, reader)
+    seq = node.seq
+    node.wait(2_000)
+    shown = node.show(event, reader=reader)
+    assert alarms(shown) == [(Alarm.HELP_WANTED, True, point)]
+    assert [(scan.event, scan.point) for scan in scans(shown)] == [(PatrolEvent.HELP, point)]
+    if point == POINT:
+        assert [scan.scan_seq for scan in scans(shown)] == [seq]
+        assert people(shown) == [uid_key(GUARD.uid)]
+    assert (reader, Pattern.EVENT_SENT) in signals(node.commit())
+    assert scans(node.show(event, reader=reader)) == [], "it still lies there"
 
 
 # -- carried units --------------------------------------------------------------------------------------------------
