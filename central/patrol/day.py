@@ -13,12 +13,11 @@ import msgspec
 
 from central.patrol.calendars import calendar_of
 from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
-from central.patrol.versions import plan_of
+from central.patrol.versions import drawn_of, key_of, plan_of
 from central.people.model import Person
 from central.sites.model import Site
 from central.sites.scope import Scope
 from protocol.rules.patrol.expand import Round, Visit, expand, instant_of
-from protocol.rules.patrol.plan import AtRandom
 
 
 class Conflict(IntEnum):
@@ -99,8 +98,7 @@ class DayPlan(msgspec.Struct, frozen=True):
 
     def is_drawn(self, one: PlannedRound) -> bool:
         """Whether nobody could tell when this round begins."""
-        walk = one.round
-        return (walk.route, walk.version, walk.number) in self.drawn
+        return key_of(one.round) in self.drawn
 
 
 def day_plan(scope: Scope, site_id: int, on: date) -> DayPlan:
@@ -110,12 +108,6 @@ def day_plan(scope: Scope, site_id: int, on: date) -> DayPlan:
     routes = scope.filter(Route.select().where(Route.site == site_id))
     names = {route.id: f"{route.number} {route.name}" for route in routes}
     plans = [plan_of(row) for row in RoutePlan.select().where(RoutePlan.route.in_(sorted(names)))]
-    drawn = {
-        (plan.route, plan.version, number)
-        for plan in plans
-        for number, rounds in enumerate(plan.rounds)
-        if isinstance(rounds.times, AtRandom)
-    }
     begins_ms = instant_of(zone, on.toordinal(), 0)
     until_ms = instant_of(zone, (on + timedelta(days=1)).toordinal(), 0)
     visits = expand(plans, calendar_of(site_id), begins_ms, until_ms)
@@ -128,7 +120,7 @@ def day_plan(scope: Scope, site_id: int, on: date) -> DayPlan:
         names,
         {row.id: f"{row.number} {row.name}" for row in Checkpoint.select().where(Checkpoint.site == site_id)},
         {number: name for number, (name, _active) in guards.items()},
-        frozenset(drawn),
+        drawn_of(plans),
     )
 
 

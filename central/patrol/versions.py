@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from central.patrol.model import RoutePlan
-from protocol.rules.patrol.plan import RouteVersion
+from protocol.rules.patrol.expand import Round
+from protocol.rules.patrol.plan import AtRandom, RouteVersion
 
 
 def plan_of(row: RoutePlan) -> RouteVersion:
@@ -34,3 +35,18 @@ def versions_ahead(query: Any, on: date) -> list[RoutePlan]:
         begun = [row for row in of_route if row.valid_from_on <= on]
         found += begun[-1:] + [row for row in of_route if row.valid_from_on > on]
     return found
+
+
+def drawn_of(plans: Iterable[RouteVersion]) -> frozenset[tuple[int, int, int]]:
+    """(route, version, number) of the rounds of these plans that begin at random times."""
+    return frozenset(
+        (plan.route, plan.version, number)
+        for plan in plans
+        for number, rounds in enumerate(plan.rounds)
+        if isinstance(rounds.times, AtRandom)
+    )
+
+
+def key_of(walk: Round) -> tuple[int, int, int]:
+    """Which rounds of which plan this one is."""
+    return walk.route, walk.version, walk.number

@@ -22,16 +22,15 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 import peewee
 
-from central.access.model import SpecialDay
 from central.db import current_engine
 from central.nodes.model import Device
+from central.patrol.calendars import calendar_of
 from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
-from central.patrol.route_service import plan_of
+from central.patrol.versions import drawn_of, key_of, plan_of
 from central.people.model import Person
 from central.rounds import marks
 from central.rounds.model import ClockSet, PatrolScan, RoundLimits, WayTime
@@ -45,7 +44,6 @@ from protocol.rules.patrol.integrity import Flag, flags_of
 from protocol.rules.patrol.judge import Coverage, Judged, JudgedRound, Judgement, judge
 from protocol.rules.patrol.match import Relief
 from protocol.rules.patrol.scans import Scan
-from protocol.schedule import Calendar
 
 DAY_MS: Final = 24 * 3_600_000
 BESIDE_MS: Final = 2 * DAY_MS
@@ -135,7 +133,7 @@ def judgement(
     """
     site = scope.get(Site, site_id)
     names = names_of(scope, site_id)
-    visits = _visits(site, from_ms, until_ms)
+    visits = _visits(site, from_ms, until_ms, now_ms)
     limits = RoundLimits.get_or_none(RoundLimits.site == site_id) or RoundLimits(site=site_id)
     rows = _rows(site_id, from_ms - BESIDE_MS, until_ms + BESIDE_MS, without)
     scans = _scans(rows, limits.clock_s * 1_000)
@@ -194,11 +192,13 @@ def reliefs_of(site_id: int, from_ms: int, until_ms: int) -> tuple[Relief, ...]:
     )
 
 
-def _visits(site: Site, from_ms: int, until_ms: int) -> list[Visit]:
-    special = SpecialDay.select(SpecialDay.day_on, SpecialDay.group).where(SpecialDay.site == site.id)
-    calendar = Calendar(ZoneInfo(site.zone), {row.day_on.toordinal(): row.group for row in special})
-    plans = RoutePlan.select(RoutePlan).join(Route).where(Route.site == site.id)
-    return expand((plan_of(row) for row in plans), calendar, from_ms, until_ms)
+def _visits(site: Site, from_ms: int, until_ms: int, now_ms: int) -> list[Visit]:
+    """Every visit near the span; a round at a random time is nobody's to see before it begins."""
+    query = RoutePlan.select(RoutePlan).join(Route).where(Route.site == site.id)
+    plans = [plan_of(row) for row in query]
+    drawn = drawn_of(plans)
+    visits = expand(plans, calendar_of(site.id), from_ms, until_ms)
+    return [visit for visit in visits if visit.round.start_ms <= now_ms or key_of(visit.round) not in drawn]
 
 
 class _Row(msgspec.Struct, frozen=True):

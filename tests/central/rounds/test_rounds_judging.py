@@ -30,8 +30,9 @@ from central.sync.model import Enrolment, EvidenceGap
 from protocol.facts import ClockFact, PatrolEvent
 from protocol.rules.patrol.integrity import Flag
 from protocol.rules.patrol.judge import Result, RoundState
+from protocol.rules.patrol.plan import AtRandom, Rounds, starts_of
 from tests.support.estate import NOON, Estate, by, later, person_row
-from tests.support.rounds import LONG_AGO, Patrol
+from tests.support.rounds import EVERY_DAY, LONG_AGO, Laid, Patrol, plan
 
 
 @pytest.fixture
@@ -285,3 +286,23 @@ def test_another_organisation_sees_neither_routes_nor_scans(patrol: Patrol) -> N
     span = [to_ms(later(minutes=minutes)) for minutes in (-30, 120, 600)]
     found = patrol.estate.read(judging.judgement, scope, patrol.estate.site, *span)
     assert (found.visits, found.rounds, found.scans) == ((), (), ())
+
+
+def test_a_round_at_a_random_time_is_seen_when_it_begins_and_stays_as_it_was_drawn(patrol: Patrol) -> None:
+    """Planted break: ``_visits`` without its look at ``drawn``."""
+    times = AtRandom(EVERY_DAY, 12 * 60, 20 * 60, 60, 120, "5eed")
+    patrol.estate.write(
+        plan,
+        Laid(patrol.first, patrol.second, patrol.guard, patrol.card, patrol.route),
+        LONG_AGO,
+        rounds=(Rounds(times, (patrol.guard,)),),
+    )
+    patrol.uploaded(600)
+    starts = [start - 12 * 60 for start in starts_of(times, NOON.date().toordinal())]
+    span = {"from_min": 0.0, "until_min": 480.0}
+    for number, start in enumerate(starts):
+        before = patrol.judged(now_min=start - 0.5, **span).visits
+        assert len({one.visit.round.start_ms for one in before}) == number
+    whole = patrol.judged(now_min=480, **span).visits
+    seen = [one.visit.round.start_ms for one in whole if one.visit.stop == 0]
+    assert seen == [to_ms(later(minutes=start)) for start in starts]
