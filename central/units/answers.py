@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from central.access.model import AccessPoint
 from central.units.model import UnitCommand
-from central.units.rules import Act
+from central.units.rules import Act, seconds
 from central.web import formats
 from central.web.i18n import LazyText, _, lazy
 from protocol.facts import CommandResult, Supply
@@ -56,15 +56,17 @@ def _tested(answer: dict[str, Any]) -> list[tuple[str, str]]:
     for unit, point, works, chip in answer["readers"]:
         row = AccessPoint.get_or_none(AccessPoint.id == point)
         name = row.label if row is not None else str(unit)
-        found.append(
-            (_("Reader %(name)s", name=name), f"{_('works') if works else _('does not work')} ({chip})")
-        )
+        state = _("works") if works else _("does not work")
+        version = chip.rpartition(" ")[2]
+        if version.startswith("0x"):
+            state = _("%(state)s (chip %(version)s)", state=state, version=version)
+        found.append((_("Reader %(name)s", name=name), state))
     if answer["measured_ms"] < 0:
         clock = _("not measured")
     else:
         clock = _(
             "%(s)s s (± %(error)s s)",
-            s=f"{answer['difference_ms'] / 1_000:+.1f}",
+            s=seconds(answer["difference_ms"]),
             error=f"{answer['error_ms'] / 1_000:.1f}",
         )
     found.append((_("Clock difference"), clock))

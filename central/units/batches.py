@@ -21,7 +21,6 @@ from central.sync.catch_up import CAUGHT_UP
 from central.sync.links import Hashes
 from central.sync.model import CatchUp, DeviceStatus, Enrolment, StoredFact
 from protocol.bundle import frames_of, open_bundle
-from protocol.decide import Trust
 from protocol.envelope import open_signed, peek
 from protocol.errors import ProtocolError
 from protocol.messages import FactBatch, Hello
@@ -181,9 +180,7 @@ def _through_ms(enrolment: Enrolment, word: Hello | None) -> int:
     sure = (
         StoredFact.select()
         .where(
-            (StoredFact.enrolment == enrolment.id)
-            & (StoredFact.boot == word.boot)
-            & (StoredFact.clock >= Trust.HOLDOVER.value)
+            (StoredFact.enrolment == enrolment.id) & (StoredFact.boot == word.boot) & ~StoredFact.estimated
         )
         .order_by(StoredFact.seq.desc())
         .first()

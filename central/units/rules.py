@@ -104,3 +104,8 @@ def of_result(result: CommandResult, tries: int) -> ActState | None:
     if result is CommandResult.USED_NONCE:
         return None
     return ActState.WAITING if result in _AGAIN and tries < TRIES_MAX else ActState.REFUSED
+
+
+def seconds(ms: int) -> str:
+    """A signed difference in seconds, to a tenth."""
+    return f"{round(ms / 1_000, 1) + 0.0:+.1f}"

@@ -12,7 +12,7 @@ from central.sync import status as sync_status
 from central.sync.model import DeviceStatus, Enrolment
 from central.units.kinds import kind_column, unit_ids
 from central.units.model import PatrolUnit
-from central.units.rules import KIND_WORDS, UnitKind, mode_of
+from central.units.rules import KIND_WORDS, UnitKind, mode_of, seconds
 from central.web.columns import MOMENT, NUMBER, Column, StatusFormat, WordFormat
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
@@ -78,7 +78,7 @@ def difference_s(row: Any) -> str:
     health = row.health or {}
     if "clock_difference_ms" not in health:
         return ""
-    return f"{health['clock_difference_ms'] / 1_000:+.1f} s"
+    return f"{seconds(health['clock_difference_ms'])} s"
 
 
 def _link(row: Any) -> str:

@@ -61,7 +61,7 @@ async def test_what_a_unit_found_is_shown_in_words(estate: Estate, centre_client
     shown = (await centre_client.get(f"/patrol/units/acts?act={act}", headers={"HX-Request": "true"})).text
     for said in (
         "Carried out",
-        "Reader 东门进: works (known 0x92)",
+        "Reader 东门进: works (chip 0x92)",
         "Reader 东门出: does not work",
         "-1.2 s",
         "900 MiB free",
