@@ -157,6 +157,8 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "people.move": lazy("Moved a person to another organisation, with the cards"),
     "people.export_full": lazy("Exported people with whole numbers"),
     "people.visit": lazy("Entered a visitor"),
+    "people.visit_cancel": lazy("Called a visit off"),
+    "people.visit_change": lazy("Changed a visit"),
     "people.reveal": lazy("Looked at whole numbers of a person"),
     "people.hand_over": lazy("Changed the owner or tenant of a unit"),
     "people.join": lazy("Somebody came to live in a unit"),

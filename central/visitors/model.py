@@ -25,6 +25,8 @@ class Visit(Model):
     """The visit ends and the card is due back; no card of this visit is valid longer."""
     entered_at = InstantField()
     operator_name = peewee.TextField()
+    cancelled_at = InstantField(null=True)
+    """When it was called off; no card is issued for it any more."""
     arrived_at = InstantField(null=True)
     """When the first card of the visit was handed out."""
     card = peewee.ForeignKeyField(Card, null=True, on_delete="RESTRICT")

@@ -15,7 +15,7 @@ from central.people.model import Person
 from central.people.rules import mask_id_number, mask_phone
 from central.routes import Route
 from central.security.principal import scope_of
-from central.visitors import entering_pages
+from central.visitors import changing_pages, entering_pages
 from central.visitors.model import Visit
 from central.visitors.rules import STATES
 from central.visitors.table import condition, left_at, state, visitors, visits
@@ -107,6 +107,7 @@ erasure.ERASERS.append(_forget)
 NAV: Final = [NavItem("people", lazy("Visitors"), "/visitors", order=15)]
 ROUTES: Final[list[Route]] = [
     *entering_pages.ROUTES,
+    *changing_pages.ROUTES,
     Route("GET", "/visitors", list_visitors, ("people", "view")),
     Route("GET", "/visitors/export", export_visitors, ("people", "export")),
     Route("GET", r"/visitors/{id:\d+}", show_visit, ("people", "view")),

@@ -14,6 +14,7 @@ STATES: Final[dict[str, LazyText]] = {
     "overdue": lazy("Card overdue"),
     "left": lazy("Has left"),
     "missed": lazy("Did not come"),
+    "cancelled": lazy("Called off"),
 }
 
 
@@ -24,12 +25,15 @@ def state_of(
     arrived_at: datetime | None,
     returned_at: datetime | None,
     out_at: datetime | None,
+    cancelled_at: datetime | None = None,
 ) -> str:
     """A key of ``STATES``: handing out the card is arriving; handing it back, or going out last, is leaving.
 
     :param returned_at: when the card was handed back or given up; None while it is out.
     :param out_at: when the card opened a door that leads out, if nothing else since.
     """
+    if cancelled_at is not None:
+        return "cancelled"
     is_over = now >= until_at
     if arrived_at is None:
         return "missed" if is_over else "expected"

@@ -167,7 +167,9 @@ def visit_for_new_card(person: Person, now: datetime) -> Visit | None:
     the one whose card was handed back; None: no visit lasts, or its card is out."""
     query = Visit.select(Visit, Card).left_outer_join(Card)
     lasting = list(
-        query.where((Visit.person == person.id) & (Visit.until_at > now)).order_by(Visit.starts_at)
+        query.where(
+            (Visit.person == person.id) & (Visit.until_at > now) & Visit.cancelled_at.is_null()
+        ).order_by(Visit.starts_at)
     )
     replaced = [visit for visit in lasting if visit.card is not None and _is_replaced(visit)]
     fresh = [visit for visit in lasting if visit.card is None]
@@ -197,7 +199,8 @@ def window(person: Person, card: Card | None, now: datetime) -> tuple[datetime, 
         return None if visit is None else (visit.starts_at, visit.until_at)
     visit = visit_for_new_card(person, now)
     if visit is None:
-        if Visit.select().where((Visit.person == person.id) & (Visit.until_at > now)).exists():
+        lasting = (Visit.person == person.id) & (Visit.until_at > now) & Visit.cancelled_at.is_null()
+        if Visit.select().where(lasting).exists():
             raise ConflictError("This visitor has not handed back the card of this visit.")
         raise ConflictError("The visit is over. Enter the visitor again first.")
     return visit.starts_at, visit.until_at

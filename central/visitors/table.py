@@ -42,6 +42,7 @@ def state(row: Any, now: datetime) -> str:
         arrived_at=row.arrived_at,
         returned_at=_instant(row.returned_ms),
         out_at=_instant(row.out_ms),
+        cancelled_at=row.cancelled_at,
     )
 
 
@@ -49,9 +50,11 @@ def condition(name: str, now: datetime) -> Any:
     """The same as a condition of a query."""
     is_over, has_come = Visit.until_at <= now, Visit.arrived_at.is_null(False)
     is_back, is_out = _is_known(returned_at()), _is_known(_out_at())
+    is_off = Visit.cancelled_at.is_null(False)
     return {
-        "expected": ~has_come & ~is_over,
-        "missed": ~has_come & is_over,
+        "cancelled": is_off,
+        "expected": ~is_off & ~has_come & ~is_over,
+        "missed": ~is_off & ~has_come & is_over,
         "inside": has_come & ~is_back & ~is_over & ~is_out,
         "out": has_come & ~is_back & ~is_over & is_out,
         "overdue": has_come & ~is_back & is_over,
@@ -69,6 +72,7 @@ def visits(scope: Scope) -> Any:
             Visit.until_at,
             Visit.entered_at,
             Visit.arrived_at,
+            Visit.cancelled_at,
             Visit.purpose,
             Visit.operator_name,
             Person.name.alias("visitor_name"),

@@ -296,3 +296,79 @@ async def test_the_export_log_says_who_took_what(estate: Estate, centre_client: 
     for words in ("Exported people", "Looked at whole numbers", "工程部", centre_client.number):
         assert words in page
     assert "Entered a person" not in page
+
+
+async def times(estate: Estate, starts: int, minutes: int) -> dict[str, str]:
+    """The fields of a visit from so many minutes from now until so many."""
+    values = {"purpose": "送货"}
+    for name, later in (("from", starts), ("until", minutes)):
+        at = estate.later(minutes=later).astimezone(ZoneInfo("Asia/Shanghai"))
+        values |= {f"{name}_on": f"{at:%Y-%m-%d}", f"{name}_time": f"{at:%H:%M}"}
+    return values
+
+
+async def test_a_visit_is_put_off_before_its_card_is_handed_out(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Put off to tomorrow: a card that is issued now is good then. Planted break: do not save the times."""
+    await enter(estate, centre_client)
+    before = await estate.running.read(Visit.get)
+    page = await centre_client.get(f"/visitors/{before.id}/change")
+    assert "送货" in page.text
+    changed = await centre_client.post(f"/visitors/{before.id}/change", await times(estate, 1440, 1500))
+    assert changed.location == f"/visitors/{before.id}", changed.text[-2000:]
+    visit = await estate.running.read(Visit.get)
+    assert visit.until_at - visit.starts_at == timedelta(minutes=60)
+    assert visit.starts_at > before.until_at
+    card = await give_card(estate, centre_client)
+    assert (card.valid_from, card.valid_until) == (visit.starts_at, visit.until_at)
+
+
+async def test_who_stays_longer_keeps_the_card_which_is_extended(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Planted break: leave the card as it is."""
+    await enter(estate, centre_client)
+    card = await give_card(estate, centre_client)
+    visit = await estate.running.read(Visit.get)
+    shorter = await centre_client.post(f"/visitors/{visit.id}/change", await times(estate, 0, 5))
+    assert shorter.status == 422
+    assert (await estate.running.read(Visit.get)).until_at == visit.until_at
+    estate.running.clock.advance(minutes=11)
+    assert await state(centre_client, "overdue")
+    longer = await centre_client.post(f"/visitors/{visit.id}/change", await times(estate, 0, 120))
+    assert longer.status == 303, longer.text[-2000:]
+    assert await state(centre_client, "inside")
+    now = await estate.running.read(Visit.get)
+    assert now.starts_at == visit.starts_at  # they came when they came
+    assert (await estate.running.read(Card.get_by_id, card.id)).valid_until == now.until_at
+    actions = [row.action for row in await estate.running.read(lambda: list(AuditEntry.select()))]
+    assert {"people.visit_change", "cards.extend"} <= set(actions), actions
+
+
+async def test_a_visit_is_called_off(estate: Estate, centre_client: Browser) -> None:
+    """Then no card is issued for it. Planted break: let a card be issued all the same."""
+    await enter(estate, centre_client)
+    visit, person = await estate.running.read(Visit.get), await visitor_of(estate)
+    assert (await centre_client.post(f"/visitors/{visit.id}/cancel")).status == 303
+    assert await state(centre_client, "cancelled")
+    assert not await state(centre_client, "expected")
+    assert (await centre_client.post(f"/visitors/{visit.id}/cancel")).status == 409
+    assert (
+        await centre_client.post(f"/visitors/{visit.id}/change", await times(estate, 0, 60))
+    ).status == 422
+    await estate.show_at_desk("04A1B2C3")
+    answer = await centre_client.post(
+        "/cards/issue",
+        {"person": str(person.id), "uid": "04A1B2C3", "card_no": "00000077", "levels": "1"},
+    )
+    assert answer.status != 303, answer
+    assert not await estate.running.read(lambda: Card.select().where(Card.person == person.id).exists())
+
+
+async def test_a_visit_with_a_card_is_not_called_off(estate: Estate, centre_client: Browser) -> None:
+    await enter(estate, centre_client)
+    await give_card(estate, centre_client)
+    visit = await estate.running.read(Visit.get)
+    assert (await centre_client.post(f"/visitors/{visit.id}/cancel")).status == 409
+    assert await state(centre_client, "inside")
