@@ -109,13 +109,16 @@ def _wanted(site_id: int, from_ms: int) -> tuple[dict[_Place, tuple[bytes, str]]
         for row in EventCard.select().where((EventCard.site == site_id) & EventCard.active)
     }
     held = guards_cards(site_id)
-    visits = _visits(site_id, from_ms) if points else []
+    at_checkpoint: dict[int, list[Visit]] = defaultdict(list)
+    for visit in _visits(site_id, from_ms) if points else ():
+        at_checkpoint[visit.checkpoint].append(visit)
     found: dict[_Place, tuple[bytes, str]] = {}
     reach_ms = from_ms + HORIZON_DAYS * _DAY_MS
     for device_id, of_device in points.items():
         is_carried = any(row.carried for row in of_device.values())
         here = {row.checkpoint for row in of_device.values()} | (places.keys() if is_carried else set())
-        of_card, until_ms = visits_of(visits, held, here, from_ms)
+        due = [visit for number in sorted(here) for visit in at_checkpoint.get(number, ())]
+        of_card, until_ms = visits_of(due, held, from_ms)
         reach_ms = min(reach_ms, until_ms)
         space = f"device:{device_id}"
         for point_id, row in of_device.items():
@@ -177,29 +180,29 @@ def _ms(at: datetime | None) -> int:
 
 
 def _visits(site_id: int, from_ms: int) -> list[Visit]:
-    """Every visit of the estate whose window may touch the span, by the instant at which the window opens."""
+    """Every visit of the estate whose window may touch the span."""
     plans = RoutePlan.select().join(Route).where(Route.site == site_id)
     versions = [msgspec.convert(row.plan, RouteVersion) for row in plans]
     until_ms = from_ms + HORIZON_DAYS * _DAY_MS
     found = expand(versions, calendar_of(site_id), from_ms - _WINDOW_MS, until_ms + _WINDOW_MS)
-    near = [visit for visit in found if visit.closes_ms >= from_ms and visit.opens_ms < until_ms]
-    return sorted(near, key=lambda visit: visit.opens_ms)
+    return [visit for visit in found if visit.closes_ms >= from_ms and visit.opens_ms < until_ms]
 
 
 def visits_of(
-    visits: Iterable[Visit], held: Collection[Held], checkpoints: Collection[int], from_ms: int
+    visits: Iterable[Visit], held: Collection[Held], from_ms: int
 ) -> tuple[Mapping[int, tuple[tuple[int, int, int, int, int, int], ...]], int]:
-    """(the visits of each card at these checkpoints as its row has them, until when they are complete).
+    """(of these visits those of each card as its row has them, until when they are complete).
 
     A visit is left out from the instant on at which the first row would be too long: up to there every device tells right.
-
-    :param visits: by the instant at which their windows open.
     """
     until_ms = from_ms + HORIZON_DAYS * _DAY_MS
-    here = [visit for visit in visits if visit.checkpoint in checkpoints]
     of_guard: dict[int, list[Visit]] = {card.guard: [] for card in held}
-    for guard, found in of_guard.items():
-        found += (visit for visit in here if not visit.round.guards or guard in visit.round.guards)
+    everybody = tuple(of_guard)
+    for visit in sorted(visits, key=lambda visit: visit.opens_ms):
+        for guard in visit.round.guards or everybody:
+            if guard in of_guard:
+                of_guard[guard].append(visit)
+    for found in of_guard.values():
         if len(found) > VISITS_PER_GUARD_MAX:
             until_ms = min(until_ms, found[VISITS_PER_GUARD_MAX].opens_ms)
     rows = {

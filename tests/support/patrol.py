@@ -40,8 +40,6 @@ SCANS: Final = (
     Pattern.NO_ROUND,
     Pattern.EVENT_SENT,
 )
-_LONG_MS: Final = 220
-"""Beeps are told apart as short and long: a busy machine stretches them."""
 _QUIET_S: Final = 1.2
 _BLINKS_MS: Final = 700
 """Red so soon after the only beep: "recorded, the plan is not known"."""
@@ -233,17 +231,24 @@ def held_visits(site: Site, one: GuardAtSite, node: str = POINT) -> list[tuple[i
     return [] if row is None else list(row.visits)
 
 
-Beep = tuple[str, bool]
-"""Short or long, and whether red was lit meanwhile."""
+Beep = tuple[float, bool]
+"""How long it sounded in ms, and whether red was lit meanwhile."""
 
 
 def sounds_of(pattern: Pattern) -> tuple[Beep, ...]:
     """The beeps of a pattern."""
-    return tuple((_length(step.ms), step.frame.red) for step in SIGNALS[pattern] if step.frame.buzzer)
+    return tuple((step.ms, step.frame.red) for step in SIGNALS[pattern] if step.frame.buzzer)
 
 
-def _length(ms: int) -> str:
-    return "long" if ms > _LONG_MS else "short"
+def told_by(heard: tuple[Beep, ...]) -> Pattern | None:
+    """The pattern with as many beeps, red at the same ones, that is nearest in their lengths: a busy machine stretches them."""
+    fits = []
+    for pattern in SCANS:
+        sounds = sounds_of(pattern)
+        if [is_red for _ms, is_red in sounds] == [is_red for _ms, is_red in heard]:
+            away_ms = sum(abs(ms - wanted) for (ms, _), (wanted, _) in zip(heard, sounds, strict=True))
+            fits.append((away_ms, pattern))
+    return min(fits)[1] if fits else None
 
 
 async def scan(site: Site, uid: str, node: str = POINT, reader: int = 1) -> Pattern:
@@ -279,14 +284,14 @@ async def scan(site: Site, uid: str, node: str = POINT, reader: int = 1) -> Patt
         return [is_on for changed_ms, is_on in reds if changed_ms <= at_ms][-1]
 
     heard = tuple(
-        (_length(end - begin), is_red((begin + end) / 2))
+        (float(end - begin), is_red((begin + end) / 2))
         for (begin, _on), (end, _off) in zip(beeps[::2], beeps[1::2], strict=True)
     )
-    fits = [pattern for pattern in SCANS if sounds_of(pattern) == heard]
-    assert fits, f"{node}: {heard} is no pattern of a patrol point"
+    found = told_by(heard)
+    assert found is not None, f"{node}: {heard} is no pattern of a patrol point"
     blinked = any(
         is_on and beeps[0][0] < changed_ms < beeps[-1][0] + _BLINKS_MS for changed_ms, is_on in reds
     )
-    if fits[0] is Pattern.SCAN_ON_TIME and blinked:
+    if found is Pattern.SCAN_ON_TIME and blinked:
         return Pattern.SCAN_PLAN_UNKNOWN
-    return fits[0]
+    return found
