@@ -1,6 +1,6 @@
 """What every test shares: which tests are left out where something is missing, and the record of requirement results.
 
-A test that needs Chromium, a PostgreSQL server or a Chinese font is left out on a machine without it, and the summary says so. Where
+A test that needs Chromium, a PostgreSQL server, a Chinese font or the programs for FAT is left out on a machine without it, and the summary says so. Where
 ONECARD_FULL=1 is set (the gate), nothing is left out: what is missing fails.
 
 Property tests draw the same examples at each run, so that a run says something of the change and not of the day;
@@ -63,12 +63,19 @@ def _missing_chinese_font() -> str | None:
     return None
 
 
+def _missing_fat_tools() -> str | None:
+    if any(shutil.which(name) is None for name in ("mtype", "mkfs.fat", "fsck.fat")):
+        return "mtools or dosfstools is not installed"
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     full = os.environ.get("ONECARD_FULL") == "1"
     reasons = {
         "browser": _missing_browser(),
         "postgres": _missing_postgres(),
         "chinese_font": _missing_chinese_font(),
+        "fat_tools": _missing_fat_tools(),
     }
     for item in items:
         numbers = list(item.iter_markers("requirement"))
