@@ -34,6 +34,8 @@ class AlarmKind:
     severity: Severity
     place: Place
     lasts: bool = True
+    says_more: bool = False
+    """Its detail is names and times, for people to read."""
 
 
 KINDS: Final[dict[str, AlarmKind]] = {
@@ -60,6 +62,12 @@ KINDS: Final[dict[str, AlarmKind]] = {
     # Raised by the centre itself, not by a fact of the device.
     "loss_unconfirmed": AlarmKind(
         lazy("Provisional loss report not confirmed in time"), Severity.WARNING, Place.DEVICE, lasts=False
+    ),
+    "visit_missed": AlarmKind(
+        lazy("Checkpoint missed on a round"), Severity.WARNING, Place.POINT, lasts=False, says_more=True
+    ),
+    "round_not_begun": AlarmKind(
+        lazy("Patrol round not begun"), Severity.WARNING, Place.POINT, lasts=False, says_more=True
     ),
     "device_offline": AlarmKind(lazy("Device offline"), Severity.WARNING, Place.DEVICE),
     "records_differ": AlarmKind(

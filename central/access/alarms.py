@@ -39,7 +39,7 @@ class AlarmLine:
     device_id: int
     device_label: str
     place: str
-    """Door or reader, empty for the whole device."""
+    """Door or reader, empty for the whole device; behind it what the kind has more to say."""
     person_name: str
     card_id: int | None
     card_no: str
@@ -68,6 +68,7 @@ def query(scope: Scope) -> Any:
             AlarmState.id,
             AlarmState.kind,
             AlarmState.where,
+            AlarmState.detail,
             AlarmState.device.alias("device_id"),
             AlarmState.card.alias("card_id"),
             AlarmState.raised_at,
@@ -116,6 +117,7 @@ def state_of(row: Any) -> str:
 def line_of(row: Any) -> AlarmLine:
     """A row of ``query`` as it is shown."""
     kind = KINDS[row.kind]
+    place = (row.point_label if kind.place.name == "POINT" else None) or row.door_label or ""
     return AlarmLine(
         id=row.id,
         kind=row.kind,
@@ -124,7 +126,7 @@ def line_of(row: Any) -> AlarmLine:
         state=state_of(row),
         device_id=row.device_id,
         device_label=row.device_label,
-        place=(row.point_label if kind.place.name == "POINT" else None) or row.door_label or "",
+        place=" · ".join(filter(None, (place, row.detail if kind.says_more else ""))),
         person_name=row.person_name or "",
         card_id=row.card_id,
         card_no=row.card_no or "",
@@ -168,9 +170,12 @@ def acknowledge(
 
 
 def raise_by_centre(
-    device_id: int, kind: str, at: datetime, detail: str = "", card: Card | None = None
+    device_id: int, kind: str, at: datetime, detail: str = "", card: Card | None = None, where: int = 0
 ) -> bool:
-    """Raise an alarm of a device that no fact raises; False when one of this kind lasts already."""
+    """Raise an alarm of a device that no fact raises; False when one of this kind lasts already.
+
+    :param where: number of the door or reader, as the kind says.
+    """
     assert kind in KINDS, kind
     same = (
         (AlarmState.device == device_id)
@@ -192,6 +197,7 @@ def raise_by_centre(
         node_epoch=CENTRE_EPOCH,
         seq=seq,
         kind=kind,
+        where=where,
         card=card,
         person=None if card is None else card.person_id,
         detail=detail,

@@ -1,4 +1,4 @@
-"""巡更地圖: an area with a picture of it or an empty grid, and where its checkpoints lie on it."""
+"""巡更地圖: an area with a picture of it or an empty grid, and where its checkpoints lie on it; what alarms were raised for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import peewee
 
 from central.db import Model
 from central.fields import InstantField
+from central.nodes.model import Device
 from central.patrol.model import Checkpoint
 from central.sites.model import Organisation, Site
 
@@ -49,3 +50,24 @@ class MapPlace(Model):
 
     class Meta:
         indexes = ((("map", "checkpoint"), True),)
+
+
+class HeardUnit(Model):
+    """A unit that is heard without a break, as far as the centre was there to hear it; no row: it is not (B9)."""
+
+    device = peewee.ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+    since_at = InstantField()
+
+
+class RaisedVisit(Model):
+    """An alarm was raised for this stop of a round, or (``stop`` -1) because the round was not begun: once each."""
+
+    route = peewee.IntegerField()
+    start_ms = peewee.BigIntegerField()
+    number = peewee.IntegerField()
+    """As in ``protocol.rules.patrol.expand.Round``."""
+    stop = peewee.IntegerField()
+    at = InstantField(index=True)
+
+    class Meta:
+        indexes = ((("route", "start_ms", "number", "stop"), True),)

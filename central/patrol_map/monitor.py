@@ -64,6 +64,7 @@ def read_monitor(
 ) -> Monitor:
     """The estate, narrowed to a map's checkpoints and to a route.
 
+
     :raises NotFoundError: there is no such estate or map in the scope.
     """
     judged = judgement(scope, site_id, now_ms - BACK_MS, now_ms + AHEAD_MS, now_ms)

@@ -68,7 +68,8 @@ async def _context(request: web.Request, view: View) -> dict[str, Any]:
     monitor: Monitor | None = None
     site_id, map_id, route_id = (row_id(str(bound.value or "")) for bound in view.filters)
     if view.is_valid and site_id is not None:
-        monitor = await centre.db.read(read_monitor, scope, site_id, map_id, route_id, centre.clock.now_ms())
+        now_ms = centre.clock.now_ms()
+        monitor = await centre.db.read(read_monitor, scope, site_id, map_id, route_id, now_ms)
     has_map = "" if map_id is None else str(map_id)
     return {"monitor": monitor, "view": view, "map_asked": has_map or WITHOUT_MAP, "without_map": WITHOUT_MAP}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from central.parts import Apps
-from central.patrol_map import feeds, map_pages, monitor_pages
+from central.patrol_map import feeds, map_pages, monitor_pages, watch
 from central.routes import Route
 from central.web.hub import Feed
 
@@ -15,5 +15,6 @@ FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 
 
 def install(apps: Apps) -> None:
-    """The live feeds."""
+    """The live feeds, and the watch over the rounds."""
     feeds.install(apps)
+    watch.install(apps)

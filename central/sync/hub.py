@@ -23,7 +23,7 @@ from central.errors import CentralError
 from central.sync import ingest, publish, reported, status, suspicion, tickets
 from central.sync.errands import Errands
 from central.sync.links import Hashes, Link, code_of, condition_of, not_stored
-from central.sync.silence import STATUS_EVERY_S, Silence
+from central.sync.silence import MARK_EVERY_S, STATUS_EVERY_S, Silence
 from central.sync.storage import PublishedStorage, read_heads
 from protocol import enrolment
 from protocol.centre_peer import (
@@ -358,19 +358,20 @@ class Hub:
         now_s = self._monotonic()
         link.heard_s, link.is_broken = now_s, False
         condition = condition_of(effect, link.condition)
-        is_answer = link.asked and effect.last_seq is not None
+        received_all = effect.last_seq is not None and effect.last_seq == link.peer.uplink.received_through
+        is_mark_due = received_all and now_s - link.marked_s >= MARK_EVERY_S
         due = (
             condition != link.condition
-            or is_answer
+            or (link.asked and effect.last_seq is not None)
+            or is_mark_due
             or now_s - link.written_s >= STATUS_EVERY_S
             or not link.online
         )
-        link.condition = condition
-        link.online = True
-        received_all = effect.last_seq is not None and effect.last_seq == link.peer.uplink.received_through
+        link.condition, link.online = condition, True
         link.asked = link.asked and not received_all
         if due and not link.peer.record.quarantine:
             link.written_s = now_s
+            link.marked_s = now_s if received_all else link.marked_s
             await self._db.write_grouped(
                 status.heard,
                 link.device_id,

@@ -28,6 +28,8 @@ class Link:
     """It had a live connection, which broke, and nothing was heard since: it is offline as early as with one."""
     heard_s: float = 0.0
     written_s: float = 0.0
+    marked_s: float = 0.0
+    """When it was last written that every record is here."""
     condition: tuple[object, ...] = ()
     """What was last said of facts, clock, storage, readers and locks: a change is written at once."""
     online: bool = False

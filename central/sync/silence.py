@@ -21,6 +21,8 @@ OFFLINE_LIVE_S: Final = 15.0
 """... or, where there is a live connection (a ping every five seconds), for this long (design.md section 4)."""
 STATUS_EVERY_S: Final = 30.0
 """A device's health is written at most this often while nothing about it changes."""
+MARK_EVERY_S: Final = 15.0
+"""How far a device's records are here is written with each of its polls, at most this often: pings say nothing of it."""
 SWEEP_EVERY_S: Final = 10.0
 SILENT_S: Final = tickets.PERIOD_S * OFFLINE_PERIODS + STATUS_EVERY_S + 15.0
 """No process has written for so long that it hears a device: none does."""

@@ -132,7 +132,7 @@ async def test_a_scan_stands_on_the_open_monitor_by_itself_and_turns_its_point(s
     await site.until_joined()
     query = f"map={number}&route={route}"
     before = await site.browser.get(f"/patrol/monitor?{query}")
-    assert (state_at(before, here), "Not begun" in before.words, "0 / 1" in before.words) == (
+    assert (state_at(before, here), "Pending" in before.words, "0 / 1" in before.words) == (
         "due",
         True,
         True,
@@ -166,3 +166,51 @@ async def test_a_scan_stands_on_the_open_monitor_by_itself_and_turns_its_point(s
         )
     finally:
         await site.join(patrol.POINT)
+
+
+@pytest.mark.requirement(72)
+async def test_a_call_for_help_stands_on_the_map_until_somebody_answers(site: Site) -> None:
+    """Seen when: a guard who was scanned presses the help button, one alarm stands in the list and the point asks for help on
+    the map until somebody acknowledges it.
+
+    Planted break that turns it red: ``help_at`` without the open condition.
+    """
+    await patrol.join_patrol_point(site)
+    here = await patrol.checkpoint(site, "地库一号点")
+    walks = await patrol.guard(site)
+    await site.until_joined()
+    await patrol.scan(site, walks.uid)
+    for is_pressed in (True, False):
+        await site.do(patrol.POINT, "input", line="help.1", active=is_pressed)
+    page = await site.until_page("/alarms/open", lambda page: "Guard calls for help" in page.words)
+    monitor = "/patrol/monitor/state?map=none"
+    assert state_at(await site.browser.get(monitor), here) == "help"
+    wanted = [row for row in page.rows if any("calls for help" in cell for cell in row.cells)]
+    assert len(wanted) == 1
+    form = page.form("/alarms/acknowledge")
+    await site.browser.post("/alarms/acknowledge", {**form.fields, "alarm": form.options["alarm"][0]})
+    assert state_at(await site.browser.get(monitor), here) not in ("help", "")
+
+
+@pytest.mark.requirement(72, "B9")
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_missed_point_and_a_round_not_begun_are_one_alarm_each(site: Site) -> None:
+    """Seen when: a point whose time ends without a scan is an alarm with its route and time, one only, and one that the round
+    was not begun; the monitor says that it was missed. It takes as long as a minute of the plan and a poll of the unit.
+
+    Planted break that turns it red: ``watch.install`` left out.
+    """
+    await patrol.join_patrol_point(site)
+    here = await patrol.checkpoint(site, "地库一号点")
+    walks = await patrol.guard(site)
+    strict = {"early": "0", "late": "0", "opens": "0", "closes": "0"}
+    route = await patrol.route(site, [(here, "+0")], [walks], starts=patrol.clock(1), **strict)
+    await site.until_joined()
+    number = (await site.browser.get(f"/patrol/routes/{route}")).form(f"/patrol/routes/{route}")
+    name = f"路线{number.fields['number']} · "
+    page = await site.until_page("/alarms/open", lambda page: page.words.count(name) == 2, within_s=200)
+    said = [row.cells[2] for row in page.rows if any(name in cell for cell in row.cells)]
+    assert sorted(said) == ["Checkpoint missed on a round", "Patrol round not begun"]
+    state = await site.browser.get(f"/patrol/monitor/state?map=none&route={route}")
+    assert state_at(state, here) == "missed"

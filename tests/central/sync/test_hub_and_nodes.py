@@ -233,6 +233,21 @@ async def test_a_device_that_falls_silent_is_offline(site: Site) -> None:
     assert gone.changed_at == site.clock.now()
 
 
+async def test_on_a_live_connection_each_poll_says_how_far_everything_is_here(site: Site) -> None:
+    """A visit is missed only behind that mark (B9), and alarms wait for it.
+
+    Planted break: let a ping, which says nothing of records, take the turn of the poll after it.
+    """
+    node = await enrolled(site)
+    await site.announced()
+    node.peer.connected(node.now_ms, live=True)
+    for _ping in range(60):
+        await node.exchange(wake=lambda: None)
+        site.clock.advance(s=5)
+        through_ms = site.estate.read(lambda: Enrolment.get().uploaded_through_ms)
+        assert site.clock.now_ms() - through_ms <= 45_000
+
+
 @pytest.mark.parametrize("frame", [b"", b"\x01", bytes(64), b"\xff" * 200])
 async def test_garbage_is_refused_and_counted(site: Site, frame: bytes) -> None:
     answers, link = await site.hub.packet([frame])
