@@ -32,7 +32,7 @@ class EventCardInput(msgspec.Struct, kw_only=True):
 def put_event_card(
     centre: Centre, scope: Scope, actor: Actor, card_id: int | None, given: EventCardInput
 ) -> EventCard:
-    """Enter an event card (None) or change it; it stays in its estate and organisation.
+    """Enter an event card (None) or change it; it stays in its estate.
 
     :raises ConflictError: somebody holds the card, or it says something else already, or hangs at a checkpoint.
     """
@@ -40,8 +40,11 @@ def put_event_card(
     if found is not None and not found.active:
         raise ConflictError("This was changed meanwhile. Look at it again.")
     before = None if found is None else _row(found)
-    saved = found or EventCard(site=given.site, organisation=given.organisation)
-    check_place(scope, saved.site_id, saved.organisation_id)
+    check_place(scope, given.site, given.organisation)
+    if found is not None and found.site_id != given.site:
+        raise ConflictError("An event card stays in its estate.")
+    saved = found or EventCard(site=given.site)
+    saved.organisation = given.organisation
     others = EventCard.select().where(EventCard.active & (EventCard.id != (card_id or 0)))
     if others.where(EventCard.uid == given.uid).exists():
         raise ConflictError("This card is an event card already.")

@@ -79,7 +79,7 @@ def _place_of(scope: Scope, given: CheckpointInput, found: Checkpoint | None) ->
         device = _reader(scope, given.point).device
         return device.site_id, device.organisation_id
     if found is not None:
-        return found.site_id, found.organisation_id
+        return given.site or found.site_id, given.organisation or found.organisation_id
     if given.site is None or given.organisation is None:
         raise InvalidInputError("Choose the estate and the organisation of the checkpoint.")
     return given.site, given.organisation

@@ -125,7 +125,10 @@ CARRIED: Final = Table(
     ),
     filters=(
         TextFilter(
-            "q", lazy("Search"), where=lambda text: CarriedUnit.name.contains(text), placeholder=lazy("Name")
+            "q",
+            lazy("Search"),
+            where=lambda text: CarriedUnit.name.contains(text),
+            placeholder=lazy("Carried unit"),
         ),
     ),
     empty=lazy("Guards carry it: their card opens the round, and they scan the location cards with it."),
@@ -176,7 +179,10 @@ EVENT_CARDS: Final = Table(
     ),
     filters=(
         TextFilter(
-            "q", lazy("Search"), where=lambda text: EventCard.name.contains(text), placeholder=lazy("Name")
+            "q",
+            lazy("Search"),
+            where=lambda text: EventCard.name.contains(text),
+            placeholder=lazy("Event card"),
         ),
     ),
     empty=lazy("A card that says something at a patrol point: all well, fault, or a call for help."),
@@ -271,7 +277,10 @@ ROUTE_LIST: Final = Table(
     ),
     filters=(
         TextFilter(
-            "q", lazy("Search"), where=lambda text: Route.name.contains(text), placeholder=lazy("Name")
+            "q",
+            lazy("Search"),
+            where=lambda text: Route.name.contains(text),
+            placeholder=lazy("Patrol route"),
         ),
     ),
     empty=lazy("A route says which checkpoints are visited when, and by whom."),

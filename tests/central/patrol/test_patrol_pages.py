@@ -9,8 +9,9 @@ import pytest
 
 from central.access.model import SpecialDay
 from central.audit import AuditEntry
-from central.patrol.model import Checkpoint, Guard, Route, RoutePlan
+from central.patrol.model import Checkpoint, EventCard, Guard, Route, RoutePlan
 from central.patrol.versions import plan_of
+from protocol.records import PatrolEvent
 from protocol.rules.patrol.plan import AtRandom, EveryHours, OnDays, Order, Tolerance
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import SITE, Estate
@@ -178,6 +179,10 @@ async def test_a_location_card_is_one_that_nobody_has(
     assert (await centre_client.post("/patrol/checkpoints/new", both)).status == 422
     good = {**place, "place_card": "04A1B2C3D4E510"}
     assert (await centre_client.post("/patrol/checkpoints/new", good)).status == 303
+    moved = {**good, "organisation": estate.other_organisation}
+    assert (await centre_client.post("/patrol/checkpoints/3", moved)).status == 303
+    row = await running_centre.read(Checkpoint.get_by_id, 3)
+    assert (row.organisation_id, row.site_id) == (estate.other_organisation, SITE)
     again = await centre_client.post("/patrol/checkpoints/new", {**good, "number": "8"})
     assert (again.status, "hangs at another checkpoint" in again.text) == (422, True)
 
@@ -368,6 +373,10 @@ async def test_an_event_card_is_one_that_nobody_has(
     fault = {**card, "event": "FAULT"}
     assert (await centre_client.post("/patrol/event-cards/1", fault)).status == 303
     assert "Fault" in (await centre_client.get("/patrol/event-cards")).text
+    other = {**card, "organisation": estate.other_organisation}
+    assert (await centre_client.post("/patrol/event-cards/1", other)).status == 303
+    row = await running_centre.read(EventCard.get_by_id, 1)
+    assert (row.organisation_id, row.event) == (estate.other_organisation, PatrolEvent.HELP)
     assert (await centre_client.post("/patrol/event-cards/1/delete")).status == 303
     assert (await centre_client.post("/patrol/event-cards/1", fault)).status == 422
     assert (await centre_client.post("/patrol/checkpoints/new", place)).status == 303
