@@ -66,7 +66,8 @@ async def show_day(request: web.Request) -> web.Response:
         "on": on,
         "before": on - timedelta(days=1),
         "after": on + timedelta(days=1),
-        "rounds": [_shown(plan, one) for one in shown],
+        "rounds": (rounds := [_shown(plan, one) for one in shown]),
+        "lanes": _lanes(rounds),
         "has_hidden": len(shown) < len(plan.rounds),
     }
     return await render(request, "patrol/day.html", context)
@@ -84,8 +85,24 @@ def _shown(plan: DayPlan, one: PlannedRound) -> Shown:
         tuple((_at(visit.planned_ms), plan.checkpoints.get(visit.checkpoint, "")) for visit in one.visits),
         tuple(CONFLICT_WORDS[conflict] for conflict in one.conflicts),
         start,
-        max(3, (one.end_ms - one.round.start_ms) * _HOUR_PX // _HOUR_MS),
+        max(1, (one.end_ms - one.round.start_ms) * _HOUR_PX // _HOUR_MS),
     )
+
+
+def _lanes(rounds: list[Shown]) -> list[tuple[str, list[Shown]]]:
+    """The lines of the drawing: one for each route, and one more where rounds of a route overlap."""
+    lanes: list[tuple[str, list[Shown]]] = []
+    for one in sorted(rounds, key=lambda one: (one.route_id, one.x)):
+        free = next((bars for name, bars in lanes if name == one.route and _end(bars[-1]) <= one.x), None)
+        if free is None:
+            lanes.append((one.route, [one]))
+        else:
+            free.append(one)
+    return lanes
+
+
+def _end(one: Shown) -> int:
+    return one.x + one.width
 
 
 def _at(at_ms: int) -> datetime:

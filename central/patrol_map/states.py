@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -16,6 +17,8 @@ import msgspec
 from protocol.rules.patrol.expand import Visit
 from protocol.rules.patrol.judge import VISITED, Judged, JudgedRound, Result, RoundState
 
+ENDED_MAX: Final = 2
+"""So many ended rounds of a route are shown beside those that go on."""
 SHOWN_AFTER_MS: Final = 8 * 3_600_000
 """A visit is shown for so long after its window; then its checkpoint has nothing to say."""
 ROUND_BEFORE_MS: Final = 30 * 60_000
@@ -152,17 +155,30 @@ def progress_of(made: JudgedRound, now_ms: int) -> Progress:
 
 
 def rounds_now(rounds: Iterable[JudgedRound], now_ms: int) -> list[Progress]:
-    """The rounds that somebody watches now, those under way first, then by start."""
-    found = [
-        progress_of(made, now_ms)
+    """The rounds that somebody watches now: of each route those whose time it is, the next one, and the last two; those
+    under way first, then by start."""
+    near = [
+        made
         for made in rounds
-        if made.visits[0].visit.opens_ms - ROUND_BEFORE_MS <= now_ms
-        and now_ms <= max(one.visit.closes_ms for one in made.visits) + ROUND_AFTER_MS
+        if made.visits[0].visit.opens_ms - ROUND_BEFORE_MS <= now_ms <= _over_ms(made) + ROUND_AFTER_MS
     ]
+    near.sort(key=lambda made: (made.round.route, made.round.start_ms))
+    found: list[Progress] = []
+    for _route, group in groupby(near, key=lambda made: made.round.route):
+        of_route = list(group)
+        ended = [made for made in of_route if _over_ms(made) < now_ms]
+        ahead = [made for made in of_route if made.visits[0].visit.opens_ms > now_ms]
+        between = [made for made in of_route if made not in ended and made not in ahead]
+        found += [progress_of(made, now_ms) for made in (*ended[-ENDED_MAX:], *between, *ahead[:1])]
     order = {RoundState.IN_PROGRESS: 0, RoundState.PENDING: 1}
     return sorted(
         found, key=lambda one: (order.get(one.state, 2), one.round.round.start_ms, one.round.round.route)
     )
+
+
+def _over_ms(made: JudgedRound) -> int:
+    """When the window of its last stop has closed."""
+    return max(one.visit.closes_ms for one in made.visits)
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -121,6 +121,15 @@ def test_a_round_is_shown_from_half_an_hour_before_it(now: str, is_shown: bool) 
     assert bool(rounds_now(judged(now).rounds(), ms(now))) == is_shown
 
 
+def test_of_a_route_that_is_walked_all_the_time_a_few_rounds_are_shown() -> None:
+    """Every half hour: two that ended, the one whose time it is, the next. Planted break: show all that are near."""
+    often = route((Stop(1), Stop(2, offset_s=900)), OnDays(EVERY_DAY, tuple(range(0, 1440, 30))))
+    shown = rounds_now(judged("22:05", route=often).rounds(), ms("22:05"))
+    assert [one.round.round.start_ms for one in sorted(shown, key=lambda one: one.round.round.start_ms)] == [
+        ms(clock) for clock in ("21:00", "21:30", "22:00", "22:30")
+    ]
+
+
 def test_a_past_round_is_told_in_the_order_in_which_it_happened() -> None:
     (made,) = judged("22:30", scan(2, "22:14")).rounds()
     assert [
