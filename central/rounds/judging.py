@@ -265,6 +265,11 @@ def scan_number(device: int, node_epoch: int, seq: int) -> int:
     return (device << 44) + (node_epoch << 34) + seq
 
 
+def is_by_file(scan_id: int) -> bool:
+    """True for a scan that came in a file of another maker's unit: its node_epoch is 0."""
+    return (scan_id >> 34) % (1 << 10) == 0
+
+
 def _counts(row: _Row) -> bool:
     return not row.event and row.checkpoint > 0 and row.told not in _OPENS_OR_CLOSES
 

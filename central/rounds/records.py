@@ -19,7 +19,7 @@ from central.rounds.asking import (
     judged_for,
     number_asked,
 )
-from central.rounds.judging import Names, SeenScan, SiteJudgement
+from central.rounds.judging import Names, SeenScan, SiteJudgement, is_by_file
 from central.rounds.marks import to_at
 from central.rounds.words import COPY, EVENT_TEXT, FLAG_TEXT, LINE_TEXT, RESULT_TEXT, TOLD_TEXT
 from central.web.columns import MOMENT, NUMBER, Column, Format, StatusFormat, WordFormat
@@ -152,7 +152,7 @@ def _add_scan(record: Record, names: Names, one: SeenScan | None, scan: Any) -> 
     record.guard = names.guards.get(scan.guard, "")
     if one is not None:
         record.person_id = one.person
-        record.upload = "online" if one.is_online else "offline"
+        record.upload = "file" if is_by_file(scan.id) else "online" if one.is_online else "offline"
         record.received_at = to_at(one.received_ms)
         record.told = one.told.name.lower()
         record.event = one.event.name.lower()

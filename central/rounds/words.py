@@ -63,5 +63,9 @@ EVENT_TEXT: Final[dict[str, LazyText]] = {
     "help": lazy("Help wanted"),
 }
 assert {event.name.lower() for event in PatrolEvent} == EVENT_TEXT.keys()
-LINE_TEXT: Final = {"online": lazy("Sent at once"), "offline": lazy("Brought later")}
-"""Whether the unit was online when it was scanned."""
+LINE_TEXT: Final = {
+    "online": lazy("Sent at once"),
+    "offline": lazy("Brought later"),
+    "file": lazy("File of another maker"),
+}
+"""Whether the unit was online when it was scanned, or somebody imported the scan."""

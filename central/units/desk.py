@@ -26,6 +26,9 @@ from central.units.rules import OPEN, Act, ActState
 from protocol.errors import StateError
 from protocol.messages import Command
 
+FETCHED_WITHIN_S: Final = 90.0
+"""A unit without a live connection comes for its command with one of its next polls, half a minute apart."""
+
 
 class UnitDesk:
     """See the module."""
@@ -54,7 +57,7 @@ class UnitDesk:
             if message is None:
                 return
             try:
-                self._hub.command(message.node, message)
+                self._hub.command(message.node, message, FETCHED_WITHIN_S)
             except StateError:
                 await self._centre.db.write(_not_sent, command_id)
 

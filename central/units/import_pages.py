@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiohttp import web
 
-from central.audit import SYSTEM
+from central.audit import SYSTEM, act_on_many
 from central.centre import Centre, centre_of
+from central.db import current_transaction
 from central.errors import ConflictError, InvalidInputError, NotFoundError
 from central.imports import runs
 from central.imports.importer import Place
@@ -121,6 +122,9 @@ async def _bring(request: web.Request, raw: bytes, name: str) -> int:
             through_at=found.through_at,
             catch_up=found.catch_up,
         )
+        act_on_many(
+            current_transaction().audit_rows_count
+        )  # a contradiction, a visit proved late: rows of their own
         centre.audit.record(
             actor,
             "units.bring",

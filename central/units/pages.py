@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from central.parts import Apps
+from central.people import erasure
 from central.rounds import marks
 from central.routes import Route
 from central.units import desk, import_pages, scan_import, unit_pages
@@ -16,6 +17,7 @@ NAV: Final = [
     NavItem("patrol", lazy("Bring patrol records in"), "/patrol/units/import", order=65),
 ]
 ROUTES: Final[list[Route]] = [*import_pages.ROUTES, *unit_pages.ROUTES]
+erasure.ERASERS.append(scan_import.forget)
 if scan_import.further_marks not in marks.further_marks:
     marks.further_marks.append(scan_import.further_marks)
 

@@ -14,19 +14,21 @@ from zoneinfo import ZoneInfo
 
 import peewee
 
+from central.audit import act_on_many
 from central.bulk import insert_rows
 from central.cards.model import Card
 from central.cards.number_forms import readings
 from central.cards.rules import Holding
-from central.db import announce
+from central.db import announce, current_transaction
 from central.imports.importer import Importer, Place, Planned, Written
-from central.imports.model import ImportedRow, ImportRun, ImportState
+from central.imports.model import ImportRun, ImportState
+from central.imports.runs import forget_object
 from central.nodes.model import Device
 from central.patrol.model import Checkpoint, Guard
 from central.people.model import Person
 from central.rounds import marks
 from central.rounds.model import ForcedMark, PatrolScan
-from central.rounds.projection import SCANS
+from central.rounds.projection import SCANS, late_proof_followers
 from central.sync.catch_up import CAUGHT_UP
 from central.sync.model import CatchUp
 from central.units import mapping as mapper
@@ -114,6 +116,7 @@ class ScanImporter(Importer):
             is_late = device in closed and at <= closed[device]
             rows.append(_scan(place.site_id, organisations[checkpoint], one.thing, seq, now, is_late))
         insert_rows(PatrolScan, rows)
+        _tell_late(rows)
         self._mark(newest, now)
         for device in newest:
             announce(SCANS, {"site": place.site_id, "device": device})
@@ -146,6 +149,11 @@ class ScanImporter(Importer):
                 PatrolScan.id.in_(ids[at : at + 500]) & (PatrolScan.node_epoch == BY_FILE)
             ).execute()
         return []
+
+
+def forget(person: Person) -> None:
+    """Erasing a person: who stands in files that wait, and in rows that were wrong, is not known, so all of them go (I15)."""
+    forget_object(NAME, 0)
 
 
 def further_marks(devices: Collection[int]) -> Mapping[int, int]:
@@ -186,6 +194,7 @@ class _Known:
             self.people[card.card_no].add(card.person_id)
             if card.uid is not None:
                 self.card_uids[bytes(card.uid)] = card.person_id
+        self._answers: dict[tuple[str, str], set[int]] = {}
         self.units: dict[str, set[int]] = defaultdict(set)
         self.unit_ids = set()
         units = Device.select().where((Device.site == site_id) & Device.id.in_(sorted(unit_ids())))
@@ -222,13 +231,13 @@ class _Known:
         nothing: str,
     ) -> int | None:
         text = row.values[column]
-        found = set(names.get(text, ()) or names.get(text.lstrip("0"), ()))
-        if not found:
-            found = {
-                number
-                for uid, number in uids.items()
-                if any(reading.matches(uid) for reading in readings(text))
-            }
+        found = self._answers.get((column, text))
+        if found is None:
+            found = set(names.get(text, ()) or names.get(text.lstrip("0"), ()))
+            if not found and uids:
+                ways = readings(text)
+                found = {number for uid, number in uids.items() if any(way.matches(uid) for way in ways)}
+            self._answers[column, text] = found
         if len(found) == 1:
             return next(iter(found))
         row.wrong(_("This fits several: %(text)s", text=text) if found else nothing, column)
@@ -262,6 +271,19 @@ def _next_seqs(devices: Collection[int]) -> dict[int, int]:
     for device, seq in query:
         found[device] = seq + 1
     return found
+
+
+def _tell_late(rows: Sequence[dict[str, Any]]) -> None:
+    """Scans from a time that had been closed prove visits afterwards: with an audit row each, beside the import's."""
+    late: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if row["late_proof"]:
+            late[row["device"]].append(row)
+    for device, of_device in late.items():
+        for follow in late_proof_followers:
+            follow(Device.get_by_id(device), of_device)
+    if late:
+        act_on_many(current_transaction().audit_rows_count)
 
 
 def _closed_through(devices: Collection[int]) -> dict[int, datetime]:
@@ -304,14 +326,3 @@ def _scan(
         "copy": False,
         "late_proof": is_late,
     }
-
-
-def imported_by(scan_id: int) -> ImportRun | None:
-    """The import that brought a scan."""
-    row = (
-        ImportedRow.select()
-        .join(ImportRun)
-        .where((ImportedRow.object_id == scan_id) & (ImportRun.kind == NAME))
-    )
-    found = row.first()
-    return None if found is None else found.run

@@ -273,6 +273,8 @@ async def test_the_file_of_another_makers_unit_comes_in_by_its_columns(site: Sit
     done = await bring_foreign(site, raw)
     assert "Imported: 1 new" in done.words, done.words
     assert ["Pending", "On time"] in [row.cells[:2] for row in done.rows], done.words
+    records = await site.browser.get("/patrol/records")
+    assert any("File of another maker" in row.cells for row in records.rows), records.words
     again = await bring_foreign(site, raw, is_applied=False)
     assert again.facts["Unchanged"] == "1"
     assert again.facts["New"] == "0"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from central.audit import AuditEntry
 from central.nodes.model import Device
 from central.rounds.model import PatrolScan
 from central.sites.scope import HEAD_OFFICE
@@ -24,6 +25,7 @@ from protocol.session import share_of
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import ORGANISATION, SITE
 from tests.support.hub_node import Node, WholeCentre
+from tests.support.wand import upload
 
 pytestmark = pytest.mark.asyncio
 
@@ -213,3 +215,18 @@ async def test_a_load_sends_every_stream_whole(unit: Unit, centre_client: Browse
         newest = storage.heads("wand").of(stream)
         changes = await unit.running.read(storage.changes_since, "wand", stream, newest)
         assert changes is not None
+
+
+async def test_a_contradiction_is_kept_and_said_on_the_page_too(unit: Unit, centre_client: Browser) -> None:
+    """Planted break: ``act_on_many`` not called, so that the commit is refused."""
+    unit.scan(1_000)
+    first = await upload(centre_client, unit.file(), "a.onecard")
+    assert first.status == 303
+    assert "Records taken in: 1" in (await centre_client.get(first.headers["Location"])).text
+    unit.node.outbox.entries.clear()
+    unit.scan(2_000)
+    forked = await upload(centre_client, unit.file(), "b.onecard")
+    assert "set aside" in (await centre_client.get(forked.headers["Location"])).text
+    actions = await unit.running.read(lambda: [row.action for row in AuditEntry.select()])
+    assert actions.count("units.bring") == 2
+    assert "nodes.records_differ" in actions

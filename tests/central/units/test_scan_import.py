@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import io
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import aiohttp
 import pytest
 
 from central.imports.model import ImportRun
 from central.patrol.model import Guard
+from central.people import erasure
+from central.people.model import Person
 from central.rounds.marks import unit_marks
-from central.rounds.model import PatrolScan
+from central.rounds.model import ForcedMark, PatrolScan
+from central.units import scan_import
 from central.units.model import ColumnMapping
 from central.web.sheets import write_xlsx
-from tests.support.centre import Answer, Browser, RunningCentre
-from tests.support.estate_pages import ORGANISATION, SITE, Estate
+from tests.support.centre import Browser, RunningCentre
+from tests.support.estate_pages import SITE, Estate
+from tests.support.wand import upload
 
 ROWS = [
     ["棒号", "巡更时间", "地点", "人员"],
@@ -36,16 +40,6 @@ async def estate(running_centre: RunningCentre, centre_client: Browser) -> Estat
     assert (await centre_client.post("/patrol/checkpoints/new", form)).status == 303
     assert (await centre_client.post("/patrol/guards/new", {"site": SITE, "number": "0001"})).status == 303
     return estate
-
-
-async def upload(client: Browser, raw: bytes, name: str) -> Answer:
-    form = aiohttp.FormData()
-    for key, value in (("csrf", client.csrf), ("site", SITE), ("organisation", ORGANISATION)):
-        form.add_field(key, str(value))
-    form.add_field("file", io.BytesIO(raw), filename=name, content_type="application/octet-stream")
-    return await client.request(
-        "POST", "/patrol/units/import", data=form, headers={"Sec-Fetch-Site": "same-origin"}
-    )
 
 
 def csv(encoding: str = "utf-8", rows: list[list[str]] = ROWS, between: str = ",") -> bytes:
@@ -184,3 +178,38 @@ async def test_rubbish_is_refused_with_its_reason(estate: Estate, centre_client:
     assert (await centre_client.post(path, {**COLUMNS, "place": ""})).status == 422
     assert (await centre_client.post(path, {**COLUMNS, "encoding": "utf-16"})).status == 422
     assert await estate.running.centre.db.read(lambda: Guard.select().count()) == 1
+
+
+async def test_a_scan_from_a_closed_time_proves_a_visit_late(estate: Estate, centre_client: Browser) -> None:
+    """Planted break: ``_tell_late`` without ``act_on_many``, so that the commit is refused."""
+
+    def close() -> None:
+        ForcedMark.create(
+            site=SITE,
+            organisation=1,
+            device=estate.gate_device,
+            through_at=estate.now,
+            node_epoch=1,
+            seq=0,
+            reason="lost",
+            made_at=estate.now,
+            made_by="x",
+        )
+
+    await estate.running.write(close)
+    now = estate.now.astimezone(ZoneInfo("Asia/Shanghai")) - timedelta(minutes=5)
+    path = await checked(centre_client, csv(rows=[ROWS[0], ["1", f"{now:%Y/%m/%d %H:%M:%S}", "点1", "0001"]]))
+    assert (await centre_client.post(f"{path}/apply", {"rows": "all"})).status == 303
+    assert await estate.running.centre.db.read(lambda: PatrolScan.get().late_proof)
+
+
+async def test_an_erasure_drops_what_files_keep_of_people(estate: Estate, centre_client: Browser) -> None:
+    path = await checked(centre_client, csv())
+    assert (await centre_client.get(f"{path}/failed.csv")).status == 200
+    assert (await centre_client.post(f"{path}/apply", {"rows": "good"})).status == 303
+    waiting = await checked(centre_client, csv())
+    assert scan_import.forget in erasure.ERASERS
+    await estate.running.write(scan_import.forget, Person(id=estate.person))
+    assert (await centre_client.get(f"{path}/failed.csv")).status == 404
+    assert (await centre_client.get(waiting)).status == 404
+    assert len(await scans(estate)) == 2
