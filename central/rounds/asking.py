@@ -18,7 +18,7 @@ from central.web import formats
 from central.web.days import day_start
 from central.web.fields import Choices
 from central.web.filters import ChoiceFilter, MomentFilter, MomentRange
-from central.web.found import FoundView
+from central.web.found import LEFT_OPEN, FoundView
 from central.web.i18n import lazy
 
 SPAN_DAYS_MAX: Final = 100
@@ -40,14 +40,21 @@ def asker_of(request: web.Request) -> Asker:
 SITE: Final = ChoiceFilter("site", lazy("Estate"))
 PERIOD: Final = MomentFilter("period", lazy("Period"), days_max=SPAN_DAYS_MAX)
 ROUTE: Final = ChoiceFilter("route", lazy("Patrol route"))
-GUARD: Final = ChoiceFilter("guard", lazy("Guard"))
+GUARD: Final = ChoiceFilter("guard", lazy("Patrol guard"))
 CHECKPOINT: Final = ChoiceFilter("checkpoint", lazy("Checkpoint"))
 
 
 async def choices_of(request: web.Request) -> dict[str, Choices]:
-    """What the filters offer: the estates of the operator, and what the asked one, or the first, has."""
-    scope = scope_of(request)
-    return await centre_of(request).db.read(choices_in, scope, request.query.get("site", ""))
+    """What the filters offer: the estates of the operator, and what the asked one, or the first, has; and what is meant
+    when estate or period are left open."""
+    asker = asker_of(request)
+    found = await centre_of(request).db.read(choices_in, asker.scope, request.query.get("site", ""))
+    left_open: dict[str, str] = {"site": next((str(site) for site in found["site"]), "")}
+    if not any(request.query.get(name) for name in PERIOD.parameters):
+        for name, at in zip(PERIOD.parameters, span_of(asker.now, None), strict=True):
+            left_open[name] = f"{formats.local(at):%Y-%m-%dT%H:%M}"
+    shown: dict[str, Choices] = {**found, LEFT_OPEN: dict(left_open)}
+    return shown
 
 
 def choices_in(scope: Scope, site: str) -> dict[str, Choices]:

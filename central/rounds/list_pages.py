@@ -11,7 +11,7 @@ from central.centre import centre_of
 from central.people.exporting import audited
 from central.rounds.asking import asker_of, choices_of
 from central.rounds.marks import to_at
-from central.rounds.missed import FIGURE_TEXT, MISSED, Line, Sums, rate_words
+from central.rounds.missed import FIGURE_TEXT, MISSED, Line
 from central.rounds.records import RECORDS
 from central.rounds.walks import WALKS
 from central.routes import Route
@@ -52,16 +52,11 @@ async def list_missed(request: web.Request) -> web.Response:
 async def _page(request: web.Request, table: FoundTable, template: str, export_path: str) -> web.Response:
     view, page = await _fetch(request, table)
     about = view.known["all"].about if "all" in view.known else None
-    found = about.judgement if isinstance(about, Sums) else about
     context: dict[str, Any] = {
         "page": page,
         "export_path": export_path,
         "about": about,
         "figures": FIGURE_TEXT,
-        "rate": rate_words,
-        "from_at": None if found is None else to_at(found.from_ms),
-        "until_at": None if found is None else to_at(found.until_ms),
-        "now": centre_of(request).clock.now(),
     }
     return await render(request, template, context, status=200 if view.is_valid else UNPROCESSABLE)
 

@@ -204,7 +204,9 @@ RECORDS: Final = FoundTable(
         Column("checkpoint", lazy("Checkpoint")),
         Column("place", lazy("Location")),
         Column(
-            "guard", lazy("Guard"), href=lambda row: f"/people/{row.person_id}" if row.person_id else None
+            "guard",
+            lazy("Patrol guard"),
+            href=lambda row: f"/people/{row.person_id}" if row.person_id else None,
         ),
         Column("result", lazy("Result"), StatusFormat("visit")),
         Column("flags", lazy("To be looked at"), FlagsFormat()),

@@ -27,6 +27,8 @@ POSITION: Final = peewee.IntegerField()
 """What such a list is sorted by: the place in it. It stands in no database."""
 POSITION_COLUMN: Final = Column("no", lazy("Row"), NUMBER, sort=POSITION)
 """The first column of such a list."""
+LEFT_OPEN: Final = "left_open"
+"""Under this name the choices of a request hold texts for parameters that were left open, so that the page shows them."""
 Groups = list[tuple[Text, list[tuple[str, int]]]]
 
 
@@ -58,7 +60,11 @@ class FoundTable(Table):
 
     def view(self, query: Mapping[str, str], choices: Mapping[str, Choices] | None = None) -> FoundView:
         """As of any list; the rows are found once for it."""
-        made = super().view(query, choices)
+        given = dict(choices or {})
+        open_texts: Any = given.pop(LEFT_OPEN, {})
+        texts: dict[str, str] = dict(open_texts)
+        asked = texts | {name: text for name, text in query.items() if text}
+        made = super().view(asked, given)
         return FoundView(self, made.filters, made.sort, made.after, made.before, made.limit)
 
 

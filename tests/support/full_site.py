@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import aiohttp
 
 from edge.config import load
 from edge.export import export
 from provisioning.demo.browser import Browser, Page
+from provisioning.demo.story import until
 from tests.support.demo_site import DemoSite
+from tests.support.patrol import local_now
 
 PEOPLE = "编号,姓名,人员类别\n0901,龙四,业主\n"
 OLD_CARDS = "卡号,人员编号,车牌,余额\nA-77,0101,沪A12345,12.50\n"
@@ -30,6 +34,7 @@ async def fill(site: DemoSite) -> None:
     await _forms(browser)
     await _patrol(browser)
     await _brought(site, browser)
+    await _late_upload(site, browser)
 
 
 async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
@@ -105,6 +110,29 @@ async def _brought(site: DemoSite, browser: Browser) -> None:
     export(load(site.demo.folder / "east-gate" / "node.toml"), out)
     await upload(browser, "/patrol/units/import", out.name, out.read_bytes())
     await upload(browser, "/patrol/units/import", "wand.csv", SCANS)
+
+
+async def _late_upload(site: DemoSite, browser: Browser) -> None:
+    """A route that is walked today, and a device that was away and came back."""
+    limits = {"early": "5", "late": "5", "opens": "15", "closes": "15", "order": "FLAG"}
+    when = {"valid_from_on": local_now().date().isoformat(), "starts": "00:00", "stop_0": "1", "at_0": "+0"}
+    days = {"days": str(local_now().weekday())}
+    await _post(browser, "/patrol/routes/new", number="2", name="日巡", guards="1", **limits, **when, **days)
+    await site.tester.do("hall", "network", up=False)
+    await until(partial(_is_away, browser), "a device is offline")
+    await site.tester.do("hall", "network", up=True)
+    brought = partial(_page_says, browser, "/patrol/uploads/1", "Scans brought")
+    await until(brought, "it has handed over its records", 90.0)
+
+
+async def _is_away(browser: Browser) -> bool | None:
+    rows = (await browser.get("/devices")).rows_of("devices")
+    return True if any("Offline" in cell for row in rows for cell in row.cells) else None
+
+
+async def _page_says(browser: Browser, path: str, words: str) -> bool | None:
+    page = await browser.get(path)
+    return True if words in page.words else None
 
 
 async def _forms(browser: Browser) -> None:
