@@ -40,7 +40,8 @@ def put_checkpoint(
 ) -> Checkpoint:
     """Make a checkpoint (None) or change it. At a reader it belongs to the estate and organisation of the device.
 
-    :raises ConflictError: the number, the reader or the card is another's, or the reader stands in another estate.
+    :raises ConflictError: the number, the reader or the card is another's, the reader stands in another estate, or rounds
+        have gone there and it would be another device's.
     :raises InvalidInputError: there is no such reader, or not just one of reader and location card is given.
     """
     found = None if checkpoint_id is None else scope.get(Checkpoint, checkpoint_id)
@@ -61,6 +62,11 @@ def put_checkpoint(
             raise ConflictError("This reader is carried by guards; a checkpoint stays where it is.")
     else:
         _check_card(given.place_uid, others)
+    if found is not None and _unit(found.point_id) != _unit(given.point) and _has_been_walked(centre, found):
+        raise ConflictError(
+            "Rounds have gone to this checkpoint, and its results depend on its device. Enter another checkpoint for the "
+            "other reader, and put it into the routes instead."
+        )
     saved = found or Checkpoint(site=site_id)
     saved.organisation = organisation_id
     saved.number, saved.name, saved.location = given.number, given.name, given.location
@@ -83,6 +89,22 @@ def _place_of(scope: Scope, given: CheckpointInput, found: Checkpoint | None) ->
     if given.site is None or given.organisation is None:
         raise InvalidInputError("Choose the estate and the organisation of the checkpoint.")
     return given.site, given.organisation
+
+
+def _unit(point_id: int | None) -> int | None:
+    """The device of a reader; None for a location card."""
+    return None if point_id is None else int(AccessPoint.get_by_id(point_id).device_id)
+
+
+def _has_been_walked(centre: Centre, found: Checkpoint) -> bool:
+    """A plan that is or was in force goes there: visits of the past are judged by what its device has uploaded."""
+    today_on = today(found.site_id, centre.clock.now())
+    begun = RoutePlan.select().join(Route).where(Route.site == found.site_id)
+    return any(
+        stop["checkpoint"] == found.id
+        for plan in begun.where(RoutePlan.valid_from_on <= today_on)
+        for stop in plan.plan["stops"]
+    )
 
 
 def _reader(scope: Scope, point_id: int) -> Any:

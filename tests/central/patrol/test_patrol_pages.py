@@ -166,6 +166,26 @@ async def test_a_checkpoint_that_is_deleted_leaves_its_reader_and_number_to_othe
     assert "it stays in the plans" in past.text
 
 
+async def test_a_checkpoint_that_rounds_have_gone_to_stays_at_its_device(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Else visits of the past would be judged by what another device has uploaded.
+
+    Planted break: ``put_checkpoint`` without its look at ``_has_been_walked``.
+    """
+    moved = {"number": "2", "name": "点2", "point": estate.desk}
+    assert (await centre_client.post("/patrol/routes/new", route_form(estate))).status == 303
+    assert (await centre_client.post("/patrol/checkpoints/2", moved)).status == 303
+    back = {**moved, "point": estate.exit}
+    assert (await centre_client.post("/patrol/checkpoints/2", back)).status == 303
+    running_centre.clock.advance(days=2)
+    later = await running_centre.as_role()
+    refused = await later.post("/patrol/checkpoints/2", moved)
+    assert (refused.status, "Rounds have gone to this checkpoint" in refused.text) == (422, True)
+    renamed = {**back, "name": "二号点"}
+    assert (await later.post("/patrol/checkpoints/2", renamed)).status == 303
+
+
 async def test_a_location_card_is_one_that_nobody_has(
     estate: Estate, running_centre: RunningCentre, centre_client: Browser
 ) -> None:
