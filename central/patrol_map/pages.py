@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from central.parts import Apps
-from central.patrol_map import feeds, map_pages, monitor_pages, watch
+from central.patrol_map import feeds, map_pages, monitor_pages, replay_pages, watch
 from central.routes import Route
 from central.web.hub import Feed
 
-NAV: Final = [*monitor_pages.NAV, *map_pages.NAV]
-ROUTES: Final[list[Route]] = [*monitor_pages.ROUTES, *map_pages.ROUTES]
+NAV: Final = [*monitor_pages.NAV, *map_pages.NAV, *replay_pages.NAV]
+ROUTES: Final[list[Route]] = [*monitor_pages.ROUTES, *map_pages.ROUTES, *replay_pages.ROUTES]
 FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 
 

@@ -107,3 +107,42 @@ async def test_the_filter_narrows_without_javascript(
         await page.get_by_role("button", name="Show").click()
         assert await page.locator(".map-marks").count() == 0
         assert await page.locator(f'[data-checkpoint="{watched.here}"]').count() == 1
+
+
+async def test_a_past_round_is_played_on_the_map_by_slider_keys_and_without_javascript(
+    browser: Any, demo_site: DemoSite, watched: Watched
+) -> None:
+    """Planted break: leave the marks out of ``show`` in replay.js."""
+    options: dict[str, Any] = {"storage_state": demo_site.cookies}
+    listed = await watched.site.browser.get("/patrol/replay")
+    rounds = [link for link in listed.links if "round=" + str(watched.route) + "-" in link]
+    address = f"{demo_site.url}/patrol/replay{rounds[0]}&map={watched.map}"
+    done, waiting = '[data-mark-state="on_time"]', '[data-mark-state="not_due"]'
+    async with (
+        open_page(browser, language="en", **options) as page,
+        open_page(browser, language="zh-Hans", size=NARROW, dark=True, **options) as phone,
+    ):
+        await page.goto(address)
+        await expect(page.locator(done)).to_be_visible()
+        slider = page.get_by_role("slider")
+        await slider.press("ArrowLeft")
+        await expect(page.locator(waiting)).to_be_visible()
+        await expect(page.locator(done)).to_be_hidden()
+        await slider.press("ArrowRight")
+        await expect(page.locator(done)).to_be_visible()
+        await expect(page.locator("output")).to_contain_text("地库一号点")
+        await slider.press("Home")
+        await page.get_by_role("button", name="Play").click()
+        await expect(page.locator(done)).to_be_visible()
+        await expect(page.get_by_role("button", name="Play")).to_be_visible()
+        await assert_accessible(page)
+        await shoot(page, "patrol-replay-en")
+        await phone.goto(address)
+        await assert_fits(phone)
+        await assert_accessible(phone)
+        await shoot(phone, "patrol-replay-phone")
+    async with open_page(browser, language="en", javascript=False, **options) as plain:
+        await plain.goto(address)
+        await plain.get_by_role("link", name="Step back").click()
+        assert await plain.locator(waiting).is_visible()
+        assert not await plain.locator(done).is_visible()
