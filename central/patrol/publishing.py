@@ -9,7 +9,7 @@ no names. Everything here runs inside ``db.write``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -38,6 +38,7 @@ from protocol.records import (
     put,
 )
 from protocol.rules.patrol.expand import Visit, expand
+from protocol.rules.patrol.match import Relief
 from protocol.rules.patrol.plan import WINDOW_MAX_S, RouteVersion
 
 HORIZON_DAYS: Final = 14
@@ -48,6 +49,8 @@ _KINDS: Final = (Kind.CHECKPOINT, Kind.GUARD, Kind.PLACE, Kind.EVENT_CARD)
 _OWNER: Final = "patrol:"
 _Place: TypeAlias = tuple[str, int, bytes]
 """Space, kind and key of a row."""
+relief_sources: Final[list[Callable[[int, int, int], Iterable[Relief]]]] = []
+"""Each says of an estate and a span (ms) which guards stand in for others; who changes that calls :func:`patrol_changed`."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -114,11 +117,12 @@ def _wanted(site_id: int, from_ms: int) -> tuple[dict[_Place, tuple[bytes, str]]
         at_checkpoint[visit.checkpoint].append(visit)
     found: dict[_Place, tuple[bytes, str]] = {}
     reach_ms = from_ms + HORIZON_DAYS * _DAY_MS
+    reliefs = [found for source in relief_sources for found in source(site_id, from_ms, reach_ms)]
     for device_id, of_device in points.items():
         is_carried = any(row.carried for row in of_device.values())
         here = {row.checkpoint for row in of_device.values()} | (places.keys() if is_carried else set())
         due = [visit for number in sorted(here) for visit in at_checkpoint.get(number, ())]
-        of_card, until_ms = visits_of(due, held, from_ms)
+        of_card, until_ms = visits_of(due, held, from_ms, reliefs)
         reach_ms = min(reach_ms, until_ms)
         space = f"device:{device_id}"
         for point_id, row in of_device.items():
@@ -189,7 +193,7 @@ def _visits(site_id: int, from_ms: int) -> list[Visit]:
 
 
 def visits_of(
-    visits: Iterable[Visit], held: Collection[Held], from_ms: int
+    visits: Iterable[Visit], held: Collection[Held], from_ms: int, reliefs: Collection[Relief] = ()
 ) -> tuple[Mapping[int, tuple[tuple[int, int, int, int, int, int], ...]], int]:
     """(of these visits those of each card as its row has them, until when they are complete).
 
@@ -199,7 +203,13 @@ def visits_of(
     of_guard: dict[int, list[Visit]] = {card.guard: [] for card in held}
     everybody = tuple(of_guard)
     for visit in sorted(visits, key=lambda visit: visit.opens_ms):
-        for guard in visit.round.guards or everybody:
+        assigned = visit.round.guards or everybody
+        relieving = [
+            relief.guard
+            for relief in reliefs
+            if relief.route == visit.round.route and relief.from_ms <= visit.planned_ms < relief.until_ms
+        ]
+        for guard in {*assigned, *relieving}:
             if guard in of_guard:
                 of_guard[guard].append(visit)
     for found in of_guard.values():

@@ -14,6 +14,7 @@ from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
 from central.patrol.model import Checkpoint, Guard, Route
+from central.patrol.publishing import patrol_changed
 from central.rounds.judging import judgement
 from central.rounds.marks import FOR_EVER_MS, to_at, to_ms, unit_marks
 from central.rounds.missed import calculated
@@ -65,6 +66,7 @@ def relieve(
         made_at=centre.clock.now(),
         made_by=made_by,
     )
+    patrol_changed(made.site_id, made.made_at)
     _note(centre, actor, "patrol.relief", "patrol_relief", made, None, _relief_row(made), reason=reason)
     return made
 
@@ -80,6 +82,7 @@ def withdraw_relief(centre: Centre, scope: Scope, actor: Actor, relief_id: int) 
     before = _relief_row(found)
     found.withdrawn_at = centre.clock.now()
     found.save()
+    patrol_changed(found.site_id, found.withdrawn_at)
     _note(centre, actor, "patrol.relief_withdraw", "patrol_relief", found, before, _relief_row(found))
 
 

@@ -18,11 +18,11 @@ from central.rounds import projection
 from central.rounds.marks import to_ms
 from central.rounds.model import PatrolScan, PurgedSpan, Relief
 from central.sync import ingest
-from central.sync.model import CatchUp, Enrolment, StoredFact
+from central.sync.model import CatchUp, Enrolment, PublishedRow, StoredFact
 from protocol.decide import Trust
 from protocol.facts import CHAIN_START, Fact, ScanFact, ScanResult, chained, encode_body
 from protocol.ids import uid_key
-from protocol.records import Revisions
+from protocol.records import Change, GuardRow, Kind, Revisions, decode_row
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import ORGANISATION, SITE, Estate
 from tests.support.rounds import GUARD_UID, Laid, lay
@@ -208,6 +208,33 @@ async def test_a_relief_is_entered_with_a_reason_and_withdrawn(
     assert (
         len(await walked.audited("patrol.relief")) == len(await walked.audited("patrol.relief_withdraw")) == 1
     )
+
+
+async def test_patrol_points_know_relief_guards(walked: Walked, centre_client: Browser) -> None:
+    """Planted break: ``relieve`` without ``patrol_changed``."""
+    await walked.running.write(_second_guard, walked)
+    other = await walked.estate.issue(centre_client, "04E0E0E0", "7788", person=walked.estate.stranger)
+
+    def visits_due() -> int:
+        rows = PublishedRow.select().where(
+            (PublishedRow.kind == int(Kind.GUARD)) & (PublishedRow.owner == f"patrol:{other}")
+        )
+        found = [decode_row(Change(row.kind, bytes(row.key), bytes(row.body))) for row in rows if row.body]
+        return max((len(row.visits) for row in found if isinstance(row, GuardRow)), default=-1)
+
+    assert await walked.running.read(visits_due) <= 0
+    day = walked.noon + timedelta(days=2)
+    form = {
+        "route": str(walked.laid.route),
+        "guard": "2",
+        "from_at": f"{day - timedelta(hours=1):%Y-%m-%dT%H:%M}",
+        "until_at": f"{day + timedelta(hours=3):%Y-%m-%dT%H:%M}",
+        "reason": "年假",
+    }
+    assert (await centre_client.post("/patrol/reliefs/new", form)).status == 303
+    assert await walked.running.read(visits_due) == 4
+    assert (await centre_client.post("/patrol/reliefs/1/withdraw")).status == 303
+    assert await walked.running.read(visits_due) == 0
 
 
 def _second_guard(walked: Walked) -> None:
