@@ -31,15 +31,15 @@ from protocol.rules.patrol.judge import Judged
 FIGURE_TEXT: Final[dict[str, LazyText]] = {
     "expected": lazy("Planned"),
     "visited": lazy("Visited"),
+    "missed": lazy("Missed"),
+    "pending": lazy("Pending"),
+    "no_evidence": lazy("No evidence"),
     "on_time": lazy("On time"),
     "early": lazy("Early"),
     "late": lazy("Late"),
     "out_of_order": lazy("Out of order"),
     "wrong_guard": lazy("Wrong guard"),
     "late_proved": lazy("Proved later"),
-    "missed": lazy("Missed"),
-    "pending": lazy("Pending"),
-    "no_evidence": lazy("No evidence"),
 }
 
 
