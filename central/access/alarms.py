@@ -14,6 +14,7 @@ from central.access.projection.batch import ALARMS
 from central.cards.model import Card
 from central.db import announce
 from central.errors import ConflictError
+from central.nodes import without_network
 from central.nodes.model import Device
 from central.people.model import Person
 from central.sites.scope import Scope
@@ -251,13 +252,18 @@ def settle_offline(device_ids: list[int], now: datetime) -> None:
 
 
 def _offline(device_ids: list[int]) -> dict[int, datetime | None]:
-    """Devices in use that have joined and are not heard, with the time since when."""
+    """Devices in use that have joined, should be connected and are not heard, with the time since when."""
+    exempt = without_network.devices()
     rows = (
         Device.select(Device.id, DeviceStatus.changed_at)
         .join(DeviceStatus)
         .switch(Device)
         .join(Enrolment, on=((Enrolment.device == Device.id) & Enrolment.closed_at.is_null()))
-        .where(Device.id.in_(device_ids) & Device.enabled & ~DeviceStatus.online)
+        .where(
+            Device.id.in_([number for number in device_ids if number not in exempt])
+            & Device.enabled
+            & ~DeviceStatus.online
+        )
         .tuples()
     )
     return dict(rows)

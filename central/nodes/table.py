@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import peewee
 
+from central.nodes import without_network
 from central.nodes.model import Device
 from central.nodes.service import state_of
 from central.sites.scope import Scope
@@ -65,8 +66,10 @@ def _unsent(row: Any) -> int | None:
 
 
 def _offline() -> Any:
-    """In use and not connected."""
-    return Device.enabled & (DeviceStatus.online.is_null() | ~DeviceStatus.online)
+    """In use and not connected, although it should be."""
+    is_away = Device.enabled & (DeviceStatus.online.is_null() | ~DeviceStatus.online)
+    exempt = without_network.devices()
+    return is_away & Device.id.not_in(sorted(exempt)) if exempt else is_away
 
 
 def _undelivered() -> Any:

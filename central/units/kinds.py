@@ -37,6 +37,17 @@ def kind_column() -> Any:
     return peewee.fn.COALESCE(PatrolUnit.kind, otherwise)
 
 
+def without_network_ids() -> set[int]:
+    """Devices that work without a network by their kind."""
+    query = (
+        Device.select(Device.id)
+        .join(PatrolUnit, peewee.JOIN.LEFT_OUTER, on=(PatrolUnit.device == Device.id))
+        .where(kind_column() != UnitKind.FIXED_ONLINE.value)
+        .tuples()
+    )
+    return {number for (number,) in query}
+
+
 def kinds_of(device_ids: Collection[int]) -> dict[int, UnitKind]:
     """The kind of each of these devices, whether they are patrol units or not."""
     query = (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from central.nodes import without_network
 from central.parts import Apps
 from central.people import erasure
 from central.rounds import marks
 from central.routes import Route
-from central.units import desk, import_pages, scan_import, unit_pages
+from central.units import desk, import_pages, kinds, scan_import, unit_pages
 from central.web.i18n import lazy
 from central.web.nav import NavItem
 
@@ -18,6 +19,8 @@ NAV: Final = [
 ]
 ROUTES: Final[list[Route]] = [*import_pages.ROUTES, *unit_pages.ROUTES]
 erasure.ERASERS.append(scan_import.forget)
+if kinds.without_network_ids not in without_network.sources:
+    without_network.sources.append(kinds.without_network_ids)
 if scan_import.further_marks not in marks.further_marks:
     marks.further_marks.append(scan_import.further_marks)
 

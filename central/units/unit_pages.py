@@ -9,6 +9,7 @@ from aiohttp import web
 
 from central.access.model import AccessPoint
 from central.centre import centre_of
+from central.db import announce
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
 from central.patrol.model import Checkpoint, RoutePlan
@@ -19,6 +20,7 @@ from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
 from central.sync.model import DeviceStatus
+from central.sync.status import CHANGED
 from central.units import commands
 from central.units.answers import answer_of
 from central.units.kinds import carried_ids, kinds_of, unit_ids
@@ -125,6 +127,7 @@ async def set_kind(request: web.Request) -> web.Response:
             site_id=device.site_id,
             organisation_id=device.organisation_id,
         )
+        announce(CHANGED, {"ids": [device.id]})  # whether it should be connected may be another answer now
 
     try:
         await centre.db.write(write)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from central.access.model import AlarmState
 from central.audit import AuditEntry
+from central.db import announce
+from central.sync.status import CHANGED
 from central.units.acts import COMMANDS_FROM
 from central.units.model import UnitCommand
 from protocol.facts import ClearedFact, CommandFact, CommandResult, Supply, TestFact
@@ -122,3 +126,34 @@ async def test_nothing_is_asked_of_nobody_nor_of_what_is_no_unit(
     assert (await centre_client.post(ACTS, form)).status in (400, 422)
     assert not await estate.running.centre.db.read(lambda: UnitCommand.select().count())
     assert (await centre_client.get(f"/patrol/units/{estate.desk_device}")).status == 404
+
+
+async def test_a_unit_without_a_network_is_not_missed_when_it_is_away(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Planted breaks: ``_offline`` of the alarms or of the list without its look at ``without_network``."""
+
+    async def open_alarms() -> int:
+        def read() -> int:
+            kind = (AlarmState.kind == "device_offline") & AlarmState.cleared_at.is_null()
+            return AlarmState.select().where(kind).count()
+
+        return await estate.running.centre.db.read(read)
+
+    async def until_alarms(count: int) -> None:
+        for _ in range(200):
+            if await open_alarms() == count:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{await open_alarms()} alarms instead of {count}")
+
+    path = f"/patrol/units/{estate.gate_device}"
+    await estate.set_online(estate.gate_device, False)
+    await estate.running.write(announce, CHANGED, {"ids": [estate.gate_device]})
+    await until_alarms(1)
+    assert "东门控制器" in (await centre_client.get("/devices?online=no")).text
+    assert (await centre_client.post(path, {"kind": "fixed_offline"})).status == 303
+    await until_alarms(0)
+    assert "东门控制器" not in (await centre_client.get("/devices?online=no")).text
+    assert (await centre_client.post(path, {"kind": "fixed_online"})).status == 303
+    await until_alarms(1)
