@@ -14,6 +14,8 @@ with every reason at once, so that a card has to be written only once more.
     role = "door"                           # door; issuer: a card desk (發卡器)
     period_s = 30
     language = "zh_Hans"                    # of the commands; else LANG
+    schema = 1                              # form of this file; a newer one is refused
+    site, time_servers, [network]           # of the card image; the first boot of the device reads them
 
     [[readers]]
     unit = 1                                # counted from 1; the centre's points name it
@@ -47,6 +49,8 @@ SPEED_HZ_RANGE: Final = (9_600, 10_000_000)
 DEFAULT_PORT: Final = "/dev/serial0"
 CENTRES_MAX: Final = 8
 FILE_MAX_BYTES: Final = 256 * 1024
+SCHEMA: Final = 1
+"""The form of ``node.toml``: a number that grows when an older program would misread a newer file."""
 
 
 class Ticket(Struct, frozen=True):
@@ -125,6 +129,9 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
     :raises ConfigError: with every problem found.
     """
     reading = TableReader(values)
+    reading.number("schema", SCHEMA, 1, SCHEMA)
+    for key in ("site", "time_servers", "network"):
+        reading.leave(key)
     name = reading.text("name", required=True, longest=NODE_NAME_MAX)
     data_dir = folder / (reading.text("data_dir") or "data")
     centre = reading.texts("centre", CENTRES_MAX)

@@ -88,6 +88,10 @@ class TableReader:
             )
         return int(value)
 
+    def leave(self, key: str) -> None:
+        """Somebody else reads this key; it is not unknown."""
+        self._asked.add(key)
+
     def table(self, key: str) -> TableReader | None:
         """A table within this one, or None."""
         value = self._get(key, dict, _("a table"))

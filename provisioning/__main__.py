@@ -5,17 +5,31 @@ from __future__ import annotations
 import argparse
 import sys
 
+from edge.i18n import language_of
+from provisioning.texts import translator
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a sub-command; its exit code."""
-    parser = argparse.ArgumentParser(prog="onecard-provision", description="onecard: devices and sites")
+    _ = translator(language_of().replace("_", "-"))
+    parser = argparse.ArgumentParser(prog="onecard-provision", description=_("onecard: devices and sites"))
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="a whole site on this computer", add_help=False)
+    commands.add_parser("demo", help=_("a whole site on this computer"), add_help=False)
+    commands.add_parser("image", help=_("make the SD card image of a device"), add_help=False)
+    commands.add_parser(
+        "inspect", help=_("show what is on an image or a card; secrets stay hidden"), add_help=False
+    )
+    commands.add_parser(
+        "verify", help=_("compare an image, or a card not yet started, with its manifest"), add_help=False
+    )
     chosen, rest = parser.parse_known_args(arguments)
-    assert chosen.command == "demo"
-    from provisioning.demo.__main__ import main as demo
+    if chosen.command == "demo":
+        from provisioning.demo.__main__ import main as demo
 
-    return demo(rest)
+        return demo(rest)
+    from provisioning.image.cli import main as image
+
+    return image([chosen.command, *rest])
 
 
 if __name__ == "__main__":

@@ -296,7 +296,10 @@ class FatVolume:
     def _folder_bytes(self, folder: int) -> bytes:
         if self._is_fixed(folder):
             return self._get(self._root_place, self._root_bytes)
-        return b"".join(self._get(self._place(c), self.cluster_bytes) for c in self._chain(folder))
+        chain = self._chain(folder)
+        if len(chain) * self.cluster_bytes > max(_FOLDER_BYTES_MAX, self.cluster_bytes):
+            raise self._damaged()
+        return b"".join(self._get(self._place(c), self.cluster_bytes) for c in chain)
 
     def _put_in_folder(self, folder: int, place: int, entry: bytes) -> None:
         if self._is_fixed(folder):
@@ -335,6 +338,8 @@ class FatVolume:
                     continue
                 name = fat_names.long_text(before, short) or fat_names.short_text(short, entry[12])
                 first = low | (high << 16 if self.is_fat32 else 0)
+                if first == _TOP and entry[11] & _FOLDER:
+                    raise self._damaged()
                 yield Entry(name, bool(entry[11] & _FOLDER), size, first, place, short)
 
     def _named(self, folder: int, name: str) -> Entry | None:

@@ -196,6 +196,46 @@ def test_a_chain_in_a_circle_is_found() -> None:
     assert file.getvalue()
 
 
+def filled(bits: int) -> bytes:
+    file, volume = opened(bits)
+    for number in range(12):
+        volume.write(f"onecard/a file with a long name {number}.txt", b"x" * 700 * number)
+        volume.write(f"F{number}", b"y" * number)
+    return file.getvalue()
+
+
+FILLED = {bits: filled(bits) for bits in SMALL}
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+@settings(max_examples=200, deadline=None)
+@given(flips=st.lists(st.tuples(st.integers(0, 120_000), st.integers(0, 255)), min_size=1, max_size=60))
+def test_a_damaged_card_is_said_to_be_damaged(bits: int, flips: list[tuple[int, int]]) -> None:
+    """Whatever bytes stand in boot sector, tables and folders: an answer or a FatError, and an end."""
+    image = bytearray(FILLED[bits])
+    for place, value in flips:
+        image[place if place % 3 else place % 512] = value
+    try:
+        volume = FatVolume(io.BytesIO(bytes(image)), 0, len(image))
+    except FatError:
+        return
+    for folder in ("", "onecard"):
+        try:
+            entries = volume.names(folder)
+        except FatError:
+            continue
+        for entry in entries:
+            try:
+                volume.read(f"{folder}/{entry.name}")
+            except FatError:
+                continue
+    try:
+        volume.write("onecard/node.toml", b"z" * 2_000)
+    except FatError:
+        return
+    assert volume.read("onecard/node.toml") == b"z" * 2_000
+
+
 @pytest.mark.parametrize("planted", [b"", b"\0" * 512, os.urandom(4096)])
 def test_no_file_system(planted: bytes) -> None:
     with pytest.raises(FatError):

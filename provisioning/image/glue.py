@@ -1,0 +1,98 @@
+"""Everything that is written to the boot partition: our own folder, and the few lines of the base's kind of first boot
+that start ``onecard/first-boot.sh`` (formats: see :mod:`provisioning.image.base`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from provisioning.image import network as net
+from provisioning.image.base import (
+    CLOUD_INIT,
+    CMDLINE,
+    CONFIG,
+    FIRSTRUN,
+    SEED_FOLDER,
+    Base,
+    with_lines,
+    with_words,
+)
+from provisioning.image.errors import RefusedError
+from provisioning.image.seed import Seed, to_toml
+from provisioning.texts import N_
+
+RTCS: Final = ("ds3231", "ds1307", "pcf8523", "pcf85063a", "rv3028")
+"""Clock chips of the overlay ``i2c-rtc``."""
+CARD_AT: Final = "/boot/firmware"
+"""Where the boot partition stands in a running system from bookworm on."""
+_FILES: Final = Path(__file__).parent / "files"
+_UNITS: Final = Path(__file__).parents[1] / "systemd"
+_RUN: Final = f"{CARD_AT}/{SEED_FOLDER}/first-boot.sh"
+_FIRSTRUN_WORDS: Final = [
+    f"systemd.run={CARD_AT}/firstrun.sh",
+    "systemd.run_success_action=reboot",
+    "systemd.unit=kernel-command-line.target",
+]
+_FIRSTRUN_SH: Final = f"""#!/bin/sh
+# Starts the set-up of the device; takes itself away only after it has succeeded.
+set -eu
+sh {_RUN}
+sed -i 's| systemd\\.run[^ ]*||g; s| systemd\\.unit=kernel-command-line\\.target||g' {CARD_AT}/cmdline.txt
+rm -f {CARD_AT}/firstrun.sh
+exit 0
+"""
+
+
+def card_files(base: Base, seed: Seed, rtc: str = "ds3231") -> dict[str, bytes]:
+    """Path on the boot partition -> content. ``rtc``: one of ``RTCS``, or empty without a clock chip.
+
+    :raises RefusedError: a clock chip that is not known, or a Wi-Fi that the first boot cannot say.
+    """
+    if rtc and rtc not in RTCS:
+        raise RefusedError(N_("--rtc: %(rtc)s is none of %(known)s."), rtc=rtc, known=", ".join(RTCS))
+    files = {
+        f"{SEED_FOLDER}/node.toml": seed.text,
+        f"{SEED_FOLDER}/hostname": seed.host_name + "\n",
+        f"{SEED_FOLDER}/first-boot.sh": (_FILES / "first-boot.sh").read_text("utf-8"),
+        f"{SEED_FOLDER}/onecard-edge.service": (_UNITS / "onecard-edge.service").read_text("utf-8"),
+    }
+    if seed.network.time_servers:
+        files[f"{SEED_FOLDER}/timesyncd.conf"] = "[Time]\nNTP=" + " ".join(seed.network.time_servers) + "\n"
+    words = [f"cfg80211.ieee80211_regdom={seed.network.country}"] if seed.network.country else []
+    if base.first_boot == CLOUD_INIT:
+        instance = f"onecard-{seed.ticket_id}"
+        files |= {
+            "meta-data": f"instance-id: {json.dumps(instance)}\n",
+            "user-data": _user_data(seed),
+            "network-config": net.netplan(seed.network),
+        }
+        words.append(f"ds=nocloud;i={instance}")
+    else:
+        for name, text in net.profiles(seed.network).items():
+            files[f"{SEED_FOLDER}/network/{name}"] = text
+        if base.first_boot == FIRSTRUN:
+            files["firstrun.sh"] = _FIRSTRUN_SH
+            words += _FIRSTRUN_WORDS
+        else:
+            files["rpi-preseed.toml"] = to_toml(
+                {
+                    "config_version": "1.1",
+                    "system": {"hostname": seed.host_name},
+                    "runcmd": {"early": [f"sh {_RUN}"]},
+                }
+            )
+    lines = ["dtparam=spi=on"] + ([f"dtoverlay=i2c-rtc,{rtc}"] if rtc else [])
+    files[CONFIG] = with_lines(base.config, lines)
+    if words:
+        files[CMDLINE] = with_words(base.cmdline, words)
+    return {path: text.encode("utf-8") for path, text in files.items()}
+
+
+def _user_data(seed: Seed) -> str:
+    return (
+        "#cloud-config\n"
+        f"hostname: {json.dumps(seed.host_name)}\n"
+        "manage_etc_hosts: true\n"
+        f'runcmd:\n- ["sh", "{_RUN}"]\n'
+    )
