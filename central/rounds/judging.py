@@ -79,7 +79,7 @@ class SeenScan(msgspec.Struct, frozen=True):
 
 
 class Names(msgspec.Struct, frozen=True):
-    """What the numbers of plans and scans are called. ``routes`` holds only those that the operator may see."""
+    """What the numbers of plans and scans are called: those that the operator may see."""
 
     routes: Mapping[int, str]
     checkpoints: Mapping[int, str]
@@ -164,16 +164,20 @@ def judgement(
 
 
 def names_of(scope: Scope, site_id: int) -> Names:
-    """The names of an estate's routes, checkpoints, guards and devices."""
+    """The names of an estate's routes, checkpoints, guards and devices, as far as the scope goes."""
     routes = scope.filter(Route.select().where(Route.site == site_id)).order_by(Route.number)
-    checkpoints = list(Checkpoint.select().where(Checkpoint.site == site_id).order_by(Checkpoint.number))
+    checkpoints = list(
+        scope.filter(Checkpoint.select().where(Checkpoint.site == site_id)).order_by(Checkpoint.number)
+    )
     guards: Any = Guard.select(Guard.id, Person.name).join(Person).where(Guard.site == site_id)
-    devices = Device.select(Device.id, Device.number, Device.label).where(Device.site == site_id)
+    devices = scope.filter(
+        Device.select(Device.id, Device.number, Device.label).where(Device.site == site_id)
+    )
     return Names(
         {row.id: f"{row.number} {row.name}" for row in routes},
         {row.id: f"{row.number} {row.name}" for row in checkpoints},
         {row.id: row.location for row in checkpoints},
-        dict(guards.order_by(Person.number).tuples()),
+        dict(scope.filter(guards, Guard).order_by(Person.number).tuples()),
         {number: f"{device} {label}" for number, device, label in devices.order_by(Device.number).tuples()},
     )
 

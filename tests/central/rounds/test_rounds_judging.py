@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -286,6 +287,7 @@ def test_another_organisation_sees_neither_routes_nor_scans(patrol: Patrol) -> N
     span = [to_ms(later(minutes=minutes)) for minutes in (-30, 120, 600)]
     found = patrol.estate.read(judging.judgement, scope, patrol.estate.site, *span)
     assert (found.visits, found.rounds, found.scans) == ((), (), ())
+    assert (found.names.guards, found.names.checkpoints, found.names.devices) == ({}, {}, {})
 
 
 def test_a_round_at_a_random_time_is_seen_when_it_begins_and_stays_as_it_was_drawn(patrol: Patrol) -> None:
@@ -306,3 +308,16 @@ def test_a_round_at_a_random_time_is_seen_when_it_begins_and_stays_as_it_was_dra
     whole = patrol.judged(now_min=480, **span).visits
     seen = [one.visit.round.start_ms for one in whole if one.visit.stop == 0]
     assert seen == [to_ms(later(minutes=start)) for start in starts]
+
+
+def test_a_long_span_asks_no_more_than_a_short_one(patrol: Patrol, caplog: pytest.LogCaptureFixture) -> None:
+    """Planted break: the guard of each scan looked up by itself."""
+    patrol.project(*(patrol.scan(patrol.first, 60 * number + 1) for number in range(30)))
+    caplog.set_level(logging.DEBUG, logger="peewee")
+    counts = []
+    for until_min in (90, 60 * 24 * 30):
+        caplog.clear()
+        found = patrol.judged(until_min=until_min, now_min=60 * 24 * 40)
+        counts.append(len(caplog.records))
+        assert found.visits
+    assert counts[0] == counts[1] <= 25

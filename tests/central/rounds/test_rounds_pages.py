@@ -19,6 +19,7 @@ from central.rounds.marks import to_ms
 from central.rounds.model import PatrolScan, PurgedSpan, Relief
 from central.sync import ingest
 from central.sync.model import CatchUp, Enrolment, PublishedRow, StoredFact
+from central.web.cursors import encode_cursor
 from protocol.decide import Trust
 from protocol.facts import CHAIN_START, Fact, ScanFact, ScanResult, chained, encode_body
 from protocol.ids import uid_key
@@ -130,6 +131,12 @@ async def test_every_visit_and_scan_is_listed_with_its_result(walked: Walked, ce
     assert [item["no"] for item in rest["items"]] == [3, 4]
     down = json.loads((await centre_client.get(f"/api/patrol/records?{walked.span}&limit=2&sort=-no")).text)
     assert [item["no"] for item in down["items"]] == [5, 4]
+    table = f"/api/patrol/records?{walked.span}&limit=2&before="
+    before = encode_cursor((4, 4))
+    back = json.loads((await centre_client.get(table + before)).text)
+    assert [item["no"] for item in back["items"]] == [2, 3]
+    assert json.loads((await centre_client.get(f"{table}{encode_cursor((1, 1))}")).text)["items"] == []
+    assert (await centre_client.get(table + encode_cursor(("x", 1)))).status == 422
 
 
 @pytest.mark.parametrize(
