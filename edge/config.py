@@ -9,7 +9,7 @@ with every reason at once, so that a card has to be written only once more.
     data_dir = "/data/onecard"              # relative paths start at the file's own folder
     centre = ["https://10.0.0.5:8443"]      # tried in this order; none: the node works offline
     ca_file = "centre-ca.pem"               # or ca_pem = '''-----BEGIN CERTIFICATE-----...'''
-    ticket = "T7K2.secret"                  # one-time; scrubbed after use
+    ticket = "T7K2.secret"                  # one-time
     board = "pi-two-doors"                  # profile of edge/relay; "simulated" without a board
     role = "door"                           # door; issuer: a card desk (發卡器)
     period_s = 30

@@ -174,7 +174,7 @@ def test_packed_bases(suffix: str, base_of: BaseOf, tmp_path: Path) -> None:
         case ".gz":
             packed.write_bytes(gzip.compress(base.read_bytes(), 1))
         case _:
-            if shutil.which("zstd") is None:
+            if shutil.which("zstd") is None and os.environ.get("ONECARD_FULL") != "1":
                 pytest.skip("zstd is not installed")
             subprocess.run(["zstd", "-q", "-1", str(base), "-o", str(packed)], check=True)
     out = made(packed, tmp_path)

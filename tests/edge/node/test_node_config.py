@@ -34,6 +34,12 @@ def test_a_name_is_enough_for_a_node_that_works_offline(tmp_path: Path) -> None:
     assert config.readers == (ReaderConfig(1, "spi"),)
 
 
+def test_what_a_card_image_adds_is_known_and_a_newer_form_is_refused(tmp_path: Path) -> None:
+    added = {"schema": 1, "site": "Riverside", "time_servers": ["10.0.0.5"], "network": {"method": "dhcp"}}
+    assert check({"name": "east-gate", **added}, tmp_path).warnings == ()
+    assert problems({"name": "east-gate", "schema": 2}) == ["schema: must be from 1 to 1"]
+
+
 def test_a_whole_file(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("PEM")
     (tmp_path / "node.toml").write_text(f"""
