@@ -215,7 +215,7 @@ RECORDS: Final = FoundTable(
         Column("planned_at", lazy("Planned for"), MOMENT),
         Column("planned_guards", lazy("Planned guard")),
         Column("event", lazy("Button"), WordFormat(EVENT_TEXT), is_shown=False),
-        Column("device", lazy("Unit")),
+        Column("device", lazy("Patrol unit")),
         Column("upload", lazy("Upload"), WordFormat(LINE_TEXT)),
         Column("difference_s", lazy("Clock difference (s)"), NUMBER),
         Column("device_time", lazy("Time of the unit"), MOMENT, is_shown=False),

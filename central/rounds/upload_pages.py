@@ -87,7 +87,7 @@ class ForceForm(msgspec.Struct, kw_only=True):
 
 FORM: Final = Form(
     ForceForm,
-    ChoiceField("device", lazy("Unit")),
+    ChoiceField("device", lazy("Patrol unit")),
     MomentField("through_at", lazy("Close its time until")),
     TextField("reason", lazy("Reason"), length_max=REASON_CHARS_MAX, is_wide=True),
 )
