@@ -18,11 +18,9 @@ from tests.support.odd_requests import PARAMETER, fields_of
 MARK = "q7z"
 """In every payload, so that it is found again."""
 PAYLOADS = (
-    f"<script>{MARK}()</script>\"'><img src=x onerror={MARK}>",
-    f"={MARK}+1",
-    f"@{MARK}\u202e\u2066",
+    f"=<script>{MARK}()</script>\"'><img src=x onerror={MARK}>",
+    f"@{MARK}\u202e\u2066'; DROP TABLE person;--",
     f"+{MARK}{{{{7*7}}}}{MARK}%(name)s%s%n",
-    f"-{MARK}'; DROP TABLE person;--",
     f"javascript:{MARK}%0d%0aSet-Cookie:{MARK}",
 )
 TYPED = re.compile(r'<(?:input(?=[^>]*type="text")|textarea)\b[^>]*?\bname="([^"]+)"')
