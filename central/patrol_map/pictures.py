@@ -40,5 +40,10 @@ def picture_from(raw: bytes) -> Picture:
     if long > short * LONG_TIMES_MAX:
         raise InvalidInputError("The picture is too long: at most three times as long as it is high or wide.")
     found.thumbnail((SIDE_PX_MAX, SIDE_PX_MAX), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    image = jpeg(found)
-    return Picture(image, found.width, found.height, hashlib.sha256(image).hexdigest())
+    return encoded(found)
+
+
+def encoded(picture: Image.Image) -> Picture:
+    """As it is kept."""
+    image = jpeg(picture)
+    return Picture(image, picture.width, picture.height, hashlib.sha256(image).hexdigest())

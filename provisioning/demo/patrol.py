@@ -23,8 +23,8 @@ from central.nodes.service import DeviceInput
 from central.patrol.model import Checkpoint, Guard, Route
 from central.patrol.publishing import patrol_changed
 from central.patrol.route_service import replan
-from central.patrol_map.model import MapPlace, PatrolMap
-from central.patrol_map.pictures import GRID_PX
+from central.patrol_map.model import MapPicture, MapPlace, PatrolMap
+from central.patrol_map.sample_picture import estate_plan
 from central.people.model import Person
 from protocol.records import SPECIAL_GROUPS
 from protocol.rules.patrol.plan import OnDays, Order, Rounds, RouteVersion, Stop, Tolerance
@@ -103,8 +103,16 @@ def make_patrol(site_id: int, organisation_id: int, now: datetime, zone: str) ->
         is_group=True,
     )
     replan(route, plan, today, now, "示例")
-    width_px, height_px = GRID_PX
-    area = PatrolMap.create(name="园区", width_px=width_px, height_px=height_px, changed_at=now, **place)
+    plan_of_estate = estate_plan()
+    area = PatrolMap.create(
+        name="园区",
+        digest=plan_of_estate.digest,
+        width_px=plan_of_estate.width_px,
+        height_px=plan_of_estate.height_px,
+        changed_at=now,
+        **place,
+    )
+    MapPicture.create(map=area.id, image=plan_of_estate.image)
     for row, (x, y) in zip(checkpoints, _LAY, strict=True):
         MapPlace.create(map=area.id, checkpoint=row.id, x_permille=x, y_permille=y)
     patrol_changed(site_id, now)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from central.patrol_map.model import MapPlace, PatrolMap
+from central.patrol_map.pictures import picture_from
 from central.patrol_map.replay import FOR_EVER, Leg, Replay, key_of, read_replay
+from central.patrol_map.sample_picture import estate_plan
 from central.rounds.marks import to_ms
 from central.sites.scope import HEAD_OFFICE
 from tests.support.estate import NOON, Estate, later
@@ -74,3 +76,10 @@ def test_a_missed_checkpoint_is_a_step_but_no_way_leads_there(estate: Estate) ->
     found = read(patrol, 41)
     assert [step.state.value for step in found.steps] == ["on_time", "missed"]
     assert found.legs == []
+
+
+def test_the_drawn_plan_of_the_demo_is_a_map_like_any_other() -> None:
+    drawn = estate_plan()
+    again = picture_from(drawn.image)
+    assert (again.width_px, again.height_px) == (drawn.width_px, drawn.height_px)
+    assert estate_plan() == drawn
