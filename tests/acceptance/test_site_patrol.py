@@ -7,6 +7,8 @@ import re
 import pytest
 
 from edge.core.feedback import Pattern
+from provisioning.demo.browser import Page
+from provisioning.demo.story import until
 from tests.support import patrol
 from tests.support.patrol import scan
 from tests.support.site import Site
@@ -188,7 +190,6 @@ async def test_a_guards_new_card_serves_and_who_walks_no_more_is_no_guard(site: 
     assert await scan(site, leaves.uid) is Pattern.SCAN_NOT_A_GUARD
 
 
-@pytest.mark.requirement(74)
 async def test_a_call_for_help_by_an_event_card_is_an_alarm(site: Site) -> None:
     """Seen when: a card entered as "help" is heard as an event at the patrol point, and its alarm is on the page; deleted,
     the card is a stranger's.
@@ -212,3 +213,39 @@ async def test_a_call_for_help_by_an_event_card_is_an_alarm(site: Site) -> None:
     await site.browser.send(await site.browser.get(row.links[0]), f"{row.links[0]}/delete")
     await site.until_joined()
     assert await scan(site, uid) is Pattern.SCAN_NOT_A_GUARD
+
+
+@pytest.mark.requirement(18)
+async def test_one_workstation_is_card_centre_and_patrol_console(site: Site) -> None:
+    """Seen when: one operator of the card centre (js1) reads a card that lies on the issuer, issues it to a guard, and sees
+    on the patrol monitor at which checkpoint that guard was; the settings of the doors stay closed to that desk.
+
+    Planted break that turns it red: the role of the card centre without its rights on the patrol.
+    """
+    await patrol.join_patrol_point(site)
+    await patrol.checkpoint(site, "中心机房")
+    number = site.next_number()
+    uid, person_no = f"04DE{number:010X}", f"8{number:03d}"
+    person = await site.enter_person(person_no)
+    await site.lay({"kind": "uid", "uid": uid})
+    async with site.operator("card_centre") as js1:
+
+        async def shown() -> Page | None:
+            page = await js1.get("/cards/desk/presented")
+            return page if uid in page.html.replace(" ", "") else None
+
+        assert "New card" in (await until(shown, "the card on the issuer")).words
+        await site.lift(uid)
+        form = await js1.get(f"/cards/issue?person={person}")
+        await js1.send(form, "/cards/issue", uid=uid, card_no=f"98{number:06d}", levels="1")
+        form = await js1.get("/patrol/guards/new")
+        await js1.send(form, "/patrol/guards/new", number=person_no)
+        await site.until_joined()
+        assert await scan(site, uid) is Pattern.SCAN_NOT_ON_ROUTE
+
+        async def seen() -> Page | None:
+            page = await js1.get("/patrol/monitor")
+            return page if f"住户{person_no}" in page.words else None
+
+        assert "中心机房" in (await until(seen, "the scan on the monitor")).words
+        assert (await js1.get("/doors/1/edit")).status == 403

@@ -38,7 +38,8 @@ async def two_checkpoints(site: Site) -> dict[str, str]:
     return {row.cells[1]: row.id.rpartition("-")[2] for row in rows}
 
 
-@pytest.mark.requirement(80, 81)
+@pytest.mark.requirement(80)
+@pytest.mark.requirement(81)
 async def test_a_map_has_a_picture_and_its_checkpoints_at_typed_places(site: Site) -> None:
     """Seen when: a map begins as a grid; checkpoints placed in percent stand there for a guard too, who may not move them;
     a picture is encoded anew and small enough, another file is refused with words; a stale page overwrites nothing; a
@@ -192,7 +193,8 @@ async def test_a_call_for_help_stands_on_the_map_until_somebody_answers(site: Si
     assert state_at(await site.browser.get(monitor), here) not in ("help", "")
 
 
-@pytest.mark.requirement(72, "B9")
+@pytest.mark.requirement(72)
+@pytest.mark.requirement("B9")
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_missed_point_and_a_round_not_begun_are_one_alarm_each(site: Site) -> None:

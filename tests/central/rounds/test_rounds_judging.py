@@ -116,7 +116,6 @@ def test_a_unit_that_was_never_there_is_pending_and_one_that_came_later_has_no_e
     assert patrol.results() == ["PENDING"] * 4
 
 
-@pytest.mark.requirement("B12")
 def test_what_a_dead_unit_took_with_it_is_no_evidence(patrol: Patrol) -> None:
     """Seen when: a device dies between two uploads; until it is replaced and after, what it may have held is never missed.
 
