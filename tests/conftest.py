@@ -29,13 +29,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 LONGEST_FIRST = (
     "browser/test_every_page.py",
     "sim/test_whole_site.py",
+    "acceptance/test_site_rounds.py",
+    "acceptance/test_site_patrol_map.py",
     "acceptance/test_site_doors.py",
     "acceptance/test_site_devices.py",
-    "acceptance/test_site_reports.py",
+    "acceptance/test_site_patrol_units.py",
     "acceptance/test_site_centre_killed.py",
+    "acceptance/test_site_reports.py",
+    "browser/test_demo_pages.py",
+    "acceptance/test_site_clones.py",
+    "acceptance/test_site_patrol.py",
     "acceptance/test_site_service.py",
     "acceptance/test_site_desk.py",
-    "browser/test_demo_pages.py",
+    "sim/test_patrol_histories.py",
+    "central/security/test_injection.py",
 )
 """Files of this folder that are begun first, by how long they take; the others follow in the order of their names."""
 
