@@ -86,6 +86,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     }
     for item in items:
         numbers = list(item.iter_markers("requirement"))
+        if any(len(mark.args) != 1 for mark in numbers):
+            raise pytest.UsageError(f"{item.nodeid}: one requirement number in each mark")
         if len(numbers) > 5:
             raise pytest.UsageError(f"{item.nodeid} carries {len(numbers)} requirement numbers; five at most")
         for mark, reason in reasons.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -137,8 +137,8 @@ def take_away_checkpoint(centre: Centre, scope: Scope, actor: Actor, checkpoint_
     query = RoutePlan.select().join(Route).where(Route.site == found.site_id)
     named = [
         plan.route
-        for plan in versions_ahead(query, today_on)
-        if any(stop["checkpoint"] == checkpoint_id for stop in plan.plan["stops"])
+        for plan in versions_ahead(query, today_on - timedelta(days=1))  # a round of the night goes on
+        if plan.plan["rounds"] and any(stop["checkpoint"] == checkpoint_id for stop in plan.plan["stops"])
     ]
     if named:
         raise ConflictError("A route goes to this checkpoint. Take it out of the route first.")

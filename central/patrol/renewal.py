@@ -38,7 +38,10 @@ async def look(centre: Centre) -> int:
     """Renew what is due, each estate in a transaction of its own; how many there were."""
     found = await centre.db.read(due, centre.clock.now())
     for site_id in found:
-        await centre.db.write(renew, site_id, centre.clock.now())
+        try:
+            await centre.db.write(renew, site_id, centre.clock.now())
+        except Exception:  # the other estates are not to wait for it
+            log.exception("the plans of the patrol points of estate %s could not be renewed", site_id)
     return len(found)
 
 

@@ -74,6 +74,8 @@ async def _open_scans(request: web.Request, parameters: Mapping[str, str]) -> Sh
         row = scans.live_row(payload)
         if not scope.allows(row.site_id, row.organisation_id) or not view.matches(row):
             return None
+        if not scope.allows(row.person_site, row.person_organisation):
+            row.person_name = ""
         return str(scans.SCANS.row_html(row))
 
     return show

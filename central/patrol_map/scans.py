@@ -39,7 +39,9 @@ def query(scope: Scope) -> Any:
             Checkpoint.number,
             Checkpoint.name,
             Checkpoint.location,
-            Person.name.alias("person_name"),
+            peewee.Case(None, [(scope.condition(Person), Person.name)], "").alias("person_name"),
+            Person.site.alias("person_site"),
+            Person.organisation.alias("person_organisation"),
         )
         .join(Checkpoint, peewee.JOIN.LEFT_OUTER, on=(Checkpoint.id == PatrolScan.checkpoint))
         .join_from(PatrolScan, Person, peewee.JOIN.LEFT_OUTER, on=(Person.id == PatrolScan.person))

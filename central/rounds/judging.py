@@ -39,7 +39,7 @@ from central.sites.model import Site
 from central.sites.scope import Scope
 from central.sync.model import CatchUp
 from protocol.facts import PatrolEvent, ScanResult
-from protocol.rules.patrol.expand import Visit, expand
+from protocol.rules.patrol.expand import Round, Visit, expand
 from protocol.rules.patrol.integrity import Flag, flags_of
 from protocol.rules.patrol.judge import Coverage, Judged, JudgedRound, Judgement, judge
 from protocol.rules.patrol.match import Relief
@@ -197,12 +197,29 @@ def reliefs_of(site_id: int, from_ms: int, until_ms: int) -> tuple[Relief, ...]:
 
 
 def _visits(site: Site, from_ms: int, until_ms: int, now_ms: int) -> list[Visit]:
-    """Every visit near the span; a round at a random time is nobody's to see before it begins."""
+    """Every visit near the span. A round at a random time is nobody's to see before it begins; one whose beginning was over
+    when its plan was entered was nobody's to walk."""
     query = RoutePlan.select(RoutePlan).join(Route).where(Route.site == site.id)
-    plans = [plan_of(row) for row in query]
+    stored = list(query)
+    plans = [plan_of(row) for row in stored]
     drawn = drawn_of(plans)
+    made_ms = {(row.route_id, row.version): marks.to_ms(row.made_at) for row in stored}
     visits = expand(plans, calendar_of(site.id), from_ms, until_ms)
-    return [visit for visit in visits if visit.round.start_ms <= now_ms or key_of(visit.round) not in drawn]
+    before = {
+        _walk(visit.round)
+        for visit in visits
+        if visit.stop == 0 and visit.closes_ms < made_ms[visit.round.route, visit.round.version]
+    }
+    return [
+        visit
+        for visit in visits
+        if _walk(visit.round) not in before
+        and (visit.round.start_ms <= now_ms or key_of(visit.round) not in drawn)
+    ]
+
+
+def _walk(walk: Round) -> tuple[int, int, int]:
+    return walk.route, walk.start_ms, walk.number
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -242,10 +259,10 @@ def _rows(site_id: int, from_ms: int, until_ms: int, without: Without | None) ->
         PatrolScan.late_proof,
         PatrolScan.organisation,
     )
-    of_site = (Guard.person == PatrolScan.person) & (Guard.site == PatrolScan.site)
+    of_person = Guard.person == PatrolScan.person  # whatever estate the guard works for by now
     query = (
         PatrolScan.select(*columns)
-        .join(Guard, peewee.JOIN.LEFT_OUTER, on=of_site)
+        .join(Guard, peewee.JOIN.LEFT_OUTER, on=of_person)
         .where(
             (PatrolScan.site == site_id)
             & (PatrolScan.at >= marks.to_at(from_ms))

@@ -83,7 +83,7 @@ def unit_marks(devices: Collection[int]) -> dict[int, UnitMark]:
         else:
             mark.through_ms = max(to_ms(newest.enrolled_at), newest.uploaded_through_ms - UNDER_WAY_MS)
     for further in further_marks:
-        for device, through_ms in further(list(found)).items():
+        for device, through_ms in further(sorted(found.keys() - enrolments.keys())).items():
             found[device].through_ms = max(found[device].through_ms, through_ms)
     forced = ForcedMark.select(ForcedMark.device, ForcedMark.through_at)
     for device, through_at in forced.where(ForcedMark.device.in_(list(found))).tuples():

@@ -88,7 +88,7 @@ def bring(scope: Scope, frames: list[bytes], now: datetime, note: suspicion.Note
                 _take(uplink, enrolment, message, found, now, note)
     except ProtocolError:
         raise InvalidInputError("The records in the file do not carry the signature of their unit.") from None
-    if not found.apart_count:
+    if not found.apart_count and enrolment.closed_at is None and not uplink.forked:
         _complete(Enrolment.get_by_id(enrolment.id), word, found, now)
     return found
 
@@ -116,7 +116,7 @@ def _take(
     count = len(batch.kinds)
     last_seq = batch.first_seq + count - 1
     found.first_seq, found.last_seq = found.first_seq or batch.first_seq, last_seq
-    if batch.first_seq > uplink.received_through + 1:
+    if not uplink.forked and batch.first_seq > uplink.received_through + 1:
         raise ConflictError("Records before those in this file are missing. Bring the earlier file first.")
     effects = uplink.receive(batch)
     fresh = 0

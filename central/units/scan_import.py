@@ -27,7 +27,7 @@ from central.nodes.model import Device
 from central.patrol.model import Checkpoint, Guard
 from central.people.model import Person
 from central.rounds import marks
-from central.rounds.model import ForcedMark, PatrolScan
+from central.rounds.model import ForcedMark, PatrolScan, PurgedSpan
 from central.rounds.projection import SCANS, late_proof_followers
 from central.sync.catch_up import CAUGHT_UP
 from central.sync.model import CatchUp
@@ -76,7 +76,7 @@ class ScanImporter(Importer):
         self.layout = _MappedLayout(mapping, zone)  # type: ignore[assignment]  # the two methods that are used
 
     def plan(self, place: Place, rows: Sequence[ImportRow]) -> list[Planned]:
-        known = _Known(place.site_id)
+        known = _Known(place)
         found: list[Planned] = []
         keys: list[tuple[int, int, int, datetime]] = []
         good: list[ImportRow] = []
@@ -140,9 +140,26 @@ class ScanImporter(Importer):
                     begins_at=min(now, marks.to_at(before[device].through_ms)),
                     ends_at=now,
                 )
-            BroughtMark.create(run=self._run, device=device, through_at=through_at, catch_up=catch_up)
+            BroughtMark.create(
+                run=self._run, device=device, through_at=min(through_at, now), catch_up=catch_up
+            )
 
     def undo(self, written: Sequence[Written], now: datetime) -> list[str]:
+        """The newest file of a unit first: a later one may hold the same records, and its mark says that they are here."""
+        assert self._run is not None
+        devices = BroughtMark.select(BroughtMark.device).where(BroughtMark.run == self._run.id)
+        later = (
+            ImportRun.select(ImportRun.file_name)
+            .join(BroughtMark)
+            .where(
+                BroughtMark.device.in_(devices)
+                & (ImportRun.id > self._run.id)
+                & (ImportRun.state == ImportState.DONE.value)
+            )
+            .distinct()
+        )
+        if blocked := [name for (name,) in later.tuples()]:
+            return blocked
         ids = [one.object_id for one in written]
         for at in range(0, len(ids), 500):
             PatrolScan.delete().where(
@@ -172,19 +189,28 @@ def further_marks(devices: Collection[int]) -> Mapping[int, int]:
 
 
 class _Known:
-    """What the words of a file stand for in one estate."""
+    """What the words of a file stand for in one estate: checkpoints, guards and units of the organisation it is brought for."""
 
-    def __init__(self, site_id: int) -> None:
+    def __init__(self, place: Place) -> None:
+        site_id, organisation = place.site_id, place.organisation_id
+        self._purged = list(
+            PurgedSpan.select(PurgedSpan.from_at, PurgedSpan.until_at)
+            .where(PurgedSpan.site == site_id)
+            .tuples()
+        )
         self.places: dict[str, set[int]] = defaultdict(set)
         self.place_uids: dict[bytes, int] = {}
-        for row in Checkpoint.select().where((Checkpoint.site == site_id) & Checkpoint.active):
+        for row in Checkpoint.select().where(
+            (Checkpoint.site == site_id) & (Checkpoint.organisation == organisation) & Checkpoint.active
+        ):
             self.places[str(row.number)].add(row.id)
             self.places[row.name].add(row.id)
             if row.place_uid is not None:
                 self.place_uids[bytes(row.place_uid)] = row.id
         self.people: dict[str, set[int]] = defaultdict(set)
         self.card_uids: dict[bytes, int] = {}
-        guards: Any = Guard.select(Guard, Person).join(Person).where(Guard.site == site_id)
+        guards: Any = Guard.select(Guard, Person).join(Person)
+        guards = guards.where((Guard.site == site_id) & (Guard.organisation == organisation))
         for row in guards:
             self.people[row.person.number].add(row.person_id)
             self.people[row.person.name].add(row.person_id)
@@ -197,7 +223,11 @@ class _Known:
         self._answers: dict[tuple[str, str], set[int]] = {}
         self.units: dict[str, set[int]] = defaultdict(set)
         self.unit_ids = set()
-        units = Device.select().where((Device.site == site_id) & Device.id.in_(sorted(unit_ids())))
+        units = Device.select().where(
+            (Device.site == site_id)
+            & (Device.organisation == organisation)
+            & Device.id.in_(sorted(unit_ids()))
+        )
         for device in units:
             self.unit_ids.add(device.id)
             self.units[str(device.number)].add(device.id)
@@ -218,6 +248,9 @@ class _Known:
             )
         elif device not in self.unit_ids:
             row.wrong(_("No column says which unit it was, and none was chosen."), "unit")
+        at = row.values["at"]
+        if at is not None and any(from_at <= at < until_at for from_at, until_at in self._purged):
+            row.wrong(_("Records of this time were purged."), "at")
         if not row.is_good or place is None or guard is None or device is None:
             return None
         return device, place, guard, row.values["at"]

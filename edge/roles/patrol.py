@@ -239,6 +239,10 @@ def _scanned(
         waiting = _at_carried(turn, row, Waiting(fact, reader, shown, shown), guard, keys)
     else:
         waiting = Waiting(_judged(turn, row, fact, guard), reader, shown, shown)
+    if waiting.personal and waiting.body.result is not ScanResult.NOT_A_GUARD:
+        turn.last.pop(
+            point, None
+        )  # a button is nobody's until this scan is durable, and not the guard's before
     turn.record(waiting)
     if dead is not None and not is_door:
         turn.actions += moment(Alarm.DEAD_CARD_USED, point, dead[0].name.lower(), shown)

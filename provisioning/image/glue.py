@@ -94,5 +94,5 @@ def _user_data(seed: Seed) -> str:
         "#cloud-config\n"
         f"hostname: {json.dumps(seed.host_name)}\n"
         "manage_etc_hosts: true\n"
-        f'runcmd:\n- ["sh", "{_RUN}"]\n'
+        f'bootcmd:\n- ["sh", "{_RUN}"]\n'  # at each start: runcmd is ticked off before it has run
     )

@@ -223,7 +223,7 @@ async def test_one_workstation_is_card_centre_and_patrol_console(site: Site) -> 
     Planted break that turns it red: the role of the card centre without its rights on the patrol.
     """
     await patrol.join_patrol_point(site)
-    await patrol.checkpoint(site, "中心机房")
+    await patrol.checkpoint(site, "地库一号点")
     number = site.next_number()
     uid, person_no = f"04DE{number:010X}", f"8{number:03d}"
     person = await site.enter_person(person_no)
@@ -247,5 +247,5 @@ async def test_one_workstation_is_card_centre_and_patrol_console(site: Site) -> 
             page = await js1.get("/patrol/monitor")
             return page if f"住户{person_no}" in page.words else None
 
-        assert "中心机房" in (await until(seen, "the scan on the monitor")).words
+        assert "地库一号点" in (await until(seen, "the scan on the monitor")).words
         assert (await js1.get("/doors/1/edit")).status == 403

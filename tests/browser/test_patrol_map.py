@@ -22,8 +22,7 @@ async def make_map(site: DemoSite, name: str) -> str:
             given = {"number": str(number), "name": f"巡更点{number}", "point": point}
             await hands.post("/patrol/checkpoints/new", {**form.fields, **given})
     page = await hands.get("/patrol/maps/new")
-    options = page.form("/patrol/maps/new").options
-    chosen = {field: next(o for o in options[field] if o) for field in ("site", "organisation")}
+    chosen = {"site": "1", "organisation": "1"}  # where the readers are, whatever else was entered
     made = await hands.send(page, "/patrol/maps/new", name=name, **chosen)
     assert made.path.startswith("/patrol/maps/"), made.words[-400:]
     return made.path.partition("?")[0]
@@ -38,7 +37,8 @@ def near(text: str, wanted: float, by: float = 1.0) -> bool:
     return abs(float(text) - wanted) <= by
 
 
-@pytest.mark.requirement(80, 81)
+@pytest.mark.requirement(80)
+@pytest.mark.requirement(81)
 async def test_checkpoints_are_placed_by_click_by_drag_by_keys_and_by_the_menu(
     browser: Any, demo_site: DemoSite
 ) -> None:

@@ -42,8 +42,7 @@ class Watched:
         self.guard = await patrol.guard(site)
         self.route = await patrol.route(site, [(self.here, "+0")], [self.guard])
         page = await site.browser.get("/patrol/maps/new")
-        options = page.form("/patrol/maps/new").options
-        chosen = {field: next(o for o in options[field] if o) for field in ("site", "organisation")}
+        chosen = {"site": "1", "organisation": "1"}  # where the readers are, whatever else was entered
         made = await site.browser.send(page, "/patrol/maps/new", name="地库监控", **chosen)
         path = made.path.partition("?")[0]
         self.map = path.rpartition("/")[2]

@@ -152,6 +152,21 @@ async def test_a_route_that_is_deleted_stays_in_the_past(
     assert (await centre_client.post("/patrol/routes/new", route_form(estate))).status == 303
 
 
+async def test_checkpoints_of_a_deleted_route_can_be_deleted_when_its_last_night_is_over(
+    estate: Estate, running_centre: RunningCentre, centre_client: Browser
+) -> None:
+    """Planted break: ask for the stops of a version that has no rounds."""
+    today = route_form(estate, valid_from_on=estate.now.date().isoformat())
+    assert (await centre_client.post("/patrol/routes/new", today)).status == 303
+    assert (await centre_client.post("/patrol/routes/1/delete")).status == 303
+    running_centre.clock.advance(hours=24)
+    again = await running_centre.as_role("administrator")
+    assert (await again.post("/patrol/checkpoints/2/delete")).status == 422  # a round of yesterday may go on
+    running_centre.clock.advance(hours=24)
+    again = await running_centre.as_role("administrator")
+    assert (await again.post("/patrol/checkpoints/2/delete")).status == 303
+
+
 async def test_a_checkpoint_that_is_deleted_leaves_its_reader_and_number_to_others(
     estate: Estate, running_centre: RunningCentre, centre_client: Browser
 ) -> None:

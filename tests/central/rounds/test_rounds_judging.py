@@ -12,7 +12,7 @@ import pytest
 
 from central.cards import acts
 from central.cards.acts import Terms
-from central.patrol.model import Guard
+from central.patrol.model import Guard, RoutePlan
 from central.rounds import judging, projection
 from central.rounds.judging import Without
 from central.rounds.marks import to_ms
@@ -114,6 +114,14 @@ def test_a_unit_that_was_never_there_is_pending_and_one_that_came_later_has_no_e
     assert patrol.results() == ["NO_EVIDENCE", "NO_EVIDENCE", "MISSED", "MISSED"]
     patrol.estate.write(lambda: Enrolment.delete().execute())
     assert patrol.results() == ["PENDING"] * 4
+
+
+def test_a_round_that_was_over_before_its_plan_was_entered_is_nobodys(patrol: Patrol) -> None:
+    """A new route may hold from today. Planted break: judge all rounds of the day."""
+    patrol.uploaded(minutes=90)
+    assert len(patrol.results()) == 4
+    patrol.estate.write(lambda: RoutePlan.update(made_at=later(minutes=40)).execute())
+    assert patrol.results() == ["MISSED", "MISSED"]
 
 
 def test_what_a_dead_unit_took_with_it_is_no_evidence(patrol: Patrol) -> None:

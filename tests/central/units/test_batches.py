@@ -19,6 +19,7 @@ from protocol.decide import Trust
 from protocol.envelope import write_signed
 from protocol.facts import ClockFact, FactKind, ScanFact, ScanResult, encode_body
 from protocol.ids import Stream
+from protocol.limits import FACTS_PER_BATCH_MAX
 from protocol.messages import Hello
 from protocol.records import Revisions
 from protocol.session import share_of
@@ -76,8 +77,11 @@ class Unit:
             )  # fmt: skip
             frames.append(write_signed(hello, key, sender="wand", epoch=epoch, counter=0))
         before = outbox.hash_at(after) or bytes(16)
-        batch = columns.pack(epoch, before, entries)
-        frames.append(write_signed(batch, key, sender="wand", epoch=epoch, counter=entries[-1].fact.seq))
+        for start in range(0, len(entries), FACTS_PER_BATCH_MAX):
+            part = entries[start : start + FACTS_PER_BATCH_MAX]
+            batch = columns.pack(epoch, before, part)
+            frames.append(write_signed(batch, key, sender="wand", epoch=epoch, counter=part[-1].fact.seq))
+            before = part[-1].hash
         return self.sealed(frames)
 
     def sealed(self, frames: list[bytes]) -> bytes:
@@ -141,6 +145,19 @@ async def test_two_records_under_one_number_are_both_kept(unit: Unit) -> None:
 
     assert await unit.running.read(read) == (1, True)
     assert (await unit.stored())[0] == [1]
+
+
+async def test_a_contradiction_that_fills_several_batches_is_kept_whole(unit: Unit) -> None:
+    """Planted break: take the second batch for one behind a gap, and the evidence back with it."""
+    for number in range(1, 4):
+        unit.scan(number * 1_000)
+    await unit.bring(unit.file())
+    unit.node.outbox.entries.clear()
+    for number in range(1, 1_010):
+        unit.scan(50_000 + number * 1_000)
+    forked = await unit.bring(unit.file())
+    assert forked.apart_count > 500
+    assert await unit.running.read(lambda: Enrolment.get(Enrolment.device == unit.device).forked)
 
 
 async def test_what_does_not_come_from_the_unit_is_refused(unit: Unit) -> None:

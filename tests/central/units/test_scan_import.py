@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from central.imports.model import ImportRun
-from central.patrol.model import Guard
+from central.nodes.model import Device
+from central.patrol.model import Checkpoint, Guard
 from central.people import erasure
 from central.people.model import Person
 from central.rounds.marks import unit_marks
-from central.rounds.model import ForcedMark, PatrolScan
+from central.rounds.model import ForcedMark, PatrolScan, PurgedSpan
 from central.units import scan_import
 from central.units.model import ColumnMapping
 from central.web.sheets import write_xlsx
@@ -213,3 +214,63 @@ async def test_an_erasure_drops_what_files_keep_of_people(estate: Estate, centre
     assert (await centre_client.get(f"{path}/failed.csv")).status == 404
     assert (await centre_client.get(waiting)).status == 404
     assert len(await scans(estate)) == 2
+
+
+async def test_another_organisations_checkpoints_guards_and_units_are_not_known(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """A file is brought for one organisation. Planted break: leave the organisation out of ``_Known``."""
+    other = estate.other_organisation
+    for model, said in (
+        (Checkpoint, "There is no such checkpoint in this estate."),
+        (Guard, "There is no guard with this number, name or card."),
+        (Device, "There is no patrol unit with this number or name."),
+    ):
+        await estate.running.write(lambda m=model: m.update(organisation=other).execute())
+        path = await checked(centre_client, csv(rows=ROWS[:2]))
+        assert said in (await centre_client.get(path)).text, said
+    assert await scans(estate) == []
+
+
+async def test_a_clock_that_runs_ahead_completes_no_time_that_has_not_come(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Planted break: the mark is the newest time of the file, whatever it is."""
+    rows = [ROWS[0], ["1", "2031/07/01 22:00:05", "点1", "0001"]]
+    path = await checked(centre_client, csv(rows=rows))
+    assert (await centre_client.post(f"{path}/apply", {"rows": "all"})).status == 303
+    device = estate.gate_device
+    through_ms = await estate.running.centre.db.read(lambda: unit_marks([device])[device].through_ms)
+    assert through_ms <= estate.running.clock.now().timestamp() * 1_000
+
+
+async def test_files_of_a_unit_are_rolled_back_newest_first(estate: Estate, centre_client: Browser) -> None:
+    """The later file may hold the same records. Planted break: roll back the first one all the same."""
+    first = await checked(centre_client, csv(rows=ROWS[:2]))
+    assert (await centre_client.post(f"{first}/apply", {"rows": "all"})).status == 303
+    second = await checked(centre_client, csv(rows=[*ROWS[:2], ROWS[3]]), "wand-2.csv")
+    assert (await centre_client.post(f"{second}/apply", {"rows": "all"})).status == 303
+    refused = await centre_client.post(f"{first}/undo")
+    assert refused.status != 303
+    assert "wand-2.csv" in refused.text
+    assert len(await scans(estate)) == 2
+    for path in (second, first):
+        assert (await centre_client.post(f"{path}/undo")).status == 303
+    assert await scans(estate) == []
+
+
+async def test_purged_records_do_not_come_back_by_a_file(estate: Estate, centre_client: Browser) -> None:
+    """Planted break: ask for no purged span."""
+    await estate.running.write(
+        lambda: PurgedSpan.create(
+            site=SITE,
+            from_at=datetime(2026, 7, 1, tzinfo=UTC),
+            until_at=datetime(2026, 7, 2, tzinfo=UTC),
+            scans_count=2,
+            reason="",
+            made_at=estate.running.clock.now(),
+            made_by="",
+        )
+    )
+    path = await checked(centre_client, csv(rows=ROWS[:2]))
+    assert "Records of this time were purged." in (await centre_client.get(path)).text

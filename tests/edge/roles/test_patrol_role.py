@@ -223,6 +223,18 @@ def test_a_button_belongs_to_the_guard_who_was_here_last_for_ten_minutes() -> No
     assert ([scan.scan_seq for scan in scans(well)], people(well)) == ([0], [b""])
 
 
+def test_a_button_after_a_scan_that_is_not_durable_is_not_the_guards_before() -> None:
+    """Planted break: keep the last scan until the next one is stored."""
+    node = make()
+    node.swipe(GUARD, 4)
+    node.send(StorageState(False, "full"))
+    node.wait(120_000)
+    node.show(GUARD, reader=4)
+    called = node.input(InputRole.HELP, True, 4)
+    assert people(called) == [b""]
+    assert alarms(called[:1]) == [(Alarm.HELP_WANTED, True, POINT)]
+
+
 def test_a_call_for_help_is_an_alarm_before_everything_else() -> None:
     node = make()
     called = node.input(InputRole.HELP, True, 4)
