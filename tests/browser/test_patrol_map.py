@@ -13,17 +13,17 @@ pytestmark = pytest.mark.xdist_group("site")
 
 
 async def make_map(site: DemoSite, name: str) -> str:
-    """Two checkpoints at least, at readers that are none yet, and a map; its path."""
+    """Two checkpoints with location cards, on no map yet, and a map; its path."""
     hands = site.tester.browser
-    page = await hands.get("/patrol/checkpoints/new")
-    form = page.form("/patrol/checkpoints/new")
-    for number, point in enumerate(reversed(form.options["point"]), 91):
-        if len((await hands.get("/patrol/checkpoints")).rows_of("checkpoints")) < 2 and point:
-            given = {"number": str(number), "name": f"巡更点{number}", "point": point}
-            await hands.post("/patrol/checkpoints/new", {**form.fields, **given})
+    where = {"site": "1", "organisation": "1"}
+    for number in (91, 92):
+        page = await hands.get("/patrol/checkpoints/new")
+        card = {"point": "", "place_card": f"04EE0000{number:06X}"}
+        fields = page.form("/patrol/checkpoints/new").fields
+        given = {**fields, "number": str(number), "name": f"巡更点{number}", **card, **where}
+        await hands.post("/patrol/checkpoints/new", given)  # made once for all tests of this file
     page = await hands.get("/patrol/maps/new")
-    chosen = {"site": "1", "organisation": "1"}  # where the readers are, whatever else was entered
-    made = await hands.send(page, "/patrol/maps/new", name=name, **chosen)
+    made = await hands.send(page, "/patrol/maps/new", name=name, **where)
     assert made.path.startswith("/patrol/maps/"), made.words[-400:]
     return made.path.partition("?")[0]
 

@@ -102,7 +102,7 @@ async def checkpoint(site: Site, name: str, device: str = LABEL, **values: str) 
     await site.browser.send(
         page,
         "/patrol/checkpoints/new",
-        **{"number": str(site.next_number()), "name": name, "point": point, **values},
+        **{"number": str(500 + site.next_number()), "name": name, "point": point, **values},
     )
     listed = (await site.browser.get("/patrol/checkpoints")).rows_of("checkpoints")
     return next(int(row.links[0].rpartition("/")[2]) for row in listed if row.cells[1] == name)
@@ -115,7 +115,7 @@ async def place(site: Site, name: str, uid: str) -> int:
     await site.browser.send(
         page,
         "/patrol/checkpoints/new",
-        number=str(site.next_number()),
+        number=str(500 + site.next_number()),
         name=name,
         point="",
         place_card=uid,
@@ -180,7 +180,7 @@ async def route(
 
     Starts this minute and is on time 5 minutes before and after, missed after 15, unless ``values`` says otherwise.
     """
-    number = str(site.next_number())
+    number = str(500 + site.next_number())
     given = {
         "number": number,
         "name": f"路线{number}",
