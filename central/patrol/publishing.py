@@ -43,7 +43,8 @@ from protocol.rules.patrol.plan import WINDOW_MAX_S, RouteVersion
 
 HORIZON_DAYS: Final = 14
 _DAY_MS: Final = 86_400_000
-_HOUR_MS: Final = 3_600_000
+_STEP_MS: Final = 600_000
+"""A span begins ten to twenty minutes ago: what is over by then is told nobody, and would only shorten the span."""
 RENEW_AFTER_MS: Final = 600_000
 """A span is begun anew after ten minutes at the earliest, however soon it ends."""
 _WINDOW_MS: Final = WINDOW_MAX_S * 1_000
@@ -67,7 +68,7 @@ class Held(msgspec.Struct, frozen=True):
 
 def patrol_changed(site_id: int, now: datetime) -> None:
     """A plan, a guard or a checkpoint of the estate changed, or its span is to begin anew."""
-    from_ms = int(now.timestamp() * 1_000) // _HOUR_MS * _HOUR_MS - _HOUR_MS
+    from_ms = int(now.timestamp() * 1_000) // _STEP_MS * _STEP_MS - _STEP_MS
     _publish(site_id, from_ms, publish.Revision())
 
 
@@ -81,7 +82,7 @@ def _publish(site_id: int, from_ms: int, revision: publish.Revision) -> None:
     for place, (body, owner) in wanted.items():
         if standing.get(place) != (body, owner):
             publish.set_body(revision, place[0], Kind(place[1]), place[2], body, {place[0]}, owner)
-    renew_ms = max(from_ms + (until_ms - from_ms) // 4, from_ms + 2 * _HOUR_MS + RENEW_AFTER_MS)
+    renew_ms = max(from_ms + (until_ms - from_ms) // 4, from_ms + 2 * _STEP_MS + RENEW_AFTER_MS)
     span = {"from_ms": from_ms, "renew_ms": renew_ms}
     if PlanSpan.update(span).where(PlanSpan.site == site_id).execute() == 0:
         PlanSpan.insert(site=site_id, **span).execute()

@@ -94,8 +94,8 @@ async def test_a_span_is_renewed_before_it_ends_and_by_one_of_all(
     running_centre.clock.advance(days=HORIZON_DAYS / 4)
     assert await renewal.look(running_centre.centre) == 1
     after = await visits(running_centre)
-    assert after[0] > before[0]
-    assert after[-1] > before[-1]
+    assert after[0][1] > before[0][1]
+    assert after[-1][1] > before[-1][1]
     assert await renewal.look(running_centre.centre) == 0
     span = await running_centre.read(PlanSpan.get_by_id, SITE)
     await running_centre.write(renewal.renew, SITE, estate.now)
