@@ -200,13 +200,32 @@ def _anchors(enrolment_id: int, boots: set[int], facts: Sequence[Fact]) -> list[
 
 
 def _correct(enrolment_id: int, facts: Sequence[Fact]) -> dict[int, tuple[int, bool]]:
-    """(corrected_ms, estimated) of each fact."""
+    """(corrected_ms, estimated) of each fact of a batch."""
     if all(fact.clock >= Trust.HOLDOVER for fact in facts):
         return {fact.seq: (fact.wall_ms, False) for fact in facts}
-    anchors = _anchors(enrolment_id, {fact.boot for fact in facts}, facts)
-    return {
-        c.seq: (c.at_ms, c.estimated) for c in clocksync.correct([_stamp(fact) for fact in facts], anchors)
-    }
+    return _corrected(enrolment_id, facts, [])
+
+
+def _corrected(
+    enrolment_id: int, facts: Sequence[Fact], later: Sequence[Fact]
+) -> dict[int, tuple[int, bool]]:
+    """(corrected_ms, estimated) of facts in order, by what is stored beside them and by what came ``later``."""
+    known = {fact.seq: fact for fact in (*_beside(enrolment_id, facts), *facts, *later)}
+    anchors = _anchors(enrolment_id, {fact.boot for fact in known.values()}, later or facts)
+    stamps = [_stamp(known[seq]) for seq in sorted(known)]
+    return {c.seq: (c.at_ms, c.estimated) for c in clocksync.correct(stamps, anchors)}
+
+
+def _beside(enrolment_id: int, facts: Sequence[Fact]) -> list[Fact]:
+    """The stored facts next to each run of these: what is sure there bounds the times that are only estimated."""
+    seqs = {fact.seq for fact in facts}
+    beside = {seq + step for seq in seqs for step in (-1, 1)} - seqs
+    found: list[Fact] = []
+    for at in range(0, len(beside), REPLAY_ROWS):
+        some = sorted(beside)[at : at + REPLAY_ROWS]
+        rows = StoredFact.select().where((StoredFact.enrolment == enrolment_id) & StoredFact.seq.in_(some))
+        found += [fact_of(row) for row in rows]
+    return found
 
 
 def _stamp(fact: Fact) -> clocksync.Stamp:
@@ -225,22 +244,17 @@ def _settle(enrolment: Enrolment, entries: Sequence[Entry]) -> None:
     )
     if not rows:
         return
-    facts = [fact_of(row) for row in rows]
     later = [entry.fact for entry in entries]
-    anchors = _anchors(enrolment.id, {fact.boot for fact in facts}, later)
-    stamps = [_stamp(fact) for fact in (*facts, *later)]
-    corrected = {c.seq: (c.at_ms, c.estimated) for c in clocksync.correct(stamps, anchors)}
-    changed = [
-        fact for fact, row in zip(facts, rows, strict=True) if corrected[fact.seq][0] != row.corrected_ms
-    ]
-    for fact in facts:
-        at_ms, estimated = corrected[fact.seq]
+    corrected = _corrected(enrolment.id, [fact_of(row) for row in rows], later)
+    changed = [row for row in rows if corrected[row.seq] != (row.corrected_ms, row.estimated)]
+    for row in changed:
+        at_ms, estimated = corrected[row.seq]
         StoredFact.update(corrected_ms=at_ms, estimated=estimated).where(
-            (StoredFact.enrolment == enrolment.id) & (StoredFact.seq == fact.seq)
+            (StoredFact.enrolment == enrolment.id) & (StoredFact.seq == row.seq)
         ).execute()
     if changed:
-        received = {row.seq: row.received_ms for row in rows}
-        _project(enrolment, changed, corrected, received, live=True)
+        received = {row.seq: row.received_ms for row in changed}
+        _project(enrolment, [fact_of(row) for row in changed], corrected, received, live=True)
 
 
 def hash_at(enrolment_id: int, seq: int) -> bytes | None:

@@ -209,6 +209,12 @@ class StoredFact(Model):
         indexes = ((("enrolment", "seq"), True),)
 
 
+# The few facts whose time is not sure are looked for with every batch, among millions that are.
+StoredFact.add_index(
+    StoredFact.enrolment, StoredFact.seq, where=StoredFact.estimated, name="stored_fact_estimated"
+)
+
+
 class QuarantinedFact(Model):
     """異常記錄: facts that count nowhere: of a closed node_epoch, or the other side of a fork (I11)."""
 

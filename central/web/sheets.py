@@ -25,6 +25,7 @@ FILE_BYTES_MAX: Final = 4 * 2**20
 UNPACKED_BYTES_MAX: Final = 64 * 2**20
 """The largest that an XLSX file may be when unpacked."""
 COLUMNS_MAX: Final = 60
+_CHUNK_BYTES: Final = 2**16
 BOM: Final = "\ufeff"
 _XLSX_START: Final = b"PK\x03\x04"
 _ADDRESS: Final = re.compile(rb"""\sr\s*=\s*["']\$?([A-Za-z]{0,3})\$?([0-9]{1,9})["']""")
@@ -119,14 +120,19 @@ def _read_xlsx(raw: bytes, rows_max: int) -> list[list[str]]:
 
 
 def _check_archive(raw: bytes, rows_max: int) -> None:
+    room = UNPACKED_BYTES_MAX
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        parts = archive.infolist()
-        if sum(part.file_size for part in parts) > UNPACKED_BYTES_MAX:
-            raise InvalidInputError("The file is too large.")
-        for part in parts:
-            if part.filename.startswith("xl/worksheets/") and part.filename.endswith(".xml"):
-                with archive.open(part) as file:  # ends at the size that the archive claims
-                    _check_addresses(file.read(UNPACKED_BYTES_MAX), rows_max)
+        for part in archive.infolist():
+            part.file_size = 2 * UNPACKED_BYTES_MAX  # what the archive claims does not count: it is read to its end
+            is_sheet, xml = part.filename.startswith("xl/worksheets/"), bytearray()
+            with archive.open(part) as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    room -= len(chunk)
+                    if room < 0:
+                        raise InvalidInputError("The file is too large.")
+                    if is_sheet:
+                        xml += chunk
+            _check_addresses(bytes(xml), rows_max)
 
 
 def _check_addresses(xml: bytes, rows_max: int) -> None:

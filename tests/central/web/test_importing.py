@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 
 import pytest
@@ -137,6 +138,18 @@ def test_an_archive_that_unpacks_to_a_giant_is_refused() -> None:
         archive.writestr("xl/worksheets/sheet1.xml", bytes(65 * 2**20))
     with pytest.raises(InvalidInputError, match="too large"):
         LAYOUT.read(buffer.getvalue())
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"])
+def test_an_archive_that_claims_to_be_small_is_measured(part: str) -> None:
+    """The reader of spreadsheets unpacks what is there, whatever size the archive's directory names."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(part, bytes(65 * 2**20))
+    raw, size = buffer.getvalue(), struct.pack("<I", 65 * 2**20)
+    assert raw.count(size) == 2
+    with pytest.raises(InvalidInputError, match="too large"):
+        LAYOUT.read(raw.replace(size, struct.pack("<I", 100)))
 
 
 @pytest.mark.parametrize("row", [1_048_575, 30_000])
