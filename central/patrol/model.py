@@ -40,8 +40,10 @@ class CarriedUnit(Model):
     point = peewee.ForeignKeyField(AccessPoint, backref="carried_units", on_delete="RESTRICT")
     idle_min = peewee.IntegerField(default=120)
     """A round ends so many minutes after its last scan, if the guard does not end it."""
-    active = peewee.BooleanField(default=True)
-    """False: taken away. It may still bring scans of the past."""
+    from_at = InstantField()
+    """When it was entered: earlier than this, no scan of a location card was to be expected of it."""
+    taken_at = InstantField(null=True)
+    """When it was taken away. It may still bring scans of the time before."""
 
 
 class EventCard(Model):

@@ -152,7 +152,7 @@ def _points(site_id: int) -> dict[int, dict[int, CheckpointRow]]:
         found[device_id][point_id] = CheckpointRow(number)
     carried = CarriedUnit.select(AccessPoint.device, AccessPoint.id, CarriedUnit.idle_min).join(AccessPoint)
     for device_id, point_id, idle_min in carried.where(
-        (CarriedUnit.site == site_id) & CarriedUnit.active
+        (CarriedUnit.site == site_id) & CarriedUnit.taken_at.is_null()
     ).tuples():
         found[device_id][point_id] = CheckpointRow(0, carried=True, round_idle_s=idle_min * 60)
     return found

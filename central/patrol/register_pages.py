@@ -261,9 +261,11 @@ async def edit_carried(request: web.Request) -> web.Response:
         "heading": _("New carried unit") if found is None else found.name,
         "form": form,
         "back": "/patrol/carried",
-        "take_away": f"/patrol/carried/{found.id}/delete" if found is not None and found.active else "",
+        "take_away": f"/patrol/carried/{found.id}/delete"
+        if found is not None and found.taken_at is None
+        else "",
         "why": _("The reader is no carried unit any more. Its records stay."),
-        "is_past": found is not None and not found.active,
+        "is_past": found is not None and found.taken_at is not None,
     }
     return await render(request, "patrol/edit.html", context, status=status)
 

@@ -58,7 +58,7 @@ def put_checkpoint(
     if given.point is not None:
         if others.where(Checkpoint.point == given.point).exists():
             raise ConflictError("This reader is a checkpoint already.")
-        if CarriedUnit.select().where(CarriedUnit.active & (CarriedUnit.point == given.point)).exists():
+        if _carried_now().where(CarriedUnit.point == given.point).exists():
             raise ConflictError("This reader is carried by guards; a checkpoint stays where it is.")
     else:
         _check_card(given.place_uid, others)
@@ -169,22 +169,25 @@ def put_carried(
     point = _reader(scope, given.point)
     device = point.device
     check_place(scope, device.site_id, device.organisation_id)
-    if found is not None and not found.active:
+    if found is not None and found.taken_at is not None:
         raise ConflictError("This was changed meanwhile. Look at it again.")
+    if found is not None and found.point.device_id != device.id:
+        raise ConflictError(
+            "A carried unit stays at its device, because its records are there. Take it away and enter a new one."
+        )
     if Checkpoint.select().where(Checkpoint.active & (Checkpoint.point == given.point)).exists():
         raise ConflictError("This reader is a checkpoint already.")
-    others = CarriedUnit.select().where(CarriedUnit.active & (CarriedUnit.id != (unit_id or 0)))
-    if others.where(CarriedUnit.point == given.point).exists():
+    if _carried_now().where((CarriedUnit.point == given.point) & (CarriedUnit.id != (unit_id or 0))).exists():
         raise ConflictError("This reader is entered as a carried unit already.")
     if point.door_id is not None:
         raise ConflictError("This reader belongs to a door. Guards cannot carry it.")
-    sites = {device.site_id} if found is None else {device.site_id, found.site_id}
-    saved = found or CarriedUnit()
+    now = centre.clock.now()
+    saved = found or CarriedUnit(from_at=now)
     saved.site, saved.organisation = device.site_id, device.organisation_id
     saved.name, saved.point, saved.idle_min = given.name, given.point, given.idle_min
     saved.save()
-    for site_id in sorted(sites):
-        patrol_changed(site_id, centre.clock.now())
+    for site_id in sorted({device.site_id, saved.site_id}):
+        patrol_changed(site_id, now)
     audit(centre, actor, "carried", saved, before, _carried_row(saved))
     return saved
 
@@ -193,13 +196,18 @@ def take_away_carried(centre: Centre, scope: Scope, actor: Actor, unit_id: int) 
     """The reader is no carried unit any more; its records stay."""
     found = scope.get(CarriedUnit, unit_id)
     check_place(scope, found.site_id, found.organisation_id)
-    if not found.active:
+    if found.taken_at is not None:
         raise ConflictError("This was changed meanwhile. Look at it again.")
     before = _carried_row(found)
-    found.active = False
+    found.taken_at = centre.clock.now()
     found.save()
-    patrol_changed(found.site_id, centre.clock.now())
+    patrol_changed(found.site_id, found.taken_at)
     audit(centre, actor, "carried", found, before, None)
+
+
+def _carried_now() -> Any:
+    """Carried units that are in use."""
+    return CarriedUnit.select().where(CarriedUnit.taken_at.is_null())
 
 
 def today(site_id: int, now: datetime) -> Any:

@@ -99,7 +99,7 @@ def _carried(scope: Scope) -> Any:
         .join(Device)
         .switch(CarriedUnit)
         .join(Site, on=(CarriedUnit.site == Site.id))
-        .where(CarriedUnit.active)
+        .where(CarriedUnit.taken_at.is_null())
     )
     return scope.filter(query, CarriedUnit)
 

@@ -24,7 +24,7 @@ from central.patrol_map.states import (
     rounds_now,
 )
 from central.rounds.judging import Names, judgement
-from central.rounds.marks import units_of_checkpoints
+from central.rounds.marks import units_of_site
 from central.sites.scope import Scope
 from central.sync.model import DeviceStatus
 from protocol.rules.patrol.plan import WINDOW_MAX_S
@@ -96,11 +96,11 @@ def read_monitor(
 
 def offline_in(site_id: int, checkpoints: Collection[int]) -> set[int]:
     """Those of the checkpoints none of whose units is heard now."""
-    units_of = units_of_checkpoints(site_id)
+    units = units_of_site(site_id)
     online = {
         number for (number,) in DeviceStatus.select(DeviceStatus.device).where(DeviceStatus.online).tuples()
     }
-    return {number for number in checkpoints if not online.intersection(units_of.get(number, ()))}
+    return {number for number in checkpoints if not online & units.serving(number)}
 
 
 def help_at(scope: Scope, checkpoints: Collection[Checkpoint]) -> set[int]:

@@ -142,7 +142,7 @@ class _Looker:
             and not any(one.result in VISITED for one in made.visits)
             and not any(coverage.is_lost(one.visit) for one in made.visits)
             and all(
-                coverage.through_ms(one.visit.checkpoint, self._judged.now_ms) >= deadline_ms
+                coverage.knows(one.visit, deadline_ms, self._judged.now_ms)
                 and self._was_online(one.visit, deadline_ms)
                 for one in made.visits
             )

@@ -138,11 +138,11 @@ def judgement(
     rows = _rows(site_id, from_ms - BESIDE_MS, until_ms + BESIDE_MS, without)
     scans = _scans(rows, limits.clock_s * 1_000)
     counting = [scan for row, scan in zip(rows, scans, strict=True) if _counts(row)]
-    units_of = marks.units_of_checkpoints(site_id)
-    unit_marks = marks.unit_marks(marks.devices_in(units_of))
+    units = marks.units_of_site(site_id)
+    unit_marks = marks.unit_marks(units.devices)
     if without is not None and without.device in unit_marks:
         unit_marks[without.device].through_ms = without.begins_ms - marks.UNDER_WAY_MS
-    coverage = marks.coverage_of(site_id, unit_marks, units_of)
+    coverage = marks.coverage_of(site_id, unit_marks, units)
     reliefs = reliefs_of(site_id, from_ms - BESIDE_MS, until_ms + BESIDE_MS)
     judged = judge(visits, counting, coverage, now_ms, reliefs)
     flags = _flags(site_id, rows, counting, limits)
@@ -237,6 +237,7 @@ class _Row(msgspec.Struct, frozen=True):
     dead: int
     copy: int
     late_proof: int
+    uncertain: int
     organisation: int
 
 
@@ -257,6 +258,7 @@ def _rows(site_id: int, from_ms: int, until_ms: int, without: Without | None) ->
         PatrolScan.dead,
         PatrolScan.copy,
         PatrolScan.late_proof,
+        PatrolScan.uncertain,
         PatrolScan.organisation,
     )
     of_person = Guard.person == PatrolScan.person  # whatever estate the guard works for by now
@@ -314,6 +316,7 @@ def _scans(rows: Iterable[_Row], clock_most_ms: int) -> list[Scan]:
             row.at_ms - row.wall_ms,
             bisect_left(settings[row.device], (row.node_epoch, row.seq)),
             bool(row.late_proof),
+            bool(row.uncertain),
         )
         for row in rows
     ]

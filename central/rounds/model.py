@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import peewee
 
 from central.access.model import AccessPoint
@@ -16,8 +18,12 @@ from central.sites.model import Organisation, Site
 # -- what is projected from facts -----------------------------------------------------------------------------------
 
 
+BY_FILE: Final = 0
+"""The ``node_epoch`` of scans that the file of another maker's unit brought."""
+
+
 class PatrolScan(Model):
-    """A card at a checkpoint, or a button pressed there. ``node_epoch`` 0: brought by a file, not made again by a rebuild."""
+    """A card at a checkpoint, or a button pressed there. ``node_epoch`` ``BY_FILE``: brought by a file, not made again by a rebuild."""
 
     site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
     organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
@@ -48,6 +54,8 @@ class PatrolScan(Model):
     dead = peewee.BooleanField(default=False)
     """The card was on the hotlist, or was dead by then as operators had said."""
     copy = peewee.BooleanField(default=False)
+    uncertain = peewee.BooleanField(default=False)
+    """``at`` is only estimated: the device had no sure clock and has not told since when it ran (I12)."""
     late_proof = peewee.BooleanField(default=False)
     """It came after an operator had closed its time without it."""
 

@@ -107,6 +107,7 @@ class _Context:
             "scan_seq": body.scan_seq,
             "dead": body.is_dead or is_dead,
             "copy": body.is_copy,
+            "uncertain": stored.is_estimated,
             "late_proof": any(
                 stored.at <= mark.through_at and stored.order > (mark.node_epoch, mark.seq)
                 for mark in self._marks

@@ -49,7 +49,7 @@ def units_in(scope: Scope, now: datetime) -> list[UnitLine]:
     """Every unit that serves a checkpoint of an estate in the scope, with its watermark; inside ``db.read``."""
     lines = []
     for site in scope.sites(Site.select().order_by(Site.name)):
-        devices = marks.devices_in(marks.units_of_checkpoints(site.id))
+        devices = marks.units_of_site(site.id).devices
         found = marks.unit_marks(devices)
         query = scope.filter(Device.select().where(Device.id.in_(sorted(devices)))).order_by(Device.number)
         rows = list(query)
@@ -69,11 +69,7 @@ def _line(row: Device, mark: UnitMark, is_online: bool, now_ms: int) -> UnitLine
         is_online,
         None if mark.through_ms < 0 else to_at(min(now_ms, mark.through_ms)),
         None if mark.forced_ms < 0 else to_at(mark.forced_ms),
-        tuple(
-            (to_at(begins), None if ends == FOR_EVER_MS else to_at(ends))
-            for begins, ends in mark.lost
-            if begins
-        ),
+        tuple((to_at(begins), None if ends == FOR_EVER_MS else to_at(ends)) for begins, ends in mark.lost),
     )
 
 

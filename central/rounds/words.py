@@ -41,6 +41,7 @@ FLAG_TEXT: Final[dict[str, LazyText]] = {
     "dead_card": lazy("Card was on the list of dead cards"),
     "clock_changed": lazy("Clock was set since the scan before"),
     "clock_off": lazy("Clock was wrong"),
+    "time_uncertain": lazy("Time is only estimated"),
     COPY: lazy("Card answers as copies do"),
 }
 assert {flag.name.lower() for flag in Flag} <= FLAG_TEXT.keys()

@@ -175,8 +175,9 @@ def _project(
     for fact in facts:
         body = decode_body(fact)
         if body is not None:  # an unknown kind is kept opaque until a newer version of the centre replays it
-            at = _EPOCH + timedelta(milliseconds=corrected[fact.seq][0])
-            stored.append(Stored(enrolment.node_epoch, fact, body, at, received[fact.seq]))
+            at_ms, is_estimated = corrected[fact.seq]
+            at = _EPOCH + timedelta(milliseconds=at_ms)
+            stored.append(Stored(enrolment.node_epoch, fact, body, at, received[fact.seq], is_estimated))
     for projection in PROJECTIONS:
         projection.apply(enrolment.device_id, stored, live=live)
 

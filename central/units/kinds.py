@@ -26,7 +26,11 @@ def unit_ids() -> set[int]:
 def carried_ids() -> set[int]:
     """Devices with a reader that was entered as a carried unit: they hold location cards and open rounds."""
     query = (
-        AccessPoint.select(AccessPoint.device).join(CarriedUnit).where(CarriedUnit.active).distinct().tuples()
+        AccessPoint.select(AccessPoint.device)
+        .join(CarriedUnit)
+        .where(CarriedUnit.taken_at.is_null())
+        .distinct()
+        .tuples()
     )
     return {number for (number,) in query}
 

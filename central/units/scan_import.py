@@ -27,7 +27,7 @@ from central.nodes.model import Device
 from central.patrol.model import Checkpoint, Guard
 from central.people.model import Person
 from central.rounds import marks
-from central.rounds.model import ForcedMark, PatrolScan, PurgedSpan
+from central.rounds.model import BY_FILE, ForcedMark, PatrolScan, PurgedSpan
 from central.rounds.projection import SCANS, late_proof_followers
 from central.sync.catch_up import CAUGHT_UP
 from central.sync.model import CatchUp
@@ -40,8 +40,6 @@ from protocol.decide import Trust
 from protocol.facts import ScanResult
 
 NAME: Final = "patrol_scans"
-BY_FILE: Final = 0
-"""The node_epoch of scans that came in another maker's file."""
 
 
 class _MappedLayout:
@@ -184,7 +182,7 @@ def further_marks(devices: Collection[int]) -> Mapping[int, int]:
     )
     found = {}
     for device, through in query:
-        found[device] = through if isinstance(through, int) else marks.to_ms(through)
+        found[device] = marks.in_ms(through)
     return found
 
 
@@ -357,5 +355,6 @@ def _scan(
         "scan_seq": 0,
         "dead": False,
         "copy": False,
+        "uncertain": False,
         "late_proof": is_late,
     }

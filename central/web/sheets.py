@@ -123,7 +123,9 @@ def _check_archive(raw: bytes, rows_max: int) -> None:
     room = UNPACKED_BYTES_MAX
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         for part in archive.infolist():
-            part.file_size = 2 * UNPACKED_BYTES_MAX  # what the archive claims does not count: it is read to its end
+            part.file_size = (
+                2 * UNPACKED_BYTES_MAX
+            )  # what the archive claims does not count: it is read to its end
             is_sheet, xml = part.filename.startswith("xl/worksheets/"), bytearray()
             with archive.open(part) as file:
                 while chunk := file.read(_CHUNK_BYTES):

@@ -34,6 +34,8 @@ class Stored:
     at: datetime
     received_ms: int = 0
     """When it came; milliseconds since 1970."""
+    is_estimated: bool = False
+    """No sure clock stands behind ``at``: it lies somewhere between the sure facts around it (I12)."""
 
     @property
     def order(self) -> tuple[int, int]:

@@ -22,6 +22,8 @@ class Flag(IntEnum):
     """The unit's clock was set since its scan before."""
     CLOCK_OFF = 5
     """The unit's clock differed from the server's by more than the limit."""
+    TIME_UNCERTAIN = 6
+    """The unit had no sure clock then: the time of the scan is only estimated."""
 
 
 def flags_of(
@@ -44,6 +46,8 @@ def flags_of(
         for scan in of_guard:
             if any(begins <= scan.at_ms < ends for begins, ends in dead_ms.get(guard, ())):
                 found.setdefault(scan.id, set()).add(Flag.DEAD_CARD)
+            if scan.is_uncertain:
+                found.setdefault(scan.id, set()).add(Flag.TIME_UNCERTAIN)
             if abs(scan.difference_ms) > difference_max_ms:
                 found.setdefault(scan.id, set()).add(Flag.CLOCK_OFF)
     by_unit = sorted(ordered, key=lambda scan: (scan.unit, scan.id))

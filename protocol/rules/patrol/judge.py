@@ -37,7 +37,7 @@ class Result(IntEnum):
     LATE_PROVED = 8
     """Missed, until a scan came that its unit had held back when the time was closed without it."""
     NO_EVIDENCE = 9
-    """No scan, and a unit that could hold it has lost what it recorded then (B12): never missed."""
+    """No scan, and a unit that could hold it lost what it recorded then (B12), or none served there: never missed."""
 
 
 VISITED: Final = frozenset(
@@ -68,24 +68,35 @@ class RoundState(IntEnum):
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """Which units may hold a scan of a checkpoint, how far each has uploaded, and from when to when one lost evidence."""
+    """Which units may hold a scan of a checkpoint, how far each has uploaded, and from when to when one lost evidence.
+
+    ``serves_ms``: from when to when a unit served its checkpoints, both inclusive; without an entry it always did.
+    """
 
     units_of: Mapping[int, tuple[int, ...]]
     uploaded_through_ms: Mapping[int, int]
     lost_ms: Mapping[int, tuple[tuple[int, int], ...]] = {}
+    serves_ms: Mapping[int, tuple[int, int]] = {}
 
-    def through_ms(self, checkpoint: int, now_ms: int) -> int:
-        """Up to when everything of a checkpoint is known; before all time when no unit serves it."""
-        marks = [self.uploaded_through_ms.get(unit, -1) for unit in self.units_of.get(checkpoint, ())]
-        return min(now_ms, *marks) if marks else -1
+    def knows(self, visit: Visit, until_ms: int, now_ms: int) -> bool:
+        """True when all that may serve the visit and was recorded up to then is here. Where no unit served, nothing can come."""
+        return until_ms <= now_ms and all(
+            self.uploaded_through_ms.get(unit, -1) >= until_ms for unit in self._asked(visit)
+        )
 
     def is_lost(self, visit: Visit) -> bool:
-        """True when a unit that serves the checkpoint lost evidence within the window."""
-        return any(
-            begins <= visit.closes_ms and visit.opens_ms <= ends
-            for unit in self.units_of.get(visit.checkpoint, ())
-            for begins, ends in self.lost_ms.get(unit, ())
+        """True when a unit that served the checkpoint lost evidence within the window, or no unit served it."""
+        asked = self._asked(visit)
+        return not asked or any(
+            _touches(visit, span) for unit in asked for span in self.lost_ms.get(unit, ())
         )
+
+    def _asked(self, visit: Visit) -> Sequence[int]:
+        """The units that served the checkpoint within the window."""
+        units = self.units_of.get(visit.checkpoint, ())
+        if not self.serves_ms:
+            return units
+        return [unit for unit in units if (span := self.serves_ms.get(unit)) is None or _touches(visit, span)]
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -132,11 +143,7 @@ def judge(
     """Judge visits (as ``expand`` gives them) by the scans of that span and a day on each side."""
     kept, doubles = without_doubles(scans)
     found = match(visits, kept, reliefs)
-    through = {
-        checkpoint: coverage.through_ms(checkpoint, now_ms)
-        for checkpoint in {visit.checkpoint for visit in visits}
-    }
-    is_sure = _sure(visits, found, through)
+    is_sure = _sure(found, [coverage.knows(visit, visit.closes_ms, now_ms) for visit in visits])
     judged: list[Judged | None] = [None] * len(visits)
     for _walk, numbers in _by_round(range(len(visits)), visits.__getitem__):
         for number, made in _of_round(numbers, visits, kept, found, is_sure, coverage):
@@ -145,9 +152,13 @@ def judge(
     return Judgement(tuple(made for made in judged if made is not None), tuple(extra), tuple(doubles))
 
 
-def _sure(visits: Sequence[Visit], found: Matching, through: Mapping[int, int]) -> list[bool]:
+def _touches(visit: Visit, span: tuple[int, int]) -> bool:
+    return span[0] <= visit.closes_ms and visit.opens_ms <= span[1]
+
+
+def _sure(found: Matching, is_known: Sequence[bool]) -> list[bool]:
     """Per visit: its window is known whole, and no visit that is not sure may give one of its scans back."""
-    is_sure = [visit.closes_ms <= through[visit.checkpoint] for visit in visits]
+    is_sure = list(is_known)
     if all(is_sure):
         return is_sure
     waiting: dict[int, list[int]] = defaultdict(list)

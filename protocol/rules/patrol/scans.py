@@ -17,6 +17,7 @@ class Scan(msgspec.Struct, frozen=True):
     ``id`` grows with the order in which its unit recorded. ``guard`` 0: a card of no guard. ``at_ms``: device time with the
     measured ``difference_ms`` (server - unit) added; the raw time is kept where the scan is stored. ``clock_changes``: how
     often the unit's clock had been set. ``is_late_proof``: it came after an operator had closed its time without it.
+    ``is_uncertain``: the unit had no sure clock, the time is only estimated.
     """
 
     id: int
@@ -27,6 +28,7 @@ class Scan(msgspec.Struct, frozen=True):
     difference_ms: int = 0
     clock_changes: int = 0
     is_late_proof: bool = False
+    is_uncertain: bool = False
 
 
 def without_doubles(scans: Iterable[Scan]) -> tuple[list[Scan], list[Scan]]:

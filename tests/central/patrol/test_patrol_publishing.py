@@ -11,7 +11,7 @@ from central.cards.model import Card
 from central.patrol import renewal
 from central.patrol.model import PlanSpan
 from central.patrol.publishing import HORIZON_DAYS
-from central.rounds.marks import units_of_checkpoints
+from central.rounds.marks import units_of_site
 from central.sync import publish
 from central.sync.model import PublishedRow
 from protocol.ids import uid_key
@@ -171,5 +171,9 @@ async def test_location_cards_go_to_devices_with_a_carried_unit_alone(
     guards = await rows(running_centre, Kind.GUARD)
     visited = {space: {visit[0] for visit in row.visits} for (space, _key), row in guards.items()}
     assert visited == {desk: {3}, f"device:{estate.gate_device}": {1}}
-    units = await running_centre.read(units_of_checkpoints, SITE)
-    assert units == {1: (estate.gate_device,), 2: (estate.gate_device,), 3: (estate.desk_device,)}
+    units = await running_centre.read(units_of_site, SITE)
+    serving = {number: units.serving(number) for number in (1, 2, 3)}
+    assert serving == {1: {estate.gate_device}, 2: {estate.gate_device}, 3: {estate.desk_device}}
+    unit |= {"point": estate.exit}
+    answer = await centre_client.post("/patrol/carried/1", unit)
+    assert answer.status == 422, "its records are at its device"

@@ -12,7 +12,7 @@ import pytest
 
 from central.cards import acts
 from central.cards.acts import Terms
-from central.patrol.model import Guard, RoutePlan
+from central.patrol.model import CarriedUnit, Checkpoint, Guard, RoutePlan
 from central.rounds import judging, projection
 from central.rounds.judging import Without
 from central.rounds.marks import to_ms
@@ -27,8 +27,8 @@ from central.rounds.model import (
 )
 from central.rounds.model import Relief as ReliefRow
 from central.sites.scope import Grant, Scope
-from central.sync.model import Enrolment, EvidenceGap
-from protocol.facts import ClockFact, PatrolEvent
+from central.sync.model import Enrolment, EvidenceGap, StoredFact
+from protocol.facts import ClockFact, FactKind, PatrolEvent
 from protocol.rules.patrol.integrity import Flag
 from protocol.rules.patrol.judge import Result, RoundState
 from protocol.rules.patrol.plan import AtRandom, Rounds, starts_of
@@ -114,6 +114,76 @@ def test_a_unit_that_was_never_there_is_pending_and_one_that_came_later_has_no_e
     assert patrol.results() == ["NO_EVIDENCE", "NO_EVIDENCE", "MISSED", "MISSED"]
     patrol.estate.write(lambda: Enrolment.delete().execute())
     assert patrol.results() == ["PENDING"] * 4
+
+
+def test_a_carried_unit_is_asked_for_the_time_in_which_it_was_carried(patrol: Patrol) -> None:
+    """Seen when: a second unit is entered at 12:40 and has brought nothing yet. Location cards of 12:00 are judged by the
+    first; those of 13:00 wait for both, and for the first alone when the second was taken away before.
+
+    Planted break: ``coverage_of`` without ``serves_ms``: all four wait.
+    """
+
+    estate = patrol.estate
+
+    def carry(point: int, from_at: Any) -> int:
+        place = {"site": estate.site, "organisation": estate.organisation}
+        unit: int = CarriedUnit.create(name="棒", point=point, from_at=from_at, **place).id
+        return unit
+
+    def enter() -> int:
+        Checkpoint.update(point=None, place_uid=b"\x04\x01\x02\x03").execute()
+        carry(estate.entrance, LONG_AGO)
+        return carry(estate.desk, later(minutes=40))
+
+    second = patrol.estate.write(enter)
+    patrol.uploaded(minutes=90)
+    assert patrol.results() == ["MISSED", "MISSED", "PENDING", "PENDING"]
+
+    def take_away() -> None:
+        CarriedUnit.update(taken_at=later(minutes=44)).where(CarriedUnit.id == second).execute()
+
+    patrol.estate.write(take_away)
+    assert patrol.results() == ["MISSED"] * 4
+
+
+def test_a_scan_whose_time_nobody_knows_leaves_no_visit_missed_where_it_may_belong(patrol: Patrol) -> None:
+    """Seen when: a unit lost its clock twice between sure records of 12:30 and 13:20; its scan counts where the estimate
+    puts it, is flagged, and what it may have served instead is not called missed.
+
+    Planted break: ``unit_marks`` without ``uncertain``.
+    """
+    scan = replace(patrol.scan(patrol.first, 76, received=later(minutes=90)), is_estimated=True)
+    patrol.project(scan)
+    patrol.uploaded(minutes=100)
+
+    def store() -> None:
+        for seq, kind, minutes, is_estimated in (
+            (scan.fact.seq - 1, FactKind.CLOCK, 30, False),
+            (scan.fact.seq, FactKind.SCAN, 76, True),
+            (scan.fact.seq + 1, FactKind.CLOCK, 80, False),
+        ):
+            at_ms = to_ms(later(minutes=minutes))
+            StoredFact.create(
+                enrolment=patrol.enrolment,
+                seq=seq,
+                kind=kind.value,
+                boot=1,
+                boottime_ms=0,
+                wall_ms=at_ms,
+                clock=0,
+                body=b"",
+                personal=b"",
+                commitment=b"",
+                hash=b"",
+                received_ms=to_ms(later(minutes=90)),
+                corrected_ms=at_ms,
+                estimated=is_estimated,
+            )
+
+    assert patrol.results() == ["MISSED"] * 4
+    patrol.estate.write(store)
+    assert patrol.results() == ["MISSED", "MISSED", "NO_EVIDENCE", "NO_EVIDENCE"]
+    assert patrol.judged().scans[0].flags == (Flag.TIME_UNCERTAIN,)
 
 
 def test_a_round_that_was_over_before_its_plan_was_entered_is_nobodys(patrol: Patrol) -> None:

@@ -32,9 +32,10 @@ def judged(
     now_ms: int = LATER,
     reliefs: tuple[Relief, ...] = (),
     lost: dict[int, tuple[tuple[int, int], ...]] | None = None,
+    serves: dict[int, tuple[int, int]] | None = None,
 ) -> Judgement:
     visits = visits_of(plan or route(STOPS, DATE), begins=BEGINS, ends=ENDS)
-    coverage = Coverage(UNITS, ALL_IN if uploaded is None else uploaded, lost or {})
+    coverage = Coverage(UNITS, ALL_IN if uploaded is None else uploaded, lost or {}, serves or {})
     return judge(visits, scans, coverage, now_ms, reliefs)
 
 
@@ -79,9 +80,32 @@ def test_nothing_is_missed_before_every_unit_has_uploaded_past_the_window() -> N
     assert results(judged(plan=plan, uploaded={})) == [Result.PENDING]
 
 
-def test_a_checkpoint_that_no_unit_serves_is_never_judged() -> None:
+def test_a_checkpoint_that_no_unit_serves_has_no_evidence() -> None:
+    """Planted break: ``is_lost`` without its look at who was asked: missed."""
     plan = route((Stop(99),), DATE)
-    assert results(judged(plan=plan)) == [Result.PENDING]
+    assert results(judged(plan=plan)) == [Result.NO_EVIDENCE]
+    assert results(judged(plan=plan, now_ms=EIGHT)) == [Result.PENDING]
+
+
+def test_a_unit_is_asked_for_the_time_that_it_served() -> None:
+    """A second unit comes at nine: what the first knows of eight is enough, and what the second has lost says nothing of it.
+
+    Planted break: ask every unit, whenever it came.
+    """
+    plan, opens, closes = route((Stop(3),), DATE), EIGHT - 300_000, EIGHT + 600_000
+    for serves, result in (
+        ((closes + 1, LATER), Result.MISSED),
+        ((closes, LATER), Result.PENDING),
+        ((0, opens), Result.PENDING),
+        ((0, opens - 1), Result.MISSED),
+    ):
+        assert results(judged(plan=plan, uploaded={1: LATER}, serves={2: serves})) == [result]
+        lost = {2: ((0, LATER),)}
+        is_asked = result == Result.PENDING
+        found = judged(plan=plan, lost=lost, serves={2: serves})
+        assert results(found) == [Result.NO_EVIDENCE if is_asked else Result.MISSED]
+    alone = judged(plan=route((Stop(1),), DATE), serves={1: (closes + 1, LATER)})
+    assert results(alone) == [Result.NO_EVIDENCE], "nobody could record it"
 
 
 def test_lost_evidence_is_not_a_missed_point() -> None:
