@@ -107,7 +107,7 @@ def refusal(device_id: int) -> str:
 
 
 def message_of(command: UnitCommand, nonce: bytes, now: datetime) -> Command | None:
-    """The act as it travels, or None: nothing travels (a load), or it was refused just now."""
+    """The act as it travels, or None: nothing travels (a load), it waits, or it was refused just now."""
     number, node = COMMANDS_FROM + command.id, command.device.name
     at_ms = int(now.timestamp() * 1_000)
     match Act(command.kind):
@@ -116,7 +116,14 @@ def message_of(command: UnitCommand, nonce: bytes, now: datetime) -> Command | N
         case Act.SET_TIME:
             return SetTime(number, node, nonce, at_ms)
         case Act.CLEAR:
-            if trouble := refusal(command.device_id):
+            trouble = refusal(command.device_id)
+            if (
+                trouble == NOT_UPLOADED.message
+            ):  # it is handing them over: the act waits, and is looked at again
+                if command.state == ActState.SENT.value:
+                    settle(command, ActState.WAITING)
+                return None
+            if trouble:
                 settle(command, ActState.REFUSED, now, trouble)
                 return None
             enrolment = _enrolment(command.device_id)

@@ -30,6 +30,18 @@ def apply(device_id: int, facts: Sequence[Stored], *, live: bool = True) -> None
                 _answered(device_id, stored, body)
             case _:
                 pass
+    if facts and (waiting := _waiting_clears(device_id)):
+        announce(ASKED, {"ids": waiting})
+
+
+def _waiting_clears(device_id: int) -> list[int]:
+    """Acts that wait for the unit to hand over what it holds: with these facts it may have."""
+    query = UnitCommand.select(UnitCommand.id).where(
+        (UnitCommand.device == device_id)
+        & (UnitCommand.kind == Act.CLEAR.value)
+        & (UnitCommand.state == ActState.WAITING.value)
+    )
+    return [number for (number,) in query.tuples()]
 
 
 def reset() -> None:

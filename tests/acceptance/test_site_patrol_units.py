@@ -150,6 +150,31 @@ async def test_only_what_a_backup_has_is_cleared(site: Site) -> None:
     assert "Cleared records of a patrol unit" in trail.words
 
 
+@pytest.mark.requirement(71)
+async def test_a_unit_that_comes_back_is_cleared_when_it_has_uploaded(site: Site) -> None:
+    """Seen when: a clear asked for while the unit is away waits; the unit scans meanwhile, comes back, hands its records over,
+    and is cleared then; it is not refused for what it was just about to hand over.
+
+    Planted break that turns it red: ``message_of`` refusing whatever ``refusal`` says.
+    """
+    path = await unit_path(site)
+    number = path.rpartition("/")[2]
+    here = await patrol.checkpoint(site, "地库一号点")
+    guard = await patrol.guard(site)
+    await patrol.route(site, [(here, "+0")], [guard])
+    await site.until_joined()
+    await back_up(site)
+    await site.cut(POINT)
+    await site.until_page(path, lambda page: page.facts["Works"] == "Offline until it is back")
+    asked = await ask(site, "clear", number)
+    assert "Waiting for the unit" in asked.words
+    for _ in range(3):
+        await patrol.scan(site, guard.uid)
+    await site.join(POINT)
+    over = await until_over(site, asked)
+    assert "Done by the unit" in over.words, over.words
+
+
 @pytest.mark.requirement(78)
 async def test_what_a_unit_is_is_set_for_each(site: Site) -> None:
     """Seen when: a unit is set to each of the three types, the list and its file show it, the filter finds it, and the audit
