@@ -10,13 +10,17 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 6.  Rights of this card were taken away and the access stream here is older than that.
 7.  It carries a credential that can be read here, and showed its UID alone: a copy, or a damaged card.
 8.  It proves less than the point's minimum tier.
-9.  Validity: from inclusive, until exclusive; on an untrusted clock by the floor and the door's clock policy.
-10. No access level of the card has this point.
-11. None of the schedules of those levels holds; on an untrusted clock by the door's clock policy.
-12. The card has hours of its own and it is outside them; on an untrusted clock by the door's clock policy.
-13. The card may be used a limited number of times and was, at any point (``uses_known``). Readers that lead out ask
-    neither for its hours nor for its uses, and count none: nobody is locked in.
-14. Granted.
+9.  The sub-system of this point (access control, attendance, purse ...) is not opened for the card. Without a clock.
+10. Validity: from inclusive, until exclusive; on an untrusted clock by the floor and the door's clock policy.
+11. No access level of the card has this point.
+12. None of the schedules of those levels holds; on an untrusted clock by the door's clock policy.
+13. The card has hours of its own and it is outside them; on an untrusted clock by the door's clock policy.
+14. The card may be used a limited number of times at doors and was, at any point (``uses_known``). Readers that lead out
+    ask neither for its hours nor for its uses, and count none: nobody is locked in.
+15. Granted.
+
+A point is a door's reader (``View.access_points``) or a terminal of another sub-system (``View.terminals``: a time clock). A
+terminal has no door mode and the clock policy of a home door; the same access levels give rights to both.
 """
 
 from __future__ import annotations
@@ -28,9 +32,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from protocol.ids import Tier, credential_key, is_random_uid, uid_key
+from protocol.ids import SubSystem, Tier, credential_key, is_random_uid, uid_key
 from protocol.reasons import Reason, is_granted
-from protocol.records import CardFlag, CardRow, ClockPolicy, Mode, Revisions, UsesRow
+from protocol.records import CLOSED, CardFlag, CardRow, ClockPolicy, Mode, Revisions, UsesRow
 from protocol.schedule import ALWAYS
 from protocol.view import AccessPoint, View
 
@@ -154,7 +158,8 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
     if reason is Reason.GRANTED or reason is Reason.GRANTED_TIME_NOT_CHECKED:
         extended = card.flags is not CardFlag.NONE and card.flags & CardFlag.EXTENDED_OPEN
         release_ms = point.extended_release_ms if extended else point.release_ms
-        uses = None if point.leaving else view.uses(key)
+        is_counted = not point.leaving and point.sub_system is SubSystem.ACCESS
+        uses = view.uses(key) if is_counted else None
         if uses is None:
             return Decision(reason, key, card.holder, release_ms, schedule, revisions)
         used = uses_known(uses, state.own_uses)
@@ -202,6 +207,8 @@ def _judge(
         return Reason.CREDENTIAL_MISSING, 0
     if shown.tier < point.tier_min:
         return Reason.TIER_TOO_LOW, 0
+    if card.flags is not CardFlag.NONE and card.flags & CLOSED[point.sub_system]:
+        return Reason.SUB_SYSTEM_CLOSED, 0
     checked = True
     if card.valid_from_s or card.valid_until_s:
         validity, checked = _validity(card, point, now)

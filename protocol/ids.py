@@ -40,6 +40,16 @@ class Tier(IntEnum):
     AES = 3
 
 
+class SubSystem(IntEnum):
+    """What a card can be opened for (38). Personnel is the sixth: every card stands in it, and nothing is shown there."""
+
+    ACCESS = 1
+    PATROL = 2
+    ATTENDANCE = 3
+    PURSE = 4
+    PARKING = 5
+
+
 def uid_key(uid: bytes) -> CardKey:
     """The key of a card known by its UID alone.
 

@@ -49,6 +49,7 @@ class Reason(IntEnum):
     CARD_UNREADABLE = 45
     CREDENTIAL_MISSING = 46
     USES_EXHAUSTED = 47
+    SUB_SYSTEM_CLOSED = 48
 
 
 GRANTED_MAX: Final = 19
@@ -90,6 +91,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.CARD_UNREADABLE: "Card could not be read",
     Reason.CREDENTIAL_MISSING: "Card did not show its key: copied or damaged",
     Reason.USES_EXHAUSTED: "Card used as often as allowed",
+    Reason.SUB_SYSTEM_CLOSED: "Sub-system not opened for this card",
 }
 assert TEXT.keys() == set(Reason)
 

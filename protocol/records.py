@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from protocol.errors import LimitError, MalformedError, UnknownRecordError
-from protocol.ids import HASH_LENGTH, CardKey, Stream, Tier
+from protocol.ids import HASH_LENGTH, CardKey, Stream, SubSystem, Tier
 from protocol.limits import (
     DURATION_MAX_MS,
     ENTRIES_PER_LEVEL_MAX,
@@ -31,15 +31,38 @@ from protocol.limits import (
     VISITS_PER_GUARD_MAX,
     ZONES_MAX,
 )
+from protocol.point_rows import CheckpointRow as CheckpointRow
+from protocol.point_rows import EventCardRow as EventCardRow
+from protocol.point_rows import GuardRow as GuardRow
+from protocol.point_rows import PatrolEvent as PatrolEvent
+from protocol.point_rows import PlaceRow as PlaceRow
+from protocol.point_rows import PunchStatus as PunchStatus
+from protocol.point_rows import TimeClockRow as TimeClockRow
 from protocol.reasons import DISABLING, Reason
 
 
 class CardFlag(IntFlag):
-    """What the card's class gives its holder at every door."""
+    """What holds for a card at every point. A sub-system is open unless its flag says that it is closed (38)."""
 
     NONE = 0
     EXTENDED_OPEN = 1
     """The door stays released for the extended time (wheelchair, trolley)."""
+    ACCESS_CLOSED = 2
+    PATROL_CLOSED = 4
+    ATTENDANCE_CLOSED = 8
+    PURSE_CLOSED = 16
+    PARKING_CLOSED = 32
+
+
+CLOSED: Final[dict[SubSystem, CardFlag]] = {
+    SubSystem.ACCESS: CardFlag.ACCESS_CLOSED,
+    SubSystem.PATROL: CardFlag.PATROL_CLOSED,
+    SubSystem.ATTENDANCE: CardFlag.ATTENDANCE_CLOSED,
+    SubSystem.PURSE: CardFlag.PURSE_CLOSED,
+    SubSystem.PARKING: CardFlag.PARKING_CLOSED,
+}
+"""The flag by which a card is refused at every point of a sub-system."""
+ALL_CLOSED: Final = CardFlag(sum(CLOSED.values()))
 
 
 class Mode(IntEnum):
@@ -206,50 +229,6 @@ class DeskRow(msgspec.Struct, frozen=True, array_like=True):
     organisation: str
 
 
-class CheckpointRow(msgspec.Struct, frozen=True, array_like=True):
-    """A reader of this node is a patrol point (巡更點); known by the number of the point.
-
-    ``checkpoint``: its number in the plans. ``plan_until_s``: visits planned before this instant are here; 0: none are.
-    ``carried``: no fixed place but a unit that guards carry (巡更棒): a guard's card opens the round, location cards are
-    scanned, and it ends by the guard's card again or ``round_idle_s`` after the last scan.
-    """
-
-    checkpoint: int
-    plan_until_s: int = 0
-    carried: bool = False
-    round_idle_s: int = 7_200
-
-
-class GuardRow(msgspec.Struct, frozen=True, array_like=True):
-    """A card of somebody who walks rounds, with the visits that are planned for him at checkpoints of this node.
-
-    ``visits``: (checkpoint, planned second, early_s, late_s, outer_early_s, outer_late_s), see ``rules.patrol.plan``.
-    """
-
-    visits: tuple[tuple[int, int, int, int, int, int], ...] = ()
-
-
-class PlaceRow(msgspec.Struct, frozen=True, array_like=True):
-    """A location card (地點卡): it hangs at a checkpoint and is scanned there with a carried unit."""
-
-    checkpoint: int
-
-
-class PatrolEvent(IntEnum):
-    """What a guard says beside being there, by a button of the point or an event card."""
-
-    NONE = 0
-    ALL_WELL = 1
-    FAULT = 2
-    HELP = 3
-
-
-class EventCardRow(msgspec.Struct, frozen=True, array_like=True):
-    """An event card (事件卡): shown at a patrol point, it says something of the guard who was scanned there last."""
-
-    event: PatrolEvent
-
-
 Row: TypeAlias = (
     RestrictionRow
     | StaleRightsRow
@@ -269,6 +248,7 @@ Row: TypeAlias = (
     | GuardRow
     | PlaceRow
     | EventCardRow
+    | TimeClockRow
 )
 
 
@@ -292,6 +272,7 @@ class Kind(IntEnum):
     GUARD = 22
     PLACE = 23
     EVENT_CARD = 24
+    TIME_CLOCK = 25
     HOURS = 30
 
 
@@ -316,6 +297,7 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.GUARD: GuardRow,
     Kind.PLACE: PlaceRow,
     Kind.EVENT_CARD: EventCardRow,
+    Kind.TIME_CLOCK: TimeClockRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -338,6 +320,7 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.GUARD: Stream.ACCESS,
     Kind.PLACE: Stream.ACCESS,
     Kind.EVENT_CARD: Stream.ACCESS,
+    Kind.TIME_CLOCK: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8

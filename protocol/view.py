@@ -7,22 +7,19 @@ this one, so that every decision uses rows of one recorded set of revisions (I6)
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from heapq import merge
-from struct import Struct
 from types import MappingProxyType
-from typing import Final, Protocol, Self
+from typing import Final
 
 import msgspec
 
 from protocol.card_layout.door_keys import NO_DOOR_KEYS, DoorKeys, ReadKey, door_keys, zone_and_version
 from protocol.errors import UnknownRecordError
-from protocol.ids import CardKey, Stream, Tier
+from protocol.ids import CardKey, Stream, SubSystem, Tier
+from protocol.packed_cards import Cards, PackedCards, fingerprint_of
 from protocol.records import (
     OPTIONAL_KIND_MIN,
-    CardFlag,
     CardRow,
     Change,
     CheckpointRow,
@@ -46,136 +43,20 @@ from protocol.records import (
     SiteRow,
     SpecialDayRow,
     StaleRightsRow,
+    TimeClockRow,
     UsesRow,
     decode_row,
 )
 from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
 
-_ROW: Final = Struct(
-    "<12pIIIIHBH"
-)  # key (length-prefixed), holder, from, until, level set, issue, flags, zones
 _NONE: Final[tuple[int, ...]] = ()
 _NO_REVISIONS: Final = Revisions()
 OVERLAY_MAX: Final = 4_096
 """Changed cards kept beside the packed base before ``compacted`` is worth its time."""
 
 
-class _Flags(dict[int, CardFlag]):
-    """The flags of a number, kept: making an enum member takes as long as finding the card."""
-
-    def __missing__(self, number: int) -> CardFlag:
-        self[number] = flags = CardFlag(number)
-        return flags
-
-
-_FLAGS: Final = _Flags()
-_UID_KEY: Final = 1 << 63
-
-
-def _fingerprint(key: bytes) -> int:
-    """What cards are sorted by: 63 bits from the front of the number, in the order that the keys have as bytes."""
-    number = int.from_bytes(key[1:9].ljust(8, b"\0"), "big") >> 1
-    return number | _UID_KEY if key[:1] == b"U" else number
-
-
-class Cards(Protocol):
-    """Card rows by key, never changed: packed in memory, or still on disk while a node starts."""
-
-    def __len__(self) -> int: ...
-
-    def get(self, key: bytes) -> CardRow | None:
-        """The row of this card, or None."""
-
-    def items(self) -> Iterator[tuple[CardKey, CardRow]]:
-        """Every card, in the order of the keys as bytes."""
-
-
-class PackedCards:
-    """Many card rows in little memory, looked up by bisection. Immutable."""
-
-    __slots__ = ("_level_sets", "_prints", "_rows")
-
-    def __init__(self, cards: Iterable[tuple[CardKey, CardRow]] = ()) -> None:
-        """Pack the cards; keys must be unique."""
-        index: dict[tuple[int, ...], int] = {}
-        packed: list[tuple[int, bytes]] = []
-        pack = _ROW.pack
-        for key, row in cards:
-            number = index.setdefault(row.levels, len(index))
-            packed.append(
-                (
-                    _fingerprint(key),
-                    pack(
-                        key,
-                        row.holder,
-                        row.valid_from_s,
-                        row.valid_until_s,
-                        number,
-                        row.issue_no,
-                        row.flags,
-                        row.zones,
-                    ),
-                )
-            )
-        packed.sort()
-        self._prints = array("Q", [fingerprint for fingerprint, _ in packed])
-        self._rows: bytes | bytearray = b"".join([row for _, row in packed])
-        self._level_sets = tuple(index)
-
-    @classmethod
-    def of_sorted(cls, cards: Iterable[tuple[CardKey, CardRow]]) -> Self:
-        """Pack cards that come in the order of their keys as bytes, with hardly more memory than the result takes."""
-        index: dict[tuple[int, ...], int] = {}
-        prints, rows, last = array("Q"), bytearray(), 0
-        pack = _ROW.pack
-        for key, row in cards:
-            fingerprint = _fingerprint(key)
-            assert fingerprint >= last, "the cards come in the order of their keys"
-            last = fingerprint
-            prints.append(fingerprint)
-            number = index.setdefault(row.levels, len(index))
-            rows += pack(
-                key,
-                row.holder,
-                row.valid_from_s,
-                row.valid_until_s,
-                number,
-                row.issue_no,
-                row.flags,
-                row.zones,
-            )
-        packed = cls()
-        packed._prints, packed._rows, packed._level_sets = prints, rows, tuple(index)
-        return packed
-
-    def __len__(self) -> int:
-        return len(self._prints)
-
-    def get(self, key: bytes) -> CardRow | None:
-        """The row of this card, or None."""
-        fingerprint = _fingerprint(key)
-        prints = self._prints
-        at = bisect_left(prints, fingerprint)
-        while at < len(prints) and prints[at] == fingerprint:
-            found, holder, start, end, levels, issue, flags, zones = _ROW.unpack_from(
-                self._rows, at * _ROW.size
-            )
-            if found == key:
-                return CardRow(holder, start, end, issue, self._level_sets[levels], _FLAGS[flags], zones)
-            at += 1
-        return None
-
-    def items(self) -> Iterator[tuple[CardKey, CardRow]]:
-        """Every card, in the order of the keys as bytes."""
-        for key, holder, start, end, levels, issue, flags, zones in _ROW.iter_unpack(self._rows):
-            yield (
-                CardKey(key),
-                CardRow(holder, start, end, issue, self._level_sets[levels], _FLAGS[flags], zones),
-            )
-
-
 class AccessPoint(msgspec.Struct, frozen=True):
-    """A reader with the door it serves, as ``decide`` wants it."""
+    """A reader with the door it serves, or with the terminal that it is (a time clock), as ``decide`` wants it."""
 
     point: int
     door: int
@@ -185,12 +66,22 @@ class AccessPoint(msgspec.Struct, frozen=True):
     extended_release_ms: int
     clock_policy: ClockPolicy
     mode: Mode
+    sub_system: SubSystem = SubSystem.ACCESS
 
 
 class _Site:
     """What follows from the rows known by a number: zone and special days, schedules, grants, points. Built once, shared."""
 
-    __slots__ = ("access_points", "calendar", "door_keys", "grants", "rows", "schedules", "zones_read")
+    __slots__ = (
+        "access_points",
+        "calendar",
+        "door_keys",
+        "grants",
+        "rows",
+        "schedules",
+        "terminals",
+        "zones_read",
+    )
 
     def __init__(self, rows: Mapping[tuple[Kind, int], Row]) -> None:
         self.rows = rows
@@ -203,6 +94,8 @@ class _Site:
         self.schedules: dict[int, Schedule] = {}
         self.grants: dict[tuple[int, int], tuple[int, ...]] = {}
         self.access_points: dict[int, AccessPoint] = {}
+        self.terminals: dict[int, AccessPoint] = {}
+        terminals: dict[int, SubSystem] = {}
         for (_, number), row in rows.items():
             match row:
                 case SpecialDayRow():
@@ -216,6 +109,8 @@ class _Site:
                     doors[number] = row
                 case PointRow():
                     points[number] = row
+                case TimeClockRow():
+                    terminals[number] = SubSystem.ATTENDANCE
                 case ReadKeyRow():
                     read_keys.append(ReadKey(*zone_and_version(number), row.key))
                 case IssuerKeyRow():
@@ -237,6 +132,18 @@ class _Site:
                     door.extended_release_ms,
                     door.clock_policy,
                     door.mode,
+                )
+            elif number in terminals:
+                self.terminals[number] = AccessPoint(
+                    number,
+                    0,
+                    point_row.leaving,
+                    point_row.tier_min,
+                    0,
+                    0,
+                    ClockPolicy.HOME,
+                    Mode.NORMAL,
+                    terminals[number],
                 )
 
 
@@ -298,6 +205,11 @@ class View:
     def access_points(self) -> Mapping[int, AccessPoint]:
         """Every reader of this node that has a door, by point number."""
         return self._site.access_points
+
+    @property
+    def terminals(self) -> Mapping[int, AccessPoint]:
+        """Every reader of this node that is a terminal of another sub-system than access control, by point number."""
+        return self._site.terminals
 
     @property
     def door_keys(self) -> DoorKeys:
@@ -373,6 +285,11 @@ class View:
         """How a point is a patrol point, None for one that is none."""
         row = self._site.rows.get((Kind.CHECKPOINT, point))
         return row if isinstance(row, CheckpointRow) else None
+
+    def time_clock(self, point: int) -> TimeClockRow | None:
+        """How a point is a time clock, None for one that is none."""
+        row = self._site.rows.get((Kind.TIME_CLOCK, point))
+        return row if isinstance(row, TimeClockRow) else None
 
     def guard(self, key: bytes) -> GuardRow | None:
         """The planned visits of a guard's card, None for a card of nobody who walks rounds."""
@@ -527,8 +444,8 @@ class View:
         """The same View with its overlay packed into the base: for the background, when ``overlay_count`` is large."""
         overlay = self._overlay
         kept = ((key, row) for key, row in self._base.items() if key not in overlay)
-        fresh = sorted((_fingerprint(key), CardKey(key)) for key, row in overlay.items() if row is not None)
+        fresh = sorted((fingerprint_of(key), CardKey(key)) for key, row in overlay.items() if row is not None)
         changed = ((key, row) for _, key in fresh if (row := overlay[key]) is not None)
         return self.rebased(
-            PackedCards.of_sorted(merge(kept, changed, key=lambda card: _fingerprint(card[0])))
+            PackedCards.of_sorted(merge(kept, changed, key=lambda card: fingerprint_of(card[0])))
         )

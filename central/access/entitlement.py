@@ -1,14 +1,16 @@
-"""The part of a card that concerns doors: its access levels (權限組). Registers itself with the card centre."""
+"""The part of a card that concerns doors and terminals: its access levels (權限組). Registers itself with the card centre."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from central.access.model import AccessLevel, AccessPoint, CardLevel, Door, LevelEntry
+from central.access.terminals import terminal_of, terminals
 from central.cards import entitlements
 from central.cards.entitlements import Choice
 from central.cards.model import Card
 from central.errors import InvalidInputError
+from central.nodes.model import Device
 from central.routes import SubSystem
 from central.web.i18n import LazyText, lazy
 from protocol.limits import LEVELS_PER_CARD_MAX
@@ -19,7 +21,28 @@ class Levels:
 
     name: str = "levels"
     title: LazyText = lazy("Access levels")
-    sub_system: SubSystem | None = "access"
+
+    def gives(self) -> list[SubSystem]:
+        """Access control, and the sub-systems that have terminals."""
+        return ["access", *(terminal.sub_system for terminal in terminals())]
+
+    def good_for(self, values: Sequence[int]) -> set[SubSystem]:
+        """By the readers of these levels: those of doors, and those of terminals."""
+        query = (
+            LevelEntry.select(AccessPoint.door.is_null(), Device.roles)
+            .join(AccessPoint)
+            .join(Device)
+            .where(LevelEntry.level.in_(list(values)))
+            .distinct()
+        )
+        found: set[SubSystem] = set()
+        for is_terminal, roles in query.tuples():
+            terminal = terminal_of(roles) if is_terminal else None
+            if terminal is not None:
+                found.add(terminal.sub_system)
+            elif not is_terminal:
+                found.add("access")
+        return found
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """Levels in use of the estate that this organisation may give."""
@@ -43,18 +66,30 @@ class Levels:
         """None."""
         return []
 
-    def places(self, values: Sequence[int], device_ids: Sequence[int]) -> list[str]:
-        """Labels of the doors in use behind the readers of these levels, as far as they hang on these devices."""
+    def places(
+        self, values: Sequence[int], device_ids: Sequence[int], sub_systems: Collection[SubSystem]
+    ) -> list[str]:
+        """Labels of the doors in use behind the readers of these levels, then of the terminals."""
         query = (
-            Door.select(Door.label)
-            .join(AccessPoint)
+            AccessPoint.select(Door.label, AccessPoint.label, Device.roles)
             .join(LevelEntry)
-            .where(LevelEntry.level.in_(list(values)) & Door.enabled)
-            .distinct()
+            .switch(AccessPoint)
+            .join(Device)
+            .switch(AccessPoint)
+            .left_outer_join(Door)
+            .where(LevelEntry.level.in_(list(values)) & (Door.id.is_null() | Door.enabled))
         )
         if device_ids:
-            query = query.where(Door.device.in_(list(device_ids)))
-        return sorted(label for (label,) in query.tuples())
+            query = query.where(AccessPoint.device.in_(list(device_ids)))
+        doors: set[str] = set()
+        others: set[str] = set()
+        for door, reader, roles in query.tuples():
+            terminal = terminal_of(roles) if door is None else None
+            if door is not None and "access" in sub_systems:
+                doors.add(door)
+            elif terminal is not None and terminal.sub_system in sub_systems:
+                others.add(reader)
+        return [*sorted(doors), *sorted(others)]
 
     def choose(self, card_id: int, values: Sequence[int]) -> None:
         """Give the card exactly these levels; one that it has already may stay although it is no longer offered."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from central.access import rows
+from central.access import rows, terminals
 from central.access.model import AccessEvent, AccessLevel, AccessPoint, LevelEntry, Schedule
 from central.cards.credentials import tier_of, zone_bits
 from central.cards.entitlements import levels_of
@@ -67,6 +67,7 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.CREDENTIAL_MISSING: lazy(
         "Look at the card: if it is the holder's own, show it again or swap it; if not, somebody has copied its number."
     ),
+    Reason.SUB_SYSTEM_CLOSED: lazy("Rewrite the card and tick the sub-system of this device."),
     Reason.USES_EXHAUSTED: lazy("Rewrite the card with a higher number of uses, or take it back."),
 }
 """What an operator or the holder can do about each refusal."""
@@ -91,12 +92,12 @@ class Answer:
 def ask(key: bytes, point_id: int, at: datetime, mode: Mode | None = None) -> Answer:
     """Would the card with this key open this reader at that moment? ``mode`` None: the door's configured one.
 
-    A reader that does not exist or serves no door answers "not set up".
+    A reader that does not exist or is neither a door's nor a terminal answers "not set up".
     """
     point_row = AccessPoint.get_or_none(AccessPoint.id == point_id)
     card = card_of_key(key)
     view = _view(card, point_row) if point_row is not None else View()
-    point = view.access_points.get(point_id)
+    point = view.access_points.get(point_id) or view.terminals.get(point_id)
     if point_row is None or point is None:
         return Answer(Reason.NOT_CONFIGURED, REMEDY[Reason.NOT_CONFIGURED])
     state = PointState(mode=point.mode if mode is None else mode)
@@ -162,6 +163,8 @@ def _view(card: Card | None, point: AccessPoint) -> View:
         if door is not None:
             changes.append(put(number, door))
     changes.append(put(point.id, rows.point_rows(point.device_id)[point.id]))
+    for of_kind in terminals.rows_of(point.device).values():
+        changes.extend(put(number, row) for number, row in of_kind.items() if number == point.id)
     changes.extend(rows.readable_zone_rows(point.device_id))
     return View().apply(changes, _REVISIONS)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
 from central.access.model import AccessLevel, AccessPoint, Door, LevelEntry, Schedule
+from central.access.terminals import terminal_of
 from central.audit import Actor
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
@@ -102,20 +103,28 @@ def _entries(level: AccessLevel) -> dict[int, int]:
     return dict(rows.tuples())
 
 
-def points_of(scope: Scope, site_id: int, also: Iterable[int] = ()) -> list[tuple[int, str]]:
-    """Readers at doors of an estate, as far as they are in scope, and those ``also``: number and label."""
+def points_of(scope: Scope, site_id: int, also: Collection[int] = ()) -> list[tuple[int, str]]:
+    """Readers at doors and terminals of an estate, as far as they are in scope, and those ``also``: number and label."""
+    in_scope = scope.condition(Door) | (AccessPoint.door.is_null() & scope.condition(Device))
     query = (
-        AccessPoint.select(AccessPoint.id, AccessPoint.label, Device.label)
+        AccessPoint.select(AccessPoint, Device)
         .join(Device)
         .switch(AccessPoint)
-        .join(Door, on=AccessPoint.door == Door.id)
-        .where((Device.site == site_id) & (scope.condition(Door) | AccessPoint.id.in_(list(also))))
+        .left_outer_join(Door, on=AccessPoint.door == Door.id)
+        .where((Device.site == site_id) & (in_scope | AccessPoint.id.in_(list(also))))
         .order_by(Device.number, AccessPoint.reader)
     )
     return [
-        (number, label if label == device else f"{device} · {label}")
-        for number, label, device in query.tuples()
+        (point.id, _label(point))
+        for point in query
+        if point.door_id is not None or terminal_of(point.device.roles) is not None or point.id in also
     ]
+
+
+def _label(point: AccessPoint) -> str:
+    device = point.device.label
+    label = point.label if point.label == device else f"{device} · {point.label}"
+    return f"{label} · {_('Out')}" if point.leaving else label
 
 
 def schedules_of(site_id: int) -> list[tuple[int, str]]:

@@ -76,7 +76,7 @@ class Door(Model):
 
 
 class AccessPoint(Model):
-    """One reader of a device. Its id is ``protocol.ids.PointId``. Without a door it is an issuer's or a patrol point's."""
+    """One reader of a device. Its id is ``protocol.ids.PointId``. Without a door it is an issuer's, a patrol point's or a terminal's."""
 
     device = peewee.ForeignKeyField(Device, backref="points", on_delete="RESTRICT")
     door = peewee.ForeignKeyField(Door, null=True, backref="points", on_delete="RESTRICT")

@@ -9,25 +9,28 @@ inside ``db.read`` or ``db.write``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from central.cards.model import Card
 from central.routes import SubSystem
 from central.web.i18n import LazyText
+from protocol.ids import SubSystem as Number
 
 PLACES_MAX: Final = 60
 SUB_SYSTEMS: Final = "sub_systems"
 DEVICES: Final = "devices"
 """Names of the two parts that limit the others."""
 SUB_SYSTEMS_OF_CARDS: Final[tuple[SubSystem, ...]] = ("access", "patrol", "attendance", "purse", "parking")
-NUMBER_OF: Final[dict[SubSystem, int]] = {name: n for n, name in enumerate(SUB_SYSTEMS_OF_CARDS, start=1)}
-"""Sub-systems that a card can be switched on for, with the numbers by which forms and the API know them."""
+NUMBER_OF: Final[dict[SubSystem, int]] = {name: Number[name.upper()].value for name in SUB_SYSTEMS_OF_CARDS}
+"""Sub-systems that a card can be opened for (38), with the numbers by which forms, the API and devices know them."""
+assert len(NUMBER_OF) == len(Number)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing that a card can be given: an access level, later a shop group or a car park."""
+    """One thing that a card can be given: an access level, later a car park."""
 
     value: int
     label: str
@@ -40,8 +43,12 @@ class EntitlementProvider(Protocol):
     name: str
     """Name of its form field and of its key in API bodies, for example ``levels``."""
     title: LazyText
-    sub_system: SubSystem | None
-    """The sub-system that a card with any of its values is good for (38); None: it limits what the others give."""
+
+    def gives(self) -> Sequence[SubSystem]:
+        """The sub-systems that a card can be good for by its values (38); none: it limits what the others give."""
+
+    def good_for(self, values: Sequence[int]) -> set[SubSystem]:
+        """Those that a card with these values is good for as long as none of them is closed."""
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """What a card of this estate and organisation can be given."""
@@ -52,10 +59,13 @@ class EntitlementProvider(Protocol):
     def fresh(self) -> list[int]:
         """What a card has of which nothing was said; also after it was handed in."""
 
-    def places(self, values: Sequence[int], device_ids: Sequence[int]) -> list[str]:
-        """Labels of the doors and devices that these values open, in the order of people.
+    def places(
+        self, values: Sequence[int], device_ids: Sequence[int], sub_systems: Collection[SubSystem]
+    ) -> list[str]:
+        """Labels of the doors and devices at which a card with these values is taken, in the order of people.
 
         :param device_ids: only at these devices; none: at all.
+        :param sub_systems: only in these.
         """
 
     def choose(self, card_id: int, values: Sequence[int]) -> None:
@@ -66,6 +76,7 @@ class EntitlementProvider(Protocol):
 
 
 _providers: dict[str, EntitlementProvider] = {}
+_by_person: dict[SubSystem, Callable[[Card], bool]] = {}
 
 
 def register(provider: EntitlementProvider) -> None:
@@ -73,9 +84,14 @@ def register(provider: EntitlementProvider) -> None:
     _providers[provider.name] = provider
 
 
+def register_by_person(sub_system: SubSystem, is_good: Callable[[Card], bool]) -> None:
+    """Add a sub-system that asks who holds the card, not what is ticked for it: a guard's card is good for the patrol."""
+    _by_person[sub_system] = is_good
+
+
 def present() -> list[SubSystem]:
-    """Sub-systems that give cards rights, in the order of their numbers."""
-    found = {provider.sub_system for provider in _providers.values()}
+    """Sub-systems that are there, in the order of their numbers."""
+    found = {name for provider in _providers.values() for name in provider.gives()} | _by_person.keys()
     return [name for name in SUB_SYSTEMS_OF_CARDS if name in found]
 
 
@@ -104,31 +120,25 @@ def choose(card_id: int, values: dict[str, list[int]]) -> None:
             provider.choose(card_id, values[provider.name])
 
 
-def sub_systems_of(chosen: Mapping[str, Sequence[int]]) -> list[SubSystem]:
-    """What a card with these values is good for, sorted."""
-    return sorted(
-        {
-            provider.sub_system
-            for provider in providers()
-            if provider.sub_system is not None
-            and chosen.get(provider.name)
-            and is_on(chosen, provider.sub_system)
-        }
-    )
+def sub_systems_of(card: Card, chosen: Mapping[str, Sequence[int]]) -> list[SubSystem]:
+    """What the card with these values is good for, sorted."""
+    found = {name for part in providers() for name in part.good_for(list(chosen.get(part.name, ())))}
+    found |= {name for name, is_good in _by_person.items() if is_good(card)}
+    return sorted(found & open_in(chosen))
 
 
-def is_on(chosen: Mapping[str, Sequence[int]], sub_system: SubSystem) -> bool:
-    """The sub-system is switched on for a card with these values."""
-    return NUMBER_OF[sub_system] in chosen.get(SUB_SYSTEMS, NUMBER_OF.values())
+def open_in(chosen: Mapping[str, Sequence[int]]) -> set[SubSystem]:
+    """The sub-systems that are not closed for a card with these values."""
+    return {name for name in present() if NUMBER_OF[name] in chosen.get(SUB_SYSTEMS, NUMBER_OF.values())}
 
 
 def places_of(chosen: Mapping[str, Sequence[int]]) -> list[str]:
-    """Labels of doors and devices that a card with these values opens; ``PLACES_MAX`` at most, then how many more."""
+    """Labels of doors and devices that take a card with these values; ``PLACES_MAX`` at most, then how many more."""
+    devices, is_open = list(chosen.get(DEVICES, ())), open_in(chosen)
     found = [
         place
-        for provider in providers()
-        if provider.sub_system is None or is_on(chosen, provider.sub_system)
-        for place in provider.places(list(chosen.get(provider.name, ())), list(chosen.get(DEVICES, ())))
+        for part in providers()
+        for place in part.places(list(chosen.get(part.name, ())), devices, is_open)
     ]
     more = len(found) - PLACES_MAX
     return [*found[:PLACES_MAX], f"+{more}"] if more > 0 else found
@@ -142,8 +152,6 @@ def level_choices(site_id: int, organisation_id: int) -> dict[str, str]:
 
 
 def levels_of(card_id: int) -> tuple[int, ...]:
-    """The access levels that count: none where access control is not there, or switched off for this card."""
-    levels, switch = provider("levels"), provider(SUB_SYSTEMS)
-    if levels is None or (switch is not None and NUMBER_OF["access"] not in switch.chosen(card_id)):
-        return ()
-    return tuple(levels.chosen(card_id))
+    """The access levels of a card; none where access control is not there."""
+    levels = provider("levels")
+    return () if levels is None else tuple(levels.chosen(card_id))

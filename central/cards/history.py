@@ -43,7 +43,7 @@ def write_act(
         card_class=card.card_class_id,
         valid_from=card.valid_from,
         valid_until=card.valid_until,
-        sub_systems=entitlements.sub_systems_of(chosen),
+        sub_systems=entitlements.sub_systems_of(card, chosen),
         reason=reason.strip(),
         details=about,
     )

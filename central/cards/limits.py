@@ -1,13 +1,13 @@
-"""How far the rights of a card reach: the sub-systems that are switched on for it (38), and the devices that it works at (39).
+"""How far the rights of a card reach: the sub-systems that are opened for it (38), and the devices that it works at (39).
 
-Both are kept as limits, so that a card of which nothing was said has all that its rights give: a sub-system that is switched
-*off*, and a list of devices, where none means every device. They stand beside the rights of the sub-systems in
+Both are kept as limits, so that a card of which nothing was said has all that its rights give: a sub-system that is closed,
+which devices are told by a flag of the card's row, and a list of devices, where none means every device. They stand beside the rights of the sub-systems in
 ``central.cards.entitlements``: forms, history, audit and replacement treat all of them alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from central.cards import entitlements
@@ -17,6 +17,8 @@ from central.errors import InvalidInputError
 from central.nodes.model import Device
 from central.routes import SubSystem
 from central.web.i18n import LazyText, lazy
+from protocol.ids import SubSystem as Number
+from protocol.records import CLOSED, CardFlag
 
 SUB_SYSTEM_TEXT: Final[dict[SubSystem, LazyText]] = {
     "access": lazy("Access control"),
@@ -35,32 +37,40 @@ KIND_OF_DEVICE: Final[dict[str, LazyText]] = {
 
 
 class SubSystems:
-    """``EntitlementProvider``: what the card is switched on for. Stores what is switched off."""
+    """``EntitlementProvider``: what is opened for the card. Stores what is closed."""
 
     name: str = entitlements.SUB_SYSTEMS
     title: LazyText = lazy("Sub-systems")
-    sub_system: SubSystem | None = None
+
+    def gives(self) -> list[SubSystem]:
+        """None: it gives no right."""
+        return []
+
+    def good_for(self, values: Sequence[int]) -> set[SubSystem]:
+        """None."""
+        return set()
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """Sub-systems that are there, that is, that give cards rights."""
         return [Choice(NUMBER_OF[name], str(SUB_SYSTEM_TEXT[name])) for name in entitlements.present()]
 
     def chosen(self, card_id: int) -> list[int]:
-        """Numbers of the sub-systems that are switched on."""
-        query = CardSwitchedOff.select(CardSwitchedOff.sub_system).where(CardSwitchedOff.card == card_id)
-        off = {name for (name,) in query.tuples()}
-        return [NUMBER_OF[name] for name in entitlements.present() if name not in off]
+        """Numbers of the sub-systems that are open."""
+        closed = closed_for(card_id)
+        return [NUMBER_OF[name] for name in entitlements.present() if name not in closed]
 
     def fresh(self) -> list[int]:
         """All of them."""
         return [NUMBER_OF[name] for name in entitlements.present()]
 
-    def places(self, values: Sequence[int], device_ids: Sequence[int]) -> list[str]:
-        """None: it gives no right."""
+    def places(
+        self, values: Sequence[int], device_ids: Sequence[int], sub_systems: Collection[SubSystem]
+    ) -> list[str]:
+        """None."""
         return []
 
     def choose(self, card_id: int, values: Sequence[int]) -> None:
-        """Switch exactly these on."""
+        """Open exactly these."""
         if not set(values) <= set(self.fresh()):
             raise InvalidInputError("There is no such sub-system.")
         CardSwitchedOff.delete().where(CardSwitchedOff.card == card_id).execute()
@@ -74,7 +84,14 @@ class Devices:
 
     name: str = entitlements.DEVICES
     title: LazyText = lazy("Only at these devices")
-    sub_system: SubSystem | None = None
+
+    def gives(self) -> list[SubSystem]:
+        """None: it gives no right."""
+        return []
+
+    def good_for(self, values: Sequence[int]) -> set[SubSystem]:
+        """None."""
+        return set()
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """Door controllers, tills and time clocks in use of the estate, with their numbers (機號)."""
@@ -96,8 +113,10 @@ class Devices:
         """No limit."""
         return []
 
-    def places(self, values: Sequence[int], device_ids: Sequence[int]) -> list[str]:
-        """None: it gives no right."""
+    def places(
+        self, values: Sequence[int], device_ids: Sequence[int], sub_systems: Collection[SubSystem]
+    ) -> list[str]:
+        """None."""
         return []
 
     def choose(self, card_id: int, values: Sequence[int]) -> None:
@@ -115,6 +134,20 @@ class Devices:
 
 
 _DEVICES: Final = Devices()
+
+
+def closed_for(card_id: int) -> set[SubSystem]:
+    """The sub-systems that are closed for a card."""
+    query = CardSwitchedOff.select(CardSwitchedOff.sub_system).where(CardSwitchedOff.card == card_id)
+    return {name for (name,) in query.tuples()}
+
+
+def close_flags(card_id: int) -> CardFlag:
+    """The same as devices are told."""
+    flags = CardFlag.NONE
+    for name in closed_for(card_id):
+        flags |= CLOSED[Number(NUMBER_OF[name])]
+    return flags
 
 
 def devices_of(card_id: int) -> tuple[int, ...]:

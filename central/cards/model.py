@@ -186,7 +186,7 @@ class CardUse(Model):
 
 
 class CardSwitchedOff(Model):
-    """A sub-system that is switched off for a card whatever rights it has there (38)."""
+    """A sub-system that is closed for a card whatever rights it has there (38)."""
 
     card = peewee.ForeignKeyField(Card, index=False, on_delete="CASCADE")
     sub_system = peewee.TextField()

@@ -9,7 +9,7 @@ from typing import Final
 from central.cards.credentials import zone_bits
 from central.cards.entitlements import levels_of
 from central.cards.holders import hours_of
-from central.cards.limits import devices_of
+from central.cards.limits import close_flags, devices_of
 from central.cards.model import Card
 from central.cards.rules import Holding, restriction_of
 from central.cards.uses import uses_row
@@ -89,7 +89,7 @@ def card_of_key(key: bytes) -> Card | None:
 
 def _flags(card: Card) -> CardFlag:
     wide = card.card_class is not None and card.card_class.extended_open
-    return CardFlag.EXTENDED_OPEN if wide else CardFlag.NONE
+    return close_flags(card.id) | (CardFlag.EXTENDED_OPEN if wide else CardFlag.NONE)
 
 
 def _seconds(at: datetime | None) -> int:

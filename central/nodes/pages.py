@@ -33,6 +33,8 @@ PURPOSES: Final = {
     "door_both": lazy("One door, readers on both sides"),
     "two_doors": lazy("Two doors, one reader each"),
     "patrol": lazy("Patrol point, no door"),
+    "attendance": lazy("Time clock, one reader"),
+    "attendance_both": lazy("Time clock, readers for coming and for going"),
     "issuer": lazy("Card desk (issuer)"),
 }
 

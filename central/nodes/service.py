@@ -22,8 +22,15 @@ from protocol.facts import CHAIN_START, chain_hash
 from protocol.limits import NODE_NAME_MAX
 
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-PURPOSES: Final = ("door", "door_both", "two_doors", "patrol", "issuer")
-_WITHOUT_DOOR: Final = frozenset({"patrol", "issuer"})
+PURPOSES: Final = ("door", "door_both", "two_doors", "patrol", "attendance", "attendance_both", "issuer")
+_ROLE: Final = {
+    "patrol": "patrol",
+    "attendance": "attendance",
+    "attendance_both": "attendance",
+    "issuer": "issuer",
+}
+"""The role of a device that has no door, by its purpose."""
+_BOTH_SIDES: Final = frozenset({"door_both", "attendance_both"})
 VERIFIED_ROWS: Final = 5_000
 """Facts read at a time when a chain is checked."""
 
@@ -74,7 +81,7 @@ def create(given: DeviceInput, now: datetime) -> Device:
         number=given.number,
         label=given.label,
         location=given.location,
-        roles=[given.purpose] if given.purpose in _WITHOUT_DOOR else ["door"],
+        roles=[_ROLE.get(given.purpose, "door")],
         created_at=now,
     )
     _furnish(device, given)
@@ -83,8 +90,11 @@ def create(given: DeviceInput, now: datetime) -> Device:
 
 
 def _furnish(device: Device, given: DeviceInput) -> None:
-    if given.purpose in _WITHOUT_DOOR:
+    is_both = given.purpose in _BOTH_SIDES
+    if given.purpose in _ROLE:
         AccessPoint.create(device=device.id, door=None, reader=1, label=given.label)
+        if is_both:
+            AccessPoint.create(device=device.id, door=None, reader=2, label=given.label, leaving=True)
         return
     doors = 2 if given.purpose == "two_doors" else 1
     for number in range(1, doors + 1):
@@ -99,7 +109,7 @@ def _furnish(device: Device, given: DeviceInput) -> None:
             location=given.location,
         )
         AccessPoint.create(device=device.id, door=door.id, reader=number, label=label)
-        if given.purpose == "door_both":
+        if is_both:
             AccessPoint.create(device=device.id, door=door.id, reader=2, label=label, leaving=True)
 
 

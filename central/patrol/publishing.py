@@ -16,8 +16,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from central.access.model import AccessPoint
+from central.cards import entitlements
 from central.cards import rows as card_rows
-from central.cards.model import Card
+from central.cards.model import Card, CardSwitchedOff
 from central.cards.rules import Holding
 from central.nodes.model import Device
 from central.patrol.calendars import calendar_of
@@ -163,11 +164,15 @@ def _body(key: CardKey | int, row: Row) -> bytes:
 
 
 def guards_cards(site_id: int) -> list[Held]:
-    """The cards of the active guards of an estate that are in use: a lost or suspended one is no guard's."""
+    """The cards of the active guards of an estate that are in use: a lost or suspended one is no guard's, nor is one for
+    which the patrol is closed (38).
+    """
+    closed = CardSwitchedOff.select(CardSwitchedOff.card).where(CardSwitchedOff.sub_system == "patrol")
     query: Any = (
         Card.select(Card, Guard.id.alias("guard_id"))
         .join(Guard, on=(Guard.person == Card.person), attr="guard")
         .where((Guard.site == site_id) & Guard.active & (Card.holding == Holding.IN_USE.value))
+        .where(Card.id.not_in(closed))
         .order_by(Card.id)
     )
     return [
@@ -269,5 +274,10 @@ def _site_changed(site_id: int, revision: publish.Revision) -> None:
         _publish(site_id, span.from_ms, revision)
 
 
+def _is_guards(card: Card) -> bool:
+    return bool(Guard.select().where((Guard.person == card.person_id) & Guard.active).exists())
+
+
+entitlements.register_by_person("patrol", _is_guards)
 publish.card_followers.append(_cards_changed)
 publish.site_followers.append(_site_changed)

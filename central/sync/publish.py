@@ -16,6 +16,7 @@ import msgspec
 import peewee
 
 from central.access import rows as access_rows
+from central.access import terminals
 from central.access.model import AccessLevel, AccessPoint, Door, LevelEntry, Schedule
 from central.cards import rows as card_rows
 from central.cards.desk_settings import desk_row, issuers
@@ -33,6 +34,7 @@ from central.sync.model import (
 )
 from protocol.ids import CardKey, Stream
 from protocol.records import (
+    ALL_CLOSED,
     STREAM_OF,
     CardRow,
     Change,
@@ -150,16 +152,7 @@ def schedule_changed(schedule_id: int) -> None:
 def special_days_changed(site_id: int) -> None:
     """The calendar of an estate was edited or imported."""
     revision = Revision()
-    wanted = access_rows.special_day_rows(site_id)
-    space = _site(site_id)
-    for row in PublishedRow.select().where(
-        (PublishedRow.space == space) & (PublishedRow.kind == Kind.SPECIAL_DAY.value)
-    ):
-        ordinal = int.from_bytes(bytes(row.key), "big")
-        if ordinal not in wanted:
-            _set(revision, space, Kind.SPECIAL_DAY, ordinal, None, {space})
-    for ordinal, day in wanted.items():
-        _set(revision, space, Kind.SPECIAL_DAY, ordinal, day, {space})
+    _set_all(revision, _site(site_id), Kind.SPECIAL_DAY, access_rows.special_day_rows(site_id))
     for follower in site_followers:
         follower(site_id, revision)
     revision.announce()
@@ -179,14 +172,9 @@ def device_changed(device_id: int) -> None:
         _, number, door = access_rows.door_row(door_id)
         _set(revision, space, Kind.DOOR, number, door, {space})
     points = access_rows.point_rows(device_id)
-    for number, point in points.items():
-        _set(revision, space, Kind.POINT, number, point, {space})
-    for row in PublishedRow.select().where(
-        (PublishedRow.space == space) & (PublishedRow.kind == Kind.POINT.value)
-    ):
-        number = int.from_bytes(bytes(row.key), "big")
-        if number not in points:
-            _set(revision, space, Kind.POINT, number, None, {space})
+    _set_all(revision, space, Kind.POINT, points)
+    for kind, terminal_rows in terminals.rows_of(device).items():
+        _set_all(revision, space, kind, terminal_rows)
     if "issuer" in device.roles:
         _set(revision, space, Kind.DESK, 0, desk_row(), {space})
     _publish_site(device.site_id, revision)
@@ -318,6 +306,7 @@ def _shrank(before: CardRow, after: CardRow | None) -> bool:
         or earlier_end
         or after.valid_from_s > before.valid_from_s
         or after.issue_no > before.issue_no
+        or bool(after.flags & ~before.flags & ALL_CLOSED)
     )
 
 
@@ -334,6 +323,18 @@ def _set(
     key_bytes = number_key(key) if isinstance(key, int) else bytes(key)
     body = b"" if row is None else put(key, row).body
     return set_body(revision, space, kind, key_bytes, body, tags, owner)
+
+
+def _set_all(revision: Revision, space: str, kind: Kind, rows: Mapping[int, Row]) -> None:
+    """Publish exactly these rows of a kind that is known by numbers; others of the space are taken away."""
+    standing = PublishedRow.select(PublishedRow.key).where(
+        (PublishedRow.space == space) & (PublishedRow.kind == kind.value)
+    )
+    numbers = {int.from_bytes(bytes(key), "big") for (key,) in standing.tuples()}
+    for number in sorted(numbers - rows.keys()):
+        _set(revision, space, kind, number, None, {space})
+    for number, row in rows.items():
+        _set(revision, space, kind, number, row, {space})
 
 
 def set_body(

@@ -36,8 +36,9 @@ from edge.cache.errors import CorruptedError, StorageDeadError, StorageError
 from edge.cache.order import check_order
 from protocol.errors import ProtocolError
 from protocol.ids import HASH_LENGTH, CardKey, Stream
+from protocol.packed_cards import PackedCards
 from protocol.records import CardRow, Change, Digest, Kind, Revisions, decode_row
-from protocol.view import PackedCards, View
+from protocol.view import View
 
 if TYPE_CHECKING:  # it brings cryptography along, which the first decision does without
     from protocol.downlink import Apply, StreamRows

@@ -27,6 +27,15 @@ class PageForm:
     ticked: dict[str, list[str]] = field(default_factory=dict)
     """Boxes that are ticked; ``fields`` has the last one of each name."""
 
+    def filled(self, **values: str | Sequence[str]) -> list[tuple[str, str]]:
+        """What is sent when these fields hold these values, of boxes exactly these ticks, and the rest stays."""
+        given: dict[str, str | Sequence[str]] = {**self.fields, **self.ticked, **values}
+        return [
+            (name, text)
+            for name, texts in given.items()
+            for text in ([texts] if isinstance(texts, str) else texts)
+        ]
+
 
 @dataclass
 class Row:
@@ -182,11 +191,7 @@ class Browser:
 
         :raises DemoError: there is no such form, or it was refused.
         """
-        form = page.form(action)
-        fields = [(name, text) for name, text in form.fields.items() if name not in form.ticked]
-        ticked = [(name, text) for name, texts in form.ticked.items() for text in texts]
-        kept = [(name, text) for name, text in (*fields, *ticked) if name not in values]
-        answer = await self.post(action, [*kept, *values.items()])
+        answer = await self.post(action, page.form(action).filled(**values))
         if answer.status >= 400:
             raise DemoError(f"POST {action}: {answer.status}: {answer.words[:400]}")
         return answer

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import pytest
 
 from tests.support.site import Resident, Site
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
+
+
+EVERY: Final = ("1", "2", "3")
+"""Access control, patrol, attendance, as forms have them."""
 
 
 async def device_ids(site: Site) -> dict[str, str]:
@@ -16,13 +23,12 @@ async def device_ids(site: Site) -> dict[str, str]:
     return {"east-gate": east, "hall": hall}
 
 
-async def rewrite(site: Site, resident: Resident, **fields: str | None) -> None:
-    """Fill the form of the card in and send it; None: nothing is ticked."""
+async def rewrite(site: Site, resident: Resident, **ticks: Sequence[str]) -> None:
+    """Tick exactly these boxes in the form of the card and send it; the rest stays."""
     path = f"{resident.path}/rewrite"
     page = await site.browser.get(path)
     (form,) = [form for form in page.forms if "version" in form.fields]
-    given = {**form.fields, **fields}
-    answer = await site.browser.post(path, {name: text for name, text in given.items() if text is not None})
+    answer = await site.browser.post(path, form.filled(**ticks))
     assert answer.status == 200, answer.words[:400]
     await site.until_joined()
 
@@ -37,7 +43,7 @@ async def test_a_card_limited_to_one_device_is_refused_at_the_other_without_netw
     ids = await device_ids(site)
     await site.opens("hall", resident.uid)
     await site.shuts("hall")
-    await rewrite(site, resident, devices=ids["east-gate"])
+    await rewrite(site, resident, devices=[ids["east-gate"]])
     await site.cut("hall")
     rested = site.last("hall")
     await site.tap("hall", resident.uid)
@@ -46,24 +52,34 @@ async def test_a_card_limited_to_one_device_is_refused_at_the_other_without_netw
     await site.join("hall")
     await site.arrival(f"{resident.query}&result=denied", 0)
     assert site.last("hall") == rested
-    await rewrite(site, resident, devices=None)
+    await rewrite(site, resident, devices=[])
     await site.opens("hall", resident.uid)
     await site.shuts("hall")
 
 
-async def test_a_sub_system_that_is_not_ticked_opens_no_door(site: Site) -> None:
-    """Seen when: access control is unticked, the levels stay, the door refuses; ticked again, it opens.
+@pytest.mark.requirement(38)
+async def test_a_sub_system_that_is_not_ticked_opens_no_door_and_the_door_says_why(site: Site) -> None:
+    """Seen when: access control is unticked at a card that has its levels; the door refuses it while its network is cut, and
+    the event says that the sub-system is not opened; the page of the event says what to tick; ticked again, it opens.
 
-    Planted break that turns it red: ``entitlements.levels_of`` not asking what is switched on.
+    Planted break that turns it red: ``decide`` without its check 9.
     """
     resident = await site.resident()
-    for switched, opens in ((None, False), ("1", True)):
-        await rewrite(site, resident, sub_systems=switched)
-        if opens:
-            await site.opens("hall", resident.uid)
-            await site.shuts("hall")
-        else:
-            await site.is_refused("hall", resident.uid, f"{resident.query}&result=denied")
+    await site.opens("hall", resident.uid)
+    await site.shuts("hall")
+    await rewrite(site, resident, sub_systems=[])
+    await site.cut("hall")
+    rested = site.last("hall")
+    await site.tap("hall", resident.uid)
+    await site.join("hall")
+    row = await site.arrival(f"{resident.query}&result=denied", 0)
+    assert site.last("hall") == rested
+    assert "Sub-system not opened for this card" in row.cells
+    why = await site.browser.get(next(link for link in row.links if link.startswith("/access/events/")))
+    assert "tick the sub-system of this device" in why.words
+    await rewrite(site, resident, sub_systems=EVERY)
+    await site.opens("hall", resident.uid)
+    await site.shuts("hall")
 
 
 async def test_a_card_class_brings_levels_devices_and_validity(site: Site) -> None:

@@ -278,7 +278,7 @@ async def test_foreign_copied_and_damaged_cards_are_told_apart(site: Site) -> No
     assert "Copy card" in page.words
     assert "gen1a" in page.words
     form = (await site.browser.get(f"/cards/issue?person={person}")).form("/cards/issue")
-    given = {**form.fields, "uid": magic["uid"], "card_no": f"98{number:06d}", "levels": "1"}
+    given = form.filled(uid=magic["uid"], card_no=f"98{number:06d}", levels="1")
     refused = await site.browser.post("/cards/issue", given)
     assert (refused.status, "copy card" in refused.words) == (422, True)
     await site.lift(magic["uid"])

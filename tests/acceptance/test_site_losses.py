@@ -40,7 +40,7 @@ async def test_a_damaged_card_is_swapped_without_a_loss_report(site: Site) -> No
     new_uid, new_no = f"04EF{site.next_number():010X}", f"78{site.next_number():06d}"
     path = f"{resident.path}/swap"
     (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
-    given = {**form.fields, "uid": new_uid, "card_no": new_no, "reason": "the chip is broken"}
+    given = form.filled(uid=new_uid, card_no=new_no, reason="the chip is broken")
     refused = await site.browser.post(path, given)
     assert (refused.status, "Check the identity" in refused.words) == (422, True)
     done = await site.browser.post(path, {**given, "identity_checked": "1"})
@@ -65,7 +65,7 @@ async def test_a_card_that_is_not_there_is_cancelled_and_forfeits_its_deposit(si
     """
     classes = await site.browser.get("/cards/classes/1")
     (form,) = [form for form in classes.forms if "deposit_fen" in form.fields]
-    await site.browser.post("/cards/classes/1", {**form.fields, "deposit_fen": "20"})
+    await site.browser.post("/cards/classes/1", form.filled(deposit_fen="20"))
     number = site.next_number()
     uid, person_no = f"04EE{number:010X}", f"6{number:03d}"
     person = await site.enter_person(person_no)

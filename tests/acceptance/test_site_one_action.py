@@ -51,11 +51,11 @@ async def test_every_act_holds_at_every_door_at_once(site: Site) -> None:
     card = await site.resident()
     path = f"{card.path}/rewrite"
     page = await site.browser.get(path)
-    await site.browser.post(path, {**page.form(path).fields, "levels": ""})
+    await site.browser.post(path, page.form(path).filled(levels=()))
     await site.until_joined()
     await is_refused_everywhere(site, card, Reason.UNKNOWN_CARD)  # no device holds it any more
     page = await site.browser.get(path)
-    await site.browser.post(path, {**page.form(path).fields, "levels": "1"})
+    await site.browser.post(path, page.form(path).filled(levels="1"))
     await act(site, card, "lose")
     await act(site, card, "lift", identity_checked="1", reason="found in the car")
     await opens_everywhere(site, card.uid)

@@ -70,8 +70,7 @@ async def test_the_issue_report_lists_what_was_given_out(site: Site) -> None:
     assert line["Deposit"] == "¥0.00"
     path = f"{resident.path}/rewrite"
     (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
-    fields = {name: value for name, value in form.fields.items() if name != "levels"}
-    assert (await site.browser.post(path, fields)).status == 200
+    assert (await site.browser.post(path, form.filled(levels=()))).status == 200
     assert await cells_of(site, "issues", resident) == [line]
 
 
@@ -87,9 +86,8 @@ async def test_an_extension_stands_in_its_report_with_both_ends(site: Site) -> N
     async def rewrite(until: str) -> None:
         path = f"{resident.path}/rewrite"
         (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
-        assert (
-            await site.browser.post(path, {**form.fields, "levels": "1", "valid_until": until})
-        ).status == 200
+        given = form.filled(levels="1", valid_until=until)
+        assert (await site.browser.post(path, given)).status == 200
 
     await rewrite("2030-06-30")
     await extend(site, resident, "2030-12-31", "续租半年")
@@ -129,7 +127,7 @@ async def test_the_loss_report_follows_each_loss(site: Site) -> None:
     await report_lost(site, replaced)
     path, number = f"{replaced.path}/replace", f"8{site.next_number():07d}"
     (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
-    given = {**form.fields, "uid": f"04EE{site.next_number():010X}", "card_no": number}
+    given = form.filled(uid=f"04EE{site.next_number():010X}", card_no=number)
     assert (await site.browser.post(path, given)).status == 200
     (line,) = await cells_of(site, "losses", replaced, "status=replaced")
     assert line["Replaced by"] == number
@@ -174,7 +172,7 @@ async def extend_from(site: Site, resident: Resident) -> None:
     """Give the card an end, then a later one."""
     path = f"{resident.path}/rewrite"
     (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
-    given = {**form.fields, "levels": "1", "valid_until": "2030-06-30"}
+    given = form.filled(levels="1", valid_until="2030-06-30")
     assert (await site.browser.post(path, given)).status == 200
     await extend(site, resident, "2030-12-31", "")
 

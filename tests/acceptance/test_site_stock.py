@@ -24,7 +24,7 @@ async def send(browser: Browser, path: str, **values: str) -> Page:
     """Fill in the form that this page posts to itself, or to ``path``."""
     page = await browser.get(path)
     (form,) = [form for form in page.forms if form.method == "post" and form.action in ("", path)]
-    return await browser.post(path, {**form.fields, **values})
+    return await browser.post(path, form.filled(**values))
 
 
 async def parts(browser: Browser) -> dict[str, int]:

@@ -32,8 +32,9 @@ from protocol.downlink import Apply, StreamRows, write_snapshot
 from protocol.downlink.changes import SnapshotRows
 from protocol.facts import SALT_LENGTH
 from protocol.ids import Stream
+from protocol.packed_cards import PackedCards
 from protocol.records import CardRow, Change, Digest, put
-from protocol.view import PackedCards, View
+from protocol.view import View
 from tests.bench.decisions import cards, estate
 from tests.bench.measure import Row, in_turn, percentile, undisturbed
 from tests.bench.swipes import _Quiet, fact_of, outcome_of, presentations, raw_database

@@ -11,6 +11,7 @@ import peewee
 
 from protocol.decide import Instant, PointState, Presentation, decide
 from protocol.ids import CardKey, uid_key
+from protocol.packed_cards import PackedCards
 from protocol.records import (
     CardRow,
     Change,
@@ -22,7 +23,7 @@ from protocol.records import (
     SiteRow,
     put,
 )
-from protocol.view import PackedCards, View
+from protocol.view import View
 from tests.bench.measure import Row, cpu_us, each_cpu_us, in_turn, percentile, undisturbed
 
 ASKED = 5_000

@@ -299,7 +299,7 @@ def test_8_a_point_asks_for_a_minimum(shown: Tier, minimum: Tier, reason: Reason
     ],
 )
 @pytest.mark.parametrize("trust", [Trust.TRUSTED, Trust.HOLDOVER])
-def test_9_validity_is_from_inclusive_until_exclusive(utc_ms: int, reason: Reason, trust: Trust) -> None:
+def test_10_validity_is_from_inclusive_until_exclusive(utc_ms: int, reason: Reason, trust: Trust) -> None:
     view = view_of(card(valid_from_s=FROM_S, valid_until_s=UNTIL_S))
     assert judge(view, now=Instant(utc_ms, trust)).reason is reason
 
@@ -321,7 +321,7 @@ def test_9_validity_is_from_inclusive_until_exclusive(utc_ms: int, reason: Reaso
         (FROM_S * 1_000 - 1, (FROM_S, 0), Reason.TIME_UNKNOWN, Reason.GRANTED_TIME_NOT_CHECKED),
     ],
 )
-def test_9_on_a_clock_without_trust_the_floor_and_the_door_decide(
+def test_10_on_a_clock_without_trust_the_floor_and_the_door_decide(
     trust: Trust, floor_ms: int, valid: tuple[int, int], secure: Reason, home: Reason
 ) -> None:
     view = view_of(card(valid_from_s=valid[0], valid_until_s=valid[1]))
@@ -339,7 +339,7 @@ def test_9_on_a_clock_without_trust_the_floor_and_the_door_decide(
         ((LEVEL_ELSEWHERE, LEVEL_ALWAYS), Reason.GRANTED),
     ],
 )
-def test_10_a_card_needs_a_level_with_this_point(levels: tuple[int, ...], reason: Reason) -> None:
+def test_11_a_card_needs_a_level_with_this_point(levels: tuple[int, ...], reason: Reason) -> None:
     assert judge(view_of(card(levels=levels))).reason is reason
 
 
@@ -353,18 +353,18 @@ def test_10_a_card_needs_a_level_with_this_point(levels: tuple[int, ...], reason
         ("2026-09-20T09:00", Reason.OUTSIDE_SCHEDULE),
     ],
 )
-def test_11_a_schedule_must_hold(text: str, reason: Reason) -> None:
+def test_12_a_schedule_must_hold(text: str, reason: Reason) -> None:
     decision = judge(view_of(card(levels=(LEVEL_HOURS,))), now=Instant(at(text)))
     assert (decision.reason, decision.schedule) == (reason, WORKING_HOURS)
 
 
-def test_11_any_schedule_of_any_level_will_do() -> None:
+def test_12_any_schedule_of_any_level_will_do() -> None:
     night = Instant(MONDAY_NIGHT)
     assert judge(view_of(card(levels=(LEVEL_HOURS, LEVEL_ALWAYS))), now=night).schedule == ALWAYS
     assert judge(view_of(card(levels=(LEVEL_BOTH,))), now=night).granted
 
 
-def test_11_a_schedule_that_is_not_here_does_not_hold() -> None:
+def test_12_a_schedule_that_is_not_here_does_not_hold() -> None:
     view = view_of(put(30, LevelRow(((SECURE_POINT, 1_000),))), card(levels=(30,)))
     assert judge(view).reason is Reason.OUTSIDE_SCHEDULE
 
@@ -379,7 +379,7 @@ def test_11_a_schedule_that_is_not_here_does_not_hold() -> None:
         (0, False, Reason.TIME_UNKNOWN),
     ],
 )
-def test_11_on_a_clock_without_trust_home_doors_pass_over_windows_for_three_days(
+def test_12_on_a_clock_without_trust_home_doors_pass_over_windows_for_three_days(
     trust: Trust, untrusted_for_ms: int, recent: bool, home: Reason
 ) -> None:
     """A power cut without network must not lock residents out; a secure door stays shut."""
@@ -389,7 +389,7 @@ def test_11_on_a_clock_without_trust_home_doors_pass_over_windows_for_three_days
     assert judge(view, now=now).reason is Reason.TIME_UNKNOWN
 
 
-def test_11_always_needs_no_clock() -> None:
+def test_12_always_needs_no_clock() -> None:
     assert judge(view_of(card()), now=Instant(0, Trust.NONE)).reason is Reason.GRANTED
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from protocol.errors import LimitError, MalformedError, ProtocolError, ScheduleError, UnknownRecordError
 from protocol.ids import Stream, credential_key, uid_key
 from protocol.limits import LEVELS_PER_CARD_MAX, PERIODS_PER_SCHEDULE_MAX, ROW_BYTES_MAX, TEXT_MAX_CHARS
+from protocol.packed_cards import PackedCards
 from protocol.reasons import Reason
 from protocol.records import (
     CardRow,
@@ -35,7 +36,7 @@ from protocol.records import (
     number_key,
     put,
 )
-from protocol.view import PackedCards, View
+from protocol.view import View
 
 KEYS = [uid_key(bytes((1, 2, 3, number))) for number in range(4)] + [
     uid_key(bytes(range(7))),

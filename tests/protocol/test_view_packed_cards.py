@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.ids import CardKey, credential_key, uid_key
+from protocol.packed_cards import PackedCards
 from protocol.records import CardRow, Kind, Revisions, delete, put
-from protocol.view import PackedCards, View
+from protocol.view import View
 
 KEYS = st.one_of(
     st.sampled_from((4, 7, 10)).flatmap(lambda n: st.binary(min_size=n, max_size=n)).map(uid_key),

@@ -85,7 +85,7 @@ class Clerk:
             path = f"/cards/issue?person={task.person}&reader={self.desk.point}"
             page = await self._until(path, lambda page: task.uid in page.html.replace(" ", ""))
             values = {"uid": task.uid, "card_no": task.card_no, "levels": "1", "card_class": ""}
-            answer = await self.browser.post("/cards/issue", {**page.form("/cards/issue").fields, **values})
+            answer = await self.browser.post("/cards/issue", page.form("/cards/issue").filled(**values))
             order = answer.path
             if not order.startswith("/cards/orders/"):
                 raise DemoError(f"{task.card_no} was not ordered: {answer.status} {answer.words[-1_500:]}")

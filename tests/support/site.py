@@ -117,7 +117,7 @@ class Site(SiteTester):
         """Send the form with this field of a page, as it is but for these values."""
         page = await self.browser.get(path)
         (form,) = [form for form in page.forms if field in form.fields]
-        return await self.browser.post(path, {**form.fields, **values})
+        return await self.browser.post(path, form.filled(**values))
 
     async def inspected(self, uid: str) -> Page:
         """The desk page once it shows the card that lies there."""

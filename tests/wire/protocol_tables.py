@@ -22,16 +22,17 @@ from protocol.facts import (
     Supply,
     WriteResult,
 )
-from protocol.ids import Stream, Tier
+from protocol.ids import Stream, SubSystem, Tier
 from protocol.messages import MESSAGE_TYPE, ReaderState, RefusalCode
 from protocol.reasons import Reason
-from protocol.records import ROW_TYPE, STREAM_OF, CardFlag, ClockPolicy, Mode, StoragePolicy
+from protocol.records import ROW_TYPE, STREAM_OF, CardFlag, ClockPolicy, Mode, PunchStatus, StoragePolicy
 from protocol.seals import FROM_NODE, SEAL, Seal
 
 CODES: tuple[type[IntEnum], ...] = (
     Seal,
     Stream,
     Tier,
+    SubSystem,
     Trust,
     Mode,
     StoragePolicy,
@@ -46,6 +47,7 @@ CODES: tuple[type[IntEnum], ...] = (
     Content,
     ScanResult,
     PatrolEvent,
+    PunchStatus,
     Supply,
     Medium,
     Purpose,

@@ -91,6 +91,7 @@ from protocol.records import (
     Mode,
     PlaceRow,
     PointRow,
+    PunchStatus,
     ReadKeyRow,
     RestrictionRow,
     Revisions,
@@ -99,6 +100,7 @@ from protocol.records import (
     SpecialDayRow,
     StaleRightsRow,
     StoragePolicy,
+    TimeClockRow,
     UsesRow,
     delete,
     put,
@@ -147,6 +149,7 @@ ROWS: dict[Kind, Change] = {
     Kind.CHECKPOINT: put(11, CheckpointRow(3, 1_790_080_000, True, 3_600)),
     Kind.GUARD: put(CARD, GuardRow(((3, 1_790_000_000, 300, 300, 600, 900),))),
     Kind.PLACE: put(OTHER_CARD, PlaceRow(4)),
+    Kind.TIME_CLOCK: put(11, TimeClockRow(PunchStatus.OUT)),
     Kind.EVENT_CARD: put(OTHER_CARD, EventCardRow(PatrolEvent.HELP)),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from central.access.explain import LIMITED, ask
+from central.access.explain import LIMITED, REMEDY, ask
 from central.cards import entitlements
 from central.cards.model import Card, CardClass
 from central.cards.rows import card_rows
@@ -15,7 +15,7 @@ from central.errors import InvalidInputError
 from central.sync.model import PublishedRow, RowTag
 from protocol.ids import uid_key
 from protocol.reasons import Reason
-from protocol.records import Kind
+from protocol.records import CardFlag, Kind
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import SITE, Estate
 
@@ -83,21 +83,34 @@ async def test_what_if_says_that_the_card_is_limited(estate: Estate, centre_clie
     assert (await estate.running.read(ask, key, estate.entrance, estate.now)).reason is Reason.GRANTED
 
 
-async def test_a_sub_system_that_is_switched_off_gives_nothing_and_keeps_its_rights(
+async def test_a_sub_system_that_is_closed_keeps_its_rights_and_is_told_to_the_devices_at_once(
     estate: Estate, centre_client: Browser
 ) -> None:
+    """Planted break: ``publish._shrank`` without the flags."""
     card = await estate.issue(centre_client, UID, "A-1")
+    (rows,) = await estate.running.read(card_rows, card)
+    assert rows.card is not None
+    assert rows.card.flags is CardFlag.NONE
     await rewrite(estate, centre_client, card, sub_systems="")
     (rows,) = await estate.running.read(card_rows, card)
     assert rows.card is not None
-    assert rows.card.levels == ()
-    assert await tags(estate) == set()
+    assert (rows.card.levels, rows.card.flags & CardFlag.ACCESS_CLOSED) == (
+        (estate.level,),
+        CardFlag.ACCESS_CLOSED,
+    )
+    assert await tags(estate) == {f"level:{estate.level}"}
+    assert await stale_rows(estate) == 1
+    answer = await estate.running.read(ask, uid_key(bytes.fromhex(UID)), estate.entrance, estate.now)
+    assert (answer.reason, answer.remedy) == (
+        Reason.SUB_SYSTEM_CLOSED,
+        REMEDY[Reason.SUB_SYSTEM_CLOSED],
+    )
     form = (await centre_client.get(f"/cards/{card}/rewrite")).text
     assert f'name="levels" value="{estate.level}" checked' in form
     await rewrite(estate, centre_client, card)
     (rows,) = await estate.running.read(card_rows, card)
     assert rows.card is not None
-    assert rows.card.levels == (estate.level,)
+    assert (rows.card.levels, rows.card.flags & CardFlag.ACCESS_CLOSED) == ((estate.level,), CardFlag.NONE)
 
 
 async def test_devices_of_another_estate_and_unknown_sub_systems_are_refused(

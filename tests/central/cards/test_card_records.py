@@ -150,8 +150,9 @@ def test_a_replacement_takes_the_rights_over_and_ends_the_loss(estate: Estate) -
         later(days=30),
     )
     from central.cards.entitlements import chosen
+    from central.cards.limits import SubSystems
 
-    rights = {"devices": [], "levels": [estate.level], "sub_systems": [1]}
+    rights = {"devices": [], "levels": [estate.level], "sub_systems": SubSystems().fresh()}
     assert estate.read(chosen, new.id) == rights
     assert estate.read(chosen, old_id) == {**rights, "levels": []}
     (loss,) = losses(estate)

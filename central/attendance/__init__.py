@@ -1,0 +1,1 @@
+"""考勤: time clocks and the punches that they take."""
