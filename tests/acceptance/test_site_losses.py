@@ -40,10 +40,10 @@ async def test_a_damaged_card_is_swapped_without_a_loss_report(site: Site) -> No
     new_uid, new_no = f"04EF{site.next_number():010X}", f"78{site.next_number():06d}"
     path = f"{resident.path}/swap"
     (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
-    given = form.filled(uid=new_uid, card_no=new_no, reason="the chip is broken")
-    refused = await site.browser.post(path, given)
+    given = {"uid": new_uid, "card_no": new_no, "reason": "the chip is broken"}
+    refused = await site.browser.post(path, form.filled(**given))
     assert (refused.status, "Check the identity" in refused.words) == (422, True)
-    done = await site.browser.post(path, {**given, "identity_checked": "1"})
+    done = await site.browser.post(path, form.filled(**given, identity_checked="1"))
     assert "The card is swapped" in done.words
     assert done.facts["Status"] == "Replaced"
     assert new_no in done.words
