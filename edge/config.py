@@ -23,6 +23,11 @@ with every reason at once, so that a card has to be written only once more.
     device = 0                              # spi: /dev/spidev<bus_number>.<device>
     speed_hz = 4000000
 
+    [serial]                                # no network: records are fetched over this line, centre is not called
+    port = "/dev/ttyUSB0"
+    speed_baud = 115200
+    address = 1                             # 1 to 247, another for each unit of one RS-485 line
+
     [emulator]                              # chips, board and clock are emulated (demo, tests)
     control = "127.0.0.1:0"
 """
@@ -46,6 +51,8 @@ ROLES: Final = ("door", "issuer")
 BUSES: Final = ("spi", "uart", "emulator")
 PERIOD_S_RANGE: Final = (2, 3_600)
 SPEED_HZ_RANGE: Final = (9_600, 10_000_000)
+SPEED_BAUD_RANGE: Final = (9_600, 3_000_000)
+ADDRESS_MAX: Final = 247
 DEFAULT_PORT: Final = "/dev/serial0"
 CENTRES_MAX: Final = 8
 FILE_MAX_BYTES: Final = 256 * 1024
@@ -75,6 +82,14 @@ class ReaderConfig(Struct, frozen=True):
     """0: the bus's own default."""
 
 
+class SerialConfig(Struct, frozen=True):
+    """The line of a unit without a network. ``port`` as the system calls it; ``address`` another for each unit of a line."""
+
+    port: str
+    speed_baud: int = 115_200
+    address: int = 1
+
+
 class EmulatorConfig(Struct, frozen=True):
     """An emulated board. ``control``: ``host:port`` on loopback (port 0: any), or a path for a unix socket."""
 
@@ -95,6 +110,7 @@ class NodeConfig(Struct, frozen=True):
     language: str = ""
     readers: tuple[ReaderConfig, ...] = (ReaderConfig(),)
     emulator: EmulatorConfig | None = None
+    serial: SerialConfig | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -161,6 +177,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
             _("%(key)s: %(value)s is none of %(known)s", key="role", value=role, known=", ".join(ROLES))
         )
     emulator = _emulator(reading)
+    serial = _serial(reading)
     board = reading.text("board") or "simulated"
     readers = _readers(reading, emulated=emulator is not None)
     reading.raise_problems()
@@ -176,6 +193,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
         language,
         readers,
         emulator,
+        serial,
         tuple(reading.warnings()),
     )
 
@@ -215,6 +233,17 @@ def _emulator(reading: TableReader) -> EmulatorConfig | None:
     if "/" not in control and (host not in ("127.0.0.1", "localhost", "[::1]") or not port.isdecimal()):
         reading.problem(_("emulator.control: must be a loopback address with a port, or a path"))
     return EmulatorConfig(control)
+
+
+def _serial(reading: TableReader) -> SerialConfig | None:
+    table = reading.table("serial")
+    if table is None:
+        return None
+    return SerialConfig(
+        table.text("port", required=True),
+        table.number("speed_baud", 115_200, *SPEED_BAUD_RANGE),
+        table.number("address", 1, 1, ADDRESS_MAX),
+    )
 
 
 def _readers(reading: TableReader, *, emulated: bool) -> tuple[ReaderConfig, ...]:

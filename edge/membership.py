@@ -9,7 +9,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.cache.errors import CacheError
 from edge.cache.outbox import Outbox
@@ -26,6 +26,9 @@ from edge.upholding import Upholding
 from protocol.decide import Trust
 from protocol.downlink import NodeDownlink
 from protocol.node_peer import NodePeer
+
+if TYPE_CHECKING:
+    from edge.link.serial_line import SerialLink
 
 RETRY_S: Final = 5.0
 
@@ -45,7 +48,7 @@ class Membership:
         self._problem = ""
         self._network_up = True
         self._task: asyncio.Task[None] | None = None
-        self.link: Link | None = None
+        self.link: Link | SerialLink | None = None
         """Once the node has joined."""
 
     async def start(self) -> None:
@@ -123,17 +126,19 @@ class Membership:
         elif settled is Settled.BEGUN:
             node.record_boot()
         node.upkeep.damaged.append(peer.uplink.refused)
-        self.link = Link(
-            self._link_config,
-            peer,
-            self._correspondence.handle,
-            node.keeper.boottime_ms,
-            self._clock_is_trusted,
-            random.random,
-        )
+        self.link = self._make_link(peer, self._correspondence)
         self.link.network_up = self._network_up
         self._correspondence.wake = node.upkeep.wake_link = node.mirror.ready = self.link.wake
         await self.link.run()
+
+    def _make_link(self, peer: NodePeer, correspondence: Correspondence) -> Link | SerialLink:
+        now_ms = self._node.keeper.boottime_ms
+        if self._config.serial is not None:
+            from edge.link.serial_line import SerialLink
+
+            return SerialLink(self._config.serial, peer, correspondence.handle, now_ms)
+        trusted = self._clock_is_trusted
+        return Link(self._link_config, peer, correspondence.handle, now_ms, trusted, random.random)
 
     async def _join_if_needed(self) -> Member:
         member = self._member()
@@ -164,6 +169,10 @@ class Membership:
     async def _send(self, frame: bytes) -> bytes:
         if not self._network_up:
             raise OSError(_("the network is switched off"))
+        if self._config.serial is not None:
+            from edge.link.serial_line import send_enrol_by_serial
+
+            return await send_enrol_by_serial(self._config.serial, frame, self._node.keeper.boottime_ms)
         return await send_enrol(self._link_config, frame, clock_is_trusted=self._clock_is_trusted())
 
     def _tell(self, text: str) -> None:

@@ -35,7 +35,7 @@ async def services_of(
     report = Report(node, config.name)
     services: list[Service] = [StatusServer(config.status_socket, report.status)] if has_status else []
     sync_now = _nothing
-    if config.centre:
+    if config.centre or config.serial is not None:
         from edge.membership import Membership
 
         membership = Membership(node, config, outbox, report)

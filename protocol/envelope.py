@@ -110,6 +110,20 @@ def open_signed(frame: bytes, key: Ed25519PublicKey) -> tuple[Header, Message]:
     return header, codec.decode(header.kind, frame[body_at:body_end])
 
 
+def read_unproven(frame: bytes) -> tuple[str, Message]:
+    """Sender (empty: the centre, or of a session) and message of a frame, of which nothing is proven: for progress and texts of
+    somebody who passes it on and has no key.
+
+    :raises ProtocolError: it is no frame.
+    """
+    if not is_session_frame(frame):
+        header, body_at, body_end = _parse_signed(frame)
+        return header.sender, codec.decode(header.kind, frame[body_at:body_end])
+    if len(frame) < _SESSION.size + MAC_LENGTH:
+        raise MalformedError("a session frame is too short")
+    return "", codec.decode(_SESSION.unpack_from(frame)[2], frame[_SESSION.size : -MAC_LENGTH])
+
+
 def frame_hash(frame: bytes) -> bytes:
     """Sixteen bytes that name a frame in a refusal of it."""
     return blake2b(frame, digest_size=16).digest()

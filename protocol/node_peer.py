@@ -57,7 +57,7 @@ from protocol.messages import (
 from protocol.records import Revisions
 from protocol.seals import Seal
 from protocol.session import SHARE_SECRET_LENGTH, channel, share_of
-from protocol.uplink import NodeUplink, OutboxReader, UplinkEffect
+from protocol.uplink import NETWORK, NodeUplink, OutboxReader, Pace, UplinkEffect
 
 PERIOD_DEFAULT_S: Final = 30
 HELLO_WITHIN_MS: Final = 10_000
@@ -195,9 +195,10 @@ class NodePeer:
         """True when nothing valid was heard for 2.5 of the agreed periods (design.md section 4)."""
         return self._heard_at_ms is None or now_ms - self._heard_at_ms > self.period_s * 2_500
 
-    def connected(self, now_ms: int, *, live: bool) -> None:
-        """A route is up. ``live``: the other side can speak first (WebSocket, serial)."""
+    def connected(self, now_ms: int, *, live: bool, pace: Pace = NETWORK) -> None:
+        """A route is up. ``live``: the other side can speak first (WebSocket, serial). ``pace``: how fast it is."""
         self._live = live
+        self.uplink.pace = pace
         self._greet(now_ms)
 
     def disconnected(self) -> None:

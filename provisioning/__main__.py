@@ -22,11 +22,18 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser(
         "verify", help=_("compare an image, or a card not yet started, with its manifest"), add_help=False
     )
+    commands.add_parser(
+        "collect", help=_("fetch the records of units on a serial line, and load them"), add_help=False
+    )
     chosen, rest = parser.parse_known_args(arguments)
     if chosen.command == "demo":
         from provisioning.demo.__main__ import main as demo
 
         return demo(rest)
+    if chosen.command == "collect":
+        from provisioning.collect.cli import main as collect
+
+        return collect(rest)
     from provisioning.image.cli import main as image
 
     return image([chosen.command, *rest])

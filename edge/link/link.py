@@ -42,6 +42,7 @@ class Route(Enum):
     NONE = "none"
     HTTPS = "https"
     LIVE = "live"
+    SERIAL = "serial"
 
 
 class LinkConfig(msgspec.Struct, frozen=True):

@@ -142,6 +142,12 @@ class NodeDownlink:
             lane.wait_until_ms = 0
             lane.blocked_at = -1
 
+    def arriving(self, now_ms: int) -> None:
+        """Part of a frame came over a slow line: what was asked for is on its way, and is not asked for again."""
+        for lane in self._lanes.values():
+            if lane.asked_at_ms is not None:
+                lane.asked_at_ms = now_ms
+
     def heads(self, heads: Revisions, digests: Sequence[bytes] = ()) -> list[DownlinkEffect]:
         """Where the centre stands (from Welcome, PollReply, Nudge), with its digests if it said them."""
         if heads.config_epoch < self._epoch:

@@ -8,9 +8,21 @@ Law of both halves: no socket, no clock, no disk. ``now_ms`` is monotonic.
 """
 
 from protocol.uplink.centre import CentreUplink, CentreUplinkEffect, FactStore, Forked, Quarantined, Store
-from protocol.uplink.node import Acked, Diverged, NodeUplink, OutboxReader, Purge, UplinkEffect
+from protocol.uplink.node import (
+    NETWORK,
+    SERIAL,
+    Acked,
+    Diverged,
+    NodeUplink,
+    OutboxReader,
+    Pace,
+    Purge,
+    UplinkEffect,
+)
 
 __all__ = [
+    "NETWORK",
+    "SERIAL",
     "Acked",
     "CentreUplink",
     "CentreUplinkEffect",
@@ -19,6 +31,7 @@ __all__ = [
     "Forked",
     "NodeUplink",
     "OutboxReader",
+    "Pace",
     "Purge",
     "Quarantined",
     "Store",

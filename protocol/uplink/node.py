@@ -23,6 +23,19 @@ WINDOW_FACTS: Final = 2_000
 _FACT_OVERHEAD: Final = 32
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """How much a route takes at once. ``ack_within_ms``: batches that nobody has acknowledged for so long go again."""
+
+    facts_per_batch: int = FACTS_PER_BATCH_MAX
+    window_facts: int = WINDOW_FACTS
+    ack_within_ms: int = ACK_WITHIN_MS
+
+
+NETWORK: Final = Pace()
+SERIAL: Final = Pace(100, 600, 60_000)
+"""At 9,600 baud a batch takes a few seconds, and what is under way half a minute."""
+
+
 class OutboxReader(Protocol):
     """What the engine asks of the outbox: the kept facts of this node_epoch, ``first_seq``..``last_seq`` without gaps."""
 
@@ -75,6 +88,8 @@ class NodeUplink:
         self._node = node
         self._node_epoch = node_epoch
         self._jitter = jitter
+        self.pace = NETWORK
+        """Of the route in use."""
         self._open = False
         self._sent = 0
         self._sent_head = CHAIN_START
@@ -128,7 +143,7 @@ class NodeUplink:
             self._sent, self._sent_head = self.acked, message.head
             self._wait_until_ms = None
         else:
-            self._wait_until_ms = now_ms + ACK_WITHIN_MS
+            self._wait_until_ms = now_ms + self.pace.ack_within_ms
         return [Acked(self.acked)]
 
     def _backed_up(self, message: BackedUp, frame: bytes) -> list[UplinkEffect]:
@@ -157,15 +172,16 @@ class NodeUplink:
             self._rewind()
         batches: list[FactBatch] = []
         while self._has_room and now_ms >= self._read_again_at_ms:
-            entries = fitting(self._outbox.read(self._sent, FACTS_PER_BATCH_MAX))
+            entries = fitting(self._outbox.read(self._sent, self.pace.facts_per_batch))
             if not entries:  # storage does not answer just now
                 self._read_again_at_ms = now_ms + READ_AGAIN_MS
                 break
             batches.append(columns.pack(self._node_epoch, self._sent_head, entries))
             self._sent, self._sent_head = entries[-1].fact.seq, entries[-1].hash
         if batches and self._wait_until_ms is None:
+            first_ms = 2 * self.pace.ack_within_ms
             self._wait_until_ms = now_ms + delay_ms(
-                self._attempt, self._jitter, first_ms=2 * ACK_WITHIN_MS, max_ms=RETRY_MAX_MS
+                self._attempt, self._jitter, first_ms=first_ms, max_ms=max(first_ms, RETRY_MAX_MS)
             )
         return batches
 
@@ -177,7 +193,7 @@ class NodeUplink:
 
     @property
     def _has_room(self) -> bool:
-        return self._sent < self._outbox.last_seq and self._sent - self.acked < WINDOW_FACTS
+        return self._sent < self._outbox.last_seq and self._sent - self.acked < self.pace.window_facts
 
     def _rewind(self) -> None:
         start = max(self.acked, self._outbox.first_seq - 1)

@@ -700,3 +700,13 @@ def test_a_playbook_can_fail() -> None:
         (play(AT_5) >> Heads(Revisions(1, 6, 5, 5)) << Pull(A, 1, 5)).check()
     with pytest.raises(AssertionError):
         (play(AT_5) >> Heads(AT_5) << ANY).check()
+
+
+def test_what_is_arriving_over_a_slow_line_is_not_asked_for_again() -> None:
+    """Planted break: ``arriving`` doing nothing."""
+    player = Player(Revisions(1, 0, 0, 0))
+    assert list(player(Heads(Revisions(1, 1, 0, 0)))) == [Pull(R, 1, 0)]
+    for now_ms in range(0, 10 * ANSWER_WITHIN_MS, ANSWER_WITHIN_MS - 1):
+        player.engine.arriving(now_ms)
+        assert not list(player(At(now_ms)))
+    assert list(player(At(now_ms + ANSWER_WITHIN_MS))) == [Pull(R, 1, 0)]

@@ -13,7 +13,7 @@ from protocol.facts import CHAIN_START, Entry
 from protocol.limits import FACTS_PER_BATCH_MAX
 from protocol.messages import BackedUp, FactAck, FactBatch
 from protocol.uplink import Acked, CentreUplink, Diverged, Forked, NodeUplink, Purge, Quarantined, Store
-from protocol.uplink.node import ACK_WITHIN_MS, READ_AGAIN_MS, RETRY_MAX_MS, WINDOW_FACTS
+from protocol.uplink.node import ACK_WITHIN_MS, READ_AGAIN_MS, RETRY_MAX_MS, SERIAL, WINDOW_FACTS
 from tests.protocol.memory_stores import SALT, MemoryCentre, MemoryOutbox, private_key
 from tests.support.playbook import Playbook
 
@@ -170,6 +170,17 @@ def test_the_window_bounds_what_is_under_way() -> None:
         << Acked(size)
         << Batch(1 + 4 * size, size)
     ).check()
+
+
+def test_a_slow_line_has_little_under_way_and_long_patience() -> None:
+    outbox = outbox_of(2 * SERIAL.window_facts)
+    player = NodePlayer(outbox)
+    player.engine.pace = SERIAL
+    batches = [out for out in player(Position(0, CHAIN_START)) if isinstance(out, Batch)]
+    assert sum(batch.count for batch in batches) == SERIAL.window_facts
+    assert {batch.count for batch in batches} == {SERIAL.facts_per_batch}
+    assert not list(player(At(2 * SERIAL.ack_within_ms - 1)))
+    assert list(player(At(2 * SERIAL.ack_within_ms))) == batches
 
 
 def test_a_batch_ends_before_it_becomes_too_large() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import NodeConfig, ReaderConfig, check, load, parse_ticket
+from edge.config import NodeConfig, ReaderConfig, SerialConfig, check, load, parse_ticket
 from edge.i18n import use_language
 from edge.table_reader import ConfigError
 
@@ -38,6 +38,12 @@ def test_what_a_card_image_adds_is_known_and_a_newer_form_is_refused(tmp_path: P
     added = {"schema": 1, "site": "Riverside", "time_servers": ["10.0.0.5"], "network": {"method": "dhcp"}}
     assert check({"name": "east-gate", **added}, tmp_path).warnings == ()
     assert problems({"name": "east-gate", "schema": 2}) == ["schema: must be from 1 to 1"]
+
+
+def test_a_unit_on_a_serial_line_needs_a_port_and_an_address_of_the_line(tmp_path: Path) -> None:
+    line = check({"name": "hall-clock", "serial": {"port": "/dev/ttyUSB0", "address": 7}}, tmp_path).serial
+    assert line == SerialConfig("/dev/ttyUSB0", 115_200, 7)
+    assert len(problems({"name": "hall-clock", "serial": {"address": 248, "speed_baud": 300}})) == 3
 
 
 def test_a_whole_file(tmp_path: Path) -> None:

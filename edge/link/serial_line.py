@@ -1,0 +1,176 @@
+"""The way to the centre for a unit without a network: a serial line that a collector asks it on, by its address.
+
+The unit speaks when it is asked, and takes whoever asks for a carrier of frames: only what the centre signed is believed,
+only what the unit signed goes out. A plug that is pulled ends the conversation and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from edge.config import SerialConfig
+from edge.link.errors import LinkError
+from edge.link.link import LinkState, Route
+from edge.link.port import SerialPort
+from protocol.line import Closed, Frame, LineEffect, Opened, Secondary
+from protocol.node_peer import Lost, NodePeer, PeerEffect
+from protocol.uplink import SERIAL, Acked
+
+OPEN_AGAIN_S: Final = 2.0
+"""A port that is not there (a USB plug) is tried again after this."""
+
+
+class _Line:
+    """The port with the unit's end of the conversation."""
+
+    def __init__(self, config: SerialConfig, now_ms: Callable[[], int], wakeup: asyncio.Event) -> None:
+        self._now_ms, self._wakeup = now_ms, wakeup
+        self._port = SerialPort(config.port, config.speed_baud, wakeup.set)
+        self.end = Secondary(config.address)
+
+    def effects(self) -> list[LineEffect]:
+        """What has come.
+
+        :raises LinkError: the port is lost.
+        """
+        now_ms = self._now_ms()
+        return [*self.end.receive(self._port.take(), now_ms), *self.end.check(now_ms)]
+
+    async def answer(self) -> None:
+        """Take the turn, if it was given."""
+        if self.end.has_turn:
+            await self._port.write(self.end.to_send())
+
+    async def wait(self, due_ms: int | None) -> None:
+        """Until something comes, or ``due_ms``."""
+        due = [at_ms for at_ms in (due_ms, self.end.next_timer()) if at_ms is not None]
+        timeout_s = max(0, min(due) - self._now_ms()) / 1_000 if due else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._wakeup.wait()
+        self._wakeup.clear()
+
+    def close(self) -> None:
+        self._port.close()
+
+
+class SerialLink:
+    """As ``edge.link.link.Link``, by a serial line."""
+
+    def __init__(
+        self,
+        config: SerialConfig,
+        peer: NodePeer,
+        handle: Callable[[PeerEffect], None],
+        now_ms: Callable[[], int],
+        on_state: Callable[[LinkState], None] = lambda _state: None,
+    ) -> None:
+        """See ``Link``."""
+        self.peer = peer
+        self._config = config
+        self._handle = handle
+        self._now_ms = now_ms
+        self._on_state = on_state
+        self._wakeup = asyncio.Event()
+        self._network_up = True
+        self.state = LinkState(Route.NONE, "", now_ms())
+
+    def wake(self) -> None:
+        """Something is to be sent at the next turn."""
+        self._wakeup.set()
+
+    def sync_now(self) -> None:
+        """Poll at the next turn."""
+        self.peer.poll_now(self._now_ms())
+        self.wake()
+
+    @property
+    def network_up(self) -> bool:
+        """The switch of the demo: False is a pulled plug."""
+        return self._network_up
+
+    @network_up.setter
+    def network_up(self, up: bool) -> None:
+        self._network_up = up
+        self.wake()
+
+    async def run(self) -> None:
+        """Answer whoever asks, until cancelled."""
+        while True:
+            problem = "unplugged"
+            try:
+                if self._network_up:
+                    await self._serve()
+            except LinkError as error:
+                problem = str(error)
+            self.peer.disconnected()
+            self._tell(Route.NONE, problem)
+            await asyncio.sleep(OPEN_AGAIN_S)
+
+    async def _serve(self) -> None:
+        """:raises LinkError: the port is lost, or not there."""
+        line = _Line(self._config, self._now_ms, self._wakeup)
+        try:
+            self._tell(Route.NONE)
+            while self._network_up:
+                for effect in line.effects():
+                    self._take(effect)
+                if line.end.is_open:
+                    self._converse(line.end)
+                await line.answer()
+                await line.wait(self.peer.next_timer())
+        finally:
+            line.close()
+
+    def _take(self, effect: LineEffect) -> None:
+        now_ms = self._now_ms()
+        match effect:
+            case Opened():
+                self.peer.connected(now_ms, live=True, pace=SERIAL)
+                self._tell(Route.SERIAL)
+            case Closed():
+                self.peer.disconnected()
+                self._tell(Route.NONE)
+            case Frame(frame):
+                for told in self.peer.receive(frame, now_ms):
+                    self._handle(told)
+                    if isinstance(told, Acked) and not self.peer.uplink.unsent_count:
+                        self.peer.poll_now(now_ms)  # so that the centre hears at once that these were all
+
+    def _converse(self, end: Secondary) -> None:
+        now_ms = self._now_ms()
+        if end.is_assembling:
+            self.peer.downlink.arriving(now_ms)
+        for effect in self.peer.check(now_ms):
+            self._handle(effect)
+            if isinstance(effect, Lost):  # the collector is there, the centre behind it is not
+                self.peer.connected(now_ms, live=True, pace=SERIAL)
+        for frame in self.peer.frames_to_send(now_ms):
+            end.put(frame)
+
+    def _tell(self, route: Route, problem: str = "") -> None:
+        if (route, problem) != (self.state.route, self.state.problem):
+            self.state = LinkState(route, self._config.port, self._now_ms(), problem)
+            self._on_state(self.state)
+
+
+async def send_enrol_by_serial(config: SerialConfig, frame: bytes, now_ms: Callable[[], int]) -> bytes:
+    """Wait for a collector, and carry a request to join to the centre behind it; the frame of its answer.
+
+    :raises LinkError: the port is lost, or not there.
+    """
+    line = _Line(config, now_ms, asyncio.Event())
+    try:
+        while True:
+            for effect in line.effects():
+                if isinstance(effect, Opened):
+                    line.end.put(frame)
+                elif isinstance(effect, Frame):
+                    return effect.frame
+            await line.answer()
+            await line.wait(None)
+    finally:
+        line.close()

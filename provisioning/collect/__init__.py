@@ -1,0 +1,6 @@
+"""``onecard-provision collect``: a clerk's PC between units on a serial line and the centre (20, 71, 79).
+
+The PC passes frames on and holds no key: what it carries is signed by the unit and by the centre, so a wrong PC can delay, and
+nothing else. It asks the units of a line in turn, each over a connection of its own to the centre's node listener, and tells
+from the frames that pass when a unit is done.
+"""

@@ -1,0 +1,81 @@
+"""Turns over a serial line, from the PC's side: says something to one unit, and hears it out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from edge.link.port import SerialPort
+from protocol.errors import MalformedError
+from protocol.framing import Deframer
+from protocol.line import CREDIT_MAX, PIECE_MAX, Primary, read_piece
+
+ANSWER_S: Final = 0.3
+"""Patience with a unit beyond the time that the bytes take on the wire."""
+TURN_S: Final = 0.4
+"""All units of a line together speak so long in each direction: a question about the time is answered within two seconds."""
+_BITS_PER_BYTE: Final = 10
+_PIECE_BYTES: Final = PIECE_MAX + 12
+
+
+class Bus:
+    """See the module."""
+
+    def __init__(self, name: str, speed_baud: int) -> None:
+        """:raises LinkError: the port cannot be opened."""
+        self._arrived = asyncio.Event()
+        self._port = SerialPort(name, speed_baud, self._arrived.set)
+        self._bytes_per_s = speed_baud / _BITS_PER_BYTE
+        self._deframer = Deframer()
+
+    def credit(self, units_count: int) -> int:
+        """Pieces for one turn, when so many units share the line."""
+        pieces = self._bytes_per_s * TURN_S / _PIECE_BYTES / max(1, units_count)
+        return max(1, min(CREDIT_MAX, int(pieces)))
+
+    async def turn(self, primary: Primary, units_count: int, took: Callable[[bytes], None]) -> bool:
+        """One turn of a unit; ``took`` is given its frames. False when it did not answer to the end.
+
+        :raises LinkError: the port is lost.
+        """
+        data = primary.to_send(self.credit(units_count))
+        await self._port.write(data)
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + len(data) / self._bytes_per_s + ANSWER_S
+        while (left_s := until_s - loop.time()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._arrived.wait()
+            self._arrived.clear()
+            came = self._port.take()
+            if came:
+                until_s = loop.time() + ANSWER_S
+            for plain in self._deframer.feed(came):
+                with suppress(MalformedError):
+                    is_back, frame = primary.receive(read_piece(plain))
+                    if frame is not None:
+                        took(frame)
+                    if is_back:
+                        return True
+        primary.silent()
+        return False
+
+    async def farewell(self, primary: Primary) -> None:
+        """Tell a unit that it is done; its answer is of no interest.
+
+        :raises LinkError: the port is lost.
+        """
+        await self._port.write(primary.farewell())
+        await asyncio.sleep(ANSWER_S)
+        self._port.take()
+
+    @property
+    def rejected_count(self) -> int:
+        """What came off the line and was no piece."""
+        return self._deframer.rejected_count
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._port.close()

@@ -1,0 +1,186 @@
+"""Units without a network: a clerk's PC fetches their records over a serial line and loads them, with the real programs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from central.security.guard import STEP_UP_FIELD
+from provisioning.demo.browser import Page
+from tests.support import patrol
+from tests.support.node_process import NodeProcess
+from tests.support.serial_units import (
+    begin_collecting,
+    chain_on,
+    collect,
+    enter_unit,
+    page_of,
+    tap,
+    unit_process,
+)
+from tests.support.site import Site
+from tests.support.wires import Wires
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+OWN_SITE = True
+ACTS = "/patrol/units/act"
+SLOW_BAUD = 19_200
+LABELS = ("一号离线机", "二号离线机")
+
+
+@pytest.fixture(scope="module")
+def wires() -> Iterator[Wires]:
+    """One pair of wires: the collector and two units. One byte in two thousand arrives wrong."""
+    with Wires(2, errors=0.0005) as wires:
+        yield wires
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def units(
+    site: Site, wires: Wires, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[list[NodeProcess]]:
+    """Two units that have never been at the centre, running."""
+    made: list[NodeProcess] = []
+    for number, label in enumerate(LABELS, 1):
+        name = f"offline-{number}"
+        ticket = await enter_unit(site, name, label, str(30 + number))
+        folder: Path = tmp_path_factory.mktemp(name)
+        made.append(unit_process(folder, name, ticket, wires, number))
+    for unit in made:
+        unit.start()
+    yield made
+    for unit in made:
+        unit.close()
+
+
+async def ask(site: Site, act: str, page: Page) -> Page:
+    """Have the unit of this page do something; the page on which its answer appears."""
+    acts = await site.browser.get(ACTS)
+    number = page.path.rpartition("/")[2]
+    return await site.browser.post(
+        ACTS, [("csrf", acts.form(ACTS).fields["csrf"]), ("act", act), ("unit", number)]
+    )
+
+
+async def records_of(site: Site, checkpoint: str) -> list[list[str]]:
+    """What the patrol records of today say of a checkpoint."""
+    today = f"from_at={patrol.day()}T00:00&until_at={patrol.day(1)}T00:00"
+    rows = (await site.browser.get(f"/patrol/records?{today}")).rows_of("patrol-records")
+    return [row.cells for row in rows if any(checkpoint in cell for cell in row.cells)]
+
+
+@pytest.mark.requirement(79)
+async def test_units_of_one_line_join_and_are_read_through_a_clerks_pc(
+    site: Site, wires: Wires, units: list[NodeProcess]
+) -> None:
+    """Seen when: two units that have never been at the centre answer on one noisy line; one command joins both, brings their
+    records and loads them; their pages say that nothing is missing and up to when it is complete; the units hold the site.
+
+    Planted breaks that turn it red: ``Transfer.turn`` forgetting what it has sent; ``send_enrol_by_serial`` not putting its frame.
+    """
+    lines = await collect(site, wires, "--units", "1,2")
+    done = [line for line in lines if "done. Records up to" in line]
+    assert ["offline-1" in done[0], "offline-2" in done[1]] == [True, True], lines
+    for label, unit in zip(LABELS, units, strict=True):
+        through, complete_until, apart = chain_on(await page_of(site, label))
+        assert through > 0
+        assert (complete_until != "", apart) == (True, "0")
+        status = unit.status()
+        assert status["configuration"]["access"] > 0
+        assert status["clock"]["trust"] == "trusted"
+    assert wires.bytes_hurt > 0, "the line was never bad"
+
+
+@pytest.mark.requirement(79)
+async def test_a_scan_made_while_away_arrives_once_whatever_happens_to_the_plug(
+    site: Site, wires: Wires, units: list[NodeProcess]
+) -> None:
+    """Seen when: the route and the guard are loaded over the line; a scan is made while the unit is away and is not missed but
+    pending; the next reading, with the plug pulled until the unit has noticed, brings it: the visit is on time, the unit is
+    complete until later than before; read again and once more with the command killed, everything is there as before, once.
+
+    Planted break that turns it red: ``Secondary.check`` never noticing that the primary is gone.
+    """
+    here = await patrol.checkpoint(site, "离线点", device=LABELS[0])
+    guard = await patrol.guard(site)
+    await patrol.route(site, [(here, "+0")], [guard], closes="5")
+    await collect(site, wires, "--units", "1,2")
+    before = chain_on(await page_of(site, LABELS[0]))
+    await tap(units[0], guard.uid)
+    assert all("On time" not in cells for cells in await records_of(site, "离线点"))
+    wires.baud = SLOW_BAUD
+    running = await begin_collecting(site, wires, "--units", "1,2")
+    try:
+        await running.until_said("offline-1: ")
+        wires.plugged = False
+        await asyncio.to_thread(units[0].until_status, lambda status: status["link"]["state"] == "offline")
+        wires.plugged = True
+        code, lines = await running.end()
+    finally:
+        await running.kill()
+        wires.baud = 0
+    assert code == 0, lines
+    after = chain_on(await page_of(site, LABELS[0]))
+    assert after[0] > before[0]
+    assert after[1] > before[1]
+    once = await records_of(site, "离线点")
+    assert len([cells for cells in once if any("On time" in cell for cell in cells)]) == 1, once
+    killed = await begin_collecting(site, wires, "--units", "1,2", "--stay")
+    await killed.until_said("offline-1: ")
+    await killed.kill()
+    lines = await collect(site, wires)
+    assert len([line for line in lines if "done. Records up to" in line]) == 2, "found without being named"
+    assert await records_of(site, "离线点") == once
+    assert chain_on(await page_of(site, LABELS[0]))[2] == "0"
+
+
+@pytest.mark.requirement(71)
+async def test_a_unit_is_tested_loaded_set_right_and_cleared_over_the_line(
+    site: Site, wires: Wires, units: list[NodeProcess]
+) -> None:
+    """Seen when: what an operator asked of a unit that was away waits for it; one reading carries all of it out: the answers of
+    the test, the clock and the load stand on the page, what the backup has is erased from the unit's medium; a card that was
+    reported lost meanwhile is dead there.
+
+    Planted break that turns it red: ``SerialLink`` connecting without ``live`` (no pings, so no nonces for commands).
+    """
+    page = await page_of(site, LABELS[0])
+    resident = await site.enter_person(f"7{site.next_number():03d}")
+    uid, card_no = "04DDAA00000001", "95550001"
+    await site.issue(resident, uid, card_no)
+    await collect(site, wires, "--units", "1,2")
+    await site.browser.post(
+        "/system/backup",
+        {
+            "csrf": (await site.browser.get("/system")).form("/system/backup").fields["csrf"],
+            STEP_UP_FIELD: site.demo.password,
+        },
+    )
+    held = units[0].status()["configuration"]["restrictions"]
+    asked = [await ask(site, act, page) for act in ("test", "set_time", "load", "clear")]
+    for waiting in asked:
+        assert "Waiting for the unit" in waiting.words or "Sent to the unit" in waiting.words, waiting.words
+    await site.report_lost(card_no)
+    await collect(site, wires, "--units", "1,2")
+    test, set_time, load, clear = [await site.browser.get(page.path) for page in asked]
+    assert "works (chip 0x92)" in test.words, test.words
+    assert "Carried out" in set_time.words, set_time.words
+    assert "Carried out" in load.words, load.words
+    assert "Erased so far, all of it kept by a backup" in clear.words, clear.words
+    status = units[0].status()
+    assert status["storage"]["first_seq"] > 1
+    assert status["configuration"]["restrictions"] > held
+    assert (await site.until_dead(card_no)) >= 0
+
+
+async def test_a_unit_that_is_named_and_not_there_is_told_of(site: Site, wires: Wires) -> None:
+    """Planted break: ``wanted`` leaving out who was never heard."""
+    running = await begin_collecting(site, wires, "--units", "1,9", "--wait", "8")
+    code, lines = await running.end()
+    assert code == 1
+    assert any(line.startswith("9: NOT done: did not answer") for line in lines), lines
+    assert any("1 offline-1: done." in line for line in lines), lines
