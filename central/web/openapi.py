@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -34,7 +35,8 @@ _DESCRIPTION: Final = "__api_description__"
 PREFIX: Final = "/api/"
 API_VERSION: Final = "1"
 """Grows when something that programs rely on is taken away or changes its meaning."""
-API_DOCUMENT: Final = web.AppKey("api_document", bytes)
+API_DOCUMENT: Final[web.AppKey[Callable[[], bytes]]] = web.AppKey("api_document")
+"""Gives the document of the application's routes, made when somebody first asks for it."""
 PUBLIC_PATHS: Final = frozenset({"/api/openapi.json"})
 
 
@@ -129,9 +131,21 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     }
 
 
+def document_when_asked(routes: Iterable[Route]) -> Callable[[], bytes]:
+    """The encoded document, made at the first call: few centres are ever asked, and all of them start.
+
+    :raises AssertionError: at once, when a route under ``/api/`` has no description.
+    """
+    described = [route for route in routes if _is_api(route)]
+    for route in described:
+        _description(route)
+    return cache(lambda: msgspec.json.encode(document(described)))
+
+
 async def serve_document(request: web.Request) -> web.Response:
     """``GET /api/openapi.json``."""
-    return web.Response(body=request.app[API_DOCUMENT], content_type="application/json", charset="utf-8")
+    body = request.app[API_DOCUMENT]()
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
 def _is_api(route: Route) -> bool:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
 from aiohttp import web
 
 from central.routes import Route
 from central.web.hub import HUB, LiveHub
 from central.web.nav import Nav, NavItem
-from central.web.openapi import API_DOCUMENT, document
+from central.web.openapi import API_DOCUMENT, document_when_asked
 from central.web.render import SHELL, Shell
 
 
@@ -29,7 +28,7 @@ def install(
     shell = Shell(nav=Nav.build(nav_items, routes))
     app[SHELL] = shell
     app[HUB] = hub
-    app[API_DOCUMENT] = msgspec.json.encode(document(routes))
+    app[API_DOCUMENT] = document_when_asked(routes)
     app.on_shutdown.append(_close_streams)
     return shell
 
