@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where the surroundings forbid it (images of containers do), each process would translate every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 JOBS ?= 4
 .DEFAULT_GOAL := help

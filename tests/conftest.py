@@ -12,6 +12,7 @@ is started once for all tests of its file, and the files that take longest first
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import os
@@ -94,6 +95,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if reason and not full and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
     items.sort(key=_place)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: collections look at what tests make."""
+    gc.collect()
+    gc.freeze()
 
 
 def _place(item: pytest.Item) -> int:
