@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import xlsxwriter
-
 from central.audit import AuditEntry
 from central.people.model import KIND_TEXT, Person, PersonKind
 from central.people.table import PRESENCE
@@ -41,6 +39,8 @@ def sections_of(person: Person) -> list[Section]:
 def workbook(sections: Sequence[Section]) -> bytes:
     """The sheets as an XLSX file, in the operator's language."""
     buffer = io.BytesIO()
+    import xlsxwriter  # as the process starts, nobody needs it yet
+
     book = xlsxwriter.Workbook(buffer, {"in_memory": True})
     bold = book.add_format({"bold": True})
     for section in sections:

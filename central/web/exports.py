@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import xlsxwriter
 from aiohttp import web
 
 from central.centre import centre_of
@@ -155,6 +154,8 @@ class Sheet:
             "strings_to_urls": False,
             "strings_to_numbers": False,
         }
+        import xlsxwriter  # as the process starts, nobody needs it yet
+
         self.book = xlsxwriter.Workbook(str(path), options)
         self.sheet = self.book.add_worksheet(sheet_name(self.title))
         self.bold = self.book.add_format({"bold": True})

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from markupsafe import Markup
 
 from central.web import i18n
 from central.web.catalogue import Language
 from central.web.render import render
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "manual"
 CHAPTERS: Final = (
@@ -84,6 +85,8 @@ def chapter(language: Language, name: str) -> Chapter:
     if name not in CHAPTERS:
         raise KeyError(name)
     text = (FOLDER / language.value / f"{name}.md").read_text(encoding="utf-8")
+    from markdown_it import MarkdownIt  # as the process starts, nobody reads yet
+
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
     title = ""

@@ -15,7 +15,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 import python_calamine
-import xlsxwriter
 
 from central.errors import InvalidInputError
 from central.web.columns import FORMULA_STARTS
@@ -75,6 +74,8 @@ def write_csv(lines: list[list[str]]) -> bytes:
 def write_xlsx(lines: list[list[str]]) -> bytes:
     """One sheet of texts."""
     buffer = io.BytesIO()
+    import xlsxwriter  # as the process starts, nobody needs it yet
+
     book = xlsxwriter.Workbook(buffer, {"in_memory": True})
     sheet, text = book.add_worksheet(), book.add_format({"num_format": "@"})
     sheet.set_column(0, COLUMNS_MAX, 16, text)
