@@ -351,7 +351,7 @@ CREATE UNIQUE INDEX "permit_site_id_number" ON "permit" ("site_id", "number");
 CREATE INDEX "permit_number" ON "permit" ("number");
 CREATE TABLE "photo" ("id" SERIAL NOT NULL PRIMARY KEY, "person_id" INTEGER NOT NULL, "digest" TEXT NOT NULL, "taken_at" BIGINT NOT NULL, "operator_id" INTEGER, "operator_name" TEXT NOT NULL, "thumb" BYTEA NOT NULL, "image" BYTEA NOT NULL, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE CASCADE);
 CREATE UNIQUE INDEX "photo_person_id" ON "photo" ("person_id");
-CREATE TABLE "plan_span" ("site_id" INTEGER NOT NULL PRIMARY KEY, "from_ms" BIGINT NOT NULL, "renew_ms" BIGINT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE CASCADE);
+CREATE TABLE "plan_span" ("site_id" INTEGER NOT NULL PRIMARY KEY, "from_ms" BIGINT NOT NULL, "until_ms" BIGINT NOT NULL, "renew_ms" BIGINT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE CASCADE);
 CREATE INDEX "plan_span_renew_ms" ON "plan_span" ("renew_ms");
 CREATE TABLE "published_row" ("id" SERIAL NOT NULL PRIMARY KEY, "space" TEXT NOT NULL, "kind" INTEGER NOT NULL, "key" BYTEA NOT NULL, "stream" INTEGER NOT NULL, "body" BYTEA NOT NULL, "revision" BIGINT NOT NULL, "owner" TEXT NOT NULL);
 CREATE UNIQUE INDEX "published_row_space_kind_key" ON "published_row" ("space", "kind", "key");

@@ -102,8 +102,9 @@ class RoutePlan(Model):
 
 
 class PlanSpan(Model):
-    """From when on the visits count that the devices of an estate hold; at ``renew_ms`` a new span begins."""
+    """From when until when the visits count that the devices of an estate hold; at ``renew_ms`` a new span begins."""
 
     site = peewee.ForeignKeyField(Site, primary_key=True, on_delete="CASCADE")
     from_ms = peewee.BigIntegerField()
+    until_ms = peewee.BigIntegerField()
     renew_ms = peewee.BigIntegerField(index=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from central.patrol import day_pages, event_pages, guard_pages, register_pages, route_pages
+from central.patrol import api, day_pages, event_pages, guard_pages, register_pages, route_pages
 from central.patrol.renewal import install
 from central.routes import Route
 from central.web.i18n import lazy
@@ -26,4 +26,5 @@ ROUTES: Final[list[Route]] = [
     *register_pages.ROUTES,
     *guard_pages.ROUTES,
     *event_pages.ROUTES,
+    *api.ROUTES,
 ]

@@ -84,7 +84,7 @@ def _publish(site_id: int, from_ms: int, revision: publish.Revision) -> None:
         if standing.get(place) != (body, owner):
             publish.set_body(revision, place[0], Kind(place[1]), place[2], body, {place[0]}, owner)
     renew_ms = max(from_ms + (until_ms - from_ms) // 4, from_ms + 2 * _STEP_MS + RENEW_AFTER_MS)
-    span = {"from_ms": from_ms, "renew_ms": renew_ms}
+    span = {"from_ms": from_ms, "until_ms": until_ms, "renew_ms": renew_ms}
     if PlanSpan.update(span).where(PlanSpan.site == site_id).execute() == 0:
         PlanSpan.insert(site=site_id, **span).execute()
     revision.announce()

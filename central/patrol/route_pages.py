@@ -21,6 +21,7 @@ from central.patrol.plan_form import (
     lines_posted,
     values_of,
 )
+from central.patrol.reach import spans_below_a_day
 from central.patrol.route_service import end_route, put_route
 from central.patrol.tables import ROUTE_LIST
 from central.patrol.versions import plan_of, plans_of
@@ -102,13 +103,15 @@ _DEFAULTS: Final = {"order": "FLAG", "early": 5, "late": 5, "opens": 15, "closes
 
 async def list_routes(request: web.Request) -> web.Response:
     """GET /patrol/routes"""
+    scope = scope_of(request)
+    short = await centre_of(request).db.read(spans_below_a_day, scope)
     return await list_page(
         request,
         ROUTE_LIST,
-        scope_of(request),
-        template="patrol/list.html",
+        scope,
+        template="patrol/routes.html",
         export_path="/patrol/routes/export",
-        context={"new": ("/patrol/routes/new", _("New route"))},
+        context={"new": ("/patrol/routes/new", _("New route")), "short": short},
     )
 
 

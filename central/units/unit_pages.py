@@ -49,7 +49,11 @@ async def export_units(request: web.Request) -> web.StreamResponse:
     return await list_export(request, UNITS, scope_of(request), on_export=audited("patrol.export"))
 
 
-def _unit(scope: Scope, number: int) -> Device:
+def unit_of(scope: Scope, number: int) -> Device:
+    """A patrol unit in the scope.
+
+    :raises NotFoundError: there is no such unit in it.
+    """
     device = scope.get(Device, number)
     if device.id not in unit_ids():
         scope.get(Device, 0)  # there is no such unit
@@ -62,7 +66,7 @@ async def show_unit(request: web.Request, problem: str = "") -> web.Response:
     scope, number = scope_of(request), path_id(request)
 
     def read() -> dict[str, Any]:
-        device = _unit(scope, number)
+        device = unit_of(scope, number)
         (row,) = query(scope).where(Device.id == device.id)
         points = AccessPoint.select(AccessPoint.id).where(AccessPoint.device == device.id)
         checkpoints = list(
@@ -110,7 +114,7 @@ async def set_kind(request: web.Request) -> web.Response:
         raise InvalidInputError("There is no such kind of unit.")
 
     def write() -> None:
-        device = _unit(scope, number)
+        device = unit_of(scope, number)
         before = kinds_of([device.id])[device.id]
         if device.id in carried_ids() and wanted != UnitKind.CARRIED.value:
             raise ConflictError("This device is entered as a carried unit. Take it away there first.")

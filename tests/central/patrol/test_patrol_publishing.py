@@ -82,6 +82,12 @@ async def test_a_card_holds_as_many_visits_as_fit_and_says_until_when(
     reach = {row.plan_until_s for row in (await rows(running_centre, Kind.CHECKPOINT)).values()}
     assert len(reach) == 1
     assert max(visit[1] - visit[4] for visit in found) < reach.pop()
+    warning = "guards are due so often"
+    assert warning not in (await centre_client.get("/patrol/routes")).text
+    for number in range(9, 18):
+        often = {**hourly, "number": str(number), "name": f"特巡{number}"}
+        assert (await centre_client.post("/patrol/routes/new", often)).status == 303
+    assert warning in (await centre_client.get("/patrol/routes")).text, "less than a day fits"
 
 
 async def test_a_span_is_renewed_before_it_ends_and_by_one_of_all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -115,6 +116,24 @@ async def test_an_act_that_waits_can_be_cancelled_and_one_that_ended_cannot(
     assert (await centre_client.post(cancel)).status == 409
     actions = await estate.running.centre.db.read(lambda: [row.action for row in AuditEntry.select()])
     assert actions.count("units.test") == actions.count("units.cancel") == 1
+
+
+async def test_programs_have_units_do_something_and_ask_what_became_of_it(
+    estate: Estate, centre_client: Browser
+) -> None:
+    units = json.loads((await centre_client.get("/api/patrol/units")).text)["items"]
+    assert [(one["number"], one["kind"]) for one in units] == [(1, "fixed_online")]
+    for register in ("checkpoints", "guards", "routes", "carried", "event-cards"):
+        found = json.loads((await centre_client.get(f"/api/patrol/{register}")).text)["items"]
+        assert len(found) == (register == "checkpoints")
+    wanted = {"act": "test", "units": [estate.gate_device]}
+    asked = await centre_client.post("/api/patrol/units/acts", json=wanted)
+    assert asked.status == 202, asked.text
+    (act,) = json.loads(asked.text)["acts"]
+    stands = json.loads((await centre_client.get(f"/api/patrol/units/acts/{act}")).text)
+    assert (stands["unit"], stands["act"], stands["state"]) == (estate.gate_device, "test", "waiting")
+    none = {"act": "clear", "units": [estate.desk_device]}
+    assert (await centre_client.post("/api/patrol/units/acts", json=none)).status == 404
 
 
 @pytest.mark.parametrize(
