@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from central.web import formats, i18n
 from central.web.assets import asset_url
+from central.web.byte_code import TemplateByteCode
 from central.web.catalogue import Language
 from central.web.hub import HUB
 from central.web.nav import Nav
@@ -63,6 +64,7 @@ def environment(auto_reload: bool = False) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=auto_reload,
+        bytecode_cache=TemplateByteCode([Path(__file__), Path(formats.__file__)]),
     )
     jinja.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=False)  # type: ignore[attr-defined]  # by the extension
     for name in ("moment", "minute", "clock", "day", "weekday", "money", "number", "duration"):
