@@ -56,6 +56,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.units.pages",
     "central.rounds.pages",
     "central.stock.pages",
+    "central.purse.pages",
     "central.reports.pages",
     "central.nodes.pages",
     "central.nodes.reported_pages",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from central.cards import entitlements, money
 from central.cards.model import Card, CardAct, CardLoss, CardMoney
 from central.cards.rules import LOSS_ENDS, Act, LossStatus
 from central.errors import ConflictError
+
+Follower = Callable[[CardAct, "money.Entries", Card | None], None]
+followers: Final[list[Follower]] = []
+"""Told of each act in its transaction: its line, what it charged, kept or owes back, and the card that takes the place of this one."""
 
 
 def write_act(
@@ -58,8 +62,11 @@ def held_on(card: Card) -> int:
     return money.held(money.Entry(money.Kind(kind), amount) for kind, amount in rows.tuples())
 
 
-def book(line: CardAct, entries: money.Entries) -> None:
-    """What the act charged, kept or owes back. Inside ``db.write``."""
+def book(line: CardAct, entries: money.Entries, successor: Card | None = None) -> None:
+    """What the act charged, kept or owes back; whoever follows the cards is told. Inside ``db.write``.
+
+    :param successor: the card that takes the place of this one.
+    """
     for entry in entries:
         CardMoney.create(
             act=line,
@@ -72,6 +79,8 @@ def book(line: CardAct, entries: money.Entries) -> None:
             amount_fen=entry.amount_fen,
             at=line.at,
         )
+    for follower in followers:
+        follower(line, entries, successor)
 
 
 def open_loss(

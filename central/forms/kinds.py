@@ -14,6 +14,8 @@ from central.sites.scope import Scope
 from central.web.i18n import LazyText, Text, lazy
 
 REPRINT: Final = "reprint"
+WHOLE_NAME: Final = "holder_name"
+"""For forms, which a holder takes home; slips lie about, and have the masked name."""
 FIXED: Final = ("text1", "text2", "text3", "text4")
 COMMON: Final[dict[str, LazyText]] = {
     "organisation": lazy("Organisation"),

@@ -21,7 +21,10 @@ from central.web.i18n import LazyText, lazy
 CHOICES_MAX: Final = 200
 """Entries of one select box."""
 NOT_KEPT_NOTE: Final = lazy(
-    "Amounts are not kept yet: deposits, fees and balances need the accounts of the purse. Until they are there, these columns say so and hold no figures."
+    "No fee is charged for an extension yet: its column says so and holds no figures."
+)
+NO_TILLS_NOTE: Final = lazy(
+    "Spending comes with the tills: until they are there, its column says so and holds no figures."
 )
 
 HOLDER: Final = (

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import peewee
+
 from central.cards.model import Card, CardLoss
 from central.cards.ports import places
 from central.cards.rules import LossStatus
 from central.cards.words import CHANNEL_TEXT
+from central.ledger.model import LedgerAccount, LedgerEntry
+from central.ledger.sums import owed_sum
 from central.people.model import Person
 from central.reports.common import HOLDER, card_column, departments_of, holder_columns
 from central.sites.scope import Scope
-from central.web.columns import CODE, MOMENT, NOT_KEPT, NUMBER, Column, WordFormat
+from central.web.columns import CODE, MOMENT, MONEY, NUMBER, Column, WordFormat
 from central.web.fields import Choices
 from central.web.filters import ChoiceFilter, DayFilter
 from central.web.i18n import LazyText, lazy
@@ -26,6 +30,19 @@ STATUS_TEXT: Final[dict[str, LazyText]] = {
 }
 assert STATUS_TEXT.keys() == {status.value for status in LossStatus}
 KIND_TEXT: Final = {False: lazy("Lost"), True: lazy("Stolen")}
+
+_LAY_THERE: Final = (
+    LedgerEntry.select(owed_sum())
+    .join(LedgerAccount, on=(LedgerEntry.account == LedgerAccount.id))
+    .where(
+        (LedgerAccount.card == CardLoss.card)
+        & (LedgerAccount.issue_no == CardLoss.issue_no)
+        & LedgerEntry.purse.is_null(False)
+        & (LedgerEntry.at <= CardLoss.reported_at)
+    )
+)
+BALANCE: Final = peewee.fn.COALESCE(_LAY_THERE, 0)
+"""What lay on the card when it was reported: purse and allowance."""
 
 
 def _query(scope: Scope) -> Any:
@@ -47,6 +64,7 @@ def _query(scope: Scope) -> Any:
             CardLoss.replaced_by.alias("new_id"),
             new.card_no.alias("new_no"),
             places().waiting_devices_count().alias("waiting_count"),
+            BALANCE.alias("balance"),
         )
         .join(Card, on=(CardLoss.card == Card.id))
         .switch(CardLoss)
@@ -91,7 +109,7 @@ LOSSES: Final = Table(
             CODE,
             href=lambda row: f"/cards/{row.new_id}" if row.new_id else None,
         ),
-        Column("balance", lazy("Balance at report"), NOT_KEPT, value=lambda row: None),
+        Column("balance", lazy("Balance at report"), MONEY, total=BALANCE),
         Column("waiting_count", lazy("Devices not acknowledged yet"), NUMBER, value=_waiting),
     ),
     filters=(

@@ -21,7 +21,7 @@ from central.reports import (
     slip_pages,
     stock,
 )
-from central.reports.common import NOT_KEPT_NOTE
+from central.reports.common import NO_TILLS_NOTE, NOT_KEPT_NOTE
 from central.routes import Route
 from central.security.principal import scope_of
 from central.sites.scope import Scope
@@ -30,6 +30,7 @@ from central.web.i18n import Text
 from central.web.lists import list_export, list_json, list_page
 from central.web.nav import NavItem
 from central.web.openapi import describes
+from central.web.render import settle
 from central.web.tables import Table
 
 _SHAPE_AT: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -41,11 +42,14 @@ class Report:
     """One report. ``choices`` runs inside ``db.read``; ``note`` stands above the list."""
 
     path: str
-    make: Callable[[datetime], Table]
+    make: Callable[..., Table]
+    """From the present time, and the address where the columns depend on it."""
     choices: Callable[[Scope], dict[str, Choices]]
     note: Text = ""
     summary: str = ""
     """What the document of the API calls it."""
+    has_period: bool = False
+    """Its columns depend on a period in the address."""
 
     def routes(self) -> list[Route]:
         """Page, files and API; who may see cards sees it, who may take cards away takes it away."""
@@ -81,17 +85,26 @@ class Report:
         ]
 
     async def _read(self, request: web.Request) -> tuple[Table, Scope, dict[str, Choices]]:
+        settle(request)
         centre, scope = centre_of(request), scope_of(request)
-        return self.make(centre.clock.now()), scope, await centre.db.read(self.choices, scope)
+        about = (request.query,) if self.has_period else ()
+        return self.make(centre.clock.now(), *about), scope, await centre.db.read(self.choices, scope)
 
 
 REPORTS: Final = (
     Report("issues", lambda now: issues.ISSUES, issues.choices, "", "Cards issued"),
-    Report("balances", balances.make_table, balances.choices, NOT_KEPT_NOTE, "Cards and their balances"),
+    Report(
+        "balances",
+        balances.make_table,
+        balances.choices,
+        NO_TILLS_NOTE,
+        "Cards and their balances",
+        has_period=True,
+    ),
     Report(
         "extensions", lambda now: extensions.EXTENSIONS, extensions.choices, NOT_KEPT_NOTE, "Cards extended"
     ),
-    Report("losses", lambda now: losses.LOSSES, losses.choices, NOT_KEPT_NOTE, "Cards reported lost"),
+    Report("losses", lambda now: losses.LOSSES, losses.choices, "", "Cards reported lost"),
     Report("stock", lambda now: stock.STOCK, stock.choices, "", "Where the cards are"),
     Report("holders", holders.make_table, holders.choices, "", "Who has which cards"),
 )

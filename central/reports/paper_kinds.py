@@ -13,7 +13,7 @@ from central.cards.numbers import uid_tail
 from central.cards.rules import Act, restriction_of
 from central.cards.words import CHANNEL_TEXT
 from central.errors import NotFoundError
-from central.forms.kinds import Kind, Paper, register
+from central.forms.kinds import WHOLE_NAME, Kind, Paper, register
 from central.people.rules import mask_name
 from central.reports.issues import SUB_SYSTEMS
 from central.sites.scope import Scope
@@ -23,8 +23,6 @@ from central.web.i18n import LazyText, Text, _, lazy
 
 ISSUE_ACTS: Final = (Act.ISSUE.value,)
 LOSS_ACTS: Final = (Act.REPORT_LOST.value, Act.REPORT_STOLEN.value)
-WHOLE_NAME: Final = "holder_name"
-"""For forms, which a holder takes home; slips lie about, and have the masked name."""
 _HOLDER: Final[dict[str, LazyText]] = {
     "card_no": lazy("Card number"),
     "holder": lazy("Holder"),

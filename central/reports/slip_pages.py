@@ -14,12 +14,12 @@ from central.errors import InvalidInputError, NotFoundError
 from central.forms.model import PaperPrint
 from central.forms.print_pages import PRINTER_COOKIE, route
 from central.forms.service import Offer, offer_of, record_print
+from central.forms.slip import COLUMNS, Line, Slip, escpos, layout
+from central.forms.slips import slip_of
 from central.people.inputs import path_id, row_id
 from central.reports.certifying import certifiable_loss
 from central.reports.model import LossCertificate
 from central.reports.paper_kinds import PAPERS
-from central.reports.slip import COLUMNS, Line, Slip, escpos, layout
-from central.reports.slips import slip_of
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.scope import Scope
@@ -127,7 +127,7 @@ async def show_slip(request: web.Request) -> web.Response:
         return act.card_id, slip_of(paper.kind, said, paper.notes(act), printed, organisation)
 
     card_id, slip = await centre_of(request).db.read(read)
-    context = {"slip": slip, "paper_mm": paper_mm, "card_id": card_id}
+    context = {"slip": slip, "paper_mm": paper_mm, "back": f"/reports/papers?card={card_id}"}
     return await render(request, "reports/slip.html", context)
 
 

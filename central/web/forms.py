@@ -40,6 +40,8 @@ class BoundField:
     error: str = ""
     choices: list[Choice] = dataclasses.field(default_factory=list)
     prefix: str = ""
+    is_first: bool = False
+    """The keyboard begins here."""
 
     @property
     def name(self) -> str:

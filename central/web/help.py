@@ -30,6 +30,7 @@ CHAPTERS: Final = (
     "units",
     "cards",
     "faces",
+    "purse",
     "reports",
     "devices",
     "doors",

@@ -20,6 +20,7 @@ SECTIONS: Final[dict[str, Text]] = {
     "patrol_set_up": lazy("Patrol set-up"),
     "cards": lazy("Card centre"),
     "stock": lazy("Card stock"),
+    "purse": lazy("Stored value"),
     "people": lazy("People and units"),
     "reports": lazy("Reports"),
     "system": lazy("System"),

@@ -116,6 +116,11 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         held=(lazy("Held"), "lock", "info"),
         refunded=(lazy("Refunded"), "check", "idle"),
     ),
+    "refund": _states(
+        waiting=(lazy("To be approved"), "clock", "warn"),
+        paid=(lazy("Paid"), "check", "good"),
+        refused=(lazy("Refused"), "slash", "idle"),
+    ),
     "release": _states(
         open=(lazy("Not left yet"), "clock", "info"),
         gone=(lazy("Left the estate"), "check", "good"),

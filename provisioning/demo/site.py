@@ -20,6 +20,9 @@ from central.nodes import service as devices
 from central.nodes.service import DeviceInput
 from central.people import service as people
 from central.people.service import PersonInput
+from central.purse import life_cycle
+from central.purse import service as purse
+from central.purse.rules import Means
 from central.security.links import Purpose, make_link
 from central.security.model import ApiToken, Operator, OperatorGrant, OperatorRole
 from central.security.roles import create_built_in
@@ -34,6 +37,10 @@ from provisioning.texts import N_
 ZONE: Final = "Asia/Shanghai"
 ACCESS: Final = entitlement.Levels.name
 """Importing the levels also makes them known to the cards: without them a card opens no door."""
+FOLLOWS_CARDS: Final = life_cycle.follow
+"""And importing this opens a purse with each card."""
+PAID_IN_FEN: Final = 5_000
+"""What the people of the sample site have paid in, each."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +199,8 @@ def _person(
     )
     change = acts.issue(by, bytes.fromhex(uid), f"{int(number):08d}", person, terms)
     publish.card_changed(change.card.id)
+    if not expired:
+        purse.top_up(by, change.card, PAID_IN_FEN, Means.BANK, f"demo:{number}")
     return DemoCard(what, chip, uid, name)
 
 

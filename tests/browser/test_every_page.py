@@ -55,6 +55,7 @@ MORE = (
     "/cards/2",
     "/cards/bulk/new?kind=add_levels",
     "/cards/bulk/new?q=00000102&kind=suspend",
+    "/purse/cards/3",
     "/search?q=林",
 )
 """The same pages with something else on them: nothing found, a person chosen, a lost card."""
@@ -79,6 +80,7 @@ CHAPTER_OF = {
     "night-loss": "cards",
     "faces": "faces",
     "stock": "cards",
+    "purse": "purse",
     "devices": "devices",
     "doors": "doors",
     "access": "doors",

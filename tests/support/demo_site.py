@@ -35,6 +35,7 @@ FRAGMENTS = frozenset(
         "/doors/1/facts",
         "/move-ins/1/desk/state",
         "/patrol/monitor/state",
+        "/purse/presented",
         "/shell",
     }
 )
@@ -55,7 +56,13 @@ ADDRESSES = {
 }
 """Pages that need another card than the first (the second is reported lost), or say of what they are about."""
 PAPERS = frozenset(
-    {"/reports/slips/1", "/reports/certificates/1", "/releases/1/print", "/patrol/month/paper"}
+    {
+        "/reports/slips/1",
+        "/reports/certificates/1",
+        "/releases/1/print",
+        "/patrol/month/paper",
+        "/purse/postings/1/slip",
+    }
 )
 """Pages to be printed: without the frame, and so without a "?"."""
 CHAPTER = r"/manual/{chapter:[a-z-]+}"

@@ -23,6 +23,7 @@ async def fill(site: DemoSite) -> None:
     """What the sample site does not bring, entered through the pages."""
     browser = site.tester.browser
     await _doors_and_cards(site, browser)
+    await _purse(browser)
     await _stock(browser)
     await _units(browser)
     await upload(browser, "/people/import", "people.csv", PEOPLE)
@@ -48,6 +49,16 @@ async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
     papers = await browser.get("/reports/papers?card=2")
     await browser.post("/reports/slips", {**papers.form("/reports/slips").fields, "as": "page"})
     await browser.send(papers, "/reports/certificates")
+
+
+async def _purse(browser: Browser) -> None:
+    """A refund that waits for a second operator."""
+    await browser.send(await browser.get("/purse/cards/3"), "/purse/cards/3/top-up", amount="300")
+    page = await browser.get("/purse/cards/3")
+    about = {"amount": "250", "reason": "搬走", "is_checked": "1"}
+    await browser.send(page, "/purse/cards/3/refund", **about)
+    page = await browser.get("/purse/postings/1")
+    await browser.send(page, "/purse/postings/1/slip", width="58", **{"as": "page"})
 
 
 async def _stock(browser: Browser) -> None:

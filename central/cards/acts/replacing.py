@@ -99,7 +99,7 @@ def _take_place(
         suspend(by, issued.card, reason=reason or old.card_no)
     end_loss(old, act, by.operator_name, by.at, issued.card)
     moved = on_hand_over(deposit)
-    book(write(old, act, by, reason, {"replaced_by": issued.card.card_no}), moved)
+    book(write(old, act, by, reason, {"replaced_by": issued.card.card_no}), moved, issued.card)
     take_rights(old)
     publish.card_changed(old.id)
     after: dict[str, Any] = {

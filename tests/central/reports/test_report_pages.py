@@ -190,15 +190,18 @@ async def test_who_has_what_lists_the_cards_in_hand_and_no_others(estate: Estate
 
 
 async def test_no_amount_is_invented(estate: Estate, browser: Browser) -> None:
-    """Planted break: show 0 for an amount that nobody keeps."""
+    """What was spent nobody keeps yet: that column says so; the others are sums of the ledger, here of nothing.
+
+    Planted break: show 0 for what is spent.
+    """
     await estate.issue(browser, FIRST, "00000001")
     (row,) = await rows(browser, "balances")
-    amounts = ("opening", "topped_up", "spent", "refunded", "closing", "used_at")
-    assert [row[name] for name in amounts] == [None] * 6
+    amounts = ("opening", "topped_up", "allowance", "refunded", "moved", "closing")
+    assert [row[name] for name in amounts] == [0] * 6
+    assert (row["spent"], row["used_at"]) == (None, None)
     page = (await browser.get("/reports/balances")).text
-    assert page.count(">not kept yet<") == 6
-    assert "Amounts are not kept yet" in page
-    assert "¥" not in page
+    assert page.count(">not kept yet<") == 1
+    assert "Spending comes with the tills" in page
 
 
 @pytest.mark.parametrize("name", REPORTS)

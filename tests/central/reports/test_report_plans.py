@@ -28,7 +28,15 @@ FILTERS: dict[str, list[dict[str, str]]] = {
         {"sub_system": "access"},
         {"kind": "staff"},
     ],
-    "balances": [{}, {"class": "1"}, {"department": "工程部"}, {"state": "lost"}, {"state": "in_use"}],
+    "balances": [
+        {},
+        {"at_from": "2026-07-01", "at_to": "2026-07-02"},
+        {"class": "1"},
+        {"department": "工程部"},
+        {"balance_min": "1", "balance_max": "100"},
+        {"state": "lost"},
+        {"state": "in_use"},
+    ],
     "extensions": [
         {},
         {"at_from": "2026-07-01", "at_to": "2026-07-02"},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.reports.slip import COLUMNS, Line, Pair, Rule, Slip, clean, escpos, layout, width, wrap
+from central.forms.slip import COLUMNS, Line, Pair, Rule, Slip, clean, escpos, layout, width, wrap
 from tests.support.escpos import printed
 
 SLIP = Slip(

@@ -1,12 +1,11 @@
-"""The papers of the card centre as slips: what stands on one of them from top to bottom."""
+"""Papers as slips: what stands on one of them from top to bottom."""
 
 from __future__ import annotations
 
-from central.forms.kinds import Kind, Paper
+from central.forms.kinds import WHOLE_NAME, Kind, Paper
 from central.forms.model import PaperPrint
 from central.forms.print_pages import reprint_text
-from central.reports.paper_kinds import WHOLE_NAME
-from central.reports.slip import Line, Pair, Part, Rule, Slip
+from central.forms.slip import Line, Pair, Part, Rule, Slip
 from central.web.formats import moment
 from central.web.i18n import _
 

@@ -1,0 +1,75 @@
+"""The forms of the cashier: top-up, refund, reversal, limits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from central.purse.rules import MEANS_TEXT
+from central.web.fields import CheckField, ChoiceField, HiddenField, MoneyField, TextField
+from central.web.forms import Form
+from central.web.i18n import lazy
+
+ONCE_MAX_FEN: Final = 10_000_000
+"""A form takes no more at once: a typing error."""
+LIMIT_MAX_FEN: Final = 100_000_000
+
+
+class TopUpForm(msgspec.Struct, kw_only=True):
+    """What the holder pays in."""
+
+    amount: int
+    means: str
+    note: str | None
+    key: str
+
+
+class RefundForm(msgspec.Struct, kw_only=True):
+    """What is paid back."""
+
+    amount: int
+    means: str
+    reason: str
+    is_checked: bool
+    key: str
+
+
+class LimitsForm(msgspec.Struct, kw_only=True):
+    """What holds for every purse."""
+
+    balance_max: int
+    refund_alone_max: int
+
+
+TOP_UP: Final = Form(
+    TopUpForm,
+    MoneyField("amount", lazy("Amount"), least=1, most=ONCE_MAX_FEN),
+    ChoiceField("means", lazy("Paid by"), choices=MEANS_TEXT),
+    TextField("note", lazy("Note"), is_required=False, length_max=200),
+    HiddenField("key", ""),
+    prefix="top-up-",
+)
+REFUND: Final = Form(
+    RefundForm,
+    MoneyField("amount", lazy("Amount"), least=1, most=ONCE_MAX_FEN),
+    ChoiceField("means", lazy("Paid by"), choices=MEANS_TEXT),
+    TextField("reason", lazy("Reason"), length_max=200),
+    CheckField(
+        "is_checked",
+        lazy("Identity checked"),
+        hint=lazy("Not needed when the card was shown at a reader just now."),
+    ),
+    HiddenField("key", ""),
+    prefix="refund-",
+)
+LIMITS: Final = Form(
+    LimitsForm,
+    MoneyField("balance_max", lazy("A card holds at most"), least=100, most=LIMIT_MAX_FEN),
+    MoneyField(
+        "refund_alone_max",
+        lazy("Refund without a second operator up to"),
+        hint=lazy("Above this amount somebody else has to approve it."),
+        most=LIMIT_MAX_FEN,
+    ),
+)
