@@ -5,13 +5,13 @@ Nothing here lifts a report: a card whose loss nobody confirms stays dead.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
 
+from central.beside import again_and_again, run_beside
 from central.cards.model import Card, CardLoss
 from central.cards.ports import places
 from central.cards.rules import LossStatus
@@ -29,8 +29,6 @@ from central.web.lists import list_page
 from central.web.nav import NavItem
 from central.web.tables import Table
 
-log = logging.getLogger(__name__)
-LOOK_EVERY_S: Final = 60.0
 PATH: Final = "/cards/losses/provisional"
 _WAITING: Final = (
     (CardLoss.status == LossStatus.OPEN.value)
@@ -120,30 +118,16 @@ def is_due(now: datetime) -> bool:
 
 
 async def _look(centre: Centre) -> None:
-    while True:
-        try:
-            if await centre.db.read(is_due, centre.clock.now()):
-                await centre.db.write(escalate, centre.clock.now())
-        except Exception:
-            log.exception("provisional loss reports could not be looked through")
-        await asyncio.sleep(LOOK_EVERY_S)
-
-
-TASK: Final = web.AppKey("unconfirmed_losses", asyncio.Task[None])
+    if await centre.db.read(is_due, centre.clock.now()):
+        await centre.db.write(escalate, centre.clock.now())
 
 
 def install(apps: Apps) -> None:
     """Look once a minute while the application runs."""
-
-    async def start(app: web.Application) -> None:
-        app[TASK] = asyncio.create_task(_look(apps.centre))
-
-    async def stop(app: web.Application) -> None:
-        app[TASK].cancel()
-        await asyncio.gather(app[TASK], return_exceptions=True)
-
-    apps.browsers.on_startup.append(start)
-    apps.browsers.on_cleanup.append(stop)
+    what = "looking through provisional loss reports"
+    run_beside(
+        apps.browsers, "unconfirmed losses", partial(again_and_again, what, partial(_look, apps.centre))
+    )
 
 
 FIGURES: Final = [

@@ -5,21 +5,17 @@ Any number of centre processes look: writing is one after another, and what is p
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Final
+from functools import partial
 
-from aiohttp import web
-
+from central.beside import again_and_again, run_beside
 from central.centre import Centre
 from central.parts import Apps
 from central.patrol.model import PlanSpan
 from central.patrol.publishing import patrol_changed
 
 log = logging.getLogger(__name__)
-LOOK_EVERY_S: Final = 60.0
 
 
 def due(now: datetime) -> list[int]:
@@ -45,22 +41,7 @@ async def look(centre: Centre) -> int:
     return len(found)
 
 
-async def _for_ever(centre: Centre) -> None:
-    while True:
-        try:
-            await look(centre)
-        except Exception:
-            log.exception("the plans of the patrol points could not be renewed")
-        await asyncio.sleep(LOOK_EVERY_S)
-
-
 def install(apps: Apps) -> None:
     """Look once a minute while the application runs, and at its start."""
-
-    async def life(app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(_for_ever(apps.centre), name="patrol plans")
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    apps.browsers.cleanup_ctx.append(life)
+    what = "renewing the plans of the patrol points"
+    run_beside(apps.browsers, "patrol plans", partial(again_and_again, what, partial(look, apps.centre)))

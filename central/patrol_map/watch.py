@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final
 
-from aiohttp import web
-
 from central.access.watch import START_GRACE_S
+from central.beside import run_beside
 from central.centre import Centre
 from central.parts import Apps
 from central.patrol_map import watching
@@ -41,11 +40,4 @@ async def _for_ever(centre: Centre) -> None:
 
 def install(apps: Apps) -> None:
     """Look while the application runs, and at its start."""
-
-    async def life(app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(_for_ever(apps.centre), name="patrol watch")
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    apps.browsers.cleanup_ctx.append(life)
+    run_beside(apps.browsers, "patrol watch", partial(_for_ever, apps.centre))

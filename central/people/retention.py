@@ -5,18 +5,14 @@ Who may not be erased yet (a card in use, a household) is passed over and comes 
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
-
-from aiohttp import web
 
 from central import settings
 from central.audit import SYSTEM
+from central.beside import again_and_again, run_beside
 from central.centre import Centre
-from central.errors import CentralError
 from central.imports import runs
 from central.parts import Apps
 from central.people import erasure
@@ -30,7 +26,6 @@ settings.DEFAULTS.update({LEAVERS: 730, VISITORS: 90})
 ROUND_PEOPLE_MAX: Final = 200
 """Erased in one round; the next goes on."""
 EVERY_S: Final = 3_600.0
-log = logging.getLogger(__name__)
 
 
 def due(now: datetime) -> list[Any]:
@@ -65,22 +60,7 @@ async def run(centre: Centre) -> int:
     return len(people)
 
 
-async def _for_ever(centre: Centre) -> None:
-    while True:
-        await asyncio.sleep(EVERY_S)
-        try:
-            await run(centre)
-        except CentralError as error:  # the database is busy: the next round comes
-            log.warning("what is past its time could not be erased: %s", error)
-
-
 def install(apps: Apps) -> None:
     """Go round while the application runs."""
-
-    async def life(app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(_for_ever(apps.centre), name="retention")
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    apps.browsers.cleanup_ctx.append(life)
+    work = partial(again_and_again, "erasing what is past its time", partial(run, apps.centre), EVERY_S)
+    run_beside(apps.browsers, "retention", work)

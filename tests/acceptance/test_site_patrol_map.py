@@ -123,7 +123,7 @@ async def test_a_scan_stands_on_the_open_monitor_by_itself_and_turns_its_point(s
     number, time, place, guard and what he heard, and the point is on time, its round 1 of 1; without the network the point of
     the next round is said to be offline, and never missed.
 
-    Planted breaks that turn it red: ``ScanFeeder`` subscribed to another topic; ``map_state`` without ``offline``.
+    Planted breaks that turn it red: ``Feeder`` subscribed to another topic; ``map_state`` without ``offline``.
     """
     await patrol.join_patrol_point(site)
     here = await patrol.checkpoint(site, "地库一号点")
