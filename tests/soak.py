@@ -39,6 +39,8 @@ MOVE_IN_PER_UNIT = 3
 MOVE_IN_SECONDS_MAX = 12.0
 """Of machine time for one card (U2)."""
 ISSUED_CARDS = int(os.environ.get("ONECARD_ISSUED_CARDS", "200"))
+SERIAL_RECORDS = int(os.environ.get("ONECARD_SERIAL_RECORDS", "100000"))
+SERIAL_UNPLUGS = 10
 
 
 class Violation(AssertionError):
@@ -210,6 +212,19 @@ def issuing(seed: int) -> str:
     return asyncio.run(play())
 
 
+def serial(seed: int) -> str:
+    """A full pull over a serial line at 115,200 baud with bit errors, unplugged again and again; ten minutes with 100,000 records."""
+    from tests.support.serial_trial import trial
+    from tests.support.site import running_site
+
+    async def play() -> str:
+        with tempfile.TemporaryDirectory(prefix="onecard-soak-") as name:
+            async with running_site(Path(name), {}) as site:
+                return await trial(site, Path(name) / "unit", SERIAL_RECORDS, SERIAL_UNPLUGS, seed)
+
+    return f"serial line, seed {seed}: {asyncio.run(play())}"
+
+
 PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "histories": (histories, HISTORIES),
     "line": (line, LINE_SEEDS),
@@ -220,6 +235,7 @@ PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "issuing": (issuing, 1),
     "card_plants": (card_plants, 1),
     "move_in": (move_in, 1),
+    "serial": (serial, 1),
 }
 """Each part and how many seeds a round of it takes."""
 

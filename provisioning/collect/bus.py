@@ -14,6 +14,9 @@ from protocol.line import CREDIT_MAX, PIECE_MAX, Primary, read_piece
 
 ANSWER_S: Final = 0.3
 """Patience with a unit beyond the time that the bytes take on the wire."""
+QUIET_S: Final = 0.05
+QUIET_TRIES: Final = 20
+"""A line that is never quiet is spoken on all the same: something is answered, or it is told that nothing is."""
 TURN_S: Final = 0.4
 """All units of a line together speak so long in each direction: a question about the time is answered within two seconds."""
 _BITS_PER_BYTE: Final = 10
@@ -29,6 +32,7 @@ class Bus:
         self._port = SerialPort(name, speed_baud, self._arrived.set)
         self._bytes_per_s = speed_baud / _BITS_PER_BYTE
         self._deframer = Deframer()
+        self._is_disturbed = True
 
     def credit(self, units_count: int) -> int:
         """Pieces for one turn, when so many units share the line."""
@@ -40,16 +44,14 @@ class Bus:
 
         :raises LinkError: the port is lost.
         """
+        if self._is_disturbed:
+            await self._until_quiet()
         data = primary.to_send(self.credit(units_count))
         await self._port.write(data)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + len(data) / self._bytes_per_s + ANSWER_S
         while (left_s := until_s - loop.time()) > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await self._arrived.wait()
-            self._arrived.clear()
-            came = self._port.take()
+            came = await self._hear(left_s)
             if came:
                 until_s = loop.time() + ANSWER_S
             for plain in self._deframer.feed(came):
@@ -60,7 +62,23 @@ class Bus:
                     if is_back:
                         return True
         primary.silent()
+        self._is_disturbed = True
         return False
+
+    async def _hear(self, within_s: float) -> bytes:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._arrived.wait()
+        self._arrived.clear()
+        return self._port.take()
+
+    async def _until_quiet(self) -> None:
+        """Whoever was late has finished: his answer would be taken for one to the next turn, and two would speak at once."""
+        for _ in range(QUIET_TRIES):
+            if not await self._hear(QUIET_S):
+                break
+        self._deframer.feed(b"\x00")
+        self._is_disturbed = False
 
     async def farewell(self, primary: Primary) -> None:
         """Tell a unit that it is done; its answer is of no interest.

@@ -146,21 +146,21 @@ class Collector:
         sent_count, was_open = unit.primary.waiting_count, unit.primary.is_open
         frames: list[bytes] = []
         unit.is_here = await bus.turn(unit.primary, units_count, frames.append)
-        if not unit.is_here:
-            wait_s = SILENT_AGAIN_S if unit.is_heard else NEVER_HEARD_AGAIN_S
-            unit.next_at_s = self._now_s() + wait_s
-            return False
-        unit.is_heard = True
         if unit.primary.is_open and not was_open:
             await self._let_go(unit)
             unit.carrier = Carrier(self._urls, self._ca_pem, lambda: None)
             unit.watched.begin_anew()
             unit.connections_count += 1
-        for frame in frames:
+        for frame in frames:  # also of a turn whose end was lost: the unit is told that they are here
             unit.watched.up(frame)
             if unit.carrier is not None:
                 unit.carrier.put(frame)
-        if unit.watched.steps_count > steps_count or sent_count >= LONG or unit.primary.is_assembling:
+        if unit.is_here:
+            unit.is_heard = True
+        else:
+            unit.next_at_s = self._now_s() + (SILENT_AGAIN_S if unit.is_heard else NEVER_HEARD_AGAIN_S)
+        is_moving = unit.is_here and (sent_count >= LONG or unit.primary.is_assembling)
+        if unit.watched.steps_count > steps_count or is_moving:
             self._progress()
         self._told(unit)
         return bool(frames or sent_count)
