@@ -50,7 +50,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.bulk_acts.pages",
     "central.takeover.pages",
     "central.access.pages",
-    "central.attendance.clocks",
+    "central.attendance.pages",
     "central.patrol.pages",
     "central.patrol_map.pages",
     "central.units.pages",

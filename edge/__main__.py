@@ -189,10 +189,11 @@ def _role(name: str, board: Board) -> Role[Any]:
         from edge.roles.issuer import IssuerRole
 
         return IssuerRole()
+    from edge.roles.attendance import AttendanceRole
     from edge.roles.door import DoorRole
     from edge.roles.patrol import PatrolRole
 
-    return PatrolRole(DoorRole(board.profile.lock_units))
+    return AttendanceRole(PatrolRole(DoorRole(board.profile.lock_units)))
 
 
 def _nothing() -> None:

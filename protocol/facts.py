@@ -23,6 +23,7 @@ from protocol.limits import FACT_BYTES_MAX
 from protocol.reasons import Reason
 from protocol.records import Mode, Revisions
 from protocol.records import PatrolEvent as PatrolEvent
+from protocol.terminal_facts import PunchFact as PunchFact
 
 CANONICAL_VERSION: Final = 1
 CHAIN_START: Final = bytes(HASH_LENGTH)
@@ -350,6 +351,7 @@ Body: TypeAlias = (
     | ScanFact
     | TestFact
     | ClearedFact
+    | PunchFact
 )
 
 
@@ -371,6 +373,7 @@ class FactKind(IntEnum):
     SCAN = 13
     TEST = 14
     CLEARED = 15
+    PUNCH = 16
 
 
 BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
@@ -389,6 +392,7 @@ BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
     FactKind.SCAN: ScanFact,
     FactKind.TEST: TestFact,
     FactKind.CLEARED: ClearedFact,
+    FactKind.PUNCH: PunchFact,
 }
 KIND_OF: Final[dict[type[Body], FactKind]] = {body_type: kind for kind, body_type in BODY_TYPE.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from central.access.model import AccessLevel, AccessPoint, CardLevel, Door, LevelEntry
-from central.access.terminals import terminal_of, terminals
+from central.access.terminals import terminal_of
 from central.cards import entitlements
 from central.cards.entitlements import Choice
 from central.cards.model import Card
@@ -21,10 +21,6 @@ class Levels:
 
     name: str = "levels"
     title: LazyText = lazy("Access levels")
-
-    def gives(self) -> list[SubSystem]:
-        """Access control, and the sub-systems that have terminals."""
-        return ["access", *(terminal.sub_system for terminal in terminals())]
 
     def good_for(self, values: Sequence[int]) -> set[SubSystem]:
         """By the readers of these levels: those of doors, and those of terminals."""

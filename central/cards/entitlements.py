@@ -44,11 +44,8 @@ class EntitlementProvider(Protocol):
     """Name of its form field and of its key in API bodies, for example ``levels``."""
     title: LazyText
 
-    def gives(self) -> Sequence[SubSystem]:
-        """The sub-systems that a card can be good for by its values (38); none: it limits what the others give."""
-
     def good_for(self, values: Sequence[int]) -> set[SubSystem]:
-        """Those that a card with these values is good for as long as none of them is closed."""
+        """The sub-systems that a card with these values is good for as long as none of them is closed (38)."""
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
         """What a card of this estate and organisation can be given."""
@@ -89,12 +86,6 @@ def register_by_person(sub_system: SubSystem, is_good: Callable[[Card], bool]) -
     _by_person[sub_system] = is_good
 
 
-def present() -> list[SubSystem]:
-    """Sub-systems that are there, in the order of their numbers."""
-    found = {name for provider in _providers.values() for name in provider.gives()} | _by_person.keys()
-    return [name for name in SUB_SYSTEMS_OF_CARDS if name in found]
-
-
 def providers() -> list[EntitlementProvider]:
     """Every registered part, in the order of their names."""
     return [_providers[name] for name in sorted(_providers)]
@@ -129,7 +120,7 @@ def sub_systems_of(card: Card, chosen: Mapping[str, Sequence[int]]) -> list[SubS
 
 def open_in(chosen: Mapping[str, Sequence[int]]) -> set[SubSystem]:
     """The sub-systems that are not closed for a card with these values."""
-    return {name for name in present() if NUMBER_OF[name] in chosen.get(SUB_SYSTEMS, NUMBER_OF.values())}
+    return {name for name in NUMBER_OF if NUMBER_OF[name] in chosen.get(SUB_SYSTEMS, NUMBER_OF.values())}
 
 
 def places_of(chosen: Mapping[str, Sequence[int]]) -> list[str]:

@@ -1,8 +1,8 @@
 """How far the rights of a card reach: the sub-systems that are opened for it (38), and the devices that it works at (39).
 
 Both are kept as limits, so that a card of which nothing was said has all that its rights give: a sub-system that is closed,
-which devices are told by a flag of the card's row, and a list of devices, where none means every device. They stand beside the rights of the sub-systems in
-``central.cards.entitlements``: forms, history, audit and replacement treat all of them alike.
+which devices are told by a flag of the card's row, and a list of devices, where none means every device. They stand beside
+the rights of the sub-systems in ``central.cards.entitlements``: forms, history, audit and replacement treat all of them alike.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from central.web.i18n import LazyText, lazy
 from protocol.ids import SubSystem as Number
 from protocol.records import CLOSED, CardFlag
 
-SUB_SYSTEM_TEXT: Final[dict[SubSystem, LazyText]] = {
+SUB_SYSTEM_TEXT: Final[dict[str, LazyText]] = {
     "access": lazy("Access control"),
     "patrol": lazy("Patrol"),
     "attendance": lazy("Attendance"),
@@ -42,26 +42,22 @@ class SubSystems:
     name: str = entitlements.SUB_SYSTEMS
     title: LazyText = lazy("Sub-systems")
 
-    def gives(self) -> list[SubSystem]:
-        """None: it gives no right."""
-        return []
-
     def good_for(self, values: Sequence[int]) -> set[SubSystem]:
         """None."""
         return set()
 
     def choices(self, site_id: int, organisation_id: int) -> list[Choice]:
-        """Sub-systems that are there, that is, that give cards rights."""
-        return [Choice(NUMBER_OF[name], str(SUB_SYSTEM_TEXT[name])) for name in entitlements.present()]
+        """All of them."""
+        return [Choice(number, str(SUB_SYSTEM_TEXT[name])) for name, number in NUMBER_OF.items()]
 
     def chosen(self, card_id: int) -> list[int]:
         """Numbers of the sub-systems that are open."""
         closed = closed_for(card_id)
-        return [NUMBER_OF[name] for name in entitlements.present() if name not in closed]
+        return [number for name, number in NUMBER_OF.items() if name not in closed]
 
     def fresh(self) -> list[int]:
         """All of them."""
-        return [NUMBER_OF[name] for name in entitlements.present()]
+        return list(NUMBER_OF.values())
 
     def places(
         self, values: Sequence[int], device_ids: Sequence[int], sub_systems: Collection[SubSystem]
@@ -74,8 +70,8 @@ class SubSystems:
         if not set(values) <= set(self.fresh()):
             raise InvalidInputError("There is no such sub-system.")
         CardSwitchedOff.delete().where(CardSwitchedOff.card == card_id).execute()
-        for name in entitlements.present():
-            if NUMBER_OF[name] not in values:
+        for name, number in NUMBER_OF.items():
+            if number not in values:
                 CardSwitchedOff.create(card=card_id, sub_system=name)
 
 
@@ -84,10 +80,6 @@ class Devices:
 
     name: str = entitlements.DEVICES
     title: LazyText = lazy("Only at these devices")
-
-    def gives(self) -> list[SubSystem]:
-        """None: it gives no right."""
-        return []
 
     def good_for(self, values: Sequence[int]) -> set[SubSystem]:
         """None."""

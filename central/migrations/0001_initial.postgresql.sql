@@ -379,6 +379,16 @@ CREATE TABLE "published_row" ("id" SERIAL NOT NULL PRIMARY KEY, "space" TEXT NOT
 CREATE UNIQUE INDEX "published_row_space_kind_key" ON "published_row" ("space", "kind", "key");
 CREATE INDEX "published_row_stream_revision" ON "published_row" ("stream", "revision");
 CREATE INDEX "published_row_owner" ON "published_row" ("owner");
+CREATE TABLE "punch" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "device_id" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" BIGINT NOT NULL, "at" BIGINT NOT NULL, "wall_ms" BIGINT NOT NULL, "clock" INTEGER NOT NULL, "received_at" BIGINT NOT NULL, "point_id" INTEGER, "key" BYTEA, "card_id" INTEGER, "person_id" INTEGER, "department" TEXT NOT NULL, "status" INTEGER NOT NULL, "keyed" BOOLEAN NOT NULL, "reason" INTEGER NOT NULL, "result" TEXT NOT NULL, "tier" INTEGER NOT NULL, "issue_no" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT, FOREIGN KEY ("point_id") REFERENCES "access_point" ("id") ON DELETE RESTRICT, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE SET NULL, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE SET NULL);
+CREATE UNIQUE INDEX "punch_device_id_node_epoch_seq" ON "punch" ("device_id", "node_epoch", "seq");
+CREATE INDEX "punch_at" ON "punch" ("at");
+CREATE INDEX "punch_site_id_at" ON "punch" ("site_id", "at");
+CREATE INDEX "punch_organisation_id_at" ON "punch" ("organisation_id", "at");
+CREATE INDEX "punch_device_id_at" ON "punch" ("device_id", "at");
+CREATE INDEX "punch_person_id_at" ON "punch" ("person_id", "at");
+CREATE INDEX "punch_card_id_at" ON "punch" ("card_id", "at");
+CREATE INDEX "punch_department_at" ON "punch" ("department", "at");
+CREATE INDEX "punch_site_id_result_at" ON "punch" ("site_id", "result", "at");
 CREATE TABLE "purged_span" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "from_at" BIGINT NOT NULL, "until_at" BIGINT NOT NULL, "through" TEXT NOT NULL, "totals" TEXT NOT NULL, "scans_count" INTEGER NOT NULL, "reason" TEXT NOT NULL, "made_at" BIGINT NOT NULL, "made_by" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);
 CREATE INDEX "purged_span_site_id" ON "purged_span" ("site_id");
 CREATE TABLE "quarantined_fact" ("id" SERIAL NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" BIGINT NOT NULL, "hash" BYTEA NOT NULL, "why" TEXT NOT NULL, "canonical" BYTEA NOT NULL, "personal" BYTEA NOT NULL, "received_ms" BIGINT NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);

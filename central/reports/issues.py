@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import peewee
 
+from central.cards.limits import SUB_SYSTEM_TEXT
 from central.cards.model import CardAct, CardClass, CardMoney
 from central.cards.money import Kind
 from central.cards.rules import Act
@@ -23,17 +24,8 @@ from central.sites.scope import Scope
 from central.web.columns import DAY, LAST_DAY, LONG, MOMENT, MONEY, NUMBER, Column
 from central.web.fields import Choices
 from central.web.filters import ChoiceFilter, DayFilter
-from central.web.i18n import LazyText, lazy
+from central.web.i18n import lazy
 from central.web.tables import Group, Table
-
-SUB_SYSTEMS: Final[dict[str, LazyText]] = {
-    "access": lazy("Access control"),
-    "patrol": lazy("Patrol"),
-    "attendance": lazy("Attendance"),
-    "purse": lazy("Canteen and shop"),
-    "parking": lazy("Parking"),
-}
-"""What a card can be good for (33, 38); personnel is the sixth, and every card stands in it."""
 
 
 def _amount(*kinds: Kind) -> Any:
@@ -78,7 +70,7 @@ ISSUES: Final = Table(
         Column(
             "sub_systems",
             lazy("Sub-systems"),
-            value=lambda row: ", ".join(str(SUB_SYSTEMS.get(name, name)) for name in row.sub_systems),
+            value=lambda row: ", ".join(str(SUB_SYSTEM_TEXT[name]) for name in row.sub_systems),
         ),
         Column("doors", lazy("Doors"), LONG, value=lambda row: ", ".join(row.details.get("doors", []))),
         Column("valid_from", lazy("First valid day"), DAY),
@@ -97,7 +89,7 @@ ISSUES: Final = Table(
         ChoiceFilter(
             "sub_system",
             lazy("Sub-system"),
-            choices=SUB_SYSTEMS,
+            choices=SUB_SYSTEM_TEXT,
             where=lambda value: CardAct.sub_systems.cast("text").contains(f'"{value}"'),
         ),
         ChoiceFilter("kind", lazy("Kind of person"), choices=KIND_WORDS, field=CardAct.kind),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from central.cards.delivery import delivery_of
+from central.cards.limits import SUB_SYSTEM_TEXT
 from central.cards.model import Card, CardAct, CardLoss, CardMoney
 from central.cards.money import Kind as Money
 from central.cards.numbers import uid_tail
@@ -15,7 +16,6 @@ from central.cards.words import CHANNEL_TEXT
 from central.errors import NotFoundError
 from central.forms.kinds import WHOLE_NAME, Kind, Paper, register
 from central.people.rules import mask_name
-from central.reports.issues import SUB_SYSTEMS
 from central.sites.scope import Scope
 from central.web.capitals import capitals, in_traditional
 from central.web.formats import day, last_day, moment, money
@@ -98,7 +98,7 @@ def _issue(act: Any) -> dict[str, str]:
         **_holder(act),
         "uid": uid_tail(bytes(uid)) if uid is not None else "",
         "card_class": act.card_class.name if act.card_class is not None else "",
-        "sub_systems": ", ".join(str(SUB_SYSTEMS.get(name, name)) for name in act.sub_systems),
+        "sub_systems": ", ".join(str(SUB_SYSTEM_TEXT[name]) for name in act.sub_systems),
         "valid_from": day(act.valid_from) if act.valid_from else _("At once"),
         "valid_until": last_day(act.valid_until) if act.valid_until else _("No end"),
         "deposit": _amount(act, Money.DEPOSIT_CHARGED),

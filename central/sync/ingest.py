@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from central.access import projection as access_projection
 from central.access.projection import Stored
+from central.attendance import projection as attendance_projection
 from central.backup_record import last_backup
 from central.cards import write_facts
 from central.errors import ConflictError
@@ -23,7 +24,13 @@ from protocol.decide import Trust
 from protocol.facts import ClockFact, Entry, Fact, FactKind, decode_body
 from protocol.messages import BackedUp
 
-PROJECTIONS: Final = (access_projection, write_facts, rounds_projection, unit_facts)
+PROJECTIONS: Final = (
+    access_projection,
+    write_facts,
+    rounds_projection,
+    unit_facts,
+    attendance_projection,
+)
 """Every module that projects facts: ``apply(device_id, facts, live=...)`` and ``reset()``."""
 REPLAY_ROWS: Final = 2_000
 """Facts projected at a time when everything is rebuilt."""

@@ -34,6 +34,7 @@ CHAPTERS: Final = (
     "reports",
     "devices",
     "doors",
+    "attendance",
     "patrol",
     "alarms",
     "operators",

@@ -16,6 +16,7 @@ from central.web.i18n import Text, lazy
 SECTIONS: Final[dict[str, Text]] = {
     "overview": lazy("Overview"),
     "access": lazy("Access control"),
+    "attendance": lazy("Attendance"),
     "patrol": lazy("Patrol"),
     "patrol_set_up": lazy("Patrol set-up"),
     "cards": lazy("Card centre"),

@@ -154,6 +154,11 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         denied=(lazy("Denied"), "cross", "bad"),
         unknown=(lazy("Outcome unknown"), "warning", "warn"),
     ),
+    "punch": _states(
+        taken=(lazy("Punch taken"), "check", "good"),
+        refused=(lazy("Refused"), "cross", "bad"),
+        quarantined=(lazy("Impossible time"), "warning", "warn"),
+    ),
     "command": _states(
         sent=(lazy("Sent"), "arrow", "info"),
         accepted=(lazy("Accepted"), "clock", "info"),

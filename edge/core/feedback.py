@@ -51,6 +51,10 @@ class Pattern(StrEnum):
     NO_ROUND = "no_round"
     """A location card was scanned and recorded, but no guard has opened a round with this unit."""
     EVENT_SENT = "event_sent"
+    PUNCHED = "punched"
+    """A time clock took the punch; it says neither coming nor going."""
+    PUNCHED_IN = "punched_in"
+    PUNCHED_OUT = "punched_out"
     # looks
     IDLE = "idle"
     RELEASED = "released"
@@ -115,6 +119,9 @@ SIGNALS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.ROUND_CLOSED: (*_beeps(1, 300, 80, "g"), *_beeps(1, 80, 100, "g")),
     Pattern.NO_ROUND: _beeps(2, 300, 150, "gr"),
     Pattern.EVENT_SENT: _beeps(4, 60, 60, "g"),
+    Pattern.PUNCHED: (*_beeps(1, 250, 50, "g"), _step(600, "g")),
+    Pattern.PUNCHED_IN: (*_beeps(1, 100, 100, "g"), *_beeps(1, 250, 50, "g"), _step(600, "g")),
+    Pattern.PUNCHED_OUT: (*_beeps(1, 250, 100, "g"), *_beeps(1, 100, 50, "g"), _step(600, "g")),
 }
 """Played once."""
 

@@ -38,6 +38,10 @@ class InputRole(StrEnum):
     """active = a guard reports something broken."""
     HELP = "help"
     """active = a guard calls for help."""
+    KEY_IN = "key_in"
+    """active = somebody says at a time clock that the next card is coming."""
+    KEY_OUT = "key_out"
+    """active = ... that it is going."""
     FIRE = "fire"
     """active = the fire system asks for free egress."""
 

@@ -31,7 +31,7 @@ from central.security.tokens import PREFIX
 from central.sites.model import Organisation, Site
 from central.sync import publish
 from protocol.schedule import ALWAYS
-from provisioning.demo import patrol
+from provisioning.demo import attendance, patrol
 from provisioning.texts import N_
 
 ZONE: Final = "Asia/Shanghai"
@@ -110,7 +110,7 @@ def make(now: datetime, password_hash: str, login_valid_s: int, has_patrol: bool
     """Make the site; inside ``db.write`` of an empty database.
 
     :param password_hash: of the demo operator's password, made anew for each demo.
-    :param has_patrol: with guards and what they walk by.
+    :param has_patrol: with guards and what they walk by, and with a time clock for staff.
     """
     organisation = Organisation.create(name="和谐物业（示例）", created_at=now)
     site = Site.create(name="锦绣花园（示例）", zone=ZONE, created_at=now)
@@ -146,13 +146,16 @@ def make(now: datetime, password_hash: str, login_valid_s: int, has_patrol: bool
         ticket = devices.new_ticket(device.id, now)
         made.append(DemoDevice(name, label, readers, "simulated", role, ticket, role == "door"))
     if has_patrol:
-        ticket = patrol.make_device(site.id, organisation.id, now)
-        name, _number, label, _location, readers = patrol.DEVICE
-        made.append(DemoDevice(name, label, readers, "simulated", "door", ticket, has_door=False))
+        for part in (patrol, attendance):
+            ticket = part.make_device(site.id, organisation.id, now)
+            name, _number, label, _location, readers = part.DEVICE
+            made.append(DemoDevice(name, label, readers, "simulated", "door", ticket, has_door=False))
     levels = {
         "all": _level(site.id, "业主", ALWAYS),
         "office": _level(site.id, "办公", office.id),
     }
+    if has_patrol:
+        levels["staff"] = attendance.make_level(site.id)
     make_template(now)
     publish.everything_changed(site.id)
     people = (*_PEOPLE, *(patrol.GUARDS if has_patrol else ()))
@@ -190,12 +193,15 @@ def _person(
     if card_class is None:
         card_class = CardClass.create(site=site_id, name="普通卡", active_max_count=3)
     expired = kind == "contractor"
+    rights = [levels["office" if department == "客户服务组" else "all"]]
+    if kind == "staff" and "staff" in levels:
+        rights.append(levels["staff"])
     by = By(None, "示例", now)
     terms = Terms(
         card_class_id=card_class.id,
         valid_from=now - timedelta(days=30),
         valid_until=now - timedelta(days=1) if expired else now + timedelta(days=365),
-        entitlements={ACCESS: [levels["office" if department == "客户服务组" else "all"]]},
+        entitlements={ACCESS: rights},
     )
     change = acts.issue(by, bytes.fromhex(uid), f"{int(number):08d}", person, terms)
     publish.card_changed(change.card.id)

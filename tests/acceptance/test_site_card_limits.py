@@ -12,8 +12,8 @@ from tests.support.site import Resident, Site
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
 
 
-EVERY: Final = ("1", "2", "3")
-"""Access control, patrol, attendance, as forms have them."""
+EVERY: Final = ("1", "2", "3", "4", "5")
+"""Access control, patrol, attendance, purse, parking, as forms have them."""
 
 
 async def device_ids(site: Site) -> dict[str, str]:
@@ -82,17 +82,22 @@ async def test_a_sub_system_that_is_not_ticked_opens_no_door_and_the_door_says_w
     await site.shuts("hall")
 
 
-async def test_a_card_class_brings_levels_devices_and_validity(site: Site) -> None:
-    """Seen when: a class is entered with level, device and days; the form of a new card begins with them; the card made of
-    it opens the door of that device, is refused at the other, and ends after these days.
+@pytest.mark.requirement(40)
+async def test_a_card_class_brings_rights_validity_and_prices(site: Site) -> None:
+    """Seen when: a class is entered with level, device, sub-systems, days, deposit and card cost; the form of a new card begins
+    with them; the card made of it opens the door of that device, is refused at the other, is closed for attendance, ends after
+    these days, and the issue report has the deposit and the cost.
 
-    Planted break that turns it red: ``terms_form.proposed_terms`` without the class's defaults.
+    Planted break that turns it red: ``terms_form.proposed_terms`` without the class's defaults; ``charged`` without the class.
     """
     ids = await device_ids(site)
     number = site.next_number()
     page = await site.browser.get("/cards/classes/new")
     given = {"name": f"装修卡{number}", "valid_days": "30", "levels": "1", "devices": ids["east-gate"]}
-    await site.browser.send(page, "/cards/classes/new", **given)
+    prices = {"deposit_fen": "20", "cost_fen": "15.50"}
+    without = [value for value in EVERY if value != "3"]
+    form = page.form("/cards/classes/new").filled(**given, **prices, sub_systems=without)
+    assert (await site.browser.post("/cards/classes/new", form)).path == "/cards/classes"
     listed = (await site.browser.get("/cards/classes")).links
     made = max(
         int(link.rpartition("/")[2])
@@ -102,6 +107,7 @@ async def test_a_card_class_brings_levels_devices_and_validity(site: Site) -> No
     person = await site.enter_person(f"7{number:03d}")
     uid, card_no = f"04DD{number:010X}", f"9{number:07d}"
     page = await site.browser.get(f"/cards/issue?person={person}&card_class={made}")
+    assert page.form("/cards/issue").ticked["sub_systems"] == without
     card = await site.browser.send(page, "/cards/issue", uid=uid, card_no=card_no)
     await site.until_joined()
     assert card.facts["Card class"] == f"装修卡{number}"
@@ -109,3 +115,9 @@ async def test_a_card_class_brings_levels_devices_and_validity(site: Site) -> No
     await site.opens("east-gate", uid)
     await site.shuts("east-gate")
     await site.is_refused("hall", uid, f"person=7{number:03d}&result=denied")
+    rewriting = await site.browser.get(f"{card.path.partition('?')[0]}/rewrite")
+    ticked = [form.ticked["sub_systems"] for form in rewriting.forms if "sub_systems" in form.options]
+    assert ticked == [without]
+    report = (await site.browser.get("/reports/issues")).rows_of("issues")
+    (line,) = [row for row in report if card_no in row.cells]
+    assert {"¥20.00", "¥15.50"} <= set(line.cells)

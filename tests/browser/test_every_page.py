@@ -84,6 +84,7 @@ CHAPTER_OF = {
     "devices": "devices",
     "doors": "doors",
     "access": "doors",
+    "attendance": "attendance",
     "patrol": "patrol",
     "alarms": "alarms",
     "reports": "reports",

@@ -58,6 +58,13 @@ class GuardAtSite:
 
 
 async def join_patrol_point(site: Site, name: str = POINT, label: str = LABEL, number: str = "21") -> str:
+    """A patrol point without a door; its name. Once per site."""
+    return await join_device(site, name, label, number, "patrol", ("读卡器",))
+
+
+async def join_device(
+    site: Site, name: str, label: str, number: str, purpose: str, readers: tuple[str, ...]
+) -> str:
     """A device without a door, entered by form and joined by its file as a process of its own; its name. Once per site."""
     if name in site.demo.nodes:
         return name
@@ -72,7 +79,7 @@ async def join_patrol_point(site: Site, name: str = POINT, label: str = LABEL, n
         label=label,
         name=name,
         location="地库",
-        purpose="patrol",
+        purpose=purpose,
     )
     action = next(form.action for form in made.forms if form.action.endswith("/ticket"))
     file = await site.browser.send(made, action, **{STEP_UP_FIELD: site.demo.password})
@@ -80,7 +87,7 @@ async def join_patrol_point(site: Site, name: str = POINT, label: str = LABEL, n
     assert found is not None, file.words
     demo = site.demo
     assert demo.site is not None
-    device = DemoDevice(name, label, ("读卡器",), "simulated", "door", found[1])
+    device = DemoDevice(name, label, readers, "simulated", "door", found[1])
     demo.nodes[name] = node = demo._node(device)
     demo.site = replace(demo.site, devices=(*demo.site.devices, device))
     await node.child.start()
@@ -240,10 +247,10 @@ def sounds_of(pattern: Pattern) -> tuple[Beep, ...]:
     return tuple((step.ms, step.frame.red) for step in SIGNALS[pattern] if step.frame.buzzer)
 
 
-def told_by(heard: tuple[Beep, ...]) -> Pattern | None:
+def told_by(heard: tuple[Beep, ...], patterns: Iterable[Pattern] = SCANS) -> Pattern | None:
     """The pattern with as many beeps, red at the same ones, that is nearest in their lengths: a busy machine stretches them."""
     fits = []
-    for pattern in SCANS:
+    for pattern in patterns:
         sounds = sounds_of(pattern)
         if [is_red for _ms, is_red in sounds] == [is_red for _ms, is_red in heard]:
             away_ms = sum(abs(ms - wanted) for (ms, _), (wanted, _) in zip(heard, sounds, strict=True))
@@ -251,8 +258,10 @@ def told_by(heard: tuple[Beep, ...]) -> Pattern | None:
     return min(fits)[1] if fits else None
 
 
-async def scan(site: Site, uid: str, node: str = POINT, reader: int = 1) -> Pattern:
-    """Hold a card to a patrol point; what was heard, told by its beeps and by whether red was lit."""
+async def scan(
+    site: Site, uid: str, node: str = POINT, reader: int = 1, patterns: Iterable[Pattern] = SCANS
+) -> Pattern:
+    """Hold a card to a patrol point; which of these was heard, told by its beeps and by whether red was lit."""
     control = site.demo.nodes[node].line
     beeps: list[tuple[int, bool]] = []
     reds = [(0, True)]
@@ -287,8 +296,8 @@ async def scan(site: Site, uid: str, node: str = POINT, reader: int = 1) -> Patt
         (float(end - begin), is_red((begin + end) / 2))
         for (begin, _on), (end, _off) in zip(beeps[::2], beeps[1::2], strict=True)
     )
-    found = told_by(heard)
-    assert found is not None, f"{node}: {heard} is no pattern of a patrol point"
+    found = told_by(heard, patterns)
+    assert found is not None, f"{node}: {heard} is none of the patterns"
     blinked = any(
         is_on and beeps[0][0] < changed_ms < beeps[-1][0] + _BLINKS_MS for changed_ms, is_on in reds
     )

@@ -31,6 +31,7 @@ from protocol.facts import (
     Outcome,
     OutcomeFact,
     PatrolEvent,
+    PunchFact,
     ScanFact,
     ScanResult,
     Supply,
@@ -188,6 +189,9 @@ BODIES: dict[FactKind, Body] = {
         REVISIONS,
     ),
     FactKind.CLEARED: ClearedFact(2**42 + 9, CommandResult.NOT_CONFIRMED, 0, 41),
+    FactKind.PUNCH: PunchFact(
+        31, Reason.GRANTED, REVISIONS, PunchStatus.IN, True, Tier.AES, 2, 30, 1_780_000_000
+    ),
 }
 
 

@@ -27,6 +27,7 @@ from protocol.facts import (
     ExitFact,
     InspectionFact,
     OutcomeFact,
+    PunchFact,
     ScanFact,
     WriteFact,
     WriteResult,
@@ -73,6 +74,8 @@ def _apply_one(batch: Batch, stored: Stored) -> None:
                 alarms.of_copy(batch, stored, body.point)
         case ScanFact() as body:
             alarms.of_scan(batch, stored, body)
+        case PunchFact() as body:
+            alarms.of_punch(batch, stored, body)
         case WriteFact(result=WriteResult.COPY) as body:
             alarms.of_copy(batch, stored, body.point)
         case ExitFact() as body:
