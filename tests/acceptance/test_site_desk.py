@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from central.clock import SystemClock
+from protocol.reasons import Reason
 from provisioning.demo.browser import Browser, Page
 from tests.support import qr
 from tests.support.centre_process import command
@@ -109,6 +112,48 @@ async def test_the_desk_says_what_a_card_is(site: Site) -> None:
     await site.lift(resident.uid)
     assert f"住户{resident.person_no}" in page.words
     assert "In normal use" in page.words
+
+
+@pytest.mark.requirement(41)
+async def test_a_card_is_good_from_its_first_day_to_its_last(site: Site) -> None:
+    """Seen when: entered at issue, a card for today alone opens at a door without a network, one from tomorrow on is refused
+    there as not yet valid and one until yesterday as expired; pages say the same of each; a last day before the first is
+    refused and makes no card.
+
+    Planted breaks that turn it red: ``decide`` without its look at ``valid_from``; ``LastDayField`` giving the day itself.
+    """
+    today = (SystemClock().now() + timedelta(hours=8)).date()
+    days = [(today + timedelta(days=number)).isoformat() for number in (-2, -1, 0, 1)]
+    n, uids = f"{site.next_number():03d}", []
+    person = await site.enter_person(f"83{n}")
+    spans = (
+        (days[2], days[2], "In normal use", ""),
+        (days[3], "", "Not activated", Reason.NOT_YET_VALID),
+        (days[0], days[1], "Expired", Reason.EXPIRED),
+    )
+    for number, (first, last, status, _reason) in enumerate(spans):
+        uids.append(f"04A7{site.next_number():010X}")
+        given = {"uid": uids[-1], "card_no": f"83{n}{number:03d}", "levels": "1"}
+        page = await site.browser.get(f"/cards/issue?person={person}")
+        form = page.form("/cards/issue").fields
+        wrong = {**form, **given, "valid_from": days[2], "valid_until": days[1]}
+        assert (await site.browser.post("/cards/issue", wrong)).status == 422
+        assert not (await site.browser.get(f"/cards?q={given['card_no']}")).rows_of("cards")
+        done = await site.browser.send(page, "/cards/issue", valid_from=first, valid_until=last, **given)
+        card = await site.browser.get(done.path.partition("?")[0])
+        assert card.facts["Status"] == status
+        assert card.facts["First valid day"] == first
+        assert card.facts["Last valid day"] == (last or "No end")
+    await site.until_joined()
+    await site.cut("hall")
+    for uid in uids[1:]:
+        await site.tap("hall", uid)
+    await site.opens("hall", uids[0])
+    await site.shuts("hall")
+    await site.join("hall")
+    for number, (_first, _last, _status, reason) in enumerate(spans):
+        if reason:
+            await site.arrival(f"q=83{n}{number:03d}&reason={reason.value}", 0)
 
 
 @pytest.mark.requirement(44)

@@ -14,6 +14,7 @@ TYPES: dict[str, type] = {
     "null": type(None),
     "array": list,
     "object": dict,
+    "number": float,
 }
 WORDS = ("", "A", "东门", "Ω≈", "0001", "1栋", "+1", "2026-07-01T00:00:00Z", "04A1B2C3D4E5F6", "x" * 40)
 
