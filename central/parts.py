@@ -47,6 +47,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.forms.pages",
     "central.movein.pages",
     "central.contractors.pages",
+    "central.vehicles.pages",
     "central.bulk_acts.pages",
     "central.takeover.pages",
     "central.access.pages",

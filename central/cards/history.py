@@ -10,6 +10,7 @@ from central.cards import entitlements, money
 from central.cards.model import Card, CardAct, CardLoss, CardMoney
 from central.cards.rules import LOSS_ENDS, Act, LossStatus
 from central.errors import ConflictError
+from central.people.model import Person
 
 Follower = Callable[[CardAct, "money.Entries", Card | None], None]
 followers: Final[list[Follower]] = []
@@ -62,10 +63,17 @@ def held_on(card: Card) -> int:
     return money.held(money.Entry(money.Kind(kind), amount) for kind, amount in rows.tuples())
 
 
-def book(line: CardAct, entries: money.Entries, successor: Card | None = None) -> None:
+def book(
+    line: CardAct,
+    entries: money.Entries,
+    successor: Card | None = None,
+    *,
+    owed_to: Person | None = None,
+) -> None:
     """What the act charged, kept or owes back; whoever follows the cards is told. Inside ``db.write``.
 
     :param successor: the card that takes the place of this one.
+    :param owed_to: whose it is, if not the holder's; the act's details name him too.
     """
     for entry in entries:
         CardMoney.create(
@@ -74,7 +82,7 @@ def book(line: CardAct, entries: money.Entries, successor: Card | None = None) -
             organisation=line.organisation_id,
             card=line.card_id,
             issue_no=line.issue_no,
-            person=line.person_id,
+            person=line.person_id if owed_to is None else owed_to.id,
             kind=entry.kind.value,
             amount_fen=entry.amount_fen,
             at=line.at,

@@ -9,13 +9,14 @@ from aiohttp import web
 
 from central.cards.desk import by_of
 from central.centre import centre_of
-from central.contractors import papers, permit_pages, service
+from central.contractors import changing_hands, papers, permit_pages, service
 from central.contractors.forms import SLIP
 from central.contractors.model import ReleaseSlip
 from central.contractors.tables import SLIPS, slip_state
-from central.contractors.units import find_unit
 from central.errors import ConflictError, InvalidInputError
 from central.forms.print_pages import PRINTER_COOKIE
+from central.households import joining
+from central.households.finding import find_unit
 from central.people.exporting import audited
 from central.people.inputs import one_line, path_id
 from central.routes import Route
@@ -173,3 +174,5 @@ ROUTES: Final[list[Route]] = [
     Route("POST", r"/releases/{id:\d+}/confirm", confirm, ("access", "approve")),
     Route("POST", r"/releases/{id:\d+}/void", void, ("people", "edit")),
 ]
+
+joining.register(changing_hands.Permits())

@@ -20,9 +20,9 @@ from central.contractors import papers, service
 from central.contractors.forms import PERMIT, REFUND, WORKER, PermitForm
 from central.contractors.model import Permit, Worker
 from central.contractors.tables import deposit_state, permits_table
-from central.contractors.units import find_unit
 from central.errors import ConflictError, InvalidInputError
 from central.forms.print_pages import PRINTER_COOKIE
+from central.households.finding import find_unit
 from central.households.model import Unit
 from central.households.people import find_person, last_day_of, local_day
 from central.people.inputs import one_line, path_id

@@ -137,22 +137,45 @@ EXCEPTION: Final = Form(
 )
 
 
+METERS: Final = tuple(METER_TEXT)
+REFUND: Final = "refund"
+CARRY_OVER: Final = "carry_over"
+
+
 class HandOverForm(msgspec.Struct, kw_only=True):
     """A household leaves; perhaps another enters."""
 
     person: str | None
     last_on: date
     lease_last_on: date | None
+    reason: str
     water: int | None
     electricity: int | None
     gas: int | None
-    reason: str
+    read_on: date | None
+    reader: str | None
+    meter_note: str | None
+    deposits: str
+    debt_fen: int | None
+    debt_for: str | None
 
 
 class ReadingField(MoneyField):
     """What a meter shows, with at most two decimals; the value is in hundredths."""
 
 
+METER_FIELDS: Final = (
+    *(ReadingField(name, METER_TEXT[name], is_required=False, unit="", most=10**12) for name in METERS),
+    DateField("read_on", lazy("Read on"), is_required=False),
+    TextField("reader", lazy("Read by"), is_required=False, length_max=60),
+    TextField(
+        "meter_note",
+        lazy("Why a meter shows less than before"),
+        is_required=False,
+        length_max=100,
+        hint=lazy("Another meter, or a mistake before."),
+    ),
+)
 HAND_OVER: Final = Form(
     HandOverForm,
     TextField(
@@ -161,18 +184,72 @@ HAND_OVER: Final = Form(
         is_required=False,
         hint=lazy("Empty: nobody enters."),
     ),
-    DateField("last_on", lazy("Last day of the old household"), hint=lazy("Fees are cut off after it.")),
+    DateField(
+        "last_on",
+        lazy("Last day of the old household"),
+        hint=lazy("Fees are cut off after it: this day is billed to the old head, the next one to the new."),
+    ),
     DateField(
         "lease_last_on",
         lazy("Last day of the new lease"),
         is_required=False,
         hint=lazy("For a tenant's household: cards of its members end with it."),
     ),
-    *(
-        ReadingField(name, METER_TEXT[name], is_required=False, unit="", most=10**12)
-        for name in ("water", "electricity", "gas")
-    ),
     TextField("reason", lazy("Reason"), length_max=200),
+    *METER_FIELDS,
+    ChoiceField(
+        "deposits",
+        lazy("Deposits of the cards"),
+        choices={
+            REFUND: lazy("Settled: paid back to the holders"),
+            CARRY_OVER: lazy("Carried over to the new head, as both agree"),
+        },
+    ),
+    MoneyField(
+        "debt_fen",
+        lazy("Still owed up to the last day"),
+        is_required=False,
+        least=1,
+        most=10**11,
+        hint=lazy("From the fee books, beside the debts below. It stays with the old head."),
+    ),
+    TextField("debt_for", lazy("Owed for"), is_required=False, length_max=100),
+)
+
+
+class ReadingForm(msgspec.Struct, kw_only=True):
+    """Readings of the meters of a unit at any other time."""
+
+    water: int | None
+    electricity: int | None
+    gas: int | None
+    read_on: date | None
+    reader: str | None
+    meter_note: str | None
+
+
+READING: Final = Form(ReadingForm, *METER_FIELDS)
+
+
+class DebtForm(msgspec.Struct, kw_only=True):
+    """What somebody owes for a unit."""
+
+    person: str
+    what: str
+    amount_fen: int
+    owed_on: date
+
+
+DEBT: Final = Form(
+    DebtForm,
+    TextField(
+        "person",
+        lazy("Person number of the debtor"),
+        hint=lazy("The debtor never changes, whoever lives here afterwards."),
+    ),
+    TextField("what", lazy("Owed for"), length_max=100, hint=lazy("Fee and time, as on the bill.")),
+    MoneyField("amount_fen", lazy("Amount"), least=1, most=10**11),
+    DateField("owed_on", lazy("Owed up to")),
 )
 
 
@@ -189,6 +266,6 @@ LEASE: Final = Form(
     DateField(
         "lease_last_on", lazy("New last day of the lease"), is_required=False, hint=lazy("Empty: no end.")
     ),
-    CheckField("with_cards", lazy("Extend the cards that end with the lease")),
+    CheckField("with_cards", lazy("Extend the cards and plates that end with the lease")),
     TextField("reason", lazy("Reason"), is_required=False, length_max=200),
 )

@@ -1,4 +1,4 @@
-"""Pages of a change of owner or tenant, with its preview, and of a longer lease (U3)."""
+"""Pages of a change of owner or tenant, with its preview (U3)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from central.cards.acts import is_present
 from central.cards.desk import by_of
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError, NotFoundError
-from central.households import handing_over
-from central.households.forms import HAND_OVER, LEASE, HandOverForm
+from central.households import handing_over, joining, lines
+from central.households.forms import CARRY_OVER, HAND_OVER, METERS, REFUND, HandOverForm
 from central.households.handing_over import CANCEL, RETURN, Outcome, Wish
 from central.households.joining import Changed
-from central.households.model import HOUSEHOLD_TEXT, Household, HouseholdKind, Unit
-from central.households.people import day_after, find_person
+from central.households.model import HOUSEHOLD_TEXT, METER_TEXT, Household, HouseholdKind, Unit
+from central.households.people import current_members, day_after, find_person
+from central.households.readings import Read
 from central.people.inputs import path_id, row_id
 from central.routes import Route
-from central.security.audit_words import action_text
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
 from central.web.formats import local
@@ -37,7 +37,7 @@ class _Preview(Exception):  # not an error: it takes the transaction back
         self.outcome = outcome
 
 
-def _household(scope: Scope, unit_id: int, text: str) -> tuple[Unit, Household]:
+def household_of(scope: Scope, unit_id: int, text: str) -> tuple[Unit, Household]:
     """
     :raises NotFoundError: no such unit in the scope, or no such household that lives there.
     """
@@ -59,9 +59,13 @@ async def hand_over(request: web.Request) -> web.Response:
     now = centre.clock.now()
 
     def read() -> dict[str, Any]:
-        unit, leaving = _household(scope, unit_id, leaving_id)
+        unit, leaving = household_of(scope, unit_id, leaving_id)
         cards = [(card, is_present(card, now)) for card in handing_over.leaving_cards(leaving)]
+        inside = [member.person_id for member in current_members(leaving.id)]
+        asked = [(part.title, part.questions(unit, leaving)) for part in joining.parts()]
         return {
+            "debts": joining.debts_of(unit, inside),
+            "asked": [(title, questions) for title, questions in asked if questions],
             "unit": unit,
             "leaving": leaving,
             "title": HOUSEHOLD_TEXT[leaving.kind],
@@ -75,35 +79,40 @@ async def hand_over(request: web.Request) -> web.Response:
         card.id: str(posted.get(f"card_{card.id}", "")) or (RETURN if is_here else CANCEL)
         for card, is_here in context["cards"]
     }
+    context["answers"] = {
+        question.name: str(posted.get(question.name, question.default))
+        for _title, questions in context["asked"]
+        for question in questions
+    }
     if request.method == "GET":
-        form = HAND_OVER.blank(last_on=local(now).date())
+        today_on = local(now).date()
+        form = HAND_OVER.blank(last_on=today_on, read_on=today_on, deposits=REFUND)
         return await render(request, "households/hand_over.html", {**context, "form": form})
     form = HAND_OVER.bind(posted)
     if form.is_valid:
         is_preview = posted.get("step") != "carry_out"
         try:
-            outcome = await _run(request, form.value, leaving_id, context["chosen"], is_preview)
+            outcome = await _run(request, form.value, leaving_id, context, is_preview)
         except (ConflictError, InvalidInputError) as error:
             form.fail(_(str(error)))
         else:
             if not is_preview:
-                raise web.HTTPSeeOther(f"/units/{unit_id}")
+                raise web.HTTPSeeOther(f"/hand-overs/{outcome.hand_over.id}")
             return await _preview(request, context, form, outcome)
     return await render(request, "households/hand_over.html", {**context, "form": form}, status=422)
 
 
 async def _run(
-    request: web.Request, value: HandOverForm, leaving_id: str, cards: Mapping[int, str], is_preview: bool
+    request: web.Request, value: HandOverForm, leaving_id: str, context: Mapping[str, Any], is_preview: bool
 ) -> Outcome:
     """Carry the change out in one transaction; a preview takes it back."""
     centre, scope, unit_id, by = centre_of(request), scope_of(request), path_id(request), by_of(request)
 
     def write() -> Outcome:
-        unit, leaving = _household(scope, unit_id, leaving_id)
+        unit, leaving = household_of(scope, unit_id, leaving_id)
         kind = HouseholdKind(leaving.kind)
         head = find_person(scope, unit, value.person) if value.person else None
         lease = day_after(value.lease_last_on) if kind is HouseholdKind.TENANT else None
-        readings = {"water": value.water, "electricity": value.electricity, "gas": value.gas}
         wish = Wish(
             leaving,
             head,
@@ -111,19 +120,23 @@ async def _run(
             lease,
             value.last_on + timedelta(days=1),
             value.reason,
-            cards,
-            {name: shown for name, shown in readings.items() if shown is not None},
+            context["chosen"],
+            _read(value),
+            value.deposits == CARRY_OVER,
+            (value.debt_for or "", value.debt_fen) if value.debt_fen else None,
+            context["answers"],
         )
         outcome = handing_over.carry_out(by, unit, wish, is_preview=is_preview)
         if is_preview:
             raise _Preview(outcome)
         about = {
+            "number": outcome.hand_over.number,
             "leaving": leaving.id,
             "entering": outcome.hand_over.entering_id,
             "cut_off": wish.cut_off_on.isoformat(),
             "records": len(outcome.changed),
         }
-        _record_all(request, unit, outcome.changed, "people.hand_over", about, value.reason)
+        record_all(request, unit, outcome.changed, "people.hand_over", about, value.reason)
         return outcome
 
     try:
@@ -132,7 +145,19 @@ async def _run(
         return preview.outcome
 
 
-def _record_all(
+def _read(value: HandOverForm) -> Read | None:
+    """
+    :raises InvalidInputError: readings without the day on which they were taken.
+    """
+    shown = {name: reading for name in METERS if (reading := getattr(value, name)) is not None}
+    if not shown:
+        return None
+    if value.read_on is None:
+        raise InvalidInputError("Enter the day on which the meters were read.")
+    return Read(shown, value.read_on, value.reader or "", value.meter_note or "")
+
+
+def record_all(
     request: web.Request, unit: Unit, changed: Sequence[Changed], action: str, about: Any, reason: str
 ) -> None:
     """One audit row for each record, and one for the act."""
@@ -149,55 +174,18 @@ def _record_all(
 async def _preview(
     request: web.Request, context: Mapping[str, Any], form: BoundForm[HandOverForm], outcome: Outcome
 ) -> web.Response:
-    lines = [(action_text(one.action), one.label) for one in outcome.changed]
-    context = {**context, "form": form, "lines": lines, "not_shown": outcome.not_shown}
+    context = {
+        **context,
+        "form": form,
+        "lines": lines.shown(outcome.changed, outcome.debts),
+        "unread": [METER_TEXT[name] for name in METERS if getattr(form.value, name) is None],
+        "cut_off_on": outcome.hand_over.cut_off_on,
+        "not_shown": outcome.not_shown,
+    }
     return await render(request, "households/hand_over_preview.html", context)
-
-
-async def lease(request: web.Request) -> web.Response:
-    """GET and POST /units/{id}/lease: 續租."""
-    settle(request)
-    centre, scope, unit_id, by = centre_of(request), scope_of(request), path_id(request), by_of(request)
-    posted = await request.post()
-    household_id = str(posted.get("household", "")) or request.query.get("household", "")
-    unit, home = await centre.db.read(_household, scope, unit_id, household_id)
-    form = LEASE.blank(with_cards=True)
-    if request.method == "POST":
-        form = LEASE.bind(posted)
-        if form.is_valid:
-            value = form.value
-
-            def write() -> None:
-                row, household = _household(scope, unit_id, household_id)
-                changed = handing_over.extend_lease(
-                    by,
-                    household,
-                    day_after(value.lease_last_on),
-                    with_cards=value.with_cards,
-                    reason=value.reason or "",
-                )
-                until_on = household.lease_until_on
-                about = {
-                    "household": household.id,
-                    "lease_until": None if until_on is None else until_on.isoformat(),
-                }
-                _record_all(request, row, changed, "people.lease", about, value.reason or "")
-
-            try:
-                await centre.db.write(write)
-            except (ConflictError, InvalidInputError) as error:
-                form.fail(_(str(error)))
-            else:
-                raise web.HTTPSeeOther(f"/units/{unit_id}")
-    context = {"form": form, "unit": unit, "home": home}
-    return await render(
-        request, "households/lease.html", context, status=422 if request.method == "POST" else 200
-    )
 
 
 ROUTES: Final[list[Route]] = [
     Route("GET", r"/units/{id:\d+}/hand-over", hand_over, ("cards", "edit")),
     Route("POST", r"/units/{id:\d+}/hand-over", hand_over, ("cards", "edit")),
-    Route("GET", r"/units/{id:\d+}/lease", lease, ("cards", "edit")),
-    Route("POST", r"/units/{id:\d+}/lease", lease, ("cards", "edit")),
 ]

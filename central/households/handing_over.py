@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from central.cards import acts, entitlements
@@ -16,18 +16,18 @@ from central.cards.holders import latest_end
 from central.cards.model import Card
 from central.cards.rules import Act, Holding, possible_acts
 from central.errors import ConflictError, InvalidInputError
-from central.households import joining, people
-from central.households.joining import Change, Changed
+from central.households import debts, joining, lines, people, readings
+from central.households.joining import Change, Changed, Owed
 from central.households.limits import cards_of
 from central.households.model import (
     HandOver,
     Household,
     HouseholdKind,
     LimitException,
-    MeterReading,
     Unit,
     UnitCard,
 )
+from central.households.readings import Read
 from central.people.model import Person
 
 RETURN: Final = "return"
@@ -47,8 +47,14 @@ class Wish:
     reason: str
     cards: Mapping[int, str] = field(default_factory=dict)
     """``RETURN`` or ``CANCEL`` for each card of those who leave."""
-    meters: Mapping[str, int] = field(default_factory=dict)
-    """Readings in hundredths, by value of ``Meter``."""
+    read: Read | None = None
+    """What the meters showed."""
+    deposits_go_along: bool = False
+    """What is to be paid back for the cards is owed to the new head, by agreement of both, instead of to the holders."""
+    debt: tuple[str, int] | None = None
+    """What the head who leaves owes up to the cut-off, in words and fen."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What was decided for the records of other sub-systems, see :class:`joining.Question`."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class Outcome:
 
     hand_over: HandOver
     changed: Sequence[Changed]
+    debts: Sequence[Owed]
+    """What those who leave owe for the unit: it stays with them."""
     not_shown: Sequence[Card]
     """Cards that are to be returned and that no reader has seen just now; only a preview goes on without them."""
 
@@ -79,11 +87,15 @@ def carry_out(by: By, unit: Unit, wish: Wish, *, is_preview: bool = False) -> Ou
     """
     if wish.leaving is None and wish.head is None:
         raise InvalidInputError("Choose who leaves, or who enters.")
+    if wish.deposits_go_along and wish.head is None:
+        raise InvalidInputError("Nobody enters to whom the deposits could be carried over.")
     changed: list[Changed] = []
     not_shown: list[Card] = []
+    leavers: list[int] = []
     if wish.leaving is not None:
         if wish.cut_off_on < wish.leaving.from_on:
             raise InvalidInputError("This day lies before the household came.")
+        leavers = [member.person_id for member in people.current_members(wish.leaving.id)]
         for card in leaving_cards(wish.leaving):
             if wish.cards.get(card.id) == RETURN and is_preview and not acts.is_present(card, by.at):
                 not_shown.append(card)
@@ -105,6 +117,9 @@ def carry_out(by: By, unit: Unit, wish: Wish, *, is_preview: bool = False) -> Ou
         )
         changed += end_with_lease(by, wish.head, wish.reason)
     made: HandOver = HandOver.create(
+        site=unit.site_id,
+        organisation=unit.organisation_id,
+        number=lines.next_number(unit.site_id),
         unit=unit,
         leaving=wish.leaving,
         entering=entering,
@@ -113,13 +128,19 @@ def carry_out(by: By, unit: Unit, wish: Wish, *, is_preview: bool = False) -> Ou
         operator_name=by.operator_name,
         at=by.at,
     )
-    changed += [_read(made, unit, meter, value) for meter, value in wish.meters.items()]
+    if wish.read is not None:
+        changed += readings.write(by, unit, wish.read, made)
+    if wish.debt is not None and wish.leaving is not None:
+        last_on = wish.cut_off_on - timedelta(days=1)
+        changed.append(debts.enter(by, unit, wish.leaving.head, *wish.debt, last_on, made))
     if wish.kind is HouseholdKind.OWNER:
         changed += _end_exceptions(by, unit)
-    change = Change(unit, wish.leaving, entering, wish.cut_off_on, by, wish.reason)
+    change = Change(unit, wish.leaving, entering, wish.cut_off_on, by, wish.reason, wish.answers)
     for part in joining.parts():
         changed += part.carry_out(change)
-    return Outcome(made, changed, not_shown)
+    owed = joining.debts_of(unit, leavers)
+    lines.keep(made, changed, owed)
+    return Outcome(made, changed, owed, not_shown)
 
 
 def end_with_lease(by: By, person: Person, reason: str = "") -> list[Changed]:
@@ -160,21 +181,26 @@ def extend_lease(
     household.lease_until_on = until_on
     household.save()
     new_end = None if until_on is None else people.midnight(household.unit.site_id, until_on)
-    return [_of_card(acts.extend(by, card, new_end, reason=reason)) for card in cards]
+    changed = [_of_card(acts.extend(by, card, new_end, reason=reason)) for card in cards]
+    for part in joining.parts() if with_cards else ():
+        changed += part.lease_extended(household, old, until_on)
+    return changed
 
 
 def _end_card(by: By, card: Card, wish: Wish) -> Changed:
     choice = wish.cards.get(card.id)
+    owed_to = wish.head if wish.deposits_go_along else None
     if choice == RETURN:
-        return _of_card(acts.take_back(by, card, reason=wish.reason))
+        return _of_card(acts.take_back(by, card, reason=wish.reason, owed_to=owed_to))
     if choice == CANCEL:
-        return _of_card(acts.cancel(by, card, reason=wish.reason, cause="left"))
+        return _of_card(acts.cancel(by, card, reason=wish.reason, cause="left", owed_to=owed_to))
     raise InvalidInputError("Choose for each card whether it is returned or cancelled.")
 
 
 def _of_card(change: acts.Change) -> Changed:
     card = change.card
-    return Changed(f"cards.{change.act.value}", "card", card.id, card.card_no, change.before, change.after)
+    action, money = f"cards.{change.act.value}", acts.amounts(change.money)
+    return Changed(action, "card", card.id, card.card_no, change.before, change.after, money)
 
 
 def _leave(household: Household, on: date) -> list[Changed]:
@@ -199,14 +225,6 @@ def _home(household: Household) -> dict[str, str | int | None]:
         "from": household.from_on.isoformat(),
         "lease_until": None if lease is None else lease.isoformat(),
     }
-
-
-def _read(hand_over: HandOver, unit: Unit, meter: str, hundredths: int) -> Changed:
-    row = MeterReading.create(
-        unit=unit, hand_over=hand_over, meter=meter, hundredths=hundredths, read_on=hand_over.cut_off_on
-    )
-    shown = f"{hundredths // 100}.{hundredths % 100:02d}"
-    return Changed("people.meter", "meter_reading", row.id, shown, None, {"meter": meter, "reading": shown})
 
 
 def _end_exceptions(by: By, unit: Unit) -> list[Changed]:

@@ -9,7 +9,7 @@ import peewee
 
 from central.cards.model import Card, CardClass
 from central.db import Model
-from central.fields import InstantField
+from central.fields import InstantField, JsonField
 from central.people.model import Person
 from central.sites.model import Organisation, Site
 from central.web.i18n import LazyText, lazy
@@ -196,26 +196,77 @@ class LimitException(Model):
 
 
 class HandOver(Model):
-    """過戶: one change of owner or tenant, as it was carried out. Fees are cut at ``cut_off_on``."""
+    """過戶: one change of owner or tenant, as it was carried out. Never changed: a mistake is put right by a further one."""
 
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT")
+    number = peewee.IntegerField()
+    """Counts the changes of an estate, without gaps: the number of the hand-over sheet (交接單)."""
     unit = peewee.ForeignKeyField(Unit, backref="hand_overs", on_delete="RESTRICT")
     leaving = peewee.ForeignKeyField(Household, null=True, backref="left_by", on_delete="RESTRICT")
     """Who left. What is owed up to the cut-off stays with its head."""
     entering = peewee.ForeignKeyField(Household, null=True, backref="entered_by", on_delete="RESTRICT")
     cut_off_on = peewee.DateField()
-    """The first day that is the new household's (or nobody's)."""
+    """Fees are cut here: the first day that is the new household's (or nobody's). See ``households.billing``."""
     reason = peewee.TextField()
     operator_name = peewee.TextField()
     at = InstantField()
 
+    class Meta:
+        indexes = ((("site", "number"), True), (("number",), False))
+
+
+class HandOverLine(Model):
+    """One record that a change of owner or tenant dealt with, as the hand-over sheet says it."""
+
+    hand_over = peewee.ForeignKeyField(HandOver, backref="lines", on_delete="RESTRICT")
+    action = peewee.TextField()
+    """A key of ``central.security.audit_words.ACTIONS``."""
+    object_kind = peewee.TextField()
+    object_id = peewee.IntegerField()
+    label = peewee.TextField()
+    """What it is, for people; empty once the person that it names was erased."""
+    amounts = JsonField(default=dict)
+    """Fen by a key of ``lines.AMOUNT_TEXT``: what became of a deposit, what is owed."""
+
+    class Meta:
+        indexes = ((("object_kind", "object_id"), False),)
+
 
 class MeterReading(Model):
-    """What a meter of a unit showed on the day of a change."""
+    """What a meter of a unit showed. Never changed: a wrong one is followed by a right one that says so."""
 
     unit = peewee.ForeignKeyField(Unit, backref="meter_readings", on_delete="RESTRICT")
     hand_over = peewee.ForeignKeyField(HandOver, null=True, backref="readings", on_delete="RESTRICT")
+    """The change at which it was read; None: read otherwise."""
     meter = peewee.TextField()
     """A value of :class:`Meter`."""
     hundredths = peewee.BigIntegerField()
     """Hundredths of the meter's unit (m³, kWh)."""
     read_on = peewee.DateField()
+    reader = peewee.TextField(default="")
+    """Who stood before the meter."""
+    note = peewee.TextField(default="")
+    """Why it is less than before: another meter, or the one before was wrong."""
+    operator_name = peewee.TextField()
+    at = InstantField()
+
+
+class Debt(Model):
+    """欠費: what somebody owes for a unit. The debtor never changes, whoever lives there afterwards (U3)."""
+
+    unit = peewee.ForeignKeyField(Unit, backref="debts", on_delete="RESTRICT")
+    debtor = peewee.ForeignKeyField(Person, backref="debts", on_delete="RESTRICT")
+    what = peewee.TextField()
+    """Fee and time, as on the bill."""
+    amount_fen = peewee.BigIntegerField()
+    owed_on = peewee.DateField()
+    """Owed up to this day (inclusive)."""
+    hand_over = peewee.ForeignKeyField(HandOver, null=True, index=False, on_delete="RESTRICT")
+    """The change at which it was reckoned; None: entered otherwise."""
+    operator_name = peewee.TextField()
+    at = InstantField()
+    settled_at = InstantField(null=True)
+    settled_by = peewee.TextField(default="")
+    settled_note = peewee.TextField(default="")
+    """How: the receipt's number, or why it is not asked for any more."""

@@ -10,7 +10,20 @@ from central.cards.model import CardClass
 from central.cards.table import status_of
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
-from central.households import hand_over_pages, limit_pages, member_pages, personal, service
+from central.households import (
+    billing,
+    books_pages,
+    debts,
+    hand_over_pages,
+    joining,
+    lease_pages,
+    limit_pages,
+    member_pages,
+    personal,
+    readings,
+    service,
+    sheet_pages,
+)
 from central.households.forms import UNIT
 from central.households.importer import UNIT_IMPORTER
 from central.households.limits import cards_of, rooms_of
@@ -100,6 +113,9 @@ async def show_unit(request: web.Request) -> web.Response:
                 .order_by(MeterReading.read_on.desc(), MeterReading.id)
                 .limit(ROWS_MAX)
             ),
+            "billed": billing.spans(unit.id)[-ROWS_MAX:],
+            "debts": debts.of_unit(unit.id),
+            "sections": [found for part in joining.parts() if (found := part.section(unit)) is not None],
             "exceptions": list(
                 exceptions.where(LimitException.unit == unit.id).order_by(LimitException.id.desc())
             ),
@@ -117,6 +133,7 @@ async def show_unit(request: web.Request) -> web.Response:
         "household_words": HOUSEHOLD_TEXT,
         "roles": ROLE_TEXT,
         "area": AREA.text,
+        "reading_text": readings.text,
         "last_day_of": last_day_of,
         "today_on": now.astimezone(current().zone).date(),
     }
@@ -124,9 +141,9 @@ async def show_unit(request: web.Request) -> web.Response:
 
 
 def _gone(unit_id: int) -> list[Household]:
-    """Households that have left, the last first."""
+    """Households that have left, the last first; not one that was entered by mistake and left on its first day."""
     query = Household.select(Household, Person).join(Person)
-    query = query.where((Household.unit == unit_id) & Household.until_on.is_null(False))
+    query = query.where((Household.unit == unit_id) & (Household.until_on > Household.from_on))
     return list(query.order_by(Household.until_on.desc()).limit(ROWS_MAX))
 
 
@@ -200,7 +217,7 @@ def _choices(scope: Scope) -> dict[str, dict[str, str]]:
     }
 
 
-NAV: Final = [NavItem("people", lazy("Units"), "/units", order=20), *limit_pages.NAV]
+NAV: Final = [NavItem("people", lazy("Units"), "/units", order=20), *limit_pages.NAV, *sheet_pages.NAV]
 ROUTES: Final[list[Route]] = [
     *import_routes(UNIT_IMPORTER),
     Route("GET", "/units", list_units, ("people", "view")),
@@ -213,8 +230,12 @@ ROUTES: Final[list[Route]] = [
     Route("POST", r"/units/{id:\d+}/edit", edit_unit, ("people", "edit")),
     *member_pages.ROUTES,
     *hand_over_pages.ROUTES,
+    *lease_pages.ROUTES,
+    *sheet_pages.ROUTES,
+    *books_pages.ROUTES,
     *limit_pages.ROUTES,
 ]
 
-erasure.BLOCKERS.append(personal.lives_here)
-dossier.SECTIONS.append(personal.units_of)
+erasure.BLOCKERS.extend((personal.lives_here, debts.owes))
+erasure.ERASERS.append(personal.forget)
+dossier.SECTIONS.extend((personal.units_of, personal.debts_of))

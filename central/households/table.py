@@ -9,14 +9,25 @@ import peewee
 
 from central.cards.model import Card
 from central.cards.rules import Holding
-from central.households.model import KIND_TEXT, STATE_TEXT, Household, HouseholdKind, Member, Unit, UnitCard
+from central.households.model import (
+    HOUSEHOLD_TEXT,
+    KIND_TEXT,
+    STATE_TEXT,
+    HandOver,
+    Household,
+    HouseholdKind,
+    Member,
+    Unit,
+    UnitCard,
+)
+from central.households.people import last_day_of
 from central.people.model import Person
 from central.sites.model import Organisation, Site
 from central.sites.scope import Scope
 from central.web import fold
-from central.web.columns import CODE, NUMBER, Column, Format, WordFormat
+from central.web.columns import CODE, DAY, LONG, MOMENT, NUMBER, Column, Format, WordFormat
 from central.web.fields import Choices
-from central.web.filters import ChoiceFilter, TextFilter
+from central.web.filters import ChoiceFilter, DayFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
 
@@ -153,3 +164,91 @@ def buildings_in(scope: Scope) -> dict[str, Choices]:
     """What the filters of the list offer to this operator. Inside ``db.read``."""
     query = scope.filter(Unit.select(Unit.building).where(Unit.building != "").distinct())
     return {"building": {name: name for (name,) in query.order_by(Unit.building).limit(200).tuples()}}
+
+
+def _hand_overs(scope: Scope) -> Any:
+    old, new = Person.alias("old"), Person.alias("new")
+    left, came = Household.alias("left_home"), Household.alias("came_home")
+    query = (
+        HandOver.select(
+            HandOver.id,
+            HandOver.number,
+            HandOver.cut_off_on,
+            HandOver.reason,
+            HandOver.operator_name,
+            HandOver.at,
+            Unit.id.alias("unit_id"),
+            Unit.building,
+            Unit.number.alias("unit_number"),
+            peewee.fn.COALESCE(left.kind, came.kind).alias("kind"),
+            old.name.alias("leaving"),
+            old.number.alias("leaving_number"),
+            new.name.alias("entering"),
+            new.number.alias("entering_number"),
+            Site.name.alias("site_name"),
+        )
+        .join(Unit)
+        .switch(HandOver)
+        .join(Site, on=(HandOver.site == Site.id))
+        .switch(HandOver)
+        .join(left, peewee.JOIN.LEFT_OUTER, on=(HandOver.leaving == left.id))
+        .join(old, peewee.JOIN.LEFT_OUTER, on=(left.head == old.id))
+        .switch(HandOver)
+        .join(came, peewee.JOIN.LEFT_OUTER, on=(HandOver.entering == came.id))
+        .join(new, peewee.JOIN.LEFT_OUTER, on=(came.head == new.id))
+    )
+    return scope.filter(query, HandOver)
+
+
+HAND_OVERS: Final = Table(
+    name="hand_overs",
+    title=lazy("Changes of owner and tenant"),
+    query=_hand_overs,
+    key=HandOver.id,
+    sort="-number",
+    columns=(
+        Column(
+            "number",
+            lazy("Number"),
+            CODE,
+            sort=HandOver.number,
+            href=lambda row: f"/hand-overs/{row.id}",
+            sorts_down_first=True,
+        ),
+        Column(
+            "unit",
+            lazy("Unit"),
+            value=lambda row: f"{row.building} {row.unit_number}".strip(),
+            href=lambda row: f"/units/{row.unit_id}",
+        ),
+        Column("kind", lazy("Household"), WordFormat(HOUSEHOLD_TEXT)),
+        Column("leaving", lazy("Who leaves")),
+        Column("entering", lazy("Who enters")),
+        Column(
+            "last_on",
+            lazy("Last day billed to the old head"),
+            DAY,
+            value=lambda row: last_day_of(row.cut_off_on),
+        ),
+        Column("cut_off_on", lazy("First day billed to the new head"), DAY),
+        Column("reason", lazy("Reason"), LONG),
+        Column("operator_name", lazy("Operator")),
+        Column("at", lazy("Time"), MOMENT),
+        Column("leaving_number", lazy("Person number of who leaves"), is_shown=False),
+        Column("entering_number", lazy("Person number of who enters"), is_shown=False),
+        Column("unit_id", lazy("Record number of the unit"), NUMBER, is_shown=False),
+        Column("site_name", lazy("Estate"), is_shown=False),
+    ),
+    filters=(
+        TextFilter(
+            "q",
+            lazy("Search"),
+            where=lambda text: Unit.fold_key.contains(fold.fold(text)),
+            placeholder=lazy("Unit"),
+        ),
+        DayFilter(
+            "cut_off", lazy("First day billed to the new head"), field=HandOver.cut_off_on, is_day=True
+        ),
+    ),
+    empty=lazy("A change of owner or tenant is carried out on the page of the unit."),
+)

@@ -63,7 +63,7 @@ def _sides(by: By, line: CardAct, kind: Money) -> tuple[LedgerAccount, LedgerAcc
     if kind is Money.DEPOSIT_KEPT:
         return deposit, account(here, AccountKind.FEE_INCOME, by)
     assert kind is Money.DEPOSIT_REFUND_DUE, kind
-    return deposit, payable_to(here, by, line.person_id)
+    return deposit, payable_to(here, by, line.details.get("owed_to", line.person_id))
 
 
 def _owe_back(by: By, line: CardAct) -> None:

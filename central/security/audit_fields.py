@@ -14,6 +14,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "address": lazy("Address"),
     "addresses": lazy("Addresses"),
     "alarms": lazy("Alarms"),
+    "amount_fen": lazy("Amount"),
     "area_dm2": lazy("Area (dm²)"),
     "as_of": lazy("State of"),
     "at": lazy("Time"),
@@ -48,6 +49,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "count": lazy("Count (number)"),
     "counted_count": lazy("Found"),
     "cut_off": lazy("Cut-off day"),
+    "day": lazy("Day"),
     "decision": lazy("Decision"),
     "defaults": lazy("What is proposed"),
     "department": lazy("Department"),
@@ -111,6 +113,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "levels": lazy("Access levels"),
     "location": lazy("Location"),
     "master": lazy("Master key"),
+    "meter": lazy("Meter"),
     "minutes": lazy("Minutes without a scan"),
     "mode": lazy("Mode"),
     "moved_here": lazy("Booked to this desk"),
@@ -134,12 +137,14 @@ FIELDS: Final[dict[str, LazyText]] = {
     "picture": lazy("Picture"),
     "places": lazy("Places"),
     "plan": lazy("Plans"),
+    "plate": lazy("Number plate"),
     "pre_alarm_ms": lazy("Warning before (ms)"),
     "price_fen": lazy("Price of one card"),
     "printed": lazy("Printed number"),
     "projections": lazy("Derived data"),
     "reader": lazy("Reader"),
     "readers": lazy("Readers"),
+    "reading": lazy("Reading"),
     "reasons": lazy("Why the card is dead"),
     "records": lazy("Records"),
     "refunded": lazy("Paid back"),
@@ -188,6 +193,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "valid_until": lazy("Valid until"),
     "version": lazy("Version"),
     "way_s": lazy("Shortest time between two checkpoints (s)"),
+    "what": lazy("What it is for"),
     "width_mm": lazy("Paper width (mm)"),
     "write_order": lazy("Write order"),
     "written_off": lazy("Written off"),
@@ -199,6 +205,11 @@ FIELDS: Final[dict[str, LazyText]] = {
 """Every field that any part records; a test compares this with the code."""
 
 VALUES: Final[dict[str, dict[str, LazyText]]] = {
+    "meter": {
+        "water": lazy("Water meter (m³)"),
+        "electricity": lazy("Electricity meter (kWh)"),
+        "gas": lazy("Gas meter (m³)"),
+    },
     "holding": {
         "stock": lazy("In stock"),
         "in_use": lazy("In use"),
@@ -222,6 +233,7 @@ VALUES: Final[dict[str, dict[str, LazyText]]] = {
         "permit_deposit": lazy("Deposit receipt of a permit"),
         "release_slip": lazy("Goods release slip"),
         "card_receipt": lazy("Receipt for the cards of a unit"),
+        "hand_over": lazy("Hand-over sheet"),
     },
 }
 """Fields whose values are codes."""

@@ -121,6 +121,11 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         paid=(lazy("Paid"), "check", "good"),
         refused=(lazy("Refused"), "slash", "idle"),
     ),
+    "plate": _states(
+        good=(lazy("Good"), "check", "good"),
+        later=(lazy("Not yet"), "clock", "info"),
+        over=(lazy("Ended"), "slash", "idle"),
+    ),
     "release": _states(
         open=(lazy("Not left yet"), "clock", "info"),
         gone=(lazy("Left the estate"), "check", "good"),

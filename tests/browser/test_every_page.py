@@ -73,6 +73,8 @@ CHAPTER_OF = {
     "people": "people",
     "visitors": "people",
     "units": "units",
+    "hand-overs": "units",
+    "plates": "units",
     "move-ins": "units",
     "permits": "units",
     "releases": "units",

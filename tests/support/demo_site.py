@@ -47,6 +47,7 @@ ADDRESSES = {
     "/units/1/lease": "/units/1/lease?household=2",
     "/units/import/1": "/units/import/2",
     "/cards/1/replace": "/cards/2/replace",
+    "/plates/import/1": "/plates/import/5",
     "/cards/takeover/import/1": "/cards/takeover/import/3",
     "/reports/papers": "/reports/papers?card=2",
     "/patrol/units/import/1": "/patrol/units/import/4",
@@ -60,6 +61,7 @@ PAPERS = frozenset(
         "/reports/slips/1",
         "/reports/certificates/1",
         "/releases/1/print",
+        "/hand-overs/1/sheet",
         "/patrol/month/paper",
         "/purse/postings/1/slip",
     }

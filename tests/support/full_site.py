@@ -16,6 +16,7 @@ from tests.support.patrol import local_now
 PEOPLE = "编号,姓名,人员类别\n0901,龙四,业主\n"
 OLD_CARDS = "卡号,人员编号,车牌,余额\nA-77,0101,沪A12345,12.50\n"
 SCANS = "机号,巡更时间,巡更点,巡更员\n1,2026-07-01 22:00:05,东门岗,0101\n1,昨天,东门岗,0101\n"
+PLATES = "车牌,人员编号,备注\n沪A12345,0101,白色\n"
 UNITS = "楼栋,房号,房屋类型\n9栋,901,住宅\n"
 
 
@@ -29,12 +30,14 @@ async def fill(site: DemoSite) -> None:
     await upload(browser, "/people/import", "people.csv", PEOPLE)
     await upload(browser, "/units/import", "units.csv", UNITS)
     await upload(browser, "/cards/takeover/import", "cards.csv", OLD_CARDS)
+    await _hand_over(browser)
     await _faces(browser)
     page = await browser.get("/visitors/new")
     await browser.send(page, "/visitors/new", name="吴访客", host="0101", phone="13711112222")
     await _forms(browser)
     await _patrol(browser)
     await _brought(site, browser)
+    await upload(browser, "/plates/import", "plates.csv", PLATES)
     await _late_upload(site, browser)
 
 
@@ -87,6 +90,25 @@ async def _units(browser: Browser) -> None:
     page = await browser.get("/move-ins/new")
     chosen = {name: page.form("/move-ins/new").options[name][-1] for name in ("organisation", "card_class")}
     await browser.send(page, "/move-ins/new", name="九栋入伙", buildings="9栋", **chosen)
+
+
+async def _hand_over(browser: Browser) -> None:
+    """Number plates, readings and debts, and an owner who has left a unit."""
+    await _post(
+        browser, "/plates/new", number="沪AD12345", person="0101", unit="9栋900", from_on="2026-01-01"
+    )
+    read = {"water": "120.50", "read_on": "2026-01-01", "reader": "王抄表"}
+    await _post(browser, "/units/1/readings", **read)
+    owed = {"what": "管理费 2026-06", "amount_fen": "600", "owed_on": "2026-06-30"}
+    await _post(browser, "/units/1/debts", person="0101", **owed)
+    page = await browser.get("/units/new")
+    made = await browser.send(page, "/units/new", building="9栋", number="902", kind="home", state="waiting")
+    await _post(browser, f"{made.path}/people", person="0101", household="new_owner", from_on="2026-01-01")
+    (leaving,) = {link for link in (await browser.get(made.path)).links if "hand-over?leaving=" in link}
+    form = await browser.get(leaving)
+    wish = {"last_on": "2026-07-31", "reason": "出售", "water": "88.10", "read_on": "2026-07-31"}
+    done = await browser.send(form, f"{made.path}/hand-over", step="carry_out", **wish)
+    await browser.send(done, f"{done.path}/sheet")
 
 
 async def _faces(browser: Browser) -> None:

@@ -6,7 +6,7 @@ the route has declared those, and the caller has looked the card up within the o
 
 from __future__ import annotations
 
-from central.cards.acts.base import By, Change, Terms, Written, snapshot
+from central.cards.acts.base import By, Change, Terms, Written, amounts, snapshot
 from central.cards.acts.entering import enter
 from central.cards.acts.issuing import (
     blank_card,
@@ -48,6 +48,7 @@ __all__ = [
     "Change",
     "Terms",
     "Written",
+    "amounts",
     "blank_card",
     "cancel",
     "confirm",

@@ -16,6 +16,7 @@ from central.cards.model import Card, CardAct, CardDesk, CardIssue, DeskKeeper
 from central.cards.money import NOTHING, Entries
 from central.cards.rules import Act, CardState, Holding, step
 from central.errors import ConflictError, InvalidInputError
+from central.people.model import Person
 from central.sync import publish
 from protocol.card_layout.credential import Credential, Medium
 from protocol.limits import USES_MAX
@@ -134,9 +135,13 @@ def done(
     reason: str,
     details: Mapping[str, Any] | None = None,
     money: Entries = NOTHING,
+    owed_to: Person | None = None,
 ) -> Change:
-    """Write the act down, end what it ends, tell the devices; ``before``: the snapshot from before the act."""
-    book(write(card, act, by, reason, details), money)
+    """Write the act down, end what it ends, tell the devices; ``before``: the snapshot from before the act.
+
+    :param owed_to: to whom the amounts belong, if not to the holder.
+    """
+    book(write(card, act, by, reason, details), money, owed_to=owed_to)
     end_loss(card, act, by.operator_name, by.at)
     publish.card_changed(card.id)
     return Change(card, act, before, {**snapshot(card), **amounts(money)}, money=money)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from central.cards.acts.base import (
     By,
@@ -25,14 +25,16 @@ from central.cards.money import on_end
 from central.cards.rows import keys_of
 from central.cards.rules import Act, step
 from central.errors import ConflictError
+from central.people.model import Person
 
 PRESENT_WITHIN: Final = timedelta(minutes=2)
 """A card counts as present when a reader has seen it this recently."""
 
 
-def take_back(by: By, card: Card, *, reason: str = "") -> Change:
+def take_back(by: By, card: Card, *, reason: str = "", owed_to: Person | None = None) -> Change:
     """退卡: the card is handed in (49); it must have been seen by a reader just now. Its deposit is owed back.
 
+    :param owed_to: who gets the deposit, by agreement with the holder.
     :raises ConflictError: no reader has seen this card within the last two minutes.
     """
     _need_present(card, by)
@@ -42,16 +44,17 @@ def take_back(by: By, card: Card, *, reason: str = "") -> Change:
     card.dead_since, card.desk = by.at, desk_of(by, card.site_id)
     save(card, by)
     take_rights(card)
-    return done(card, Act.RETURN, by, before, reason, money=on_end(held_on(card), keep=False))
+    owed = on_end(held_on(card), keep=False)
+    return done(card, Act.RETURN, by, before, reason, _owed_to(owed_to), owed, owed_to)
 
 
-def cancel(by: By, card: Card, *, reason: str, cause: str = "") -> Change:
+def cancel(by: By, card: Card, *, reason: str, cause: str = "", owed_to: Person | None = None) -> Change:
     """註銷: the card is not there and will not come back; dead for ever, counted as not recovered.
 
     The class says whether its deposit is kept; a card without a class forfeits nothing.
 
     :param cause: a key of ``central.cards.words.CAUSE_TEXT``, or nothing.
-
+    :param owed_to: who gets what is owed back of the deposit, by agreement with the holder.
     :raises InvalidInputError: no reason is given.
     """
     need_reason(reason)
@@ -62,8 +65,9 @@ def cancel(by: By, card: Card, *, reason: str, cause: str = "") -> Change:
     save(card, by)
     take_rights(card)
     keep = card.card_class is not None and card.card_class.keeps_deposit
-    about = {"cause": cause} if cause else None
-    return done(card, Act.CANCEL, by, before, reason, about, on_end(held_on(card), keep=keep))
+    about = ({"cause": cause} if cause else {}) | (_owed_to(owed_to) if not keep else {})
+    owed = on_end(held_on(card), keep=keep)
+    return done(card, Act.CANCEL, by, before, reason, about, owed, None if keep else owed_to)
 
 
 def recover(by: By, card: Card, *, reason: str = "") -> Change:
@@ -120,6 +124,10 @@ def destroy(by: By, card: Card, *, reason: str) -> Change:
     """
     need_reason(reason)
     return change_state(card, Act.DESTROY, by, reason)
+
+
+def _owed_to(person: Person | None) -> dict[str, Any]:
+    return {} if person is None else {"owed_to": person.id}
 
 
 def _need_present(card: Card, by: By) -> None:
