@@ -10,6 +10,7 @@ from aiohttp import web
 
 from central.access.explain import ask
 from central.access.model import AccessPoint, Door
+from central.access.terminals import terminal_of
 from central.access.words import REASON_TEXT
 from central.cards.model import Card
 from central.cards.numbers import parse_uid
@@ -70,19 +71,27 @@ async def show(request: web.Request) -> web.Response:
 
 
 def _readers(scope: Scope) -> list[Choice]:
-    """Readers of doors, with the door where they are called otherwise."""
+    """Readers of doors, by the door that they serve, then terminals, by the device."""
     query = (
-        AccessPoint.select(AccessPoint, Door)
-        .join(Door)
+        AccessPoint.select(AccessPoint, Door, Device)
+        .left_outer_join(Door)
         .switch(AccessPoint)
         .join(Device)
-        .order_by(Door.label, AccessPoint.reader)
+        .order_by(Door.id.is_null(), Door.label, Device.number, AccessPoint.reader)
         .limit(READERS_MAX)
     )
     return [
-        Choice(str(point.id), f"{point.door.label} · {_('Out') if point.leaving else _('In')}")
+        Choice(str(point.id), f"{place} · {_('Out') if point.leaving else _('In')}")
         for point in scope.filter(query, Device)
+        if (place := _place(point))
     ]
+
+
+def _place(point: AccessPoint) -> str:
+    """What the reader stands at; empty for an issuer's or a patrol point's."""
+    if point.door is not None:
+        return str(point.door.label)
+    return str(point.device.label) if terminal_of(point.device.roles) is not None else ""
 
 
 def _key(scope: Scope, text: str) -> CardKey:
