@@ -15,10 +15,12 @@ from central.errors import InvalidInputError
 from central.imports.importer import Importer, Place, Planned, Written
 from central.people.model import Person
 from central.takeover.model import TakenCard
+from central.vehicles.service import is_plate
 from central.web.fields import FirstDayField, LastDayField, MoneyField, TextField
 from central.web.i18n import _, lazy
 from central.web.importing import ImportColumn, ImportRow, Layout
 from protocol.ids import is_random_uid
+from protocol.rules.plates import tidy
 
 ROWS_MAX: Final = 5_000
 """As many as enter the books together."""
@@ -187,6 +189,8 @@ class _Known:
         first, end = given.get("valid_from"), given.get("valid_until")
         if first and end and end <= first:
             row.wrong(_("The last valid day lies before the first."), "valid_until")
+        if given.get("plate") and not is_plate(given["plate"]):
+            row.wrong(_("This is no number plate."), "plate")
         uid = None
         try:
             uid = uid_of(given["number"], self.numbering)
@@ -201,7 +205,7 @@ class _Known:
             "levels": sorted(self.levels[name] for name in names),
             "valid_from": first,
             "valid_until": end,
-            "plate": (given.get("plate") or "").upper(),
+            "plate": tidy(given.get("plate") or ""),
             "balance_fen": given.get("balance") or 0,
         }
 

@@ -28,7 +28,7 @@ class TakenCard(Model):
     valid_until = InstantField(null=True)
     """Exclusive."""
     plate = peewee.TextField(default="")
-    """Number plate; kept for parking."""
+    """Number plate in the one spelling; enters the register when the card is put into use or swapped."""
     balance_fen = peewee.IntegerField(default=0)
     """What lay on it; kept for the purse, proven by the signed :class:`TrialBalance`."""
     card = peewee.ForeignKeyField(Card, null=True, backref="taken_from", on_delete="RESTRICT")

@@ -24,6 +24,7 @@ from central.security.principal import Principal
 from central.sites.scope import Scope
 from central.takeover.importer import ROWS_MAX, TakenImporter
 from central.takeover.model import TakenCard, TrialBalance
+from central.vehicles import service as vehicles
 from central.web.fields import Choices, Field
 from central.web.i18n import LazyText, lazy
 
@@ -120,7 +121,15 @@ class PutIntoUse:
 
     def carry_out(self, by: By, card: Card, parameters: kinds.Parameters, reason: str) -> Change:
         taken = TakenCard.get(TakenCard.card == card.id)
-        return acts.issue(by, bytes(card.uid), card.card_no, taken.person, terms_of(taken), reason=reason)
+        change = acts.issue(by, bytes(card.uid), card.card_no, taken.person, terms_of(taken), reason=reason)
+        _enter_plate(by, taken)
+        return change
+
+
+def _enter_plate(by: By, taken: TakenCard) -> None:
+    """With the card its holder's car belongs here: the plate of the list enters the register."""
+    if taken.plate:
+        vehicles.take_over(taken.person, taken.plate, by.operator_name, by.at)
 
 
 NOT_TAKEN: Final = lazy("This card does not come from the old system.").message
@@ -171,6 +180,7 @@ def swap(by: By, taken: TakenCard, uid: bytes, card_no: str) -> Change:
     if same:
         taken.uid = uid
     taken.save()
+    _enter_plate(by, taken)
     return change
 
 

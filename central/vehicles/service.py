@@ -8,7 +8,7 @@ from typing import Any
 
 from central.errors import ConflictError, InvalidInputError
 from central.households.model import Unit
-from central.households.people import lease_end, memberships
+from central.households.people import lease_end, local_day, memberships
 from central.people.model import Person
 from central.vehicles.model import Plate
 from central.web.i18n import _
@@ -58,6 +58,30 @@ def enter(wanted: Wanted, operator_name: str, now: datetime) -> Plate:
     _check(plate)
     plate.save(force_insert=True)
     return plate
+
+
+def take_over(person: Person, number: str, operator_name: str, now: datetime) -> Plate | None:
+    """The plate of somebody who comes from another system; one that is somebody's here already stays as it is.
+
+    A number that could be of several kinds is kept as written, of no kind: a list cannot be asked.
+    """
+    known = (Plate.site == person.site_id) & (Plate.number == plates.tidy(number))
+    if Plate.select().where(known & Plate.until_on.is_null()).exists():
+        return None
+    found = plates.kinds_of(number)
+    kind = found[0] if len(found) == 1 else PlateKind.OTHER
+    homes = memberships(person.id)
+    unit = homes[0].household.unit if homes else None
+    today_on = local_day(person.site_id, now)
+    until_on = bounded(person, unit, None)
+    if until_on is not None and until_on <= today_on:
+        return None
+    return enter(Wanted(number, person, unit, today_on, until_on, kind), operator_name, now)
+
+
+def is_plate(number: str) -> bool:
+    """True when a plate of some kind can carry the number."""
+    return bool(plates.kinds_of(number)) or plates.is_possible(number, PlateKind.OTHER)
 
 
 def kind_of(number: str, chosen: PlateKind | None) -> PlateKind:

@@ -77,9 +77,9 @@ async def test_an_existing_site_is_taken_over_without_new_cards(site: Site) -> N
     """Seen when: the page says what the readers cannot read; a list brings cards with plates and balances; they are put into
     use without being shown and open the doors of their access level; two operators sign the opening balance, one alone
     cannot; a card in no book that is shown at a door taken over is listed; an old card that cannot be read is swapped for
-    a new one by its printed number, and that opens the door.
+    a new one by its printed number, and that opens the door; the plates of both stand in the register as their holder's.
 
-    Planted breaks that turn it red: ``PutIntoUse.carry_out`` without the levels; ``service.sign`` writing each signature as a
+    Planted breaks that turn it red: ``_enter_plate`` doing nothing; ``PutIntoUse.carry_out`` without the levels; ``service.sign`` writing each signature as a
     first one.
     """
     uid, new, strange = four_bytes(site), four_bytes(site), four_bytes(site)
@@ -88,7 +88,7 @@ async def test_an_existing_site_is_taken_over_without_new_cards(site: Site) -> N
     assert "13.56 MHz only" in (await site.browser.get("/cards/takeover")).words
     async with numbered(site, uid, NumberForm.DECIMAL):
         number = write(bytes.fromhex(uid), NumberForm.DECIMAL)
-        await bring_in(site, f"{number},{person_no},业主,沪A12345,12.50")
+        await bring_in(site, f"{number},{person_no},业主,滬a·12345,12.50")
         entered = await site.browser.send(await site.browser.get("/cards/takeover"), "/cards/takeover/enter")
         await site.browser.send(entered, "/cards/bulk/new", reason="take-over")
     await bring_in(site, f"{old},{person_no},业主,沪B00001,0.50")
@@ -124,6 +124,11 @@ async def test_an_existing_site_is_taken_over_without_new_cards(site: Site) -> N
     await site.until_joined()
     await site.opens("hall", new)
     await site.shuts("hall")
+    plates = (await site.browser.read(f"/api/plates?q={person_no}"))["items"]
+    assert {(row["number"], row["person_number"], row["state"]) for row in plates} == {
+        ("沪A·12345", person_no, "good"),
+        ("沪B·00001", person_no, "good"),
+    }
 
 
 async def bring_in(site: Site, line: str) -> None:

@@ -16,6 +16,9 @@ from central.errors import ConflictError
 from central.households import billing, joining
 from central.households.joining import Change, Changed
 from central.households.model import Debt, HandOver, Household, LimitException, Member, MeterReading
+from central.ledger.accounts import AccountKind
+from central.ledger.model import LedgerAccount
+from central.ledger.posting import owed
 from central.people.erasure import why_not as why_not_erase
 from central.people.model import Person
 from tests.support.centre import Browser, RunningCentre
@@ -313,11 +316,11 @@ async def test_a_debt_stays_with_its_debtor_until_it_is_settled(
     change = wish(step="carry_out", debt_fen="88.80", debt_for="水费")
     assert (await centre_client.post("/units/1/hand-over", change)).status == 303
 
-    def owed() -> list[tuple[str, int, str, bool]]:
+    def debts() -> list[tuple[str, int, str, bool]]:
         query = Debt.select().order_by(Debt.id)
         return [(d.debtor.number, d.amount_fen, d.owed_on.isoformat(), d.settled_at is None) for d in query]
 
-    assert await estate.running.read(owed) == [
+    assert await estate.running.read(debts) == [
         ("0001", 60_000, "2026-06-30", True),
         ("0001", 8_880, "2026-07-31", True),
     ]
@@ -378,14 +381,20 @@ async def test_deposits_go_back_to_the_holder_or_over_to_the_new_head(
     done = await centre_client.post("/units/1/hand-over", wish(deposits="carry_over", step="carry_out"))
     assert done.status == 303
 
-    def owed() -> list[tuple[int, str, str]]:
+    def rows() -> list[tuple[int, str, str]]:
         query = (
             CardMoney.select().where(CardMoney.kind != Kind.DEPOSIT_CHARGED.value).order_by(CardMoney.card)
         )
         return [(row.card_id, row.kind, row.person.number) for row in query]
 
-    assert await estate.running.read(owed) == [
+    assert await estate.running.read(rows) == [
         (1, "deposit_refund_due", "0900"),
         (2, "deposit_kept", "0001"),
         (3, "deposit_kept", "0011"),
     ]
+
+    def payable() -> dict[str, int]:
+        query = LedgerAccount.select().where(LedgerAccount.kind == AccountKind.REFUND_PAYABLE.value)
+        return {account.person.number: owed(account) for account in query}
+
+    assert await estate.running.read(payable) == {"0900": 2_000}
