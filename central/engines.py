@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import peewee
 
 from central.errors import ConfigError, StorageError
+from central.quick_sql import QuickContext
 
 Kind = Literal["sqlite", "postgresql"]
 BUSY_TIMEOUT_S: Final = 10
@@ -63,6 +64,8 @@ class NotesChanges:
 class SqliteEngine(NotesChanges, peewee.SqliteDatabase):
     """SQLite whose pragmas are checked, not hoped for."""
 
+    context_class = QuickContext
+
     def _add_conn_hooks(self, conn: sqlite3.Connection) -> None:
         super()._add_conn_hooks(conn)
         for pragma, expected in _EXPECTED.items():
@@ -73,6 +76,8 @@ class SqliteEngine(NotesChanges, peewee.SqliteDatabase):
 
 class PostgresEngine(NotesChanges, peewee.PostgresqlDatabase):
     """PostgreSQL through psycopg 3."""
+
+    context_class = QuickContext
 
 
 def kind_of(url: str) -> Kind:
