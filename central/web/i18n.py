@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from markupsafe import escape
+
 from central.web.catalogue import DEFAULT_LANGUAGE, Language, translations
 
 LANGUAGE_COOKIE = "language"
@@ -78,8 +80,6 @@ class LazyText:
         return gettext(self.message)
 
     def __html__(self) -> str:
-        from markupsafe import escape
-
         return escape(str(self))
 
 
