@@ -3,8 +3,8 @@
 A test that needs Chromium, a PostgreSQL server, a Chinese font or the programs for FAT is left out on a machine without it, and the summary says so. Where
 ONECARD_FULL=1 is set (the gate), nothing is left out: what is missing fails.
 
-Property tests draw the same examples at each run, so that a run says something of the change and not of the day;
-`make soak` draws others.
+Property tests draw the same examples at each run, so that a run says something of the change and not of the day, and are not
+judged by how long a draw takes on a busy machine; `make soak` draws others.
 
 The processes of a run are given whole files (``--dist loadfile``), so that what is dear to start (a whole site, a browser)
 is started once for all tests of its file, and the files that take longest first, so that nobody waits for them at the end.
@@ -21,9 +21,11 @@ from glob import glob
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("same", derandomize=True)
+settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("drawn", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
