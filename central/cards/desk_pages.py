@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from central.cards.login_card import READER_COOKIE
 from central.cards.numbers import show_uid
 from central.cards.orders_table import stuck_orders, title_of
 from central.cards.presented import choose_reader, presented_at, readers_in
@@ -22,6 +23,7 @@ from central.web.nav import NavItem
 from central.web.render import render
 
 STUCK_SHOWN_MAX: Final = 5
+COOKIE_S: Final = 400 * 24 * 3600
 
 
 async def _read(request: web.Request) -> dict[str, Any]:
@@ -55,8 +57,13 @@ async def _read(request: web.Request) -> dict[str, Any]:
 
 
 async def desk(request: web.Request) -> web.Response:
-    """GET /cards/desk"""
-    return await render(request, "cards/desk.html", await _read(request))
+    """GET /cards/desk; a reader that is chosen here is this workstation's own from then on."""
+    context = await _read(request)
+    response = await render(request, "cards/desk.html", context)
+    if "reader" in request.query and context["reader"] is not None:
+        point = str(context["reader"].point)
+        response.set_cookie(READER_COOKIE, point, max_age=COOKIE_S, httponly=True, samesite="Lax")
+    return response
 
 
 async def desk_presented(request: web.Request) -> web.Response:

@@ -7,8 +7,11 @@ down the account and the address (:mod:`central.security.throttle`).
 from __future__ import annotations
 
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
+
+from aiohttp import web
 
 from central.audit import ACTING, Actor
 from central.centre import Centre
@@ -22,6 +25,8 @@ TOTP_PURPOSE: Final = "totp"
 _PENDING_PURPOSE: Final = "pending login"
 PENDING_S: Final = 300
 NUMBER_CHARS_MAX: Final = 40
+number_hints: Final[list[Callable[[web.Request], Awaitable[str]]]] = []
+"""Who knows whose card lies before this workstation (T16): each gives an operator number, or an empty text."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,15 @@ async def show_login(request: web.Request) -> web.StreamResponse:
         return web.Response(status=303, headers={"Location": wanted})
     if await centre_of(request).db.read(first_run.is_due):
         return await render(request, "security/not_set_up.html")
-    return await _login_page(request, LOGIN.blank(next=wanted))
+    if "card" not in request.query:
+        return await _login_page(request, LOGIN.blank(next=wanted))
+    found = [number for hint in login.number_hints if (number := await hint(request))]
+    notice = (
+        ""
+        if found
+        else _("No operator’s card lies on the issuer of this desk. Lay it there, or type the number.")
+    )
+    return await _login_page(request, LOGIN.blank(next=wanted, number=next(iter(found), None)), notice=notice)
 
 
 async def do_login(request: web.Request) -> web.StreamResponse:
@@ -161,8 +169,11 @@ async def do_login_by_link(request: web.Request) -> web.StreamResponse:
     return await _signed_in(request, await centre.db.write(use), "/", "link")
 
 
-async def _login_page(request: web.Request, form: BoundForm[LoginInput], status: int = 200) -> web.Response:
-    return await render(request, "web/login.html", {"form": form, "notice": ""}, status=status)
+async def _login_page(
+    request: web.Request, form: BoundForm[LoginInput], status: int = 200, notice: str = ""
+) -> web.Response:
+    context = {"form": form, "notice": notice, "takes_card": bool(login.number_hints)}
+    return await render(request, "web/login.html", context, status=status)
 
 
 async def _code_page(request: web.Request, form: BoundForm[CodeInput], status: int = 200) -> web.Response:

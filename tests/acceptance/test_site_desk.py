@@ -62,6 +62,41 @@ async def test_nobody_comes_in_but_by_number_and_password(site: Site) -> None:
         assert (await operator.get("/doors")).path.startswith("/login")
 
 
+@pytest.mark.requirement(31)
+async def test_the_operators_own_card_fills_in_the_number_and_no_more(site: Site) -> None:
+    """Seen when: the card with the operator's number, laid on the issuer, fills the number of the sign-in page in, which still
+    wants the password; a resident's card fills in nothing, nor does the operator's once it is reported lost.
+
+    Planted breaks that turn it red: ``number_on_the_issuer`` giving the number of any card; the same without its look at
+    the status.
+    """
+    resident, uid = await site.resident(), f"04A6{site.next_number():010X}"
+    person = await site.enter_person(f"82{site.next_number():03d}")
+    await site.issue(person, uid, "0001")
+    async with Browser(site.demo.centre_url, "en") as stranger:
+
+        async def taken(card: str) -> Page:
+            await site.lay({"kind": "uid", "uid": card})
+            await site.inspected(card)
+            await site.lift(card)
+            return await stranger.get("/login?card=1")
+
+        page = await taken(resident.uid)
+        assert page.form("/login").fields["number"] == ""
+        assert "No operator’s card lies on the issuer" in page.words
+        page = await taken(uid)
+        form = page.form("/login").fields
+        assert (form["number"], form["password"]) == ("0001", "")
+        assert not is_signed_in(await stranger.post("/login", {**form, "password": "0001"}))
+        assert is_signed_in(await stranger.post("/login", {**form, "password": site.demo.password}))
+    await site.report_lost("0001")
+    async with Browser(site.demo.centre_url, "en") as stranger:
+        await site.lay({"kind": "uid", "uid": uid})
+        await site.until_page("/cards/desk/presented", lambda page: "Reported lost" in page.words)
+        await site.lift(uid)
+        assert (await stranger.get("/login?card=1")).form("/login").fields["number"] == ""
+
+
 @pytest.mark.requirement(34)
 @pytest.mark.requirement(37)
 @pytest.mark.requirement(43)
