@@ -16,6 +16,7 @@ from central.cards.acts import By, Change, Terms
 from central.cards.entitlements import EntitlementProvider
 from central.cards.model import Card, CardClass
 from central.cards.rules import Act, CardState, Disable, Holding, IllegalActError, step
+from central.routes import SubSystem
 from central.web.fields import ChoiceField, Choices, Field, FirstDayField, LastDayField, choice_list
 from central.web.formats import last_day
 from central.web.i18n import LazyText, Text, _, lazy
@@ -31,6 +32,17 @@ class Given:
     card_class: str | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    amount_fen: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a kind that is no act of the card centre did to one card, for the audit row."""
+
+    action: str
+    card: Card
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
 class Kind(Protocol):
@@ -58,8 +70,25 @@ class Kind(Protocol):
     def refusal(self, card: Card, parameters: Parameters) -> str:
         """Why this card would be refused (English msgid); empty when it would be done."""
 
-    def carry_out(self, by: By, card: Card, parameters: Parameters, reason: str) -> Change:
+    def carry_out(self, by: By, card: Card, parameters: Parameters, reason: str) -> Change | Outcome:
         """Do it; raises what the act raises."""
+
+
+def sub_system_of(kind: Kind) -> SubSystem:
+    """Whose permission it needs beside that of bulk acts: a kind may have a ``sub_system``, money has."""
+    found: SubSystem = getattr(kind, "sub_system", "cards")
+    return found
+
+
+def needs_approval(kind: Kind) -> bool:
+    """It waits for a second operator however few the cards are: a kind may have ``needs_approval``, money has."""
+    return bool(getattr(kind, "needs_approval", False))
+
+
+def total_fen(kind: Kind, cards: Sequence[int], parameters: Parameters) -> int | None:
+    """What it moves altogether, for the preview; None: no money."""
+    total = getattr(kind, "total_fen", None)
+    return None if total is None else int(total(cards, parameters))
 
 
 _kinds: dict[str, Kind] = {}

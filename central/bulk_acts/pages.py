@@ -12,7 +12,7 @@ from central import settings
 from central.audit import Audit
 from central.bulk_acts import service
 from central.bulk_acts.feeds import FEEDS
-from central.bulk_acts.kinds import Given, Kind, kind_of, kinds
+from central.bulk_acts.kinds import Given, Kind, kind_of, kinds, needs_approval, sub_system_of
 from central.bulk_acts.model import BulkAct
 from central.bulk_acts.runner import install
 from central.bulk_acts.service import ALONE_MAX, CARDS_MAX, Order, Preview, Selection
@@ -131,9 +131,11 @@ async def _new_page(request: web.Request, entry: Entry, status: int = 200) -> we
     if entry.problem and status == 200:
         status = UNPROCESSABLE
     alone_max = await centre_of(request).db.read(settings.get, ALONE_MAX)
+    if entry.kind is not None and needs_approval(entry.kind):
+        alone_max = 0
     context = {
         "entry": entry,
-        "kinds": kinds(),
+        "kinds": [kind for kind in kinds() if principal_of(request).may(sub_system_of(kind), "edit")],
         "parameters": entry.view.parameters(),
         "alone_max": alone_max,
         "reason_max": REASON_CHARS_MAX,

@@ -17,13 +17,22 @@ import peewee
 
 from central import settings
 from central.audit import Actor, Audit
-from central.bulk_acts.kinds import Kind, Parameters, kind_of
+from central.bulk_acts.kinds import (
+    Kind,
+    Outcome,
+    Parameters,
+    kind_of,
+    needs_approval,
+    sub_system_of,
+    total_fen,
+)
 from central.bulk_acts.model import BulkAct, BulkCard
 from central.bulk_acts.rules import Event, ItemState, State, first_state, step
 from central.cards.acts import By
 from central.cards.model import Card
 from central.db import announce, current_engine
 from central.errors import CentralError, ConflictError, ForbiddenError, InvalidInputError
+from central.routes import Verb
 from central.security.principal import Principal
 from central.sites.places import check_place
 from central.sites.scope import Scope
@@ -93,6 +102,8 @@ class Preview:
     """Card -> why not (English msgid)."""
     refused_examples: dict[str, list[Card]] = field(default_factory=dict)
     """Why not -> some of these cards."""
+    total_fen: int | None = None
+    """What it moves altogether; None: no money."""
 
     def reasons(self) -> list[tuple[str, int, list[Card]]]:
         """Each reason with its number of cards and some of them, the most frequent first."""
@@ -119,6 +130,7 @@ def preview(kind: Kind, parameters: Parameters, selection: Selection) -> Preview
             if len(examples) < EXAMPLES_MAX:
                 assert card.person is None or card.person.name  # read here, shown by the page
                 examples.append(card)
+    found.total_fen = total_fen(kind, found.possible, parameters)
     return found
 
 
@@ -150,7 +162,8 @@ def enter(audit: Audit, who: Principal, order: Order, selection: Selection, now:
     single = len(selection.organisation_ids) == 1
     organisation_id = selection.organisation_ids[0] if single else None
     check_place(who.scope, site_id, organisation_id)
-    state = first_state(len(found.possible), settings.get(ALONE_MAX))
+    _need_right(who, order.kind, "edit")
+    state = first_state(len(found.possible), 0 if needs_approval(order.kind) else settings.get(ALONE_MAX))
     bulk: BulkAct = BulkAct.create(
         site=site_id,
         organisation=organisation_id,
@@ -183,6 +196,9 @@ def approve(audit: Audit, who: Principal, bulk: BulkAct, now: datetime) -> None:
     """
     if who.kind != "operator" or bulk.operator_id is None or who.id == bulk.operator_id:
         raise ForbiddenError("Somebody else than the operator who entered it must approve this.")
+    kind = kind_of(bulk.kind)
+    if kind is not None:
+        _need_right(who, kind, "approve")
     before = _snapshot(bulk)
     bulk.state = step(State(bulk.state), Event.APPROVE).value
     bulk.approved_at, bulk.approved_by = now, who.actor.name
@@ -250,7 +266,7 @@ def _do_card(audit: Audit, bulk: BulkAct, kind: Kind | None, card_id: int, now: 
                 Actor(
                     "operator" if bulk.operator_id else "integration", bulk.operator_id, bulk.operator_name
                 ),
-                f"cards.{change.act.value}",
+                change.action if isinstance(change, Outcome) else f"cards.{change.act.value}",
                 "card",
                 card_id,
                 change.before,
@@ -262,6 +278,14 @@ def _do_card(audit: Audit, bulk: BulkAct, kind: Kind | None, card_id: int, now: 
     except CentralError as error:
         return str(error)
     return ""
+
+
+def _need_right(who: Principal, kind: Kind, verb: Verb) -> None:
+    """
+    :raises ForbiddenError: the kind is of another sub-system, in which the operator may not do this.
+    """
+    if not who.may(sub_system_of(kind), verb):
+        raise ForbiddenError("Your roles do not allow this.")
 
 
 def counts(bulk_id: int) -> dict[str, int]:

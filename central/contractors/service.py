@@ -15,6 +15,9 @@ from central.cards.rules import Disable, Holding
 from central.contractors.model import Permit, ReleaseSlip, Worker
 from central.errors import ConflictError, InvalidInputError
 from central.households.people import local_day, midnight
+from central.ledger.accounts import AccountKind, PostingKind
+from central.ledger.posting import Place, Voucher, account, drawer, move, post
+from central.ledger.rules import Line
 from central.people import service as people
 from central.people.model import Person, PersonKind
 from central.people.service import cards_in_use
@@ -67,6 +70,9 @@ def pay(permit: Permit, by: By) -> list[Change]:
         raise ConflictError("The deposit has been paid already.")
     permit.paid_at = by.at
     _save(permit)
+    held = account(_books(permit), AccountKind.PERMIT_DEPOSIT, by, permit.id, name=f"{permit.number:06d}")
+    cash = drawer(_books(permit), by)
+    move(by, PostingKind.PERMIT_DEPOSIT, f"permit:{permit.id}:paid", cash, held, permit.deposit_fen)
     return []
 
 
@@ -87,7 +93,7 @@ def end_early(permit: Permit, by: By, reason: str) -> list[Change]:
 
 
 def refund(permit: Permit, by: By, kept_fen: int, kept_reason: str) -> None:
-    """The deposit goes back, less what is kept.
+    """The deposit goes back out of the drawer of whoever pays it, less what is kept.
 
     :raises ConflictError: the permit runs, a card is out, or there is nothing to refund.
     :raises InvalidInputError: more is kept than was paid, or something without a reason.
@@ -105,6 +111,25 @@ def refund(permit: Permit, by: By, kept_fen: int, kept_reason: str) -> None:
     permit.kept_fen, permit.kept_reason = kept_fen, kept_reason.strip()
     permit.refunded_at, permit.refunded_by = by.at, by.operator_name
     _save(permit)
+    _pay_back(permit, by)
+
+
+def _pay_back(permit: Permit, by: By) -> None:
+    books = _books(permit)
+    held = account(books, AccountKind.PERMIT_DEPOSIT, by, permit.id, name=f"{permit.number:06d}")
+    paid_fen = permit.deposit_fen - permit.kept_fen
+    lines = [Line(held.id, permit.deposit_fen)]
+    lines += [Line(drawer(books, by).id, -paid_fen)] if paid_fen else []
+    lines += (
+        [Line(account(books, AccountKind.FEE_INCOME, by).id, -permit.kept_fen)] if permit.kept_fen else []
+    )
+    if permit.deposit_fen:
+        key = f"permit:{permit.id}:refund"
+        post(by, Voucher(PostingKind.PERMIT_REFUND, key, tuple(lines), permit.kept_reason))
+
+
+def _books(permit: Permit) -> Place:
+    return Place(permit.site_id, permit.organisation_id)
 
 
 def confirm(slip: ReleaseSlip, by: By) -> None:

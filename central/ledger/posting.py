@@ -15,6 +15,7 @@ from central.ledger.model import LedgerAccount, LedgerEntry, Posting
 from central.ledger.rules import Line, Lines, body_of, checked, mirrored, transfer
 from central.people.model import Person
 
+_INSERT_ROWS: Final = 200
 CARD_KINDS: Final = (AccountKind.PURSE, AccountKind.ALLOWANCE, AccountKind.DEPOSIT)
 
 
@@ -129,11 +130,19 @@ def post(by: By, voucher: Voucher) -> Posting:
         person=voucher.person,
         reverses=voucher.reverses,
     )
-    for line in lines:
-        own = accounts[line.account_id]
-        LedgerEntry.create(
-            posting=made, account=own, purse=own.purse_id, amount_fen=line.amount_fen, at=by.at
-        )
+    columns = (
+        LedgerEntry.posting,
+        LedgerEntry.account,
+        LedgerEntry.purse,
+        LedgerEntry.amount_fen,
+        LedgerEntry.at,
+    )
+    rows = [
+        (made.id, line.account_id, accounts[line.account_id].purse_id, line.amount_fen, by.at)
+        for line in lines
+    ]
+    for start in range(0, len(rows), _INSERT_ROWS):
+        LedgerEntry.insert_many(rows[start : start + _INSERT_ROWS], fields=columns).execute()
     return made
 
 
@@ -144,6 +153,19 @@ def move(
     if not fen:
         return None
     return post(by, Voucher(kind, key, transfer(debit.id, credit.id, fen), **about))
+
+
+def carry(
+    by: By, kind: PostingKind, key: str, old: LedgerAccount, new: LedgerAccount, fen: int, **about: Any
+) -> None:
+    """So much of what is owed from one account to another; through the clearing accounts when they lie in different books."""
+    books = Place(old.site_id, old.organisation_id), Place(new.site_id, new.organisation_id)
+    if books[0] == books[1]:
+        move(by, kind, key, old, new, fen, **about)
+        return
+    out, into = (account(place, AccountKind.CLEARING, by) for place in books)
+    move(by, kind, f"{key}:out", old, out, fen, **about)
+    move(by, kind, f"{key}:in", into, new, fen, **about)
 
 
 def lines_of(posting: Posting) -> Lines:

@@ -16,7 +16,7 @@ from central.cards.money import Kind as Money
 from central.cards.rules import Act
 from central.ledger.accounts import AccountKind, PostingKind
 from central.ledger.model import LedgerAccount
-from central.ledger.posting import Place, account, card_account, drawer, move, owed, payable_to
+from central.ledger.posting import Place, account, card_account, carry, drawer, move, owed, payable_to
 
 _NEVER_MONEY: Final = frozenset({Money.COST_WAIVED, Money.DEPOSIT_REMITTED, Money.COST_REMITTED})
 
@@ -103,19 +103,11 @@ def _change_books(by: By, line: CardAct) -> None:
 
 
 def _carry(by: By, line: CardAct, old: LedgerAccount, card: Card) -> None:
-    """Everything to the same account of a card; through the clearing accounts when that lies in other books."""
-    fen, key = owed(old), f"act:{line.id}:{old.id}"
-    if not fen:
-        return
-    new = card_account(by, card, AccountKind(old.kind))
-    about = {"person": line.person_id, "reason": line.reason}
-    books = Place(old.site_id, old.organisation_id), Place(new.site_id, new.organisation_id)
-    if books[0] == books[1]:
-        move(by, PostingKind.MOVED, key, old, new, fen, card=line.card_id, **about)
-        return
-    out, into = (account(place, AccountKind.CLEARING, by) for place in books)
-    move(by, PostingKind.MOVED, f"{key}:out", old, out, fen, card=old.card_id, **about)
-    move(by, PostingKind.MOVED, f"{key}:in", into, new, fen, card=card.id, **about)
+    """Everything to the same account of a card."""
+    if fen := owed(old):
+        about = {"card": card.id, "person": line.person_id, "reason": line.reason}
+        new = card_account(by, card, AccountKind(old.kind))
+        carry(by, PostingKind.MOVED, f"act:{line.id}:{old.id}", old, new, fen, **about)
 
 
 history.followers.append(follow)

@@ -26,7 +26,7 @@ from central.ledger.rules import transfer
 from central.purse.model import Refund
 from central.purse.rules import REVERSIBLE, Means, RefundState, frozen
 from central.web.formats import money
-from central.web.i18n import _
+from central.web.i18n import _, lazy
 
 BALANCE_MAX: Final = "purse.balance_max_fen"
 REFUND_ALONE_MAX: Final = "purse.refund_alone_max_fen"
@@ -34,6 +34,7 @@ settings.DEFAULTS[BALANCE_MAX] = 100_000
 """No purse holds more (domain-rules section 3 rule 6)."""
 settings.DEFAULTS[REFUND_ALONE_MAX] = 20_000
 """Up to so much one operator is enough (rule 9)."""
+SWITCHED_OFF: Final = lazy("Canteen and shops are switched off for this card.").message
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ def standing(card: Card) -> Standing:
     return Standing(owed(purse) if purse else 0, owed(allowance) if allowance else 0)
 
 
+def may_pay(card: Card) -> bool:
+    """Canteen and shops are switched on for the card (38)."""
+    off = (CardSwitchedOff.card == card.id) & (CardSwitchedOff.sub_system == "purse")
+    return not CardSwitchedOff.select().where(off).exists()
+
+
 def means_account(place: Place, by: By, means: Means) -> LedgerAccount:
     """Where money goes to or comes from."""
     return drawer(place, by) if means is Means.CASH else account(place, AccountKind.BANK, by)
@@ -82,12 +89,8 @@ def top_up(by: By, card: Card, amount_fen: int, means: Means, key: str, note: st
     if not _is_known(key):
         if why := frozen(card.state):
             raise ConflictError(why)
-        if (
-            CardSwitchedOff.select()
-            .where((CardSwitchedOff.card == card.id) & (CardSwitchedOff.sub_system == "purse"))
-            .exists()
-        ):
-            raise ConflictError("Canteen and shops are switched off for this card.")
+        if not may_pay(card):
+            raise ConflictError(SWITCHED_OFF)
         most = int(settings.get(BALANCE_MAX))
         if standing(card).total_fen + amount_fen > most:
             raise ConflictError(_("A card may hold %(most)s at most.", most=money(most)))

@@ -30,7 +30,11 @@ class TakenCard(Model):
     plate = peewee.TextField(default="")
     """Number plate in the one spelling; enters the register when the card is put into use or swapped."""
     balance_fen = peewee.IntegerField(default=0)
-    """What lay on it; kept for the purse, proven by the signed :class:`TrialBalance`."""
+    """What lay on it, as the list says."""
+    signed_fen = peewee.IntegerField(default=0)
+    """What lay on it when the :class:`TrialBalance` was signed: so much is in the books."""
+    credited_at = InstantField(null=True)
+    """When that went into the purse of the card in our books."""
     card = peewee.ForeignKeyField(Card, null=True, backref="taken_from", on_delete="RESTRICT")
     """The card in our books: this one, or the one that it was swapped for."""
     swapped = peewee.BooleanField(default=False)

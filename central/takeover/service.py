@@ -22,6 +22,7 @@ from central.fields import canonical_json
 from central.imports.model import ImportRun, ImportState
 from central.security.principal import Principal
 from central.sites.scope import Scope
+from central.takeover import opening
 from central.takeover.importer import ROWS_MAX, TakenImporter
 from central.takeover.model import TakenCard, TrialBalance
 from central.vehicles import service as vehicles
@@ -181,6 +182,7 @@ def swap(by: By, taken: TakenCard, uid: bytes, card_no: str) -> Change:
         taken.uid = uid
     taken.save()
     _enter_plate(by, taken)
+    opening.credit(by, [taken])
     return change
 
 
@@ -240,6 +242,7 @@ def sign(
             raise ForbiddenError("The second signature must be somebody else's.")
         found.second_id, found.second_by, found.second_at = who.id, who.actor.name, now
         found.save()
+        opening.book(By(who.id, who.actor.name, now), found)
     else:
         found = TrialBalance.create(
             site=site_id,

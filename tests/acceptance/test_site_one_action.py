@@ -1,6 +1,6 @@
 """One action reaches everything (B7): what an operator does to a card holds at every door, and a dead card is told of.
 
-The last but one shows it of many cards at once. It carries no number: U8 asks for subsidies too, which are not there yet.
+The last two show it of many cards at once, and of a change of tenant.
 """
 
 from __future__ import annotations
@@ -145,10 +145,11 @@ async def approved(site: Site, bulk: str) -> None:
     await site.until_joined()
 
 
+@pytest.mark.requirement("U8")
 async def test_many_cards_are_suspended_and_extended_by_filter_with_a_second_operators_approval(
     site: Site,
 ) -> None:
-    """Shows of U8: suspend and extend by a filter with a preview, cards not present; nothing happens before somebody else
+    """Seen when: suspend and extend by a filter with a preview, cards not present; nothing happens before somebody else
     approves, not even by whoever handed it in; then the suspended cards are refused at a door without a network, a card
     that the filter did not find opens, and an expired one that was extended opens again.
 

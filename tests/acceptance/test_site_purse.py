@@ -149,3 +149,59 @@ async def test_the_balance_report_is_the_sum_of_the_ledger(site: Site) -> None:
     assert "Total: " in printed.words
     file = await browser.get(f"/reports/balances/export?format=csv&at_from={today}")
     assert next(row for row in file.html.splitlines() if resident.card_no in row).count("67.50") == 1
+
+
+async def hand_in(browser: Browser, query: str, kind: str, **values: str) -> Page:
+    """Look at a bulk act on the cards that a filter finds, and hand it in."""
+    given = "".join(f"&{name}={value}" for name, value in values.items())
+    page = await browser.get(f"/cards/bulk/new?q={query}&preview=1&kind={kind}{given}")
+    assert "2 cards would be done" in page.words, page.words[-900:]
+    return await browser.send(page, "/cards/bulk/new", reason="August")
+
+
+async def carried_out(site: Site, bulk: Page) -> None:
+    """The bulk act has come to its end."""
+    path = bulk.path.partition("?")[0]
+    await site.until_page(f"{path}/progress", lambda page: page.facts["Status"] == "Carried out")
+
+
+@pytest.mark.requirement("U8")
+async def test_cards_are_rewritten_and_given_allowances_by_filter_with_preview_and_approval(
+    site: Site,
+) -> None:
+    """Seen when: a filter finds two cards that are not present; they are rewritten to another last day; the preview of an
+    allowance says what it costs altogether, nothing is given before another operator approves, then each card has it once;
+    clearing takes what is left of it and nothing of what the holder has paid in; a lost card is refused with the reason, and
+    the books balance. (Extending and suspending by filter: ``test_site_one_action.py``.)
+
+    Planted breaks that turn it red: ``Clear.carry_out`` taking the whole balance; ``needs_approval`` False.
+    """
+    n = f"{site.next_number():03d}"
+    numbers = [f"87{n}{one}001" for one in (1, 2, 3)]
+    for one, card_no in enumerate(numbers, start=1):
+        person = await site.enter_person(f"87{n}{one}")
+        await site.issue(person, f"04E7{site.next_number():010X}", card_no)
+    paths = [(await site.browser.get(f"/purse?q={card_no}")).path for card_no in numbers]
+    await top_up(site.browser, paths[0], "10.00")
+    lost = paths[2].removeprefix("/purse")
+    await site.browser.send(await site.browser.get(lost), f"{lost}/lose", reporter="王")
+
+    rewritten = await hand_in(site.browser, f"87{n}", "validity", valid_until="2031-05-31")
+    await carried_out(site, rewritten)
+    for card_no in numbers[:2]:
+        assert (await site.card_page(card_no)).facts["Last valid day"] == "2031-05-31"
+
+    preview = await site.browser.get(f"/cards/bulk/new?q=87{n}&preview=1&kind=allowance&amount_fen=30")
+    assert "¥60.00" in preview.words
+    assert "frozen" in preview.words
+    giving = await hand_in(site.browser, f"87{n}", "allowance", amount_fen="30")
+    assert [await balance(site.browser, path) for path in paths] == ["¥10.00", "¥0.00", "¥0.00"]
+    async with site.operator("administrator") as second:
+        await second.send(await second.get(giving.path), f"{giving.path}/approve")
+        await carried_out(site, giving)
+        assert [await balance(site.browser, path) for path in paths] == ["¥40.00", "¥30.00", "¥0.00"]
+        clearing = await hand_in(site.browser, f"87{n}", "clear_allowance")
+        await second.send(await second.get(clearing.path), f"{clearing.path}/approve")
+        await carried_out(site, clearing)
+    assert [await balance(site.browser, path) for path in paths] == ["¥10.00", "¥0.00", "¥0.00"]
+    assert "The books balance." in (await site.browser.get("/purse/books")).words

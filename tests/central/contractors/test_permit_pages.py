@@ -13,6 +13,9 @@ from central.audit import AuditEntry
 from central.cards.model import Card
 from central.cards.rows import card_rows
 from central.contractors.model import Permit, ReleaseSlip
+from central.ledger.accounts import AccountKind
+from central.ledger.trial import trials
+from central.sites.scope import HEAD_OFFICE
 from central.sync.model import PublishedRow
 from protocol.ids import uid_key
 from protocol.reasons import Reason
@@ -57,6 +60,19 @@ def permit_form(estate: Estate, **changes: Any) -> dict[str, Any]:
         "deposit_fen": "2000.00",
         **changes,
     }
+
+
+async def held_and_kept(estate: Estate) -> tuple[int, int, int]:
+    """What the ledger has of it: deposit held, cash in drawers, income, in fen."""
+
+    def read() -> tuple[int, int, int]:
+        (trial,) = trials(HEAD_OFFICE)
+        assert trial.is_balanced
+        sums = {one.kind: one.debit_fen or one.credit_fen for one in trial.sums}
+        kinds = (AccountKind.PERMIT_DEPOSIT, AccountKind.CASH, AccountKind.FEE_INCOME)
+        return sums.get(kinds[0], 0), sums.get(kinds[1], 0), sums.get(kinds[2], 0)
+
+    return await estate.running.read(read)
 
 
 async def permit_with_card(estate: Estate, browser: Browser) -> int:
@@ -163,6 +179,7 @@ async def test_the_deposit_is_not_refunded_while_a_card_is_out(
 ) -> None:
     """Planted break: ``refund`` without ``cards_out``."""
     permit = await permit_with_card(estate, centre_client)
+    assert await held_and_kept(estate) == (200_000, 200_000, 0)
     refund = f"/permits/{permit}/refund"
     running = await centre_client.post(refund, {"kept_fen": "0"})
     assert (running.status, "still runs" in running.text) == (422, True)
@@ -183,6 +200,7 @@ async def test_the_deposit_is_not_refunded_while_a_card_is_out(
     assert await estate.running.read(read) == (200_000, 15_050, True)
     page = (await centre_client.get(f"/permits/{permit}")).text
     assert "¥1,849.50" in page
+    assert await held_and_kept(estate) == (0, 15_050, 15_050)
     assert (await centre_client.post(refund, {"kept_fen": "0"})).status == 422, "once"
 
 
