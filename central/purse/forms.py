@@ -35,6 +35,24 @@ class RefundForm(msgspec.Struct, kw_only=True):
     key: str
 
 
+class CountForm(msgspec.Struct, kw_only=True):
+    """What was found in a drawer."""
+
+    account: str
+    counted: int
+    reason: str | None
+
+
+class BringForm(msgspec.Struct, kw_only=True):
+    """Between drawer and bank."""
+
+    account: str
+    amount: int
+    way: str
+    note: str | None
+    key: str
+
+
 class LimitsForm(msgspec.Struct, kw_only=True):
     """What holds for every purse."""
 
@@ -72,4 +90,21 @@ LIMITS: Final = Form(
         hint=lazy("Above this amount somebody else has to approve it."),
         most=LIMIT_MAX_FEN,
     ),
+)
+COUNT: Final = Form(
+    CountForm,
+    HiddenField("account", ""),
+    MoneyField("counted", lazy("Found in it"), most=LIMIT_MAX_FEN),
+    TextField("reason", lazy("Reason for a difference"), is_required=False, length_max=200),
+    prefix="count-",
+)
+WAYS: Final = {"bank": lazy("To the bank"), "float": lazy("From the bank, as float")}
+BRING: Final = Form(
+    BringForm,
+    HiddenField("account", ""),
+    MoneyField("amount", lazy("Amount"), least=1, most=LIMIT_MAX_FEN),
+    ChoiceField("way", lazy("Which way"), choices=WAYS),
+    TextField("note", lazy("Note"), is_required=False, length_max=200),
+    HiddenField("key", ""),
+    prefix="bring-",
 )

@@ -1,4 +1,4 @@
-"""Refunds that wait for a second operator."""
+"""Refunds that wait for a second operator, and counts of drawers."""
 
 from __future__ import annotations
 
@@ -33,3 +33,35 @@ class Refund(Model):
 
     class Meta:
         indexes = ((("asked_at",), False), (("state", "asked_at"), False))
+
+
+class CashCount(Model):
+    """日結: what a cashier's drawer must have held, what was found in it, and who has signed that."""
+
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    account = peewee.ForeignKeyField(LedgerAccount, backref="counts", on_delete="RESTRICT")
+    opening_fen = peewee.BigIntegerField()
+    """Held after the count before."""
+    in_fen = peewee.BigIntegerField()
+    out_fen = peewee.BigIntegerField()
+    expected_fen = peewee.BigIntegerField()
+    counted_fen = peewee.BigIntegerField()
+    last_entry = peewee.BigIntegerField()
+    """The newest entry of the drawer that it takes in."""
+    reason = peewee.TextField(default="")
+    state = peewee.TextField()
+    """A value of :class:`~central.purse.rules.CountState`."""
+    counted_at = InstantField()
+    operator_id = peewee.IntegerField()
+    operator_name = peewee.TextField()
+    signed_at = InstantField(null=True)
+    signed_by = peewee.TextField(default="")
+    posting = peewee.ForeignKeyField(Posting, null=True, index=False, on_delete="RESTRICT")
+
+    class Meta:
+        indexes = (
+            (("counted_at",), False),
+            (("state", "counted_at"), False),
+            (("operator_id", "counted_at"), False),
+        )

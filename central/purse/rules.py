@@ -32,6 +32,13 @@ class RefundState(Enum):
     REFUSED = "refused"
 
 
+class CountState(Enum):
+    """Stored."""
+
+    COUNTED = "counted"
+    SIGNED = "signed"
+
+
 REVERSIBLE: Final = frozenset(PostingKind(name) for name in REVERSAL_TEXT)
 """What a cashier may reverse; the others follow an act, and are taken back by an act."""
 

@@ -12,7 +12,7 @@ from central.ledger.model import LedgerAccount, LedgerEntry, Posting
 from central.ledger.sums import owed_sum
 from central.people.model import Person
 from central.people.search import found_by
-from central.purse.model import Refund
+from central.purse.model import CashCount, Refund
 from central.purse.rules import MEANS_TEXT
 from central.sites.scope import Scope
 from central.web.columns import CODE, LONG, MOMENT, MONEY, NUMBER, Column, StatusFormat, WordFormat
@@ -244,4 +244,66 @@ PAYABLES: Final = Table(
         ),
     ),
     empty=lazy("Nothing is owed back to anybody."),
+)
+_DIFFERENCE: Final = CashCount.counted_fen - CashCount.expected_fen
+
+
+def _counts(scope: Scope) -> Any:
+    query = CashCount.select(
+        CashCount.id,
+        CashCount.counted_at,
+        CashCount.operator_name,
+        CashCount.opening_fen,
+        CashCount.in_fen,
+        CashCount.out_fen,
+        CashCount.expected_fen,
+        CashCount.counted_fen,
+        _DIFFERENCE.alias("difference"),
+        CashCount.state,
+        CashCount.signed_by,
+        CashCount.reason,
+    )
+    return scope.filter(query, CashCount)
+
+
+COUNTS: Final = Table(
+    name="counts",
+    title=lazy("Daily counts of drawers"),
+    query=_counts,
+    key=CashCount.id,
+    sort="-counted_at",
+    columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False, is_exported=False),
+        Column(
+            "counted_at",
+            lazy("Time"),
+            MOMENT,
+            sort=CashCount.counted_at,
+            sorts_down_first=True,
+            href=lambda row: f"/purse/counts/{row.id}",
+        ),
+        Column("operator_name", lazy("Cashier")),
+        Column("opening_fen", lazy("Opening"), MONEY),
+        Column("in_fen", lazy("Cash in"), MONEY, total=CashCount.in_fen),
+        Column("out_fen", lazy("Cash out"), MONEY, total=CashCount.out_fen),
+        Column("expected_fen", lazy("Must hold"), MONEY),
+        Column("counted_fen", lazy("Found in it"), MONEY),
+        Column("difference", lazy("Over or short"), MONEY, total=_DIFFERENCE),
+        Column("state", lazy("Status"), StatusFormat("taking")),
+        Column("signed_by", lazy("Signed by")),
+        Column("reason", lazy("Reason"), LONG),
+    ),
+    filters=(
+        DayFilter("counted_at", lazy("Day"), field=CashCount.counted_at),
+        ChoiceFilter("cashier", lazy("Cashier"), where=lambda value: CashCount.operator_id == int(value)),
+        ChoiceFilter(
+            "state",
+            lazy("Status"),
+            choices={"counted": lazy("To be signed"), "signed": lazy("Signed")},
+            field=CashCount.state,
+        ),
+    ),
+    empty=lazy("No drawer has been counted yet."),
+    empty_href="/purse/drawer",
+    empty_action=lazy("My drawer"),
 )

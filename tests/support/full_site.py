@@ -60,6 +60,8 @@ async def _purse(browser: Browser) -> None:
     page = await browser.get("/purse/cards/3")
     about = {"amount": "250", "reason": "搬走", "is_checked": "1"}
     await browser.send(page, "/purse/cards/3/refund", **about)
+    page = await browser.get("/purse/drawer")
+    await browser.send(page, "/purse/drawer/count", counted="299", reason="找错")
     page = await browser.get("/purse/postings/1")
     await browser.send(page, "/purse/postings/1/slip", width="58", **{"as": "page"})
 
