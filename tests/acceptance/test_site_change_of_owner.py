@@ -43,16 +43,6 @@ async def plates_of(site: Site, query: str) -> list[Any]:
     return sorted((r["number"], r["kind"], r["person_number"], r["last_on"], r["state"]) for r in rows)
 
 
-async def one_class(site: Site, deposit: str) -> str:
-    """A card class of the estate with a deposit; its number."""
-    page, name = await site.browser.get("/cards/classes/new"), f"过户卡{site.next_number()}"
-    form = page.form("/cards/classes/new")
-    values = {"name": name, "active_max_count": "5", "deposit_fen": deposit, "active": "1"}
-    made = await site.browser.post("/cards/classes/new", {**form.fields, **values})
-    assert made.status == 200, made.words[-600:]
-    return (await site.browser.get("/cards/issue?person=1")).form("/cards/issue").options["card_class"][-1]
-
-
 @pytest.mark.requirement("U3")
 async def test_a_change_of_owner_is_one_act_for_cards_plates_deposits_meters_fees_and_debts(
     site: Site,
@@ -72,7 +62,7 @@ async def test_a_change_of_owner_is_one_act_for_cards_plates_deposits_meters_fee
     green, other = f"粤BD{int(n):05d}", f"MA-{int(n) % 90 + 10}-12"
     old, new = f"75{n}1", f"75{n}2"
     old_id, new_id = await site.enter_person(old), await site.enter_person(new)
-    card_class = await one_class(site, "50")
+    card_class = await site.card_class(deposit_fen="50")
     old_uid, old_no = f"04EA{site.next_number():010X}", f"75{n}0001"
     page = await site.browser.get(f"/cards/issue?person={old_id}")
     given = {"uid": old_uid, "card_no": old_no, "levels": "1", "card_class": card_class}

@@ -213,6 +213,34 @@ async def test_a_rewritten_card_opens_what_it_says_now(site: Site) -> None:
             await site.is_refused("hall", resident.uid, f"{resident.query}&result=denied")
 
 
+@pytest.mark.requirement(49)
+async def test_a_card_is_returned_only_when_it_is_here(site: Site) -> None:
+    """Seen when: a card that no reader has seen just now cannot be returned, neither by its page nor by what a script sends,
+    and goes on opening the door; laid on the issuer it is, and is refused from then on without a network.
+
+    Planted break that turns it red: ``returning._need_present`` doing nothing.
+    """
+    resident, near = await site.resident(), await site.resident()
+    csrf = (await site.browser.get(resident.path)).form("/logout").fields["csrf"]
+    await site.lay({"kind": "uid", "uid": near.uid})  # another one that is here is not this one
+    await site.inspected(near.uid)
+    await site.lift(near.uid)
+    refused = await site.browser.post(f"{resident.path}/return", {"csrf": csrf})
+    assert (refused.status, "Show the card to a reader first" in refused.words) == (409, True)
+    assert (await site.browser.get(resident.path)).facts["Status"] == "In normal use"
+    await site.opens("hall", resident.uid)
+    await site.shuts("hall")
+    done = await site.browser.post(f"{near.path}/return", {"csrf": csrf})
+    assert done.facts["Status"] == "Returned"
+    await site.until_joined()
+    await site.cut("hall")
+    await site.tap("hall", near.uid)
+    await site.opens("hall", resident.uid)
+    await site.shuts("hall")
+    await site.join("hall")
+    await site.arrival(f"{near.query}&reason={Reason.CARD_RETURNED.value}", 0)
+
+
 @pytest.mark.requirement(51)
 async def test_the_register_holds_number_and_place_of_each_device(site: Site) -> None:
     """Seen when: the list shows number and location of each; a device entered by form stands there not enrolled; a

@@ -56,6 +56,35 @@ async def test_a_damaged_card_is_swapped_without_a_loss_report(site: Site) -> No
 
 
 @pytest.mark.requirement("U5")
+async def test_a_swap_charges_the_new_card_or_says_that_it_is_under_warranty(site: Site) -> None:
+    """Seen when: of two damaged cards of a class with deposit and card cost one is swapped as worn out, the other under
+    warranty: both pages say that the deposit went along, one that the new card was charged, the other that it was not,
+    each with its reason; a swap without a reason is refused.
+
+    Planted break that turns it red: ``money.on_take_over`` not looking at ``warranty``.
+    """
+    chosen = await site.card_class(deposit_fen="30", cost_fen="15")
+    for warranty, words, reason in (
+        ({}, "Card cost charged: ¥15.00", "worn out"),
+        ({"warranty": "1"}, "Card cost not charged (warranty): ¥15.00", "broken within a year"),
+    ):
+        n = site.next_number()
+        person = await site.enter_person(f"6{n:03d}")
+        page = await site.browser.get(f"/cards/issue?person={person}")
+        old = {"uid": f"04A4{n:010X}", "card_no": f"80{n:06d}", "levels": "1", "card_class": chosen}
+        path = (await site.browser.send(page, "/cards/issue", **old)).path.partition("?")[0]
+        (form,) = [f for f in (await site.browser.get(f"{path}/swap")).forms if "version" in f.fields]
+        wish = {**form.fields, "uid": f"04A3{n:010X}", "card_no": f"89{n:06d}", "identity_checked": "1"}
+        assert (await site.browser.post(f"{path}/swap", {**wish, **warranty, "reason": ""})).status == 422
+        await site.browser.post(f"{path}/swap", {**wish, **warranty, "reason": reason})
+        old_page, new_page = await site.browser.get(path), await site.card_page(f"89{n:06d}")
+        assert "Deposit moved to the new card: ¥30.00" in old_page.words
+        assert reason in old_page.words
+        assert "Deposit taken over from the old card: ¥30.00" in new_page.words
+        assert words in new_page.words
+
+
+@pytest.mark.requirement("U5")
 async def test_a_card_that_is_not_there_is_cancelled_and_forfeits_its_deposit(site: Site) -> None:
     """Seen when: the class takes a deposit; cancelling a card of it needs a reason, kills it at the door, keeps the
     deposit and counts one more as not recovered.

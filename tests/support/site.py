@@ -70,6 +70,16 @@ class Site(SiteTester):
         page = await self.browser.get(f"/cards/issue?person={person}")
         return await self.browser.send(page, "/cards/issue", uid=uid, card_no=card_no, levels=str(level))
 
+    async def card_class(self, **values: str) -> str:
+        """Make a card class, with deposit and cost if said so; its value in the forms."""
+        page, name = await self.browser.get("/cards/classes/new"), f"卡类{self.next_number()}"
+        given = {"name": name, "active_max_count": "5", "active": "1", **values}
+        fields = page.form("/cards/classes/new").fields
+        await self.browser.post("/cards/classes/new", {**fields, **given})
+        rows = (await self.browser.get("/cards/classes")).rows
+        (link,) = {link for row in rows if name in row.cells for link in row.links if "/classes/" in link}
+        return link.rpartition("/")[2]
+
     async def resident(self, level: int = 1) -> Resident:
         """A person with a card that every device holds."""
         number = self.next_number()
