@@ -13,6 +13,16 @@ from tests.support.site import Site, running_site
 __all__ = ["make_node", "node", "site"]
 
 
+TIMEOUT_S = 400
+"""A test of a whole site: its waits end when it is so, and are bounded for a machine with much else to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(__file__.rpartition("/")[0]) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+
+
 @pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest) -> Site:
     """Centre, two doors and an issuer, joined; an administrator signed in, pages in English.

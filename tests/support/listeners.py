@@ -10,7 +10,7 @@ from typing import Any
 from edge.cache.storage_state import StorageNews
 from protocol.facts import Entry
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Collected:
@@ -44,7 +44,7 @@ class Collected:
         self.answers.append(entry)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        """Until it holds; fails after ten seconds."""
+        """Until it holds; fails after a minute."""
         deadline = time.monotonic() + DEADLINE_S
         with self._changed:
             while not condition():

@@ -22,7 +22,7 @@ from protocol.records import Change
 from tests.support.facts import first_configuration
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Line:

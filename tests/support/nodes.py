@@ -33,7 +33,7 @@ from protocol.decide import PointState, decide
 from protocol.facts import AccessFact, Body, Outcome, OutcomeFact
 from protocol.view import View
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class HandBoard:

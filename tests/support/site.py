@@ -9,15 +9,33 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from central.security.guard import STEP_UP_FIELD
 from central.security.roles import BUILT_IN
-from provisioning.demo.browser import Browser, Page
+from provisioning.demo.browser import Browser, Fields, Page
 from provisioning.demo.demo import Demo
 from provisioning.demo.processes import free_port
-from provisioning.demo.story import SiteTester, until
+from provisioning.demo.story import WITHIN_S, SiteTester, until
 
 _numbers = count(1)
 EVERY = "*"
 """Every estate, or every organisation."""
+
+
+class SteadyBrowser(Browser):
+    """Of somebody who sits there for hours: gives the password whenever a page asks for it once more."""
+
+    password = ""
+
+    async def _ask(self, method: str, path: str, data: Fields | None) -> Page:
+        page = await super()._ask(method, path, data)
+        asked = [form for form in page.forms if STEP_UP_FIELD in form.fields]
+        if not asked or not self.password:
+            return page
+        given = {STEP_UP_FIELD: self.password}
+        if page.path.partition("?")[0] == "/step-up":
+            return await super()._ask("POST", "/step-up", {**asked[0].fields, **given})
+        sent = list(data.items() if isinstance(data, Mapping) else data or ())
+        return await super()._ask(method, path, [*sent, *given.items()])
 
 
 class Site(SiteTester):
@@ -89,7 +107,7 @@ class Site(SiteTester):
         await self.until_joined()
         return Resident(uid, person_no, card_no, page.path.partition("?")[0])
 
-    async def until_page(self, path: str, is_so: Any, within_s: float = 20.0) -> Page:
+    async def until_page(self, path: str, is_so: Any, within_s: float = WITHIN_S) -> Page:
         """The page, as soon as it says so."""
         last: list[Page] = []
 
@@ -216,7 +234,8 @@ async def running_site(folder: Path, buses: Mapping[str, str]) -> AsyncIterator[
     demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()
-        async with Browser(demo.centre_url, "en") as browser:
+        async with SteadyBrowser(demo.centre_url, "en") as browser:
+            browser.password = demo.password
             assert demo.site is not None
             await browser.sign_in_by_link(demo.site.login_path)
             running = Site(demo, browser)
