@@ -15,13 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from argon2 import PasswordHasher
-
 from central.addresses import own_addresses
 from central.clock import SystemClock
+from central.config import SecurityConfig
 from central.db import Database
 from central.security.certificates import load_or_create_authority
 from central.security.keys import load_or_create
+from central.security.passwords import Hasher
 from provisioning.demo import patrol
 from provisioning.demo.control import ControlLine
 from provisioning.demo.processes import Child, free_port
@@ -53,6 +53,8 @@ class Demo:
         self.password = secrets.token_urlsafe(9)
         self.buses: dict[str, str] = {}
         """The wire to the chips of a device, by its name, where it is not the plain emulator: spi or uart."""
+        self.security: dict[str, int] = {}
+        """Settings of the centre's ``[security]`` that are not its own."""
         self.nodes: dict[str, DemoNode] = {}
         self.site: DemoSite | None = None
         self.centre = Child(
@@ -163,16 +165,19 @@ class Demo:
             f'[browsers]\nlisten = "{self.host}:{self.centre_port}"\n'
             f'tls = "{"own" if self.taps_key else "off"}"\n'
             f'[nodes]\nlisten = "127.0.0.1:{self.nodes_port}"\n'
+            "[security]\n" + "".join(f"{name} = {value}\n" for name, value in self.security.items())
         )
         clock = SystemClock()
         keys = load_or_create(data / "keys")
         load_or_create_authority(keys.folder, clock.now())
         db = Database(f"sqlite:///{data / 'onecard.db'}")
+        hasher = Hasher(SecurityConfig(**self.security))
         try:
             db.call_upgrade()
-            hashed = PasswordHasher().hash(self.password)
+            hashed = hasher.hash_now(self.password)
             return db.call_write(make, clock.now(), hashed, LOGIN_VALID_S, self.has_patrol)
         finally:
+            hasher.close()
             db.call_close()
 
     def _node(self, device: DemoDevice) -> DemoNode:

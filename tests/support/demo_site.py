@@ -17,6 +17,7 @@ from provisioning.demo.demo import Demo
 from provisioning.demo.processes import free_port
 from provisioning.demo.story import RESIDENT, STRANGER, SiteTester, until
 from tests.support.browser import open_page
+from tests.support.centre import CHEAP
 
 ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
 NOT_A_PAGE = re.compile(
@@ -117,6 +118,7 @@ async def order_a_card(tester: SiteTester) -> None:
 async def running_demo(folder: Path, chromium: Any) -> AsyncIterator[DemoSite]:
     """The site, up and joined, with an opened door and a refused card in its events; ended afterwards."""
     demo = Demo(folder)
+    demo.security = dict(CHEAP)
     demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()

@@ -15,6 +15,7 @@ from provisioning.demo.browser import Browser, Fields, Page
 from provisioning.demo.demo import Demo
 from provisioning.demo.processes import free_port
 from provisioning.demo.story import WITHIN_S, SiteTester, until
+from tests.support.centre import CHEAP
 
 _numbers = count(1)
 EVERY = "*"
@@ -230,7 +231,7 @@ async def running_site(folder: Path, buses: Mapping[str, str]) -> AsyncIterator[
     :param buses: the wires (spi, uart) between devices and their chips, by device.
     """
     demo = Demo(folder / "site")
-    demo.buses = dict(buses)
+    demo.buses, demo.security = dict(buses), dict(CHEAP)
     demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()
