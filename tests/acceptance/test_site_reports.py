@@ -105,7 +105,7 @@ async def test_an_extension_stands_in_its_report_with_both_ends(site: Site) -> N
 @pytest.mark.requirement(55)
 async def test_the_loss_report_follows_each_loss(site: Site) -> None:
     """Seen when: a reported card stands there with reporter, way and time, and the number of devices that have not
-    acknowledged sinks to none by itself; a lifted one shows when; a replaced one shows the new card.
+    acknowledged sinks to none by itself; a lifted one shows when; a replaced one shows the new card, and what lay on the lost one when it was reported.
 
     Planted break that turns it red: ``end_loss`` doing nothing; ``waiting_devices_count`` counting online devices only.
     """
@@ -123,8 +123,10 @@ async def test_the_loss_report_follows_each_loss(site: Site) -> None:
     await site.browser.send(page, f"{found.path}/lift", identity_checked="1", reason="已找到")
     (line,) = await cells_of(site, "losses", found, "status=lifted")
     assert line["Lifted at"] >= line["Reported at"]
-    assert line["Balance at report"] == "not kept yet"
+    assert line["Balance at report"] == "¥0.00"
 
+    purse = f"/purse{replaced.path}"
+    await site.browser.send(await site.browser.get(purse), f"{purse}/top-up", amount="12.30")
     await report_lost(site, replaced)
     path, number = f"{replaced.path}/replace", f"8{site.next_number():07d}"
     (form,) = [form for form in (await site.browser.get(path)).forms if "version" in form.fields]
@@ -132,6 +134,7 @@ async def test_the_loss_report_follows_each_loss(site: Site) -> None:
     assert (await site.browser.post(path, given)).status == 200
     (line,) = await cells_of(site, "losses", replaced, "status=replaced")
     assert line["Replaced by"] == number
+    assert line["Balance at report"] == "¥12.30", "what lay there then, though the new card has it now"
 
 
 @pytest.mark.requirement(56)
