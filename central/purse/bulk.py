@@ -53,8 +53,8 @@ class _Allowance:
         given = account(Place(card.site_id, card.organisation_id), AccountKind.SUBSIDY, by)
         lies = card_account(by, card, AccountKind.ALLOWANCE)
         key = f"bulk:{card.id}:{secrets.token_urlsafe(12)}"
-        about = {"card": card.id, "person": card.person_id, "reason": reason}
-        posting = move(by, kind, key, given, lies, fen, **about)
+        more = {"card": card.id, "person": card.person_id, "reason": reason}
+        posting = move(by, kind, key, given, lies, fen, **more)
         after = {
             "allowance_fen": before.allowance_fen + fen,
             "posting": None if posting is None else posting.number,

@@ -138,9 +138,16 @@ async def _record(request: web.Request, action: str, act: Callable[[Scope, By], 
 
     def write() -> int:
         counted = act(scope, by)
-        about = {"site_id": counted.site_id, "organisation_id": counted.organisation_id}
-        after = cash.snapshot(counted)
-        centre.audit.record(actor, action, "cash_count", counted.id, None, after, counted.reason, **about)
+        centre.audit.record(
+            actor,
+            action,
+            "cash_count",
+            counted.id,
+            after=cash.snapshot(counted),
+            reason=counted.reason,
+            site_id=counted.site_id,
+            organisation_id=counted.organisation_id,
+        )
         return int(counted.id)
 
     return await centre.db.write(write)

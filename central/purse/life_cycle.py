@@ -44,8 +44,8 @@ def _book_charges(by: By, line: CardAct, entries: Entries) -> None:
             continue
         debit, credit = _sides(by, line, entry.kind)
         key = f"act:{line.id}:{number}"
-        about = {"card": line.card_id, "person": line.person_id, "reason": line.reason}
-        move(by, PostingKind.CARD_MONEY, key, debit, credit, entry.amount_fen, **about)
+        more = {"card": line.card_id, "person": line.person_id, "reason": line.reason}
+        move(by, PostingKind.CARD_MONEY, key, debit, credit, entry.amount_fen, **more)
 
 
 def _sides(by: By, line: CardAct, kind: Money) -> tuple[LedgerAccount, LedgerAccount]:
@@ -68,16 +68,16 @@ def _sides(by: By, line: CardAct, kind: Money) -> tuple[LedgerAccount, LedgerAcc
 
 def _owe_back(by: By, line: CardAct) -> None:
     here = Place(line.site_id, line.organisation_id)
-    about = {"card": line.card_id, "person": line.person_id, "reason": line.reason}
+    more = {"card": line.card_id, "person": line.person_id, "reason": line.reason}
     for old in _of_issue(line):
         key, fen = f"act:{line.id}:{old.kind}", owed(old)
         if not fen:
             continue
         if old.kind == AccountKind.PURSE.value:
-            move(by, PostingKind.RETURNED, key, old, payable_to(here, by, line.person_id), fen, **about)
+            move(by, PostingKind.RETURNED, key, old, payable_to(here, by, line.person_id), fen, **more)
         elif old.kind == AccountKind.ALLOWANCE.value:
             given = account(here, AccountKind.SUBSIDY, by)
-            move(by, PostingKind.ALLOWANCE_CLEARED, key, old, given, fen, **about)
+            move(by, PostingKind.ALLOWANCE_CLEARED, key, old, given, fen, **more)
 
 
 def _of_issue(line: CardAct) -> list[LedgerAccount]:
@@ -105,9 +105,9 @@ def _change_books(by: By, line: CardAct) -> None:
 def _carry(by: By, line: CardAct, old: LedgerAccount, card: Card) -> None:
     """Everything to the same account of a card."""
     if fen := owed(old):
-        about = {"card": card.id, "person": line.person_id, "reason": line.reason}
+        more = {"card": card.id, "person": line.person_id, "reason": line.reason}
         new = card_account(by, card, AccountKind(old.kind))
-        carry(by, PostingKind.MOVED, f"act:{line.id}:{old.id}", old, new, fen, **about)
+        carry(by, PostingKind.MOVED, f"act:{line.id}:{old.id}", old, new, fen, **more)
 
 
 history.followers.append(follow)

@@ -201,6 +201,15 @@ FIELDS: Final[dict[str, LazyText]] = {
     "x_mm": lazy("To the right (mm)"),
     "y_mm": lazy("Down (mm)"),
     "zone": lazy("Time zone"),
+    "account": lazy("Account"),
+    "allowance_fen": lazy("Allowance"),
+    "posting": lazy("Receipt number"),
+    "reverses": lazy("Reverses receipt"),
+    "expected_fen": lazy("Must hold"),
+    "counted_fen": lazy("Found in it"),
+    "signed_by": lazy("Signed by"),
+    "purse.balance_max_fen": lazy("A card holds at most"),
+    "purse.refund_alone_max_fen": lazy("Refund without a second operator up to"),
 }
 """Every field that any part records; a test compares this with the code."""
 
@@ -234,6 +243,7 @@ VALUES: Final[dict[str, dict[str, LazyText]]] = {
         "release_slip": lazy("Goods release slip"),
         "card_receipt": lazy("Receipt for the cards of a unit"),
         "hand_over": lazy("Hand-over sheet"),
+        "purse_receipt": lazy("Receipt of top-up or refund"),
     },
 }
 """Fields whose values are codes."""
