@@ -138,6 +138,8 @@ class ScanResult(IntEnum):
     ROUND_CLOSED = 8
     NO_ROUND = 9
     """A location card, shown to a carried unit whose round nobody has opened."""
+    NOT_OPENED = 10
+    """A guard's card for which the patrol is closed."""
 
 
 class AccessFact(msgspec.Struct, frozen=True, array_like=True):

@@ -28,9 +28,11 @@ class GuardRow(msgspec.Struct, frozen=True, array_like=True):
     """A card of somebody who walks rounds, with the visits that are planned for him at checkpoints of this node.
 
     ``visits``: (checkpoint, planned second, early_s, late_s, outer_early_s, outer_late_s), see ``rules.patrol.plan``.
+    ``closed``: the patrol is not opened for this card (38): it is recorded, and no guard's.
     """
 
     visits: tuple[tuple[int, int, int, int, int, int], ...] = ()
+    closed: bool = False
 
 
 class PlaceRow(msgspec.Struct, frozen=True, array_like=True):

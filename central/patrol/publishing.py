@@ -65,6 +65,8 @@ class Held(msgspec.Struct, frozen=True):
     keys: tuple[CardKey, ...]
     from_ms: int
     until_ms: int
+    closed: bool = False
+    """The patrol is not opened for it (38)."""
 
 
 def patrol_changed(site_id: int, now: datetime) -> None:
@@ -138,7 +140,7 @@ def _wanted(site_id: int, from_ms: int) -> tuple[dict[_Place, tuple[bytes, str]]
         for key, event_row in events.items():
             found[space, int(Kind.EVENT_CARD), bytes(key)] = _body(key, event_row), ""
         for card in held:
-            guard_row = GuardRow(of_card[card.card_id])
+            guard_row = GuardRow(closed=True) if card.closed else GuardRow(of_card[card.card_id])
             for key in card.keys:
                 body = _body(key, guard_row), f"{_OWNER}{card.card_id}"
                 found[space, int(Kind.GUARD), bytes(key)] = body
@@ -164,15 +166,13 @@ def _body(key: CardKey | int, row: Row) -> bytes:
 
 
 def guards_cards(site_id: int) -> list[Held]:
-    """The cards of the active guards of an estate that are in use: a lost or suspended one is no guard's, nor is one for
-    which the patrol is closed (38).
-    """
-    closed = CardSwitchedOff.select(CardSwitchedOff.card).where(CardSwitchedOff.sub_system == "patrol")
+    """The cards of the active guards of an estate that are in use: a lost or suspended one is no guard's."""
+    off = CardSwitchedOff.select(CardSwitchedOff.card).where(CardSwitchedOff.sub_system == "patrol")
+    closed = {card_id for (card_id,) in off.tuples()}
     query: Any = (
         Card.select(Card, Guard.id.alias("guard_id"))
         .join(Guard, on=(Guard.person == Card.person), attr="guard")
         .where((Guard.site == site_id) & Guard.active & (Card.holding == Holding.IN_USE.value))
-        .where(Card.id.not_in(closed))
         .order_by(Card.id)
     )
     return [
@@ -182,6 +182,7 @@ def guards_cards(site_id: int) -> list[Held]:
             tuple(card_rows.keys_of(card)),
             _ms(card.valid_from),
             _ms(card.valid_until),
+            card.id in closed,
         )
         for card in query
         if not card.state.reasons

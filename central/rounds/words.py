@@ -51,6 +51,7 @@ TOLD_TEXT: Final[dict[str, LazyText]] = {
     "late": lazy("Late"),
     "not_on_route": lazy("Not on your route"),
     "not_a_guard": lazy("Not a guard"),
+    "not_opened": lazy("Patrol not opened for this card"),
     "plan_unknown": lazy("Recorded, plan unknown"),
     "round_opened": lazy("Round opened"),
     "round_closed": lazy("Round closed"),

@@ -226,6 +226,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         late=(lazy("Late"), "down", "warn"),
         not_on_route=(lazy("Not on the route"), "diamond", "warn"),
         not_a_guard=(lazy("Not a guard"), "slash", "warn"),
+        not_opened=(lazy("Patrol not opened for this card"), "slash", "warn"),
         plan_unknown=(lazy("Recorded, plan unknown"), "ring", "idle"),
         round_opened=(lazy("Round opened"), "unlock", "info"),
         round_closed=(lazy("Round closed"), "lock", "info"),

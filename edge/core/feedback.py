@@ -44,6 +44,8 @@ class Pattern(StrEnum):
     SCAN_LATE = "scan_late"
     SCAN_NOT_ON_ROUTE = "scan_not_on_route"
     SCAN_NOT_A_GUARD = "scan_not_a_guard"
+    SCAN_NOT_OPENED = "scan_not_opened"
+    """Recorded at a patrol point; the patrol is not opened for this card."""
     SCAN_PLAN_UNKNOWN = "scan_plan_unknown"
     """Recorded at a patrol point; the plan for this time is not here."""
     ROUND_OPENED = "round_opened"
@@ -114,6 +116,7 @@ SIGNALS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.SCAN_LATE: (*_beeps(3, 120, 100, "g"), *(_step(250, "r"), _step(250, "g")) * 2),
     Pattern.SCAN_NOT_ON_ROUTE: (*_beeps(1, 120, 50, "g"), *_beeps(1, 500, 100, "r")),
     Pattern.SCAN_NOT_A_GUARD: _beeps(1, 500, 300, "r"),
+    Pattern.SCAN_NOT_OPENED: _beeps(2, 500, 200, "r"),
     Pattern.SCAN_PLAN_UNKNOWN: (*_beeps(1, 120, 50, "g"), *(_step(200, "gr"), _step(200, "")) * 3),
     Pattern.ROUND_OPENED: (*_beeps(1, 80, 80, "g"), *_beeps(1, 300, 100, "g")),
     Pattern.ROUND_CLOSED: (*_beeps(1, 300, 80, "g"), *_beeps(1, 80, 100, "g")),

@@ -59,6 +59,7 @@ HEARD: Final[dict[ScanResult, Pattern]] = {
     ScanResult.LATE: Pattern.SCAN_LATE,
     ScanResult.NOT_ON_ROUTE: Pattern.SCAN_NOT_ON_ROUTE,
     ScanResult.NOT_A_GUARD: Pattern.SCAN_NOT_A_GUARD,
+    ScanResult.NOT_OPENED: Pattern.SCAN_NOT_OPENED,
     ScanResult.PLAN_UNKNOWN: Pattern.SCAN_PLAN_UNKNOWN,
     ScanResult.ROUND_OPENED: Pattern.ROUND_OPENED,
     ScanResult.ROUND_CLOSED: Pattern.ROUND_CLOSED,
@@ -69,6 +70,8 @@ BUTTONS: Final = {
     InputRole.FAULT: PatrolEvent.FAULT,
     InputRole.HELP: PatrolEvent.HELP,
 }
+_NOBODYS: Final = frozenset({ScanResult.NOT_A_GUARD, ScanResult.NOT_OPENED})
+"""Scans of cards that are no guard's here: no round and no button belongs to them."""
 _ROUND: Final = "patrol/"
 """Begins the names of what is kept, and of timers: the round that is open at a point."""
 
@@ -235,11 +238,13 @@ def _scanned(
         is_dead=dead is not None,
         is_copy=card.clone_suspected,
     )
-    if row.carried:
+    if guard is not None and (known := turn.view.guard(guard)) is not None and known.closed:
+        waiting = Waiting(replace(fact, result=ScanResult.NOT_OPENED), reader, shown, shown)
+    elif row.carried:
         waiting = _at_carried(turn, row, Waiting(fact, reader, shown, shown), guard, keys)
     else:
         waiting = Waiting(_judged(turn, row, fact, guard), reader, shown, shown)
-    if waiting.personal and waiting.body.result is not ScanResult.NOT_A_GUARD:
+    if waiting.personal and waiting.body.result not in _NOBODYS:
         turn.last.pop(
             point, None
         )  # a button is nobody's until this scan is durable, and not the guard's before
@@ -273,10 +278,10 @@ def _committed(turn: _Turn, answer: Committed) -> None:
     body, now_ms = waiting.body, turn.now.mono_ms
     pattern = HEARD[body.result] if body.event is PatrolEvent.NONE else Pattern.EVENT_SENT
     if body.event is PatrolEvent.NONE:
-        if waiting.card:
+        if waiting.card and body.result is not ScanResult.NOT_OPENED:  # it may be opened within the minute
             by = turn.rounds.get(body.point, b"")
             turn.told[body.point, waiting.card, by] = Told(now_ms, pattern)
-        if waiting.personal and body.result is not ScanResult.NOT_A_GUARD:
+        if waiting.personal and body.result not in _NOBODYS:
             turn.last[body.point] = LastScan(waiting.personal, answer.seq, now_ms, body)
     turn.actions.append(Feedback(waiting.reader, pattern))
 

@@ -7,6 +7,8 @@ from typing import Final
 
 import pytest
 
+from edge.core.feedback import Pattern
+from tests.support import patrol
 from tests.support.site import Resident, Site
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
@@ -80,6 +82,34 @@ async def test_a_sub_system_that_is_not_ticked_opens_no_door_and_the_door_says_w
     await rewrite(site, resident, sub_systems=EVERY)
     await site.opens("hall", resident.uid)
     await site.shuts("hall")
+
+
+async def test_a_guard_for_whose_card_the_patrol_is_closed_hears_that_at_the_patrol_point(site: Site) -> None:
+    """Seen when: the patrol is unticked at a guard's card; at the patrol point, without network, he hears that it is not
+    opened, and the record says so; ticked again, he is a guard there.
+
+    Planted break that turns it red: ``publishing.guards_cards`` not asking what is closed.
+    """
+    await patrol.join_patrol_point(site)
+    await patrol.checkpoint(site, "地库一号点")
+    one = await patrol.guard(site)
+    card = Resident(one.uid, one.person_no, one.card_no, await card_path(site, one.card_no))
+    await rewrite(site, card, sub_systems=[value for value in EVERY if value != "2"])
+    await site.cut(patrol.POINT)
+    assert await patrol.scan(site, one.uid) is Pattern.SCAN_NOT_OPENED
+    await site.join(patrol.POINT)
+    of_him = f"guard={one.id}"
+    await site.until_page(f"/patrol/records?{of_him}", lambda page: bool(page.rows_of("patrol-records")))
+    file = await site.browser.load(f"/patrol/records/export?{of_him}&format=csv")
+    assert "Patrol not opened for this card" in file.decode("utf-8-sig")
+    await rewrite(site, card, sub_systems=EVERY)
+    assert await patrol.scan(site, one.uid) is not Pattern.SCAN_NOT_OPENED
+
+
+async def card_path(site: Site, card_no: str) -> str:
+    """The address of a card's page."""
+    page = await site.browser.get(f"/cards?q={card_no}")
+    return next(link for row in page.rows_of("cards") if card_no in row.cells for link in row.links)
 
 
 @pytest.mark.requirement(40)

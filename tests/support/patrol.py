@@ -34,6 +34,7 @@ SCANS: Final = (
     Pattern.SCAN_LATE,
     Pattern.SCAN_NOT_ON_ROUTE,
     Pattern.SCAN_NOT_A_GUARD,
+    Pattern.SCAN_NOT_OPENED,
     Pattern.SCAN_PLAN_UNKNOWN,
     Pattern.ROUND_OPENED,
     Pattern.ROUND_CLOSED,

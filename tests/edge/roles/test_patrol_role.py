@@ -129,6 +129,20 @@ def test_nobody_is_turned_away() -> None:
     assert alarms(copy) == [(Alarm.CLONE_SUSPECTED, True, POINT)]
 
 
+def test_a_guards_card_for_which_the_patrol_is_closed_is_recorded_as_that_and_opens_no_round() -> None:
+    """38. Planted break: judge the visits of a closed card."""
+    closed = put(uid_key(GUARD.uid), GuardRow(closed=True))
+    node = make([*patrol_rows(), closed])
+    told = node.swipe(GUARD, 4)
+    assert [scan.result for scan in scans(told)] == [ScanResult.NOT_OPENED]
+    assert (people(told), signals(told)) == ([uid_key(GUARD.uid)], [(4, Pattern.SCAN_NOT_OPENED)])
+    said = node.input(InputRole.ALL_WELL, True, 4)
+    assert people(said) == [b""], "no button belongs to it"
+    unit = make([*patrol_rows(CheckpointRow(0, TOMORROW_S, carried=True)), closed])
+    assert [scan.result for scan in scans(unit.swipe(GUARD, 4))] == [ScanResult.NOT_OPENED]
+    assert [scan.result for scan in scans(unit.swipe(PLACE, 4))] == [ScanResult.NO_ROUND]
+
+
 @pytest.mark.parametrize("trust", [Trust.NONE, Trust.FLOOR_ONLY])
 def test_without_a_trusted_clock_the_scan_is_recorded_and_nothing_is_promised(trust: Trust) -> None:
     node = make()
