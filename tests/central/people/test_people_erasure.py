@@ -216,7 +216,6 @@ async def test_everything_held_on_a_person_comes_as_one_workbook_and_is_recorded
         "Stored value",
         "Visitors",
         "Photo",
-        "Stored value",
         "Audit trail",
     }
     sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
