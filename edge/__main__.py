@@ -61,6 +61,7 @@ def _main(arguments: list[str] | None) -> int:
         ("status", _("show how the running node is")),
         ("enrol", _("join the centre with the ticket, and end")),
         ("export", _("write the kept records into a file for the centre, where there is no network")),
+        ("load", _("load what the centre wrote into a file for this device, where there is no network")),
         ("rest", _("put every output of the board at rest: the stop hook of the service")),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -70,6 +71,8 @@ def _main(arguments: list[str] | None) -> int:
             command.add_argument("--json", action="store_true", help=_("as JSON, for programs"))
         if name == "export":
             command.add_argument("--out", type=Path, required=True, help=_("path of the file"))
+        if name == "load":
+            command.add_argument("file", type=Path, help=_("path of the file"))
         if name == "enrol":
             command.add_argument(
                 "--ticket", default="", help=_("the ticket, instead of the one in node.toml")
@@ -98,6 +101,8 @@ def _main(arguments: list[str] | None) -> int:
                 return show_status(config, as_json=chosen.json)
             case "export":
                 return export_records(config, chosen.out)
+            case "load":
+                return load_file(config, chosen.file)
             case "rest":
                 from edge.relay import rest
 
@@ -270,6 +275,18 @@ def export_records(config: NodeConfig, out: Path) -> int:
     print(_("records %(first)s to %(last)s written", first=made.first_seq, last=made.last_seq))
     if not made.is_dated:
         print(_("the node is not running: the file does not say up to when they are complete"))
+    return 0
+
+
+def load_file(config: NodeConfig, file: Path) -> int:
+    """Give a file to the running node, and say what it holds then."""
+    from edge.load import ANSWER_WITHIN_S, LoadError
+    from edge.status import ask
+
+    answer = ask(config.status_socket, {"load": str(file.absolute())}, ANSWER_WITHIN_S)
+    if "problem" in answer:
+        raise LoadError(answer["problem"])
+    print(_("loaded: %(restrictions)s / %(access)s", **answer))
     return 0
 
 

@@ -82,7 +82,7 @@ class Correspondence:
         """Do what an effect asks for."""
         match effect:
             case Apply():
-                self._host.spawn(self._apply(effect))
+                self._host.spawn(self.apply(effect))
             case HotlistWanted():
                 self._downlink.report_hotlist(self._configuration.hotlist())
                 self.wake()
@@ -110,7 +110,8 @@ class Correspondence:
             case Lost():
                 pass  # the link's own matter
 
-    async def _apply(self, apply: Apply) -> None:
+    async def apply(self, apply: Apply) -> None:
+        """Use rows and store them; returns when both have happened, or failed."""
         await self._configuration.apply(apply, self._downlink)
         self.wake()
 

@@ -109,7 +109,7 @@ def _hello(found: Found, member: Member, status: dict[str, Any]) -> Hello | None
         versions=tuple(sorted(PROTOCOL_VERSIONS)),
         node=member.node,
         node_epoch=member.node_epoch,
-        revisions=Revisions(),
+        revisions=Revisions(*map(int, status["configuration"]["stored"])),
         digests=(),
         first_seq=found.purged_through + 1,
         last_seq=found.last_seq,

@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cache.errors import CacheError
@@ -84,6 +85,20 @@ class Membership:
         self._network_up = up
         if self.link is not None:
             self.link.network_up = up
+
+    async def load(self, path: Path) -> dict[str, Any]:
+        """Take in what the unit is to hold, from a file of the centre.
+
+        :raises LoadError: it was not loaded.
+        """
+        from edge.load import LoadError, load
+
+        if self.link is None or self._correspondence is None:
+            raise LoadError(_("this node has not joined the centre yet"))
+        now_ms = self._node.keeper.boottime_ms
+        held = await load(path, self._files, self.link.peer, self._correspondence, now_ms)
+        self.link.wake()
+        return held
 
     def status(self) -> dict[str, Any]:
         """How the connection is."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from edge.release import VERSION
 from protocol.decide import Trust
 from protocol.messages import Health, ReaderState
@@ -113,6 +115,7 @@ class Report:
                 "access": revisions.access,
                 "balances": revisions.balances,
                 "cards": view.card_count(),
+                "stored": list(msgspec.structs.astuple(node.configuration.revisions)),
                 "problem": node.configuration.problem,
             },
             "storage": {

@@ -33,16 +33,18 @@ async def services_of(
     :param has_status: False where there are no unix sockets.
     """
     report = Report(node, config.name)
-    services: list[Service] = [StatusServer(config.status_socket, report.status)] if has_status else []
-    sync_now = _nothing
+    services: list[Service] = []
+    sync_now, load = _nothing, None
     if config.centre or config.serial is not None:
         from edge.membership import Membership
 
         membership = Membership(node, config, outbox, report)
         services.append(membership)
-        sync_now = membership.sync_now
+        sync_now, load = membership.sync_now, membership.load
         if emulation is not None:
             emulation.membership = membership
+    if has_status:
+        services.insert(0, StatusServer(config.status_socket, report.status, load))
     if emulation is not None:
         services.insert(0, emulation)
 

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -38,11 +38,18 @@ def short_path(path: Path) -> Iterator[str]:
 
 
 class StatusServer:
-    """Answers every connection with the status of the moment."""
+    """Answers every connection with the status of the moment, or with what it asks for in one line of JSON."""
 
-    def __init__(self, path: Path, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        status: Callable[[], Mapping[str, Any]],
+        load: Callable[[Path], Awaitable[Mapping[str, Any]]] | None = None,
+    ) -> None:
+        """:param load: takes a file of the centre in, ``{"load": path}``; raises ``EdgeError``."""
         self._path = path
         self._status = status
+        self._load = load
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -70,11 +77,25 @@ class StatusServer:
                 sock.close()
                 raise
 
-    async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(json.dumps(dict(self._status()), ensure_ascii=False).encode() + b"\n")
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, ValueError, TimeoutError):
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                line = await reader.readline()
+            writer.write(json.dumps(dict(await self._answer_to(line)), ensure_ascii=False).encode() + b"\n")
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+
+    async def _answer_to(self, line: bytes) -> Mapping[str, Any]:
+        wanted = json.loads(line) if line.strip() else {}
+        if "load" not in wanted:
+            return self._status()
+        if self._load is None:
+            return {"problem": _("this device has no centre")}
+        try:
+            return await self._load(Path(wanted["load"]))
+        except EdgeError as error:
+            return {"problem": str(error)}
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -85,16 +106,20 @@ class StatusServer:
                 self._path.unlink()
 
 
-def ask(path: Path) -> dict[str, Any]:
-    """The status of the node that listens there.
+def ask(
+    path: Path, request: Mapping[str, Any] | None = None, within_s: float = ANSWER_WITHIN_S
+) -> dict[str, Any]:
+    """The status of the node that listens there, or its answer to a request.
 
     :raises StatusError: none does, or its answer is none.
     """
     answer = b""
+    line = json.dumps(dict(request)).encode() if request else b""
     try:
         with short_path(path) as name, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(ANSWER_WITHIN_S)
+            sock.settimeout(within_s)
             sock.connect(name)
+            sock.sendall(line + b"\n")
             while (part := sock.recv(65_536)) and len(answer) < ANSWER_MAX_BYTES:
                 answer += part
         found = json.loads(answer)

@@ -26,6 +26,7 @@ from protocol.downlink import DownlinkEffect, HotlistWanted, NodeDownlink, Rejec
 from protocol.envelope import Channel, frame_hash, is_session_frame, open_signed, write_signed
 from protocol.errors import MalformedError, ProtocolError, SignatureError, StateError
 from protocol.facts import CommandResult
+from protocol.ids import Stream
 from protocol.limits import NONCE_LENGTH, PROTOCOL_VERSIONS
 from protocol.messages import (
     BackedUp,
@@ -345,6 +346,33 @@ class NodePeer:
             self.uplink.refused()
         return [RefusedBy(refused)]
 
+    def load(self, frames: Sequence[bytes], now_ms: int) -> list[PeerEffect]:
+        """Configuration that was brought as a file, with or without a session: whole streams of one moment, signed like all.
+
+        Older than what is held is ``Rejected`` and changes nothing; what is held already changes nothing either. Of another
+        config_epoch nothing is taken: a restored centre first asks what is on the hotlist here, which a file cannot (I7).
+
+        :raises ProtocolError: a frame is not the centre's, not for this node, or of another kind.
+        """
+        opened = [(open_signed(frame, self._identity.centre_key)[1], frame) for frame in frames]
+        parts = [(message, frame) for message, frame in opened if isinstance(message, SnapshotPart)]
+        words = [(message, frame) for message, frame in opened if isinstance(message, BackedUp)]
+        if len(parts) + len(words) < len(opened) or any(
+            message.scope != self.downlink.scope for message, _ in parts
+        ):
+            raise MalformedError("a file that is not for this node")
+        heads = heads_of([message for message, _ in parts])
+        held = self.downlink.memory
+        if held.config_epoch not in (0, heads.config_epoch):
+            raise StateError("a file of another config_epoch")
+        effects: list[PeerEffect] = [*self.downlink.heads(heads)]
+        for part, frame in parts if not effects else []:
+            is_here = held.config_epoch and held.of(part.stream) == part.revision
+            effects += [] if is_here else self.downlink.receive(part, frame, now_ms)
+        for word, frame in words:
+            effects += self.uplink.receive(word, frame, now_ms)
+        return effects
+
     # -- out ----------------------------------------------------------------------------------------------------
 
     def frames_to_send(self, now_ms: int) -> list[bytes]:
@@ -436,3 +464,16 @@ class NodePeer:
         return write_signed(
             message, identity.key, sender=identity.node, epoch=identity.node_epoch, counter=counter
         )
+
+
+def heads_of(parts: Sequence[SnapshotPart]) -> Revisions:
+    """What a file of snapshots says that the centre stood at.
+
+    :raises MalformedError: a stream is missing, or they are not of one moment.
+    """
+    found = {(part.stream, part.config_epoch, part.revision) for part in parts}
+    revisions = {stream: revision for stream, _, revision in found}
+    epochs = {epoch for _, epoch, _ in found}
+    if len(found) != len(revisions) or set(revisions) != set(Stream) or len(epochs) != 1:
+        raise MalformedError("a file of configuration is not whole")
+    return Revisions(epochs.pop(), *(revisions[stream] for stream in Stream))

@@ -16,7 +16,7 @@ from central.db import announce
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
 from central.sites.scope import Scope
-from central.sync import ingest, suspicion, tickets
+from central.sync import ingest, status, suspicion, tickets
 from central.sync.catch_up import CAUGHT_UP
 from central.sync.links import Hashes
 from central.sync.model import CatchUp, DeviceStatus, Enrolment, StoredFact
@@ -142,6 +142,8 @@ def _take(
 def _complete(enrolment: Enrolment, word: Hello | None, found: Brought, now: datetime) -> None:
     """Move the watermark as far as the file proves, and note a late upload."""
     device_id = enrolment.device_id
+    if word is not None:
+        _holds(device_id, word, now)
     DeviceStatus.update(last_seq=enrolment.received_through).where(
         (DeviceStatus.device == device_id) & (DeviceStatus.last_seq < enrolment.received_through)
     ).execute()
@@ -160,6 +162,16 @@ def _complete(enrolment: Enrolment, word: Hello | None, found: Brought, now: dat
     elif not enrolment.uploaded_through_ms:
         return
     found.through_at = _EPOCH + timedelta(milliseconds=max(through_ms, enrolment.uploaded_through_ms))
+
+
+def _holds(device_id: int, word: Hello, now: datetime) -> None:
+    """What the unit says that it decides by, unless it has said something newer."""
+    known = DeviceStatus.get_or_none(DeviceStatus.device == device_id)
+    said = word.revisions
+    if known is None or said.config_epoch != known.config_epoch:
+        return
+    if said.restrictions >= known.restrictions and said.access >= known.access:
+        status.delivered(device_id, said, True, now)
 
 
 def _through_ms(enrolment: Enrolment, word: Hello | None) -> int:

@@ -19,14 +19,16 @@ from central.people.inputs import path_id, row_id
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
+from central.sync.endpoints import HUB
 from central.sync.model import DeviceStatus
 from central.sync.status import CHANGED
-from central.units import commands
+from central.units import commands, load_file
 from central.units.answers import answer_of
 from central.units.kinds import carried_ids, kinds_of, unit_ids
 from central.units.model import PatrolUnit, UnitCommand
 from central.units.rules import ACT_WORDS, KIND_WORDS, OPEN, Act, ActState, UnitKind
 from central.units.tables import UNITS, difference_s, held, mode_name, query, unsent
+from central.web.exports import attachment
 from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_page
 from central.web.render import render, settle
@@ -140,6 +142,30 @@ async def set_kind(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/patrol/units/{number}")
 
 
+async def send_file(request: web.Request) -> web.Response:
+    """POST /patrol/units/{id}/file: what the unit is to hold, as a file for it; the act is open until the unit says that it has it."""
+    settle(request)
+    centre, scope, actor, number = centre_of(request), scope_of(request), actor_of(request), path_id(request)
+    hub = request.app[HUB]
+
+    def write() -> Device:
+        device = unit_of(scope, number)
+        load_file.joined(device)
+        commands.ask([device], Act.LOAD, actor, centre.audit, centre.clock.now())
+        return device
+
+    try:
+        device = await centre.db.write(write)
+    except ConflictError as error:
+        return await show_unit(request, _(str(error)))
+    raw = await centre.db.read(load_file.make, device, hub.storage, centre.keys.signing)
+    return web.Response(
+        body=raw,
+        content_type="application/octet-stream",
+        headers={"Content-Disposition": attachment(f"{device.name}.load"), "Cache-Control": "no-store"},
+    )
+
+
 # -- acts -----------------------------------------------------------------------------------------------------------
 
 
@@ -238,4 +264,5 @@ ROUTES: Final[list[Route]] = [
     Route("POST", r"/patrol/units/acts/{id:\d+}/cancel", cancel, ("patrol", "edit")),
     Route("GET", r"/patrol/units/{id:\d+}", show_unit, ("patrol", "view")),
     Route("POST", r"/patrol/units/{id:\d+}", set_kind, ("patrol", "edit")),
+    Route("POST", r"/patrol/units/{id:\d+}/file", send_file, ("patrol", "edit")),
 ]

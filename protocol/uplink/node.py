@@ -32,8 +32,8 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 NETWORK: Final = Pace()
-SERIAL: Final = Pace(100, 600, 60_000)
-"""At 9,600 baud a batch takes a few seconds, and what is under way half a minute."""
+SERIAL: Final = Pace(100, 2_000, 60_000)
+"""At 9,600 baud a batch takes one or two seconds, and what is under way half a minute."""
 
 
 class OutboxReader(Protocol):

@@ -10,13 +10,17 @@ import pytest
 import pytest_asyncio
 
 from central.security.guard import STEP_UP_FIELD
+from edge.config import load as load_config
+from edge.export import export
 from provisioning.demo.browser import Page
 from tests.support import patrol
+from tests.support.full_site import upload
 from tests.support.node_process import NodeProcess
 from tests.support.serial_units import (
     begin_collecting,
     chain_on,
     collect,
+    edge_command,
     enter_unit,
     page_of,
     tap,
@@ -184,3 +188,54 @@ async def test_a_unit_that_is_named_and_not_there_is_told_of(site: Site, wires: 
     assert code == 1
     assert any(line.startswith("9: NOT done: did not answer") for line in lines), lines
     assert any("1 offline-1: done." in line for line in lines), lines
+
+
+async def test_what_a_unit_is_to_hold_is_carried_to_it_as_a_file(
+    site: Site, units: list[NodeProcess], tmp_path: Path
+) -> None:
+    """Seen when: a card is reported lost while the unit is away; the file from its page makes the unit hold that, and is nothing
+    for the other unit, nor touched, nor once a newer one was loaded; the act is carried out when the unit's own file is brought.
+
+    Planted breaks that turn it red: ``NodePeer.load`` not asking ``heads``; ``seal_bundle`` for the key of another unit;
+    ``batches._holds`` doing nothing.
+    """
+    page = await page_of(site, LABELS[0])
+    path = "/patrol/units/" + page.path.rpartition("/")[2]
+    person = await site.enter_person(f"7{site.next_number():03d}")
+    card_no = "95550002"
+    await site.issue(person, "04DDAA00000002", card_no)
+    old = await download(site, path)
+    await site.report_lost(card_no)
+    newer = await download(site, path)
+    held = units[0].status()["configuration"]["restrictions"]
+
+    async def load(unit: NodeProcess, raw: bytes) -> tuple[int, str]:
+        file = tmp_path / "unit.load"
+        file.write_bytes(raw)
+        return await asyncio.to_thread(edge_command, "load", str(file), "--config", str(unit.config))
+
+    touched = bytearray(newer)
+    touched[len(newer) // 2] ^= 1
+    for unit, raw in ((units[1], newer), (units[0], bytes(touched))):
+        code, said = await load(unit, raw)
+        assert (code, "damaged, or not for this device" in said) == (1, True), said
+    assert units[0].status()["configuration"]["restrictions"] == held
+    code, said = await load(units[0], newer)
+    assert code == 0, said
+    assert units[0].status()["configuration"]["restrictions"] > held
+    assert (await load(units[0], newer))[0] == 0, "the same again changes nothing"
+    code, said = await load(units[0], old)
+    assert (code, "older than what the device holds" in said) == (1, True), said
+    out = tmp_path / "unit.onecard"
+    export(load_config(units[0].config), out)
+    await upload(site.browser, "/patrol/units/import", out.name, out.read_bytes())
+    shown = await site.until_page(
+        path, lambda page: "Carried out" in page.words and "Waiting" not in page.words
+    )
+    assert shown.facts["Information held"].startswith(str(units[0].status()["configuration"]["restrictions"]))
+
+
+async def download(site: Site, path: str) -> bytes:
+    """The file for a unit, from its page."""
+    csrf = (await site.browser.get(path)).form("/logout").fields["csrf"]
+    return await site.browser.load(f"{path}/file", {"csrf": csrf})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -144,3 +145,17 @@ def chain_on(page: Page) -> tuple[int, str, str]:
     chain = next(row for row in page.rows if row.cells and "Intact" in row.cells)
     assert chain.cells[4] == "0", chain.cells
     return int(chain.cells[3].rpartition("–")[2].replace(",", "")), chain.cells[6], chain.cells[7]
+
+
+def edge_command(*arguments: str) -> tuple[int, str]:
+    """Run ``onecard-edge`` to its end: exit code, and what it said."""
+    run = subprocess.run(
+        [sys.executable, "-m", "edge", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=COLLECTED_WITHIN_S,
+        check=False,
+        env={**os.environ, "LC_ALL": "en_US.UTF-8", "LANG": "en_US.UTF-8"},
+    )
+    return run.returncode, run.stdout + run.stderr
