@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from protocol.decide import Trust
 from protocol.envelope import Channel, write_signed
+from protocol.line import Primary
 from protocol.messages import (
     Applied,
     FactAck,
@@ -20,7 +23,10 @@ from protocol.messages import (
     Welcome,
 )
 from protocol.records import Revisions
+from provisioning.collect.bus import Bus
+from provisioning.collect.carrier import Carrier
 from provisioning.collect.cli import addresses_of, main
+from provisioning.collect.collector import Collector
 from provisioning.collect.watched import Watched
 from tests.protocol.memory_stores import private_key
 
@@ -109,3 +115,35 @@ def test_addresses_are_numbers_and_spans_of_the_line() -> None:
 def test_without_a_centre_nothing_is_begun(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--port", "/nowhere"]) == 2
     assert "--centre" in capsys.readouterr().err
+
+
+async def test_frames_of_a_turn_whose_end_was_lost_go_to_the_centre_all_the_same() -> None:
+    """They are acknowledged to the unit, which sends them no more. Planted break: ``_turn`` returning before it passes them on."""
+    collector = Collector("", 115_200, (), "", (1,), named=True, wait_s=1)
+    (unit,) = collector.units
+    passed: list[bytes] = []
+
+    class CutBus(Bus):
+        def __init__(self) -> None:
+            """No port."""
+
+        async def turn(self, primary: Primary, units_count: int, took: Callable[[bytes], None]) -> bool:
+            took(b"first")
+            return False
+
+    class Kept(Carrier):
+        problem = ""
+
+        def __init__(self) -> None:
+            """No connection."""
+
+        def put(self, frame: bytes) -> None:
+            passed.append(frame)
+
+        def take(self) -> list[bytes]:
+            return []
+
+    unit.carrier = Kept()
+    await collector._turn(CutBus(), unit, 1)
+    assert passed == [b"first"]
+    assert not unit.is_here
