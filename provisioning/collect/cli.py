@@ -21,7 +21,8 @@ EXIT_INCOMPLETE: Final = 1
 EXIT_REFUSED: Final = 2
 EXIT_INTERRUPTED: Final = 130
 USUAL_ADDRESSES: Final = range(1, 17)
-WAIT_S: Final = 30
+WAIT_S: Final = 45
+"""Longer than a unit's period, at which it says by itself how it stands."""
 _Translate = Callable[..., str]
 REFUSALS: Final = {
     "UNKNOWN_NODE": N_("the centre does not know this device"),

@@ -19,6 +19,8 @@ IDLE_S: Final = 0.02
 """Between turns in which nobody had anything to say."""
 SILENT_AGAIN_S: Final = 0.5
 NEVER_HEARD_AGAIN_S: Final = 3.0
+SOUGHT_AGAIN_S: Final = 0.2
+SCAN_TRIES: Final = 3
 CENTRE_AGAIN_S: Final = 2.0
 PORT_AGAIN_S: Final = 0.5
 LONG: Final = 4
@@ -82,7 +84,9 @@ class Collector:
     @property
     def is_done(self) -> bool:
         """Nothing is left to do."""
-        return bool(self.wanted) and all(unit.is_done for unit in self.wanted)
+        wanted = self.wanted
+        has_asked_all = self._named or all(unit.is_heard or self._is_absent(unit) for unit in self.units)
+        return bool(wanted) and has_asked_all and all(unit.is_done for unit in wanted)
 
     async def run(self) -> bool:
         """True when every unit is done; False when it was given up."""
@@ -117,11 +121,15 @@ class Collector:
 
     async def _round(self, bus: Bus) -> bool:
         """A turn for each unit whose turn it is; False when nothing moved."""
-        moved = False
+        moved, has_sought = False, False
         here = sum(unit.is_here and not unit.is_done for unit in self.units)
         for unit in self.units:
             if unit.is_done or unit.next_at_s > self._now_s() or self._gone_by(unit):
                 continue
+            if not unit.is_heard:  # one in a round: whoever is here must not wait for all who are not
+                if has_sought:
+                    continue
+                has_sought = True
             moved = await self._turn(bus, unit, here) or moved
             if unit.watched.is_complete and not unit.primary.waiting_count and not self._stays:
                 unit.is_done = True
@@ -132,13 +140,12 @@ class Collector:
 
     def _gone_by(self, unit: Unit) -> bool:
         """Nobody was at this address when all were asked, and others are there."""
-        return (
-            not self._named
-            and not self._stays
-            and not unit.is_heard
-            and bool(unit.next_at_s)
-            and bool(self.wanted)
-        )
+        return not self._named and not self._stays and bool(self.wanted) and self._is_absent(unit)
+
+    @staticmethod
+    def _is_absent(unit: Unit) -> bool:
+        """It was asked often enough: one question may be lost on a bad line."""
+        return not unit.is_heard and unit.primary.silences >= SCAN_TRIES
 
     async def _turn(self, bus: Bus, unit: Unit, units_count: int) -> bool:
         steps_count = unit.watched.steps_count
@@ -158,7 +165,8 @@ class Collector:
         if unit.is_here:
             unit.is_heard = True
         else:
-            unit.next_at_s = self._now_s() + (SILENT_AGAIN_S if unit.is_heard else NEVER_HEARD_AGAIN_S)
+            again_s = SILENT_AGAIN_S if unit.is_heard else SOUGHT_AGAIN_S
+            unit.next_at_s = self._now_s() + (NEVER_HEARD_AGAIN_S if self._is_absent(unit) else again_s)
         is_moving = unit.is_here and (sent_count >= LONG or unit.primary.is_assembling)
         if unit.watched.steps_count > steps_count or is_moving:
             self._progress()

@@ -93,10 +93,10 @@ class Watched:
                 self._has_said_all = message.last_seq == self.received_through and self.has_begun
             case Applied():
                 self._held = message.revisions if message.durable else self._held
-                self._work(1)
+                self._busy(1)
             case CannotApply():
                 self.cannot_load = True
-                self._work()
+                self._busy()
             case FactBatch():
                 self.last_seq = max(self.last_seq, message.first_seq + len(message.kinds) - 1)
                 self._work()
@@ -125,16 +125,21 @@ class Watched:
                 self._quiet += self._has_said_all
             case Delta() | SnapshotPart():
                 self.has_loaded = True
-                self._work(1)
+                self._busy(1)
             case TestNode() | SetTime() | ClearRecords():
                 self.commands_count += 1
                 self._owes_answer = True
-                self._work(1)
+                self._busy(1)
             case Refused():
                 self.refusal = message.code.name
             case Enrolled():
                 self._work(1)
 
     def _work(self, steps: int = 0) -> None:
+        """Something about records: the unit has to say anew that these are all."""
+        self._has_said_all = False
+        self._busy(steps)
+
+    def _busy(self, steps: int = 0) -> None:
         self.steps_count += steps
-        self._quiet, self._has_said_all = 0, False
+        self._quiet = 0

@@ -38,8 +38,8 @@ LABELS = ("一号离线机", "二号离线机")
 
 @pytest.fixture(scope="module")
 def wires() -> Iterator[Wires]:
-    """One pair of wires: the collector and two units. One byte in a thousand arrives wrong."""
-    with Wires(2, errors=0.001) as wires:
+    """One pair of wires: the collector and two units. One byte in two thousand arrives wrong."""
+    with Wires(2, errors=0.0005) as wires:
         yield wires
 
 

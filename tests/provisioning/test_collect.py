@@ -86,6 +86,19 @@ def test_a_command_is_waited_for_until_its_answer_is_at_the_centre() -> None:
     assert watched.commands_count == 1
 
 
+def test_what_was_loaded_after_the_last_record_needs_no_further_word_about_records() -> None:
+    """Else a unit would wait for its next poll, half a minute away. Planted break: ``Applied`` as work on records."""
+    loaded_last = [
+        HELLO,
+        WELCOME,
+        FactAck(1, 5, bytes(16)),
+        Poll(OLD, 9, NONCE, 5),
+        Applied(NEW, True),
+        Pong(9, 9),
+    ]
+    assert say(Watched(), *loaded_last).is_complete
+
+
 def test_a_record_made_meanwhile_is_waited_for() -> None:
     assert not say(Watched(), *DONE, Poll(NEW, 9, NONCE, 6), Pong(9, 9)).is_complete
 
