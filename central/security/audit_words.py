@@ -37,6 +37,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "bulk.export": lazy("Exported the report of a bulk act"),
     "bulk.limit": lazy("Set what needs approval"),
     "bulk.stop": lazy("Stopped a bulk act"),
+    "attendance.export": lazy("Exported punches"),
     "cards.class_change": lazy("Changed a card class"),
     "cards.class_create": lazy("Made a card class"),
     "cards.face_change": lazy("Changed a card face"),
