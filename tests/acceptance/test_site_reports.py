@@ -259,7 +259,7 @@ async def test_a_certificate_says_which_doors_are_dead_and_is_proven_by_its_code
     that every door refuses the card, each with its time; both are proven by page and command, a changed one is
     refused, and a card that is not lost gets none. The holder's name is masked; the paper is there in three languages.
 
-    Planted break that turns it red: ``DoorLine`` taking the device's newest acknowledgement without ``is_durable``;
+    Planted break that turns it red: ``certify`` with the time of the certificate for a door that has not acknowledged;
     ``open_seal`` without ``key.verify``.
     """
     resident = await site.resident()
