@@ -33,7 +33,7 @@ JPEG = base64.b64decode(
     "////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACf/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AVP/Z"
 )
 """One pixel."""
-PERSONAL = (PHONE, ID_NUMBER, NAME, "RY0100", "88栋", "8801", "怕狗", "欧阳的丈夫", "13787654321", UID)
+PERSONAL = (PHONE, ID_NUMBER, NAME, "RY0100", "88栋", "88Z1", "怕狗", "欧阳的丈夫", "13787654321", UID)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def person(estate: Estate) -> int:
             number="RY0100",
             name=NAME,
             building="88栋",
-            unit="8801",
+            unit="88Z1",
             phone=PHONE,
             id_number=ID_NUMBER,
             note="怕狗",
