@@ -10,12 +10,11 @@ from aiohttp import web
 from central.cards.acts import By
 from central.cards.desk import by_of
 from central.centre import centre_of
-from central.errors import ConflictError, ForbiddenError, InvalidInputError
+from central.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from central.ledger.accounts import AccountKind
 from central.ledger.model import LedgerAccount, Posting
 from central.ledger.posting import owed
 from central.people.inputs import path_id
-from central.people.model import Person
 from central.purse import service
 from central.purse.forms import REFUND
 from central.purse.handling import book, fresh_key, key_of, place_of_answer, refund_snapshot
@@ -112,13 +111,13 @@ async def _decide(request: web.Request, action: str, act: Callable[[By, Refund],
 
 
 async def show_payable(request: web.Request, form: BoundForm[Any] | None = None) -> web.Response:
-    """What is owed back to a person, and paying it out."""
+    """What is owed back to a person in the books of one organisation, and paying it out."""
     settle(request)
-    scope, person_id = scope_of(request), path_id(request)
+    scope, account_id = scope_of(request), path_id(request)
 
     def read() -> dict[str, Any]:
-        person, account = scope.get(Person, person_id), _payable(scope, person_id)
-        return {"person": person, "owed_fen": owed(account) if account is not None else 0}
+        account = _payable(scope, account_id)
+        return {"account": account, "person": account.person, "owed_fen": owed(account)}
 
     context = await centre_of(request).db.read(read)
     first = {"means": Means.CASH.value, "key": fresh_key(), "amount": max(0, context["owed_fen"])}
@@ -130,23 +129,20 @@ async def show_payable(request: web.Request, form: BoundForm[Any] | None = None)
 
 
 async def get_payable(request: web.Request) -> web.Response:
-    """GET /purse/payables/{id}: of a person."""
+    """GET /purse/payables/{id}: of an account, so that who has left the organisation is still paid by it."""
     return await show_payable(request)
 
 
 async def pay_out(request: web.Request) -> web.Response:
     """POST /purse/payables/{id}"""
     settle(request)
-    form, scope, person_id = REFUND.bind(await request.post()), scope_of(request), path_id(request)
+    form, scope, account_id = REFUND.bind(await request.post()), scope_of(request), path_id(request)
     if form.is_valid:
         value, key = form.value, key_of(request, form.value.key)
         payment = Payment(value.amount, Means(value.means), key, value.reason, value.is_checked)
 
         def act(by: By) -> Posting | Refund:
-            account = _payable(scope, scope.get(Person, person_id).id)
-            if account is None:
-                raise ConflictError("Nothing is owed back to this person.")
-            return service.refund(by, account, payment)
+            return service.refund(by, _payable(scope, account_id), payment)
 
         try:
             made = await book(request, "purse.pay_out", act, key=key, reason=value.reason)
@@ -157,12 +153,15 @@ async def pay_out(request: web.Request) -> web.Response:
     return await show_payable(request, form)
 
 
-def _payable(scope: Scope, person_id: int) -> LedgerAccount | None:
-    """What the books in the scope owe back to a person, those of one organisation after another's."""
-    kind = AccountKind.REFUND_PAYABLE.value
-    query = LedgerAccount.select().where((LedgerAccount.person == person_id) & (LedgerAccount.kind == kind))
-    accounts = list(scope.filter(query).order_by(LedgerAccount.id))
-    return next((account for account in accounts if owed(account)), accounts[0] if accounts else None)
+def _payable(scope: Scope, account_id: int) -> LedgerAccount:
+    """What one organisation owes back to a person, wherever the person is now.
+
+    :raises NotFoundError: no such account in the scope, or one of another kind.
+    """
+    account = scope.get(LedgerAccount, account_id)
+    if account.kind != AccountKind.REFUND_PAYABLE.value:
+        raise NotFoundError("There is no such record, or it belongs to another organisation.")
+    return account
 
 
 NAV: Final = [

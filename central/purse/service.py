@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import peewee
 
 from central import settings
 from central.cards.acts import By
 from central.cards.model import Card, CardSwitchedOff
+from central.cards.validity import start_of
 from central.errors import ConflictError, ForbiddenError, InvalidInputError
 from central.ledger.accounts import AccountKind, PostingKind
-from central.ledger.model import LedgerAccount, Posting
+from central.ledger.model import LedgerAccount, LedgerEntry, Posting
 from central.ledger.posting import (
     Place,
     Voucher,
@@ -28,6 +32,7 @@ from central.purse.rules import REVERSIBLE, Means, RefundState, frozen
 from central.web.formats import money
 from central.web.i18n import _, lazy
 
+_Reversal = Posting.alias()
 BALANCE_MAX: Final = "purse.balance_max_fen"
 REFUND_ALONE_MAX: Final = "purse.refund_alone_max_fen"
 settings.DEFAULTS[BALANCE_MAX] = 100_000
@@ -123,10 +128,14 @@ def refund(by: By, source: LedgerAccount, payment: Payment) -> Posting | Refund:
         raise InvalidInputError("A reason is required.")
     waiting: Refund | None = Refund.get_or_none(Refund.key == payment.key)
     if waiting is not None:
+        there = (waiting.account_id, waiting.amount_fen, waiting.means)
+        if there != (source.id, payment.amount_fen, payment.means.value):
+            raise ConflictError("Something else was booked under this number already.")
         return waiting
     if not _is_known(payment.key):
         _need_covered(source, payment.amount_fen)
-        if payment.amount_fen > int(settings.get(REFUND_ALONE_MAX)):
+        today_fen = _refunded_today(by, source) + payment.amount_fen
+        if today_fen > int(settings.get(REFUND_ALONE_MAX)):
             return _ask(by, source, payment)
     return _pay(by, source, payment)
 
@@ -173,6 +182,8 @@ def take_back(by: By, posting: Posting, reason: str) -> Posting:
     made = reverse(by, posting, reason)
     for line in lines_of(made):
         own = LedgerAccount.get_by_id(line.account_id)
+        if own.kind == AccountKind.PURSE.value:
+            _need_present(own)
         if own.kind in (AccountKind.PURSE.value, AccountKind.REFUND_PAYABLE.value) and owed(own) < 0:
             raise ConflictError("What was paid in is spent already.")
     return made
@@ -215,14 +226,43 @@ def _decide(by: By, asked: Refund, state: RefundState) -> None:
 
 def _need_covered(source: LedgerAccount, amount_fen: int) -> None:
     if source.kind == AccountKind.PURSE.value:
-        card = source.card
-        if source.issue_no != card.issue_no or source.organisation_id != card.organisation_id:
-            raise ConflictError("This card was issued again meanwhile.")
-        if why := frozen(card.state):
+        _need_present(source)
+        if why := frozen(source.card.state):
             raise ConflictError(why)
     there = owed(source)
     if amount_fen > there:
         raise ConflictError(_("Only %(fen)s can be paid back.", fen=money(max(0, there))))
+
+
+def _need_present(purse: LedgerAccount) -> None:
+    """Money in the purse of an earlier issue, or in the books of an organisation that the card has left, is out of reach.
+
+    :raises ConflictError: it is not the purse that the card has now.
+    """
+    card = purse.card
+    now = (card.issue_no, card.site_id, card.organisation_id)
+    if (purse.issue_no, purse.site_id, purse.organisation_id) != now:
+        raise ConflictError("This card was issued again, or went to another organisation, meanwhile.")
+
+
+def _refunded_today(by: By, source: LedgerAccount) -> int:
+    """What has left an account since midnight of its estate and stands, and what waits to leave it: many small refunds
+    are one large one."""
+    zone = ZoneInfo(source.site.zone)
+    paid = (
+        LedgerEntry.select(peewee.fn.SUM(LedgerEntry.amount_fen))
+        .join(Posting)
+        .where(
+            (LedgerEntry.account == source.id)
+            & (LedgerEntry.at >= start_of(by.at.astimezone(zone).date(), zone))
+            & Posting.kind.in_((PostingKind.REFUND.value, PostingKind.PAY_OUT.value))
+            & Posting.reverses.is_null()
+            & ~peewee.fn.EXISTS(_Reversal.select(_Reversal.id).where(_Reversal.reverses == Posting.id))
+        )
+    )
+    waits = (Refund.account == source.id) & (Refund.state == RefundState.WAITING.value)
+    asked = Refund.select(peewee.fn.SUM(Refund.amount_fen)).where(waits)
+    return int(paid.scalar() or 0) + int(asked.scalar() or 0)
 
 
 def _place(card: Card) -> Place:

@@ -209,7 +209,6 @@ def _payables(scope: Scope) -> Any:
         LedgerAccount.select(
             LedgerAccount.id,
             LedgerAccount.name,
-            Person.id.alias("person_id"),
             Person.number.alias("person_number"),
             Person.name.alias("person_name"),
             _OWED.alias("owed"),
@@ -232,7 +231,7 @@ PAYABLES: Final = Table(
             "name", lazy("Record number"), CODE, sort=LedgerAccount.name, is_shown=False, is_exported=False
         ),
         Column("person_number", lazy("Person number"), CODE),
-        Column("person_name", lazy("Name"), href=lambda row: f"/purse/payables/{row.person_id}"),
+        Column("person_name", lazy("Name"), href=lambda row: f"/purse/payables/{row.id}"),
         Column("owed", lazy("Amount owed"), MONEY, total=_OWED),
     ),
     filters=(

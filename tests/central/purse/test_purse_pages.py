@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from central.audit import AuditEntry
-from central.cards.model import CardSwitchedOff
+from central.cards.model import Card, CardSwitchedOff
 from central.ledger.model import LedgerEntry, Posting
+from central.people.model import Person
 from central.purse.model import Refund
 from central.purse.table import MOVEMENTS, PAYABLES, REFUNDS
 from central.sites.scope import HEAD_OFFICE, Grant, Scope
@@ -44,6 +46,13 @@ async def balance(browser: Browser, card: int = 1) -> str:
     found = re.search(r"<dt>Balance</dt><dd>([^<]*)</dd>", page)
     assert found is not None
     return found[1]
+
+
+async def payable(browser: Browser) -> str:
+    """The page of the one account in the list of what is owed back."""
+    found = re.search(r"/purse/payables/\d+", (await browser.get("/purse/payables")).text)
+    assert found is not None
+    return found[0]
 
 
 async def test_a_form_that_is_sent_again_books_nothing(shop: Estate, centre_client: Browser) -> None:
@@ -111,7 +120,8 @@ async def test_a_large_refund_waits_for_a_second_operator(shop: Estate, centre_c
     assert (await second.post("/purse/refunds/1/approve")).status == 409
 
     await refund(centre_client, "300", "r2", is_checked="1")
-    assert (await refund(centre_client, "150", "r3", is_checked="1")).status == 303
+    assert (await refund(centre_client, "150", "r3", is_checked="1")).location == "/purse/refunds/3"
+    assert (await second.post("/purse/refunds/3/approve")).status == 303
     late = await second.post("/purse/refunds/2/approve")
     assert (late.status, "Only ¥250.00" in late.text) == (409, True)
     assert (await centre_client.post("/purse/refunds/2/refuse")).status == 303
@@ -120,9 +130,61 @@ async def test_a_large_refund_waits_for_a_second_operator(shop: Estate, centre_c
     def read() -> list[str]:
         return [row.state for row in Refund.select().order_by(Refund.id)]
 
-    assert await shop.running.read(read) == ["paid", "refused"]
+    assert await shop.running.read(read) == ["paid", "refused", "paid"]
     cash = await shop.running.read(lambda: Posting.get_by_id(2).operator_name)
     assert cash == centre_client.number + " " + centre_client.number.title(), "whoever asked pays it out"
+
+
+async def test_many_small_refunds_are_one_large_one(shop: Estate, centre_client: Browser) -> None:
+    """What was paid back today and stands, and what waits, counts for the limit; the next day begins anew.
+
+    Planted breaks: ``refund`` comparing its own amount alone; ``_refunded_today`` without ``_Reversal``.
+    """
+    await top_up(centre_client, "900", "k")
+    first = await refund(centre_client, "150", "r1", is_checked="1")
+    assert first.location.startswith("/purse/postings/")
+    assert (await refund(centre_client, "50.01", "r2", is_checked="1")).location == "/purse/refunds/1"
+    assert (await refund(centre_client, "50", "r3", is_checked="1")).location == "/purse/refunds/2", (
+        "one waits"
+    )
+    for number in (1, 2):
+        assert (await centre_client.post(f"/purse/refunds/{number}/refuse")).status == 303
+    assert (await centre_client.post(f"{first.location}/reverse", {"reason": "打错"})).status == 303
+    whole = await refund(centre_client, "200", "r4", is_checked="1")
+    assert whole.location.startswith("/purse/postings/"), "what was reversed does not count"
+    assert (await refund(centre_client, "0.01", "r5", is_checked="1")).location == "/purse/refunds/3"
+    assert (await centre_client.post("/purse/refunds/3/refuse")).status == 303
+    yesterday = shop.now - timedelta(days=1)
+    await shop.running.write(lambda: LedgerEntry.update(at=yesterday).execute())
+    later = await refund(centre_client, "0.01", "r6", is_checked="1")
+    assert later.location.startswith("/purse/postings/")
+
+
+async def test_a_waiting_refund_keeps_its_amount(shop: Estate, centre_client: Browser) -> None:
+    """Planted break: ``refund`` answering every known key with what waits."""
+    await top_up(centre_client, "900", "k")
+    assert (await refund(centre_client, "500", "r1", is_checked="1")).location == "/purse/refunds/1"
+    for other in ({"amount": "600"}, {"means": "bank"}):
+        form = {"amount": "500", "means": "cash", "reason": "x", "key": "r1", "is_checked": "1", **other}
+        refused = await centre_client.post("/purse/cards/1/refund", form)
+        assert (refused.status, "Something else was booked" in refused.text) == (422, True), other
+
+
+async def test_a_refund_is_not_put_back_where_nobody_reaches_it(shop: Estate, centre_client: Browser) -> None:
+    """The card was issued again, or went to another organisation, since.
+
+    Planted break: ``take_back`` without ``_need_present``.
+    """
+    await top_up(centre_client, "50", "k")
+    back = (await refund(centre_client, "50", "r", is_checked="1")).location
+    await shop.running.write(lambda: Card.update(organisation=shop.other_organisation).execute())
+    refused = await centre_client.post(f"{back}/reverse", {"reason": "打错"})
+    assert (refused.status, "went to another organisation" in refused.text) == (409, True)
+    await shop.running.write(lambda: Card.update(organisation=1, issue_no=Card.issue_no + 1).execute())
+    assert (await centre_client.post(f"{back}/reverse", {"reason": "打错"})).status == 409
+    await shop.running.write(lambda: Card.update(issue_no=Card.issue_no - 1).execute())
+    assert (await centre_client.post(f"{back}/reverse", {"reason": "打错"})).status == 303
+    assert await balance(centre_client) == "¥50.00"
 
 
 async def test_a_reversal_takes_back_once_and_only_what_is_there(
@@ -162,7 +224,7 @@ async def test_a_lost_card_freezes_its_purse(shop: Estate, centre_client: Browse
 async def test_what_is_owed_back_is_paid_to_the_person(shop: Estate, centre_client: Browser) -> None:
     await top_up(centre_client, "50", "k")
     assert (await centre_client.post("/cards/1/cancel", {"reason": "离职"})).status == 303
-    person = f"/purse/payables/{shop.person}"
+    person = await payable(centre_client)
     assert "¥50.00" in (await centre_client.get("/purse/payables")).text
     erased = await centre_client.post(f"/people/{shop.person}/erase", {"reason": "x"})
     assert (erased.status, "Pay it out first" in erased.text) == (422, True)
@@ -171,6 +233,29 @@ async def test_what_is_owed_back_is_paid_to_the_person(shop: Estate, centre_clie
     assert (await centre_client.post(person, form)).status == 303
     assert (await centre_client.post(person, {**form, "key": "p"})).status == 422
     assert person not in (await centre_client.get("/purse/payables")).text
+    assert (await centre_client.get("/purse/payables/1")).status == 404, "a purse is nothing owed back"
+
+
+async def test_who_has_left_the_organisation_is_paid_by_it(shop: Estate, centre_client: Browser) -> None:
+    """The money stays in the books of the organisation that owes it, and its own cashier pays it out, once.
+
+    Planted break: the page looking for the person within the scope.
+    """
+    await top_up(centre_client, "50", "k")
+    assert (await centre_client.post("/cards/1/cancel", {"reason": "离职"})).status == 303
+    other = shop.other_organisation
+    await shop.running.write(
+        lambda: Person.update(organisation=other).where(Person.id == shop.person).execute()
+    )
+    cashier = await shop.running.as_role("canteen", organisation=1)
+    owed = await payable(cashier)
+    assert "¥50.00" in (await cashier.get(owed)).text
+    form = {"amount": "50", "means": "bank", "reason": "离职", "key": "o", "is_checked": "1"}
+    done = await cashier.post(owed, form)
+    assert done.status == 303
+    assert (await cashier.post(owed, form)).location == done.location, "sent twice, paid once"
+    there = await shop.running.as_role("canteen", organisation=other)
+    assert (await there.get(owed)).status == 404
 
 
 async def test_a_second_receipt_is_marked(shop: Estate, centre_client: Browser) -> None:
@@ -189,7 +274,8 @@ async def test_no_organisation_sees_the_money_of_another(shop: Estate, centre_cl
     """Planted break: ``_movements`` without its scope."""
     posting = (await top_up(centre_client, "50", "k")).location
     other = await shop.running.as_role("administrator", organisation=shop.other_organisation)
-    for path in ("/purse/cards/1", posting, f"/purse/payables/{shop.person}"):
+    await centre_client.post("/cards/1/cancel", {"reason": "离职"})
+    for path in ("/purse/cards/1", posting, await payable(centre_client)):
         assert (await other.get(path)).status == 404, path
     assert (await top_up(other, "5", "x")).status == 404
     assert (await other.post(f"{posting}/reverse", {"reason": "x"})).status == 404
