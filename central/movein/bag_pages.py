@@ -68,6 +68,7 @@ async def show_bag(
             "unit": bag.unit,
             "move_in": bag.move_in,
             "cards": [(card, status_of(card, now)) for card in signing.cards_in(bag)],
+            "collect_fen": signing.charge_of(bag),
             "head": homes[0].head if homes else None,
             "signer": bag.signed_by,
             "is_packed": bag.state == BagState.PACKED.value,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from central.cards import acts
 from central.cards.acts import By, Change, Terms
 from central.cards.model import Card
+from central.cards.money import on_issue
 from central.errors import ConflictError, InvalidInputError
 from central.households import people
 from central.households.limits import room_of
@@ -44,6 +45,13 @@ def cards_in(bag: Bag) -> list[Card]:
     """The cards of a bag, in the order of their packing."""
     query = Card.select().join(BagCard).where(BagCard.bag == bag.id)
     return list(query.order_by(BagCard.id))
+
+
+def charge_of(bag: Bag) -> int:
+    """What signing for a bag charges, in fen: deposit and cost of each of its cards, as their class says."""
+    card_class = bag.move_in.card_class
+    entries = on_issue(card_class.deposit_fen, card_class.cost_fen)
+    return len(cards_in(bag)) * sum(entry.amount_fen for entry in entries)
 
 
 def sign(by: By, bag: Bag, person: Person) -> list[Change]:

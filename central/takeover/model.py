@@ -33,11 +33,12 @@ class TakenCard(Model):
     """What lay on it, as the list says."""
     signed_fen = peewee.IntegerField(default=0)
     """What lay on it when the :class:`TrialBalance` was signed: so much is in the books."""
-    credited_at = InstantField(null=True)
-    """When that went into the purse of the card in our books."""
+    credited_fen = peewee.IntegerField(default=0)
+    """So much of that is with the holder: in the purse of the card in our books, or owed back where that has ended."""
     card = peewee.ForeignKeyField(Card, null=True, backref="taken_from", on_delete="RESTRICT")
-    """The card in our books: this one, or the one that it was swapped for."""
+    """The card in our books: this one, or the one that stands in its place now."""
     swapped = peewee.BooleanField(default=False)
+    """It is another one."""
     version = peewee.IntegerField(default=1)
     entered_at = InstantField()
 

@@ -182,6 +182,8 @@ async def swap_page(request: web.Request, problem: str = "", status: int = 200) 
         found = service.find(scope, old) if old else []
         one = next((row for row in found if row.id == chosen or len(found) == 1), None)
         uid = presented.uid if presented is not None and presented.can_issue else b""
+        is_same = bool(one is not None and uid and service.is_same_card(one, uid))
+        charge = service.charge_of(one, same=is_same) if one is not None and uid else ()
         return {
             "readers": readers,
             "reader": reader,
@@ -189,7 +191,8 @@ async def swap_page(request: web.Request, problem: str = "", status: int = 200) 
             "found": found,
             "taken": one,
             "uid": show_uid(uid) if uid else "",
-            "is_same": bool(one is not None and uid and service.is_same_card(one, uid)),
+            "is_same": is_same,
+            "collect_fen": sum(entry.amount_fen for entry in charge),
             "card_no": card_no_for(presented, one.site_id) if one is not None else "",
         }
 

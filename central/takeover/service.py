@@ -15,6 +15,7 @@ from central.cards import acts
 from central.cards.acts import By, Change, Terms
 from central.cards.acts.entering import enter
 from central.cards.model import Card
+from central.cards.money import NOTHING, NOTHING_WAIVED, Entries, Waiver, on_issue
 from central.cards.number_forms import fitting, readings
 from central.cards.rules import Holding, Origin
 from central.errors import ConflictError, ForbiddenError, InvalidInputError
@@ -122,7 +123,15 @@ class PutIntoUse:
 
     def carry_out(self, by: By, card: Card, parameters: kinds.Parameters, reason: str) -> Change:
         taken = TakenCard.get(TakenCard.card == card.id)
-        change = acts.issue(by, bytes(card.uid), card.card_no, taken.person, terms_of(taken), reason=reason)
+        change = acts.issue(
+            by,
+            bytes(card.uid),
+            card.card_no,
+            taken.person,
+            terms_of(taken),
+            reason=reason,
+            waived=_PAID_BEFORE,
+        )
         _enter_plate(by, taken)
         return change
 
@@ -133,6 +142,8 @@ def _enter_plate(by: By, taken: TakenCard) -> None:
         vehicles.take_over(taken.person, taken.plate, by.operator_name, by.at)
 
 
+_PAID_BEFORE: Final = Waiver(deposit=True, cost=True)
+"""The holder has had this card all along: nobody pays anything when it is taken over."""
 NOT_TAKEN: Final = lazy("This card does not come from the old system.").message
 NOT_IN_STOCK: Final = lazy("This card is in use already.").message
 kinds.register(PutIntoUse())
@@ -165,6 +176,14 @@ def is_same_card(taken: TakenCard, uid: bytes) -> bool:
     return bytes(taken.uid or b"") == uid or bool(fitting(uid, taken.number))
 
 
+def charge_of(taken: TakenCard, *, same: bool) -> Entries:
+    """What :func:`swap` charges: nothing for the old card itself, for another one what the class says."""
+    card_class = taken.card_class
+    if same or card_class is None:
+        return NOTHING
+    return on_issue(card_class.deposit_fen, card_class.cost_fen)
+
+
 def swap(by: By, taken: TakenCard, uid: bytes, card_no: str) -> Change:
     """A card for the holder of an old one: the old card itself, now that it was shown, or a new one for it.
 
@@ -175,14 +194,15 @@ def swap(by: By, taken: TakenCard, uid: bytes, card_no: str) -> Change:
     if taken.card_id is not None and bytes(taken.card.uid or b"") != uid:
         raise ConflictError("This card is in the books. Put it into use, then swap it as a damaged card.")
     same = is_same_card(taken, uid)
+    waived = _PAID_BEFORE if same else NOTHING_WAIVED
     reason = "taken over" if same else f"swapped for {taken.number}"
-    change = acts.issue(by, uid, card_no, taken.person, terms_of(taken), reason=reason)
-    taken.card, taken.swapped, taken.version = change.card, not same, taken.version + 1
+    change = acts.issue(by, uid, card_no, taken.person, terms_of(taken), reason=reason, waived=waived)
+    kept: dict[str, Any] = {"card": change.card, "swapped": not same, "version": taken.version + 1}
     if same:
-        taken.uid = uid
-    taken.save()
+        kept["uid"] = uid
+    TakenCard.update(**kept).where(TakenCard.id == taken.id).execute()
     _enter_plate(by, taken)
-    opening.credit(by, [taken])
+    opening.credit(by, [TakenCard.get_by_id(taken.id)])  # read anew: the issue may have credited it
     return change
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from central.audit import AuditEntry
 from central.cards.acts import suggest_card_no
-from central.cards.model import Card, WriteOrder
+from central.cards.model import Card, CardClass, WriteOrder
 from central.cards.rows import card_rows
 from central.households.model import Household, Unit
 from central.movein.model import Bag, BagCard, Desk
@@ -171,6 +171,8 @@ async def test_cards_of_a_bag_open_nothing_until_somebody_signs(
     assert (refused.status, "kept for unit 1栋 101" in refused.text) == (422, True)
 
     await estate.running.write(lambda: person_row(SITE, ORGANISATION, "0500", "新业主", kind="owner").id)
+    await estate.running.write(CardClass.update(deposit_fen=2_000, cost_fen=1_550).execute)
+    assert "71.00: deposit and card cost" in (await centre_client.get("/move-ins/bags/1")).text
     assert (await centre_client.post("/move-ins/bags/1/sign", {"person": "0499"})).status == 422
     assert (await centre_client.post("/move-ins/bags/1/sign", {"person": "0500"})).status == 303
     assert all(row is not None and row.levels == (estate.level,) for row in await estate.running.read(rows))

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from central.bulk_acts.runner import RUNNER
-from central.cards.model import Card, CardNumbering
+from central.cards.model import Card, CardClass, CardNumbering
 from central.cards.number_forms import NumberForm, write
 from central.cards.rows import card_rows
 from central.takeover.importer import uid_of
@@ -182,9 +182,12 @@ async def test_an_old_card_is_swapped_for_a_new_one_at_the_desk(
 ) -> None:
     await number_in(estate, NumberForm.SERIAL)
     await bring_in(centre_client, HEAD + "0012345678,0001,业主卡,业主,2027-12-31,,3.00\n")
+    await estate.running.write(CardClass.update(deposit_fen=2_000, cost_fen=1_550).execute)
     await estate.show_at_desk("04D4E5F6")
     page = (await centre_client.get("/cards/takeover/swap?old=0012345678")).text
     assert "takes the place of the old one" in page
+    assert "35.50: deposit and card cost" in page
+    assert "3.00. That is credited when two operators have signed it" in page
     assert "张三" in page
     one = await estate.running.read(lambda: TakenCard.get().id)
     given = {"taken": str(one), "old": "0012345678", "uid": "04D4E5F6", "card_no": "N-0001"}
@@ -206,6 +209,7 @@ async def test_an_old_card_that_can_be_read_stays_with_its_holder(
     await estate.show_at_desk("04A1B2C3")
     page = (await centre_client.get("/cards/takeover/swap?old=16145763")).text
     assert "This is the old card itself" in page
+    assert "deposit and card cost" not in page
     one = await estate.running.read(lambda: TakenCard.get().id)
     given = {"taken": str(one), "old": "161,45763", "uid": "04A1B2C3", "card_no": "16145763"}
     assert (await centre_client.post("/cards/takeover/swap", given)).status == 303
