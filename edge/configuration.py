@@ -13,8 +13,11 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+import msgspec
+
 from edge.cache.errors import CacheError, CorruptedError, StorageError
 from edge.cache.store import ConfigStore
+from edge.files import FileError, read_whole, write_whole
 from protocol.errors import ProtocolError
 from protocol.ids import CardKey, Stream
 from protocol.records import Change, Revisions, put
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 T = TypeVar("T")
 
+UNKNOWN: Final = Revisions(-1)
+"""Of a config_epoch that no centre has: no file is taken, a centre that answers is."""
 CLOSE_S: Final = 0.6
 """How long the end of the node waits for a medium that does not answer."""
 
@@ -55,6 +60,9 @@ class Configuration:
         :param executor: one thread of its own.
         :param now_ms: boot time, as the engines count it.
         """
+        self.highest = Revisions()
+        """What was last stored here, known also when the store is lost: nothing older may be taken from a file."""
+        self._highest_path = store.path.with_name("highest.json")
         self._store = store
         self._executor = executor
         self._now_ms = now_ms
@@ -86,6 +94,7 @@ class Configuration:
 
     def open(self) -> View:
         """The first View, at once. What cannot be used is put aside: then everything is denied until the centre has sent it."""
+        self.highest = self._read_highest()
         try:
             self.view = self._store.open()
         except StorageError as error:
@@ -94,6 +103,25 @@ class Configuration:
         except CacheError as error:
             self._put_aside(error)
         return self.view
+
+    def _read_highest(self) -> Revisions:
+        try:
+            content = read_whole(self._highest_path)
+            return Revisions() if content is None else msgspec.json.decode(content, type=Revisions)
+        except (FileError, msgspec.MsgspecError) as error:
+            _log.error("what was last stored is not known: %s", error)
+            return UNKNOWN
+
+    async def _keep_highest(self) -> None:
+        """After every change that is stored; a file that a power cut keeps back is one change behind, and no more."""
+        revisions = self._store.revisions
+        if not revisions.config_epoch or revisions == self.highest:
+            return
+        self.highest = revisions
+        try:
+            await self._run(lambda: write_whole(self._highest_path, msgspec.json.encode(revisions)))
+        except FileError as error:
+            _log.error("what was stored cannot be noted: %s", error)
 
     def _put_aside(self, error: CacheError) -> None:
         self.problem = str(error)
@@ -111,6 +139,7 @@ class Configuration:
         async with self._turn:
             try:
                 self._swap(await self._run(self._store.load))
+                await self._keep_highest()
             except CorruptedError as error:
                 self._put_aside(error)
                 self._swap(self.view)
@@ -184,6 +213,7 @@ class Configuration:
         self.stored(self._store.revisions, apply.issued_at_ms)
 
     async def _checkpoint(self) -> None:
+        await self._keep_highest()
         try:
             await self._run(self._store.checkpoint)
         except CacheError as error:

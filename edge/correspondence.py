@@ -25,6 +25,7 @@ from protocol.clocksync import Sample
 from protocol.downlink import Apply, HotlistWanted, NodeDownlink, Rejected
 from protocol.facts import Body, CommandFact, CommandResult
 from protocol.node_peer import ClockSample, CommandReceived, Lost, PeerEffect, RefusedBy, Welcomed
+from protocol.records import Revisions
 from protocol.uplink import Acked, Diverged, Purge
 
 _log: Final = logging.getLogger(__name__)
@@ -77,6 +78,11 @@ class Correspondence:
         self.acked_through = 0
         self.trouble = ""
         self.rejected_count = 0
+
+    @property
+    def highest(self) -> Revisions:
+        """What this node is known to have stored once, also when it is lost."""
+        return self._configuration.highest
 
     def handle(self, effect: PeerEffect) -> None:
         """Do what an effect asks for."""

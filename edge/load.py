@@ -1,7 +1,8 @@
 """``onecard-edge load``: what a unit without a network is to hold, brought as a file of the centre, given to the running node.
 
 The file is sealed for this unit (it holds read keys of its zones) and made of the centre's signed snapshots, so who brought it
-does not matter; an older one than what the unit holds is refused.
+does not matter; an older one than what the unit holds, or ever held, is refused. It is checked in a thread and taken in part
+by part, so that the doors decide meanwhile.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from edge.identity import IdentityFiles
 from protocol.bundle import frames_of, open_bundle
 from protocol.downlink import Apply, Rejected
 from protocol.errors import ProtocolError, ReplayError, SignatureError, StateError
-from protocol.node_peer import NodePeer
+from protocol.node_peer import NodePeer, PeerEffect
 from protocol.unit_box import box_secret_of
+from protocol.unit_file import UnitFile
 
 FILE_BYTES_MAX: Final = 64 * 1024 * 1024
 ANSWER_WITHIN_S: Final = 120.0
@@ -28,7 +30,7 @@ ANSWER_WITHIN_S: Final = 120.0
 
 
 class LoadError(EdgeError):
-    """The file was not loaded; nothing has changed."""
+    """The file was not loaded, or not all of it; what was taken of it is in force, and nothing has gone back."""
 
 
 async def load(
@@ -43,11 +45,11 @@ async def load(
     :raises LoadError: see the class; or it is used, but could not be stored.
     """
     try:
-        raw = await asyncio.to_thread(read_whole, path, FILE_BYTES_MAX)
-        if raw is None:
-            raise LoadError(_("%(path)s is not there", path=path))
-        frames = list(frames_of(open_bundle(raw, box_secret_of(files.key().private_bytes_raw()))))
-        effects = peer.load(frames, now_ms())
+        file = await asyncio.to_thread(_read, path, files, peer)
+        for effects in peer.load(file, now_ms(), correspondence.highest):
+            for effect in effects:
+                await _carry_out(effect, correspondence)
+            await asyncio.sleep(0)
     except FileError as error:
         raise LoadError(str(error)) from error
     except StateError:
@@ -56,18 +58,28 @@ async def load(
         ) from None
     except SignatureError:
         raise LoadError(_("this file is damaged, or not for this device")) from None
+    except ReplayError:
+        raise LoadError(_("this file is older than what the device holds")) from None
     except ProtocolError as error:
         raise LoadError(_("this file is not usable: %(error)s", error=error)) from error
-    for effect in effects:
-        if isinstance(effect, Rejected):
-            if isinstance(effect.error, ReplayError):
-                raise LoadError(_("this file is older than what the device holds"))
-            raise LoadError(_("this file is not usable: %(error)s", error=effect.error))
-        if isinstance(effect, Apply):
-            await correspondence.apply(effect)
-        else:
-            correspondence.handle(effect)
     held = peer.downlink.stored
     if held != peer.downlink.memory:
         raise LoadError(_("the device could not store it"))
     return {"restrictions": held.restrictions, "access": held.access}
+
+
+def _read(path: Path, files: IdentityFiles, peer: NodePeer) -> UnitFile:
+    raw = read_whole(path, FILE_BYTES_MAX)
+    if raw is None:
+        raise LoadError(_("%(path)s is not there", path=path))
+    return peer.read_file(frames_of(open_bundle(raw, box_secret_of(files.key().private_bytes_raw()))))
+
+
+async def _carry_out(effect: PeerEffect, correspondence: Correspondence) -> None:
+    """:raises ProtocolError: the effect is that something was rejected."""
+    if isinstance(effect, Rejected):
+        raise effect.error
+    if isinstance(effect, Apply):
+        await correspondence.apply(effect)
+    else:
+        correspondence.handle(effect)

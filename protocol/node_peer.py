@@ -11,7 +11,7 @@ is opened) and ``disconnected`` when it is lost. ``now_ms`` is the node's boot t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Final, Protocol, TypeAlias
 
@@ -24,7 +24,7 @@ from protocol.commands import NonceBook
 from protocol.decide import Trust
 from protocol.downlink import DownlinkEffect, HotlistWanted, NodeDownlink, Rejected
 from protocol.envelope import Channel, frame_hash, is_session_frame, open_signed, write_signed
-from protocol.errors import MalformedError, ProtocolError, SignatureError, StateError
+from protocol.errors import MalformedError, ProtocolError, ReplayError, SignatureError, StateError
 from protocol.facts import CommandResult
 from protocol.ids import Stream
 from protocol.limits import NONCE_LENGTH, PROTOCOL_VERSIONS
@@ -58,8 +58,10 @@ from protocol.messages import (
 from protocol.records import Revisions
 from protocol.seals import Seal
 from protocol.session import SHARE_SECRET_LENGTH, channel, share_of
+from protocol.unit_file import UnitFile, part_in, read_unit_file
 from protocol.uplink import NETWORK, NodeUplink, OutboxReader, Pace, UplinkEffect
 
+NOTHING: Final = Revisions()
 PERIOD_DEFAULT_S: Final = 30
 HELLO_WITHIN_MS: Final = 10_000
 HELLO_AGAIN_MAX_MS: Final = 60_000
@@ -346,32 +348,42 @@ class NodePeer:
             self.uplink.refused()
         return [RefusedBy(refused)]
 
-    def load(self, frames: Sequence[bytes], now_ms: int) -> list[PeerEffect]:
-        """Configuration that was brought as a file, with or without a session: whole streams of one moment, signed like all.
+    def read_file(self, frames: Iterable[bytes]) -> UnitFile:
+        """Check a file of configuration; changes nothing, and may be called in a thread.
 
-        Older than what is held is ``Rejected`` and changes nothing; what is held already changes nothing either. Of another
-        config_epoch nothing is taken: a restored centre first asks what is on the hotlist here, which a file cannot (I7).
-
-        :raises ProtocolError: a frame is not the centre's, not for this node, or of another kind.
+        :raises ProtocolError: see ``read_unit_file``.
         """
-        opened = [(open_signed(frame, self._identity.centre_key)[1], frame) for frame in frames]
-        parts = [(message, frame) for message, frame in opened if isinstance(message, SnapshotPart)]
-        words = [(message, frame) for message, frame in opened if isinstance(message, BackedUp)]
-        if len(parts) + len(words) < len(opened) or any(
-            message.scope != self.downlink.scope for message, _ in parts
-        ):
-            raise MalformedError("a file that is not for this node")
-        heads = heads_of([message for message, _ in parts])
+        return read_unit_file(
+            frames, self._identity.centre_key, self.downlink.scope, self.downlink.known_kinds
+        )
+
+    def load(
+        self, file: UnitFile, now_ms: int, highest: Revisions = NOTHING
+    ) -> Iterator[Sequence[PeerEffect]]:
+        """Configuration that was brought as a file, with or without a session: one part at a time, so that the caller can do
+        other work in between; it carries out what is yielded before it goes on.
+
+        Older than what is held, or ever was, is ``Rejected`` and changes nothing; what is held already changes nothing either.
+        Of another config_epoch nothing is taken: a restored centre first asks what is on the hotlist here, which a file cannot (I7).
+
+        :param highest: what this node is known to have stored once, for when what it held is lost.
+        :raises StateError: of another config_epoch.
+        :raises StaleBaseError: other rows are just being applied.
+        """
         held = self.downlink.memory
-        if held.config_epoch not in (0, heads.config_epoch):
+        known = held if held.config_epoch else highest
+        if known.config_epoch not in (0, file.heads.config_epoch):
             raise StateError("a file of another config_epoch")
-        effects: list[PeerEffect] = [*self.downlink.heads(heads)]
-        for part, frame in parts if not effects else []:
-            is_here = held.config_epoch and held.of(part.stream) == part.revision
-            effects += [] if is_here else self.downlink.receive(part, frame, now_ms)
-        for word, frame in words:
-            effects += self.uplink.receive(word, frame, now_ms)
-        return effects
+        if any(file.heads.of(stream) < known.of(stream) for stream in Stream):
+            yield [Rejected(ReplayError(f"a file of {file.heads} after {known}"))]
+            return
+        self.downlink.begin_whole()
+        yield self.downlink.heads(file.heads)
+        for stream, frame in file.parts:
+            if not held.config_epoch or held.of(stream) != file.heads.of(stream):
+                yield self.downlink.receive(part_in(frame), frame, now_ms)
+        for word, frame in file.words:
+            yield self.uplink.receive(word, frame, now_ms)
 
     # -- out ----------------------------------------------------------------------------------------------------
 
@@ -464,16 +476,3 @@ class NodePeer:
         return write_signed(
             message, identity.key, sender=identity.node, epoch=identity.node_epoch, counter=counter
         )
-
-
-def heads_of(parts: Sequence[SnapshotPart]) -> Revisions:
-    """What a file of snapshots says that the centre stood at.
-
-    :raises MalformedError: a stream is missing, or they are not of one moment.
-    """
-    found = {(part.stream, part.config_epoch, part.revision) for part in parts}
-    revisions = {stream: revision for stream, _, revision in found}
-    epochs = {epoch for _, epoch, _ in found}
-    if len(found) != len(revisions) or set(revisions) != set(Stream) or len(epochs) != 1:
-        raise MalformedError("a file of configuration is not whole")
-    return Revisions(epochs.pop(), *(revisions[stream] for stream in Stream))

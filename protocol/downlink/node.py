@@ -171,6 +171,17 @@ class NodeDownlink:
                 lane.whole = True
         return effects
 
+    def begin_whole(self) -> None:
+        """All streams come whole from elsewhere (a file): what was collected of them before is dropped.
+
+        :raises StaleBaseError: rows are just being applied.
+        """
+        if any(lane.applying for lane in self._lanes.values()):
+            raise StaleBaseError("rows while others are being applied")
+        for lane in self._lanes.values():
+            lane.ready = None
+            lane.forget_parts()
+
     def receive(self, message: Delta | SnapshotPart, frame: bytes, now_ms: int) -> list[DownlinkEffect]:
         """Rows of the centre; ``frame`` is the signed frame they came in, already verified."""
         lane = self._lanes[message.stream]

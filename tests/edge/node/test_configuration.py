@@ -13,7 +13,7 @@ import pytest
 
 from edge.cache.database import plain_opener
 from edge.cache.store import ConfigStore
-from edge.configuration import Configuration
+from edge.configuration import UNKNOWN, Configuration
 from protocol.ids import Stream
 from protocol.reasons import Reason
 from protocol.records import Change, Kind, RestrictionRow, Revisions, put
@@ -253,3 +253,19 @@ async def test_a_medium_that_was_dead_at_start_is_used_once_it_works(tmp_path: P
     assert bench.configuration.view.card_count() == 6
     bench.configuration.close()
     bench.executor.shutdown()
+
+
+async def test_what_was_stored_is_known_after_the_store_was_lost(bench: Bench, tmp_path: Path) -> None:
+    """Else an old file on a stick would be taken. Planted break: ``_keep_highest`` writing nothing."""
+    await bench.configuration.apply(first_configuration([*one_door(), *cards(5)]), bench.engine)
+    await bench.configuration.apply(apply(delta(Stream.RESTRICTIONS, 1, 2, [LOST])), bench.engine)
+    bench.configuration.close()
+    bench.disk = Disk()
+    bench.start()
+    await bench.configuration.load()
+    assert bench.configuration.revisions == Revisions()
+    assert bench.configuration.highest == Revisions(1, 2, 1, 1)
+    (tmp_path / "highest.json").write_bytes(b"[")
+    bench.configuration.close()
+    bench.start()
+    assert bench.configuration.highest == UNKNOWN
