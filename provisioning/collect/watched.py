@@ -37,7 +37,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.name = ""
-        """The device's name, once it has said it."""
+        """The device's name, once it has said it: printable, and no more is known of it."""
         self.refusal = ""
         """Why the centre does not take it: the name of ``RefusalCode``."""
         self.first_seq = self.last_seq = 0
@@ -81,7 +81,8 @@ class Watched:
             sender, message = read_unproven(frame)
         except ProtocolError:
             return
-        self.name = sender or self.name
+        if sender.isprintable():  # nothing is proven, and it goes to a terminal
+            self.name = sender or self.name
         match message:
             case Hello():
                 self.first_seq, self.last_seq = message.first_seq, message.last_seq

@@ -117,6 +117,16 @@ def test_what_is_no_frame_changes_nothing() -> None:
     assert not watched.has_begun
 
 
+@pytest.mark.parametrize("name", ["\x1b[2Junit", "unit\r1", "unit\u202e"])
+def test_a_name_that_would_steer_the_terminal_is_no_name(name: str) -> None:
+    """Planted break: ``up`` taking any name."""
+    watched = Watched()
+    watched.up(write_signed(HELLO, KEY, sender=name, epoch=1, counter=0))
+    assert watched.name == ""
+    assert watched.last_seq == 5
+    assert say(watched, HELLO).name == "unit"
+
+
 def test_addresses_are_numbers_and_spans_of_the_line() -> None:
     assert addresses_of("") == ()
     assert addresses_of("3,1-2,2") == (3, 1, 2)
