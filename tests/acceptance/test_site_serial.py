@@ -84,7 +84,7 @@ async def test_units_of_one_line_join_and_are_read_through_a_clerks_pc(
     """Seen when: two units that have never been at the centre answer on one noisy line; one command joins both, brings their
     records and loads them; their pages say that nothing is missing and up to when it is complete; the units hold the site.
 
-    Planted breaks that turn it red: ``Transfer.turn`` forgetting what it has sent; ``send_enrol_by_serial`` not putting its frame.
+    Planted break that turns it red: ``send_enrol_by_serial`` not putting its frame.
     """
     lines = await collect(site, wires, "--units", "1,2")
     done = [line for line in lines if "done. Records up to" in line]
