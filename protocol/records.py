@@ -42,7 +42,10 @@ from protocol.reasons import DISABLING, Reason
 
 
 class CardFlag(IntFlag):
-    """What holds for a card at every point. A sub-system is open unless its flag says that it is closed (38)."""
+    """What holds for a card at every point. A sub-system is open unless its flag says that it is closed (38).
+
+    A device that does not know a flag keeps its old View: what it would ignore may be that the card is closed.
+    """
 
     NONE = 0
     EXTENDED_OPEN = 1
@@ -62,6 +65,7 @@ CLOSED: Final[dict[SubSystem, CardFlag]] = {
     SubSystem.PARKING: CardFlag.PARKING_CLOSED,
 }
 """The flag by which a card is refused at every point of a sub-system."""
+_KNOWN_FLAGS: Final = int(CardFlag.EXTENDED_OPEN) | sum(CLOSED.values())
 ALL_CLOSED: Final = CardFlag(sum(CLOSED.values()))
 
 
@@ -405,7 +409,7 @@ def decode_row(change: Change) -> Row:
 
 
 def check_row(kind: Kind, key: bytes, row: Row) -> None:
-    """Raise when a row of the right shape has an impossible content (limits, key form, reason)."""
+    """Raise when a row of the right shape has an impossible content (limits, key form, reason, a flag of a newer version)."""
     if kind in _CARD_KEYED:
         if not ((key[:1] == b"U" and len(key) in (5, 8, 11)) or (key[:1] == b"C" and len(key) == 9)):
             raise MalformedError("a card key is U + UID or C + credential id")
@@ -421,10 +425,11 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             and 0 <= row.valid_from_s < 2**32
             and 0 <= row.valid_until_s < 2**32
             and 0 <= row.issue_no < 2**16
-            and 0 <= row.flags < 2**8
             and 0 <= row.zones < 1 << ZONES_MAX
         ):
             raise MalformedError("a number of a card row is out of range")
+        case CardRow() if row.flags & ~_KNOWN_FLAGS:
+            raise UnknownRecordError(f"card flags {row.flags:#x} are not all known here")
         case UsesRow() if len(row.used) > USES_POINTS_MAX or row.uses_max > USES_MAX:
             raise LimitError("too many uses, or at too many points")
         case UsesRow() if not (

@@ -85,7 +85,7 @@ async def show_unit(request: web.Request, problem: str = "") -> web.Response:
             "unsent": unsent(row),
             "difference": difference_s(row),
             "checkpoints": checkpoints,
-            "limits": _limits({point.id for point in checkpoints}),
+            "limits": _limits(scope, device.site_id, {point.id for point in checkpoints}),
             "acts": [_shown(command) for command in newest],
             "refusal": lazy(commands.refusal(device.id)) if commands.refusal(device.id) else "",
         }
@@ -95,10 +95,11 @@ async def show_unit(request: web.Request, problem: str = "") -> web.Response:
     return await render(request, "units/unit.html", context, status=422 if problem else 200)
 
 
-def _limits(checkpoints: set[int]) -> list[dict[str, Any]]:
+def _limits(scope: Scope, site_id: int, checkpoints: set[int]) -> list[dict[str, Any]]:
     """遲巡早巡時間限制 of the routes that visit these checkpoints, as their newest plans have them (77)."""
     newest: dict[int, RoutePlan] = {}
-    for plan in RoutePlan.select(RoutePlan, PatrolRoute).join(PatrolRoute).order_by(RoutePlan.valid_from_on):
+    plans: Any = RoutePlan.select(RoutePlan, PatrolRoute).join(PatrolRoute).where(PatrolRoute.site == site_id)
+    for plan in scope.filter(plans, PatrolRoute).order_by(RoutePlan.valid_from_on):
         if any(stop["checkpoint"] in checkpoints for stop in plan.plan["stops"]):
             newest[plan.route_id] = plan
     return [

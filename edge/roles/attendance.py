@@ -165,6 +165,8 @@ def _card_shown(turn: _Turn, shown: CardShown) -> None:
     decision = decide(card, turn.view, turn.view.terminals[point], _STATE, turn.now.instant)
     reason = Reason.GRANTED_TIME_NOT_CHECKED if decision.reason is Reason.TIME_UNKNOWN else decision.reason
     status, is_keyed = _direction(turn, shown.reader, row)
+    if reason not in (Reason.UNKNOWN_CARD, Reason.SEVERAL_CARDS):  # another card of the same hand may follow
+        turn.pressed.pop(shown.reader, None)  # it spoke for this person alone, whatever becomes of the punch
     fact = PunchFact(
         point,
         reason,
@@ -177,7 +179,6 @@ def _card_shown(turn: _Turn, shown: CardShown) -> None:
         turn.now.instant.floor_ms // 1_000,
     )
     if is_granted(reason):
-        turn.pressed.pop(shown.reader, None)
         turn.take(Waiting(fact, shown.reader, decision.key))
     else:
         turn.actions += [

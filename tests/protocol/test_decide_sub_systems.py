@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.decide import Decision, Instant, PointState, Presentation, Trust, decide
+from protocol.errors import UnknownRecordError
 from protocol.ids import SubSystem, Tier, uid_key
 from protocol.reasons import Reason
 from protocol.records import (
@@ -67,6 +68,13 @@ def test_9_a_dead_card_and_one_that_proves_too_little_are_called_that_whatever_i
     closed = card(flags=ALL_CLOSED)
     assert judge(view_of(closed, lost())).reason is Reason.CARD_LOST
     assert judge(view_of(closed), tier_min=Tier.AES).reason is Reason.TIER_TOO_LOW
+
+
+@pytest.mark.parametrize("flag", [64, 128, 256])
+def test_a_flag_of_a_newer_version_is_not_ignored(flag: int) -> None:
+    """It may say that the card is closed. Planted break: check only the range."""
+    with pytest.raises(UnknownRecordError):
+        view_of(card(flags=CardFlag(flag)))
 
 
 def test_a_flag_costs_a_packed_card_nothing_and_comes_back() -> None:

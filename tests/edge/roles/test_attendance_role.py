@@ -142,7 +142,7 @@ def test_the_reader_says_the_direction() -> None:
 
 
 def test_a_key_speaks_for_one_punch_within_ten_seconds() -> None:
-    """Planted break: keep the key after the punch."""
+    """Planted breaks: keep the key after the punch; keep it after the refusal of a known card."""
     node = make()
     node.input(InputRole.KEY_OUT, True, 4)
     node.input(InputRole.KEY_OUT, False, 4)
@@ -155,6 +155,11 @@ def test_a_key_speaks_for_one_punch_within_ten_seconds() -> None:
     for said in ((GOING, True), (NONE, False)):
         node.mono_ms += 2_000
         assert [(punch.status, punch.keyed) for punch in punches(node.swipe(STAFF, 4))] == [said]
+    node.input(InputRole.KEY_OUT, True, 4)
+    node.mono_ms += 2_000
+    assert punches(node.swipe(CLOSED, 4))[0].reason is Reason.SUB_SYSTEM_CLOSED
+    node.mono_ms += 2_000
+    assert punches(node.swipe(STAFF, 4))[0].status is NONE, "it was pressed by somebody else, who was refused"
     node.input(InputRole.KEY_IN, True, 4)
     node.mono_ms += KEY_HOLDS_MS + 1
     assert punches(node.swipe(STAFF, 4))[0].status is NONE
