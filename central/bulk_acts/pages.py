@@ -192,6 +192,7 @@ async def _progress(request: web.Request) -> dict[str, Any]:
             "title": str(kind.title) if kind is not None else bulk.kind,
             "words": kind.words(bulk.parameters) if kind is not None else "",
             "counts": service.counts(bulk.id),
+            "to_move_fen": None if kind is None else service.to_move_fen(bulk, kind),
             "site_name": bulk.site.name,
             "is_mine": who.kind == "operator" and who.id == bulk.operator_id,
         }
@@ -274,6 +275,6 @@ ROUTES: Final[list[Route]] = [
     Route("GET", r"/cards/bulk/{id:\d+}", show, ("cards", "view")),
     Route("GET", r"/cards/bulk/{id:\d+}/progress", progress, ("cards", "view")),
     Route("GET", r"/cards/bulk/{id:\d+}/export", export_cards, ("cards", "export")),
-    Route("POST", r"/cards/bulk/{id:\d+}/approve", approve, ("cards", "approve")),
+    Route("POST", r"/cards/bulk/{id:\d+}/approve", approve, ("cards", "approve"), step_up=True),
     Route("POST", r"/cards/bulk/{id:\d+}/stop", stop, ("cards", "edit")),
 ]

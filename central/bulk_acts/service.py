@@ -185,6 +185,8 @@ def enter(audit: Audit, who: Principal, order: Order, selection: Selection, now:
     for start in range(0, len(rows), _INSERT_ROWS):
         BulkCard.insert_many(rows[start : start + _INSERT_ROWS], fields=columns).execute()
     after = {**_snapshot(bulk), "cards": len(found.possible), "refused": len(found.refused)}
+    if found.total_fen is not None:
+        after["total_fen"] = found.total_fen
     _record(audit, who.actor, "bulk.enter", bulk, None, after)
     return bulk
 
@@ -293,6 +295,14 @@ def counts(bulk_id: int) -> dict[str, int]:
     query = BulkCard.select(BulkCard.state, peewee.fn.COUNT(BulkCard.id)).where(BulkCard.bulk == bulk_id)
     found = {state.value: 0 for state in ItemState} | dict(query.group_by(BulkCard.state).tuples())
     return {**found, "all": sum(found.values())}
+
+
+def to_move_fen(bulk: BulkAct, kind: Kind) -> int | None:
+    """What the cards that are not done yet would move altogether; None: no money. Inside ``db``."""
+    pending = BulkCard.select(BulkCard.card).where(
+        (BulkCard.bulk == bulk.id) & (BulkCard.state == ItemState.PENDING.value)
+    )
+    return total_fen(kind, [row[0] for row in pending.tuples()], bulk.parameters)
 
 
 def _snapshot(bulk: BulkAct) -> dict[str, Any]:

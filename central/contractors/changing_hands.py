@@ -46,7 +46,7 @@ class Permits(Part):
 
 
 def _settle(change: Change, permit: Permit) -> list[Changed]:
-    """End the permit where it runs; refund what can be refunded now, say what is still to be."""
+    """End the permit where it runs; refund what can be refunded now by who may, say what is still to be."""
     changed: list[Changed] = []
     before, label = service.snapshot(permit), _label(permit)
     if not service.is_over(permit, local_day(permit.site_id, change.by.at)):
@@ -56,7 +56,7 @@ def _settle(change: Change, permit: Permit) -> list[Changed]:
                     f"cards.{act.act.value}", "card", act.card.id, act.card.card_no, act.before, act.after
                 )
             )
-    if permit.paid_at is not None and not service.cards_out(permit):
+    if permit.paid_at is not None and change.may_refund and not service.cards_out(permit):
         service.refund(permit, change.by, 0, "")
         amounts = {"deposit_refunded": permit.deposit_fen}
         action = "cards.permit_refunded"

@@ -22,7 +22,7 @@ from central.households.people import current_members, day_after, find_person
 from central.households.readings import Read
 from central.people.inputs import path_id, row_id
 from central.routes import Route
-from central.security.principal import actor_of, scope_of
+from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.scope import Scope
 from central.web.formats import local
 from central.web.forms import BoundForm
@@ -108,6 +108,8 @@ async def _run(
     """Carry the change out in one transaction; a preview takes it back."""
     centre, scope, unit_id, by = centre_of(request), scope_of(request), path_id(request), by_of(request)
 
+    may_refund = principal_of(request).may("cards", "approve")
+
     def write() -> Outcome:
         unit, leaving = household_of(scope, unit_id, leaving_id)
         kind = HouseholdKind(leaving.kind)
@@ -125,6 +127,7 @@ async def _run(
             value.deposits == CARRY_OVER,
             (value.debt_for or "", value.debt_fen) if value.debt_fen else None,
             context["answers"],
+            may_refund,
         )
         outcome = handing_over.carry_out(by, unit, wish, is_preview=is_preview)
         if is_preview:
@@ -187,5 +190,5 @@ async def _preview(
 
 ROUTES: Final[list[Route]] = [
     Route("GET", r"/units/{id:\d+}/hand-over", hand_over, ("cards", "edit")),
-    Route("POST", r"/units/{id:\d+}/hand-over", hand_over, ("cards", "edit")),
+    Route("POST", r"/units/{id:\d+}/hand-over", hand_over, ("cards", "edit"), step_up=True),
 ]

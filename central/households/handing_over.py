@@ -55,6 +55,8 @@ class Wish:
     """What the head who leaves owes up to the cut-off, in words and fen."""
     answers: Mapping[str, str] = field(default_factory=dict)
     """What was decided for the records of other sub-systems, see :class:`joining.Question`."""
+    may_refund: bool = False
+    """Whoever carries it out has the right to pay deposits back."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ def carry_out(by: By, unit: Unit, wish: Wish, *, is_preview: bool = False) -> Ou
         changed.append(debts.enter(by, unit, wish.leaving.head, *wish.debt, last_on, made))
     if wish.kind is HouseholdKind.OWNER:
         changed += _end_exceptions(by, unit)
-    change = Change(unit, wish.leaving, entering, wish.cut_off_on, by, wish.reason, wish.answers)
+    change = Change(
+        unit, wish.leaving, entering, wish.cut_off_on, by, wish.reason, wish.answers, wish.may_refund
+    )
     for part in joining.parts():
         changed += part.carry_out(change)
     owed = joining.debts_of(unit, leavers)

@@ -43,6 +43,8 @@ class Change:
     reason: str
     answers: Mapping[str, str] = field(default_factory=dict)
     """What was typed for the questions, by their names."""
+    may_refund: bool = False
+    """Whoever carries it out may pay deposits back; else they stay due."""
 
     def answer(self, question: Question) -> str:
         """What the operator decided.

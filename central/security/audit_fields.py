@@ -177,6 +177,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "tier_min": lazy("Lowest kind of card"),
     "title": lazy("Title"),
     "to_desk": lazy("To desk"),
+    "total_fen": lazy("Altogether"),
     "totals": lazy("Totals"),
     "uid": lazy("UID"),
     "uid_bytes": lazy("Length of the UID"),

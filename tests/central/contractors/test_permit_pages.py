@@ -312,3 +312,28 @@ async def test_permits_and_slips_of_another_organisation_are_not_there(
     assert "顺安装修" not in (await stranger.get("/permits")).text
     assert (await stranger.post("/permits/new", permit_form(estate))).status == 422
     assert await estate.running.read(lambda: Permit.get().ended_at) is None
+
+
+@pytest.mark.parametrize(("role", "held_fen"), [("doors", 200_000), ("administrator", 0)])
+async def test_a_change_of_owner_pays_a_deposit_back_only_by_who_may(
+    estate: Estate, centre_client: Browser, role: str, held_fen: int
+) -> None:
+    """By anybody else it ends the permit and leaves the deposit due; both give their password.
+
+    Planted breaks: ``_settle`` without ``may_refund``; the route without ``step_up``.
+    """
+    assert (await centre_client.post("/permits/new", permit_form(estate))).status == 303
+    assert (await centre_client.post("/permits/1/pay", {})).status == 303
+    owner = {"person": "0001", "household": "new_owner", "from_on": "2026-01-01"}
+    assert (await centre_client.post("/units/1/people", owner)).status == 303
+    clerk = await estate.running.as_role(role)
+    wish = {"leaving": "1", "last_on": "2026-07-31", "reason": "sold", "deposits": "refund"}
+    wish |= {"permit_1": "settle", "step": "carry_out"}
+    done = await clerk.post("/units/1/hand-over", wish)
+    assert done.status == 303, done
+    assert (await held_and_kept(estate))[0] == held_fen
+    later = await centre_client.post("/permits/1/refund", {"kept_fen": "0"})
+    assert later.status == (303 if held_fen else 422), "what is due is paid on the page of the permit"
+    estate.running.clock.advance(s=estate.running.centre.config.security.step_up_s)
+    stale = await clerk.post("/units/1/hand-over", wish)
+    assert (stale.status, 'name="_password"' in stale.text) == (403, True)

@@ -67,6 +67,11 @@ async def test_an_allowance_is_given_and_cleared_after_approval(shop: Estate, ce
     await drained(shop)
     assert await lies(shop) == [(1_000, 0), (0, 0), (0, 0)]
     second = await shop.running.as_role("administrator")
+    asked = (await second.get(path)).text
+    dialog = asked.split("2 cards would be done")[1].partition("</dialog>")[0]
+    assert ("¥100.00" in dialog, asked.count("¥100.00")) == (True, 2), "whoever approves sees the sum"
+    entered = await shop.running.read(lambda: AuditEntry.get(AuditEntry.action == "bulk.enter").detail)
+    assert entered["after"]["total_fen"] == 10_000
     assert (await second.post(f"{path}/approve")).status == 303
     await drained(shop)
     assert await lies(shop) == [(1_000, 5_000), (0, 5_000), (0, 0)]
@@ -76,6 +81,7 @@ async def test_an_allowance_is_given_and_cleared_after_approval(shop: Estate, ce
     page = (await centre_client.get("/cards/bulk/new?kind=clear_allowance")).text
     assert ("2 cards would be done" in page, "¥100.00" in page) == (True, True)
     path = await hand_in(centre_client, "clear_allowance")
+    assert "¥100.00" in (await second.get(path)).text
     assert (await second.post(f"{path}/approve")).status == 303
     await drained(shop)
     assert await lies(shop) == [(1_000, 0), (0, 0), (0, 0)]
