@@ -8,6 +8,7 @@ from central.ledger.model import LedgerAccount, LedgerEntry, Posting
 from central.ledger.posting import owed
 from central.people.dossier import Section
 from central.people.model import Person
+from central.purse.model import Refund
 from central.web.columns import MONEY
 from central.web.i18n import LazyText, lazy
 
@@ -26,6 +27,10 @@ def has_money(person: Person) -> LazyText | None:
 
 def forget(person: Person) -> None:
     """Drop what was typed about him; the amounts keep their books."""
+    own = LedgerAccount.select(LedgerAccount.id).where(LedgerAccount.person == person.id)
+    for asked in Refund.select(Refund.id).where(Refund.account.in_(own)):
+        drop_details_of("refund", asked.id)
+    Refund.update(reason="").where(Refund.account.in_(own)).execute()
     for posting in Posting.select(Posting.id).where(Posting.person == person.id):
         drop_details_of("posting", posting.id)
     Posting.update(reason="").where(Posting.person == person.id).execute()

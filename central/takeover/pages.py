@@ -16,6 +16,7 @@ from central.centre import centre_of
 from central.errors import ConflictError, ForbiddenError, InvalidInputError
 from central.imports.pages import import_routes
 from central.nodes.model import Device
+from central.people import erasure
 from central.people.exporting import audited
 from central.people.inputs import one_line, path_id, row_id
 from central.people.model import Person
@@ -24,7 +25,7 @@ from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.places import check_place
 from central.sites.scope import Scope
-from central.takeover import service
+from central.takeover import personal, service
 from central.takeover.importer import TakenImporter
 from central.takeover.model import TakenCard, TakenDevice
 from central.takeover.tables import SEEN, TAKEN
@@ -78,6 +79,7 @@ async def overview(request: web.Request, problem: str = "", status: int = 200) -
 
     context = await centre_of(request).db.read(read)
     context |= {"problem": problem, "may_act": who.may("cards", "approve"), "who_id": who.id}
+    context["may_close"] = who.may("purse", "approve")
     return await render(request, "takeover/overview.html", context, status=status)
 
 
@@ -260,7 +262,7 @@ NAV: Final = [NavItem("cards", lazy("Take over an old system"), "/cards/takeover
 ROUTES: Final[list[Route]] = [
     Route("GET", "/cards/takeover", overview, ("cards", "view")),
     Route("POST", "/cards/takeover/enter", enter_books, ("cards", "approve")),
-    Route("POST", "/cards/takeover/sign", sign, ("cards", "approve")),
+    Route("POST", "/cards/takeover/sign", sign, ("cards", "approve"), step_up=True),
     Route("POST", r"/cards/takeover/devices/{id:\d+}", take_device, ("cards", "approve")),
     Route("GET", "/cards/takeover/cards", list_taken, ("cards", "view")),
     Route("GET", "/cards/takeover/cards/export", export_taken, ("cards", "export")),
@@ -270,3 +272,5 @@ ROUTES: Final[list[Route]] = [
     Route("POST", "/cards/takeover/swap", swap, ("cards", "edit")),
     *import_routes(TakenImporter()),
 ]
+erasure.BLOCKERS.append(personal.has_balance)
+erasure.ERASERS.append(personal.forget)

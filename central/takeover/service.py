@@ -245,7 +245,7 @@ def sign(
 
     :param seal: of what the operator saw.
     :raises ConflictError: something changed since it was seen, or it is signed twice already.
-    :raises ForbiddenError: both signatures by one operator.
+    :raises ForbiddenError: both signatures by one operator, or the second by one who may not approve stored value.
     """
     if who.kind != "operator":
         raise ForbiddenError("Only a person can sign.")
@@ -260,6 +260,10 @@ def sign(
             raise ConflictError("This trial balance is signed already.")
         if found.first_id == who.id:
             raise ForbiddenError("The second signature must be somebody else's.")
+        if not who.may("purse", "approve"):
+            raise ForbiddenError(
+                "The second signature fills purses: it needs the right to approve stored value."
+            )
         found.second_id, found.second_by, found.second_at = who.id, who.actor.name, now
         found.save()
         opening.book(By(who.id, who.actor.name, now), found)

@@ -12,6 +12,7 @@ from central.audit import AuditEntry
 from central.cards.model import Card, CardSwitchedOff
 from central.ledger.model import LedgerEntry, Posting
 from central.people.model import Person
+from central.purse import personal
 from central.purse.model import Refund
 from central.purse.table import MOVEMENTS, PAYABLES, REFUNDS
 from central.sites.scope import HEAD_OFFICE, Grant, Scope
@@ -333,3 +334,17 @@ def test_the_lists_stand_on_indexes(
         assert " INDEX" in plan, plan
         few = "card_no=?" in plan or "operator_id=?" in plan or "person" in filters
         assert few or "USE TEMP B-TREE" not in plan, plan
+
+
+async def test_what_was_typed_for_a_refund_goes_with_the_person(shop: Estate, centre_client: Browser) -> None:
+    """Its reason, and the details in the audit trail. Planted break: ``forget`` without the refunds."""
+    await top_up(centre_client, "900", "k1")
+    assert (await refund(centre_client, "500", "r1", is_checked="1")).location == "/purse/refunds/1"
+
+    def kept() -> tuple[str, list[bool]]:
+        rows = AuditEntry.select().where(AuditEntry.object_kind == "refund")
+        return Refund.get().reason, [row.detail is not None for row in rows]
+
+    assert await shop.running.read(kept) == ("搬走", [True])
+    await shop.running.write(lambda: personal.forget(Person.get_by_id(shop.person)))
+    assert await shop.running.read(kept) == ("", [False])

@@ -11,10 +11,12 @@ from central.bulk_acts.runner import RUNNER
 from central.cards.model import Card, CardClass, CardNumbering
 from central.cards.number_forms import NumberForm, write
 from central.cards.rows import card_rows
+from central.imports.model import ImportedRow
+from central.takeover import service
 from central.takeover.importer import uid_of
 from central.takeover.model import TakenCard, TrialBalance
 from tests.central.bulk_acts.test_bulk_pages import SEAL
-from tests.support.centre import Answer, Browser
+from tests.support.centre import PASSWORD, Answer, Browser
 from tests.support.estate_pages import ORGANISATION, SITE, Estate
 
 UID = bytes.fromhex("04A1B2C3")
@@ -175,6 +177,46 @@ async def test_the_opening_balance_is_signed_by_two(estate: Estate, centre_clien
     assert signed.first_id != signed.second_id
     await bring_in(centre_client, HEAD + "0077705924,0001,,,,,0.06\n")
     assert "have changed since they were signed" in (await centre_client.get("/cards/takeover")).text
+
+
+async def test_the_second_signature_needs_the_right_to_approve_stored_value_and_the_password(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """It fills purses. Planted breaks: the route without ``step_up``; ``service.sign`` without asking for the right."""
+    await number_in(estate, NumberForm.DECIMAL)
+    await bring_in(centre_client, HEAD + "0077705923,0001,,,,,12.50\n")
+    seal = (await estate.running.read(service.standing, SITE, ORGANISATION))["seal"]
+    given = {**PLACE, "seal": seal}
+    assert (await centre_client.post("/cards/takeover/sign", given)).status == 303
+    clerk = await estate.running.as_role("card_centre")
+    assert 'name="seal"' not in (await clerk.get("/cards/takeover")).text
+    refused = await clerk.post("/cards/takeover/sign", given)
+    assert (refused.status, "right to approve stored value" in refused.text) == (403, True)
+    other = await estate.running.as_role("administrator")
+    estate.running.clock.advance(minutes=11)
+    asked = await other.post("/cards/takeover/sign", given)
+    assert (asked.status, "Password" in asked.text) == (403, True)
+    assert await estate.running.read(lambda: TrialBalance.get().second_at) is None
+    assert (await other.post("/cards/takeover/sign", {**given, "_password": PASSWORD})).status == 303
+    assert await estate.running.read(lambda: TrialBalance.get().second_at) is not None
+
+
+async def test_who_is_erased_leaves_no_card_number_and_no_plate_in_the_list(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Not while what was signed for him waits. Planted breaks: ``personal.forget`` or ``has_balance`` not registered."""
+    await number_in(estate, NumberForm.DECIMAL)
+    await bring_in(centre_client, HEAD + "0077705923,0001,,,,沪A12345,12.50\n")
+    await bring_in(centre_client, HEAD + "0077705923,0001,,,,沪A12346,12.50\n")
+    await estate.running.write(TakenCard.update(signed_fen=1_250).execute)
+    wish = {"reason": "本人申请", "sure": "1"}
+    refused = await centre_client.post(f"/people/{estate.person}/erase", wish)
+    assert (refused.status, "balance of the old system waits" in refused.text) == (422, True)
+    await estate.running.write(TakenCard.update(credited_fen=1_250).execute)
+    assert (await centre_client.post(f"/people/{estate.person}/erase", wish)).status == 303
+    one = await estate.running.read(lambda: TakenCard.get())
+    assert (one.number, one.uid, one.plate, one.balance_fen) == (f"#{one.id}", None, "", 1_250)
+    assert await estate.running.read(lambda: {row.before is None for row in ImportedRow.select()}) == {True}
 
 
 async def test_an_old_card_is_swapped_for_a_new_one_at_the_desk(
