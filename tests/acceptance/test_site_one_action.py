@@ -129,7 +129,7 @@ async def hand_in(clerk: Browser, query: str, done: str, **values: str) -> str:
     given = "&".join(f"{name}={value}" for name, value in values.items())
     page = await clerk.get(f"/cards/bulk/new?q={query}&preview=1&{given}")
     assert f"{done} would be done" in page.words, page.words[-900:]
-    assert "a second operator must approve" in page.words
+    assert "A second operator must approve" in page.words
     return (await clerk.send(page, "/cards/bulk/new", reason="end of the year")).path
 
 

@@ -71,12 +71,16 @@ async def export(request: web.Request) -> web.StreamResponse:
 
 async def login(request: web.Request) -> web.Response:
     if request.method == "GET":
-        return await render(request, "web/login.html", {"form": FORM.blank(), "notice": ""})
+        return await render(
+            request, "web/login.html", {"form": FORM.blank(), "notice": "", "takes_card": False}
+        )
     bound = FORM.bind(await request.post())
     posted.append(bound["operator"].text)
     if bound.is_valid:
         return web.Response(status=303, headers={"Location": "/passages"})
-    return await render(request, "web/login.html", {"form": bound, "notice": ""}, status=422)
+    return await render(
+        request, "web/login.html", {"form": bound, "notice": "", "takes_card": False}, status=422
+    )
 
 
 @pytest_asyncio.fixture(loop_scope="session")
