@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -83,6 +84,18 @@ def uid_of(number: str, numbering: CardNumbering | None) -> bytes | None:
     return reading.part if is_whole else None
 
 
+def names_of(number: str, uid: bytes | None, numbering: CardNumbering | None) -> set[tuple[str, str | bytes]]:
+    """What a number stands for: two texts that share one of these are the same card.
+
+    ``0077705923`` and ``77705923``, ``04:a1:b2:c3`` and ``04A1B2C3``, ``161,45763`` and ``16145763`` where numbers are 3+5.
+    """
+    text = "".join(unicodedata.normalize("NFKC", number).split()).upper()
+    names: set[tuple[str, str | bytes]] = {("text", text.lstrip("0") if text.isdecimal() else text)}
+    form = NumberForm(numbering.form) if numbering is not None else NumberForm.SERIAL
+    names |= {(form.value, reading.part) for reading in readings(number) if reading.form is form}
+    return names | {("uid", uid)} if uid is not None else names
+
+
 class TakenImporter(Importer):
     """Cards of people who were imported before, found again by their old number."""
 
@@ -105,22 +118,30 @@ class TakenImporter(Importer):
             _levels(site, organisation),
             numbering_of(site),
         )
-        present = {row.number: row for row in TakenCard.select().where(TakenCard.site == site)}
+        numbering, seen = known.numbering, dict[tuple[str, str | bytes], int]()
+        present: dict[tuple[str, str | bytes], TakenCard] = {}
+        for card in TakenCard.select().where(TakenCard.site == site).order_by(TakenCard.id):
+            uid = None if card.uid is None else bytes(card.uid)
+            present |= dict.fromkeys(names_of(card.number, uid, numbering), card)
         uids = {bytes(uid) for (uid,) in Card.select(Card.uid).where(Card.uid.is_null(False)).tuples()}
         found = []
         for row in rows:
-            before = present.get(row.values["number"])
+            values = known.values(row)
+            number, uid = row.values["number"], values["uid"] if values is not None else None
+            names = names_of(number, uid, numbering)
+            before = next((present[name] for name in names if name in present), None)
             if before is not None and (before.card_id or before.organisation_id != organisation):
                 row.wrong(_("This card was put into use already."), "number")
                 continue
-            values = known.values(row)
             if values is None:
                 continue
-            if values["uid"] is not None:
-                if values["uid"] in uids:
-                    row.wrong(_("A card with this UID is in the books already."), "number")
-                    continue
-                uids.add(values["uid"])
+            if line := next((seen[name] for name in names if name in seen), None):
+                row.wrong(_("The same stands in line %(line)s already.", line=line), "number")
+                continue
+            if values["uid"] in uids:
+                row.wrong(_("A card with this UID is in the books already."), "number")
+                continue
+            seen |= dict.fromkeys(names, row.line)
             changes = before is None or snapshot(before) != _plain(values)
             found.append(Planned(row, None if before is None else before.id, changes, values))
         return found

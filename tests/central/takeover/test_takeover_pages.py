@@ -123,6 +123,31 @@ async def test_an_import_is_rolled_back(estate: Estate, centre_client: Browser) 
     assert await taken(estate) == [("0077705923", UID, "沪A12345", 1250, None)]
 
 
+@pytest.mark.parametrize(
+    ("form", "number", "again"),
+    [
+        (NumberForm.DECIMAL, "0077705923", "77705923"),
+        (NumberForm.HEX, "04A1B2C3", "04:a1:b2:c3"),
+        (NumberForm.WIEGAND, '"161,45763"', "16145763"),
+        (NumberForm.SERIAL, "0012", "12"),
+    ],
+)
+async def test_a_card_that_is_written_otherwise_is_the_same_card(
+    estate: Estate, centre_client: Browser, form: NumberForm, number: str, again: str
+) -> None:
+    """In one list it is a mistake, in a later one it is the card that is there: its balance counts once.
+
+    Planted break: ``names_of`` with the text alone.
+    """
+    await number_in(estate, form)
+    first, second = f"{number},0001,,,,,12.50\n", f"{again},0001,,,,,13.00\n"
+    checked = await upload(centre_client, HEAD + first + second)
+    assert "stands in line" in (await centre_client.get(checked.location)).text
+    await bring_in(centre_client, HEAD + first)
+    await bring_in(centre_client, HEAD + second)
+    assert (await estate.running.read(service.standing, SITE, ORGANISATION))["total_fen"] == 1_300
+
+
 async def test_cards_go_into_use_without_being_shown_and_open_what_the_list_says(
     estate: Estate, centre_client: Browser
 ) -> None:
