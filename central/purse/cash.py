@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import peewee
 
@@ -22,10 +22,15 @@ from central.purse.model import CashCount
 from central.purse.rules import CountState
 from central.sites.scope import Scope
 
+_COUNTED: Final = PostingKind.COUNTED.value
+
 
 @dataclass(frozen=True)
 class Drawer:
-    """One drawer since it was counted last: opening + in - out = expected."""
+    """One drawer since it was counted last: opening + in - out = expected.
+
+    The opening is what was found by that count: its difference, booked at the signature, is neither in nor out.
+    """
 
     account: LedgerAccount
     place_name: str
@@ -50,9 +55,10 @@ def drawers_of(scope: Scope, operator_id: int) -> list[Drawer]:
 
 def drawer_of(row: LedgerAccount) -> Drawer:
     """What a drawer must hold now."""
-    last = CashCount.select().where(CashCount.account == row.id).order_by(CashCount.id.desc()).first()
+    stands = (CashCount.account == row.id) & (CashCount.state != CountState.DISCARDED.value)
+    last = CashCount.select().where(stands).order_by(CashCount.id.desc()).first()
     behind = 0 if last is None else last.last_entry
-    since = (LedgerEntry.account == row.id) & (LedgerEntry.id > behind)
+    since = (LedgerEntry.account == row.id) & (LedgerEntry.id > behind) & (Posting.kind != _COUNTED)
     money_in = _sum(since & (LedgerEntry.amount_fen > 0))
     money_out = -_sum(since & (LedgerEntry.amount_fen < 0))
     return Drawer(
@@ -101,10 +107,10 @@ def count(by: By, row: LedgerAccount, counted_fen: int, reason: str) -> CashCoun
 def sign(by: By, counted: CashCount) -> Posting | None:
     """A second operator has seen the count: its difference is booked.
 
-    :raises ForbiddenError: it is one's own. :raises ConflictError: it is signed already.
+    :raises ForbiddenError: it is one's own. :raises ConflictError: it is signed already, or was taken back.
     """
     if counted.state != CountState.COUNTED.value:
-        raise ConflictError("This count is signed already.")
+        raise ConflictError("This count does not wait for a signature any more.")
     if by.operator_id is None or by.operator_id == counted.operator_id:
         raise ForbiddenError("A second operator signs, not the one who counted.")
     row = counted.account
@@ -117,6 +123,19 @@ def sign(by: By, counted: CashCount) -> Posting | None:
     counted.posting = posting
     counted.save()
     return posting
+
+
+def discard(by: By, counted: CashCount) -> None:
+    """The cashier takes a mistyped count back; the next one begins where this one did.
+
+    :raises ForbiddenError: it is somebody else's. :raises ConflictError: it is signed, or was taken back before.
+    """
+    if by.operator_id is None or by.operator_id != counted.operator_id:
+        raise ForbiddenError("Everybody counts his own drawer.")
+    if counted.state != CountState.COUNTED.value:
+        raise ConflictError("This count does not wait for a signature any more.")
+    counted.state = CountState.DISCARDED.value
+    counted.save()
 
 
 def bring(by: By, row: LedgerAccount, amount_fen: int, *, to_bank: bool, key: str, note: str) -> Posting:
@@ -141,7 +160,7 @@ def snapshot(counted: CashCount) -> dict[str, Any]:
 
 
 def _sum(condition: Any) -> int:
-    total = LedgerEntry.select(peewee.fn.SUM(LedgerEntry.amount_fen)).where(condition)
+    total = LedgerEntry.select(peewee.fn.SUM(LedgerEntry.amount_fen)).join(Posting).where(condition)
     return int(total.scalar() or 0)
 
 

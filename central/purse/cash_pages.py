@@ -103,9 +103,11 @@ async def show_count(request: web.Request, problem: str = "", status: int = 200)
     scope, count_id, who = scope_of(request), path_id(request), principal_of(request)
     counted = await centre_of(request).db.read(scope.get, CashCount, count_id)
     is_mine = who.kind == "operator" and who.id == counted.operator_id
+    waits = counted.state == "counted"
     context = {
         "counted": counted,
-        "may_sign": who.may("purse", "approve") and not is_mine and counted.state == "counted",
+        "may_sign": who.may("purse", "approve") and not is_mine and waits,
+        "may_discard": who.may("purse", "edit") and is_mine and waits,
         "problem": problem,
     }
     return await render(request, "purse/count.html", context, status=status)
@@ -131,6 +133,23 @@ async def sign(request: web.Request) -> web.Response:
         settle(request)
         return await show_count(request, _(str(error)), error.status)
     raise web.HTTPSeeOther(f"/purse/counts/{count_id}")
+
+
+async def discard(request: web.Request) -> web.Response:
+    """POST /purse/counts/{id}/discard: by the cashier who has mistyped it."""
+    count_id = path_id(request)
+
+    def act(scope: Scope, by: By) -> CashCount:
+        counted = scope.get(CashCount, count_id)
+        cash.discard(by, counted)
+        return counted
+
+    try:
+        await _record(request, "purse.count_discard", act)
+    except (ConflictError, ForbiddenError) as error:
+        settle(request)
+        return await show_count(request, _(str(error)), error.status)
+    raise web.HTTPSeeOther("/purse/drawer")
 
 
 async def _record(request: web.Request, action: str, act: Callable[[Scope, By], CashCount]) -> int:
@@ -208,5 +227,6 @@ ROUTES: Final[list[Route]] = [
     Route("GET", "/purse/counts/export", export_counts, ("purse", "export")),
     Route("GET", "/api/purse/counts", api_counts, ("purse", "view")),
     Route("GET", r"/purse/counts/{id:\d+}", get_count, ("purse", "view")),
+    Route("POST", r"/purse/counts/{id:\d+}/discard", discard, ("purse", "edit")),
     Route("POST", r"/purse/counts/{id:\d+}/sign", sign, ("purse", "approve"), step_up=True),
 ]

@@ -37,6 +37,8 @@ class CountState(Enum):
 
     COUNTED = "counted"
     SIGNED = "signed"
+    DISCARDED = "discarded"
+    """Withdrawn by its own cashier before it was signed: a typing error."""
 
 
 REVERSIBLE: Final = frozenset(PostingKind(name) for name in REVERSAL_TEXT)

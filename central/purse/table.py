@@ -13,7 +13,7 @@ from central.ledger.sums import owed_sum
 from central.people.model import Person
 from central.people.search import found_by
 from central.purse.model import CashCount, Refund
-from central.purse.rules import MEANS_TEXT
+from central.purse.rules import MEANS_TEXT, CountState
 from central.sites.scope import Scope
 from central.web.columns import CODE, LONG, MOMENT, MONEY, NUMBER, Column, StatusFormat, WordFormat
 from central.web.fields import Choices
@@ -247,6 +247,11 @@ PAYABLES: Final = Table(
 _DIFFERENCE: Final = CashCount.counted_fen - CashCount.expected_fen
 
 
+def _standing(amount: Any) -> Any:
+    """Of counts that were not taken back, for the totals."""
+    return peewee.Case(None, ((CashCount.state == CountState.DISCARDED.value, 0),), amount)
+
+
 def _counts(scope: Scope) -> Any:
     query = CashCount.select(
         CashCount.id,
@@ -283,11 +288,11 @@ COUNTS: Final = Table(
         ),
         Column("operator_name", lazy("Cashier")),
         Column("opening_fen", lazy("Opening"), MONEY),
-        Column("in_fen", lazy("Cash in"), MONEY, total=CashCount.in_fen),
-        Column("out_fen", lazy("Cash out"), MONEY, total=CashCount.out_fen),
+        Column("in_fen", lazy("Cash in"), MONEY, total=_standing(CashCount.in_fen)),
+        Column("out_fen", lazy("Cash out"), MONEY, total=_standing(CashCount.out_fen)),
         Column("expected_fen", lazy("Must hold"), MONEY),
         Column("counted_fen", lazy("Found in it"), MONEY),
-        Column("difference", lazy("Over or short"), MONEY, total=_DIFFERENCE),
+        Column("difference", lazy("Over or short"), MONEY, total=_standing(_DIFFERENCE)),
         Column("state", lazy("Status"), StatusFormat("taking")),
         Column("signed_by", lazy("Signed by")),
         Column("reason", lazy("Reason"), LONG),
@@ -298,7 +303,11 @@ COUNTS: Final = Table(
         ChoiceFilter(
             "state",
             lazy("Status"),
-            choices={"counted": lazy("To be signed"), "signed": lazy("Signed")},
+            choices={
+                "counted": lazy("To be signed"),
+                "signed": lazy("Signed"),
+                "discarded": lazy("Discarded"),
+            },
             field=CashCount.state,
         ),
     ),

@@ -186,6 +186,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "purse.allowance_clear": lazy("Cleared an allowance"),
     "purse.bring": lazy("Booked cash to or from the bank"),
     "purse.count": lazy("Counted a drawer"),
+    "purse.count_discard": lazy("Withdrew the count of a drawer"),
     "purse.count_sign": lazy("Signed the count of a drawer"),
     "purse.export": lazy("Exported stored value"),
     "purse.limits": lazy("Changed the limits of purses"),

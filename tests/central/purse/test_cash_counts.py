@@ -50,7 +50,8 @@ async def test_a_count_is_signed_by_another_and_books_its_difference(
 ) -> None:
     """What is taken in between count and signature belongs to the next count.
 
-    Planted breaks: ``sign`` without looking who; ``drawer_of`` counting from the beginning; ``sign`` with the sides exchanged.
+    Planted breaks: ``sign`` without looking who; ``drawer_of`` counting from the beginning; ``sign`` with the sides exchanged;
+    ``drawer_of`` with the difference among what went in or out.
     """
     drawer = await facts(centre_client)
     names = ("Opening", "Cash in", "Cash out", "Must hold")
@@ -74,12 +75,36 @@ async def test_a_count_is_signed_by_another_and_books_its_difference(
         AccountKind.IMBALANCE: 100,
     }
     drawer = await facts(centre_client)
-    assert [drawer[name] for name in names] == ["¥70.00", "¥5.00", "¥1.00", "¥74.00"]
+    assert [drawer[name] for name in names] == ["¥69.00", "¥5.00", "¥0.00", "¥74.00"]
     exact = {"account": drawer["account"], "counted": "74"}
     assert (await centre_client.post("/purse/drawer/count", exact)).status == 303
     assert (await second.post("/purse/counts/2/sign")).status == 303
     page = (await second.get("/purse/counts")).text
     assert ("-¥1.00" in page, page.count("<tr id=")) == (True, 2)
+
+
+async def test_a_mistyped_count_is_taken_back_by_its_cashier(shop: Estate, centre_client: Browser) -> None:
+    """Nobody else takes it back, nobody signs it afterwards, and the next count begins where it did.
+
+    Planted breaks: ``drawer_of`` counting from what was discarded; ``discard`` without looking who, or at the state.
+    """
+    drawer = await facts(centre_client)
+    form = {"account": drawer["account"], "counted": "7", "reason": "x"}
+    assert (await centre_client.post("/purse/drawer/count", form)).location == "/purse/counts/1"
+    second = await shop.running.as_role("canteen")
+    assert (await second.post("/purse/counts/1/discard")).status == 403
+    assert "/purse/counts/1/discard" not in (await second.get("/purse/counts/1")).text
+    assert "/purse/counts/1/discard" in (await centre_client.get("/purse/counts/1")).text
+    assert (await centre_client.post("/purse/counts/1/discard")).location == "/purse/drawer"
+    assert (await centre_client.post("/purse/counts/1/discard")).status == 409
+    assert (await second.post("/purse/counts/1/sign")).status == 409
+    assert await facts(centre_client) == drawer
+    exact = {"account": drawer["account"], "counted": "70"}
+    assert (await centre_client.post("/purse/drawer/count", exact)).location == "/purse/counts/2"
+    assert (await second.post("/purse/counts/2/sign")).status == 303
+    assert (await centre_client.post("/purse/counts/2/discard")).status == 409
+    listed = (await second.get("/purse/counts?state=discarded")).text
+    assert (listed.count("<tr id="), "Discarded" in listed) == (1, True)
 
 
 async def test_money_goes_to_the_bank_and_comes_as_float(shop: Estate, centre_client: Browser) -> None:
