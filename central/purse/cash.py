@@ -16,10 +16,11 @@ from central.cards.acts import By
 from central.errors import ConflictError, ForbiddenError, InvalidInputError
 from central.ledger.accounts import AccountKind, PostingKind
 from central.ledger.model import LedgerAccount, LedgerEntry, Posting
-from central.ledger.posting import Place, Voucher, account, balance, move, post
+from central.ledger.posting import Place, Voucher, account, balance, drawer, move, post
 from central.ledger.rules import transfer
 from central.purse.model import CashCount
 from central.purse.rules import CountState
+from central.sites.places import check_place
 from central.sites.scope import Scope
 
 _COUNTED: Final = PostingKind.COUNTED.value
@@ -69,6 +70,17 @@ def drawer_of(row: LedgerAccount) -> Drawer:
         money_in,
         money_out,
     )
+
+
+def open_drawer(by: By, scope: Scope, site_id: int, organisation_id: int) -> LedgerAccount:
+    """A cashier begins the day with a float before anything was paid in; what is open already is answered.
+
+    :raises InvalidInputError: the cashier does not work there. :raises ForbiddenError: another program has no drawer.
+    """
+    if by.operator_id is None:
+        raise ForbiddenError("Only a person can ask for this.")
+    check_place(scope, site_id, organisation_id)
+    return drawer(Place(site_id, organisation_id), by)
 
 
 def count(by: By, row: LedgerAccount, counted_fen: int, reason: str) -> CashCount:

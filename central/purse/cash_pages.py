@@ -11,12 +11,13 @@ from central.cards.acts import By
 from central.cards.desk import by_of
 from central.centre import centre_of
 from central.errors import ConflictError, ForbiddenError, InvalidInputError
+from central.forms.places import place_choices
 from central.ledger.accounts import AccountKind
 from central.ledger.model import LedgerAccount
 from central.people.exporting import audited
 from central.people.inputs import path_id, row_id
 from central.purse import cash
-from central.purse.forms import BRING, COUNT
+from central.purse.forms import BRING, COUNT, OPEN
 from central.purse.handling import book, fresh_key, key_of
 from central.purse.model import CashCount
 from central.purse.table import COUNTS, movement_choices
@@ -38,16 +39,20 @@ async def show_drawer(request: web.Request, failed: BoundForm[Any] | None = None
     scope, who = scope_of(request), principal_of(request)
     operator_id = who.id if who.kind == "operator" else 0
     drawers = await centre_of(request).db.read(cash.drawers_of, scope, operator_id)
+    places = await centre_of(request).db.read(place_choices, scope)
 
     def form_of(drawer: cash.Drawer, definition: Any, **first: Any) -> BoundForm[Any]:
         number = str(drawer.account.id)
-        is_it = failed is not None and failed.form is definition and failed["account"].text == number
+        is_it = (
+            failed is not None and failed.form is definition is not OPEN and failed["account"].text == number
+        )
         return failed if is_it else definition.blank(account=number, **first)  # type: ignore[return-value]  # is_it
 
     context = {
         "drawers": [
             (one, form_of(one, COUNT), form_of(one, BRING, way="bank", key=fresh_key())) for one in drawers
         ],
+        "opening": failed if failed is not None and failed.form is OPEN else OPEN.blank(places),
         "may_edit": who.may("purse", "edit"),
     }
     return await render(request, "purse/drawer.html", context, status=422 if failed is not None else 200)
@@ -56,6 +61,34 @@ async def show_drawer(request: web.Request, failed: BoundForm[Any] | None = None
 async def get_drawer(request: web.Request) -> web.Response:
     """GET /purse/drawer"""
     return await show_drawer(request)
+
+
+async def open_drawer(request: web.Request) -> web.Response:
+    """POST /purse/drawer/open: before the first money is taken in it."""
+    settle(request)
+    centre, scope, actor, by = centre_of(request), scope_of(request), actor_of(request), by_of(request)
+    form = OPEN.bind(await request.post(), await centre.db.read(place_choices, scope))
+    if not form.is_valid:
+        return await show_drawer(request, form)
+    value = form.value
+
+    def write() -> None:
+        row = cash.open_drawer(by, scope, int(value.site), int(value.organisation))
+        centre.audit.record(
+            actor,
+            "purse.drawer_open",
+            "ledger_account",
+            row.id,
+            site_id=row.site_id,
+            organisation_id=row.organisation_id,
+        )
+
+    try:
+        await centre.db.write(write)
+    except InvalidInputError as error:
+        form.fail(_(str(error)))
+        return await show_drawer(request, form)
+    raise web.HTTPSeeOther("/purse/drawer")
 
 
 async def count(request: web.Request) -> web.Response:
@@ -221,6 +254,7 @@ FIGURES: Final = [
 ]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/purse/drawer", get_drawer, ("purse", "view")),
+    Route("POST", "/purse/drawer/open", open_drawer, ("purse", "edit")),
     Route("POST", "/purse/drawer/count", count, ("purse", "edit")),
     Route("POST", "/purse/drawer/bring", bring, ("purse", "edit"), step_up=True),
     Route("GET", "/purse/counts", list_counts, ("purse", "view")),

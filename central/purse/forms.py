@@ -53,6 +53,13 @@ class BringForm(msgspec.Struct, kw_only=True):
     key: str
 
 
+class OpenForm(msgspec.Struct, kw_only=True):
+    """Whose money a new drawer holds."""
+
+    site: str
+    organisation: str
+
+
 class LimitsForm(msgspec.Struct, kw_only=True):
     """What holds for every purse."""
 
@@ -97,6 +104,12 @@ COUNT: Final = Form(
     MoneyField("counted", lazy("Found in it"), most=LIMIT_MAX_FEN),
     TextField("reason", lazy("Reason for a difference"), is_required=False, length_max=200),
     prefix="count-",
+)
+OPEN: Final = Form(
+    OpenForm,
+    ChoiceField("site", lazy("Estate")),
+    ChoiceField("organisation", lazy("Organisation")),
+    prefix="open-",
 )
 WAYS: Final = {"bank": lazy("To the bank"), "float": lazy("From the bank, as float")}
 BRING: Final = Form(

@@ -19,6 +19,7 @@ from central.ledger.posting import (
     Place,
     Voucher,
     account,
+    balance,
     card_account,
     drawer,
     lines_of,
@@ -193,7 +194,11 @@ def _pay(by: By, source: LedgerAccount, payment: Payment) -> Posting:
     place = Place(source.site_id, source.organisation_id)
     is_purse = source.kind == AccountKind.PURSE.value
     kind = PostingKind.REFUND if is_purse else PostingKind.PAY_OUT
-    lines = transfer(source.id, means_account(place, by, payment.means).id, payment.amount_fen)
+    paid_from = means_account(place, by, payment.means)
+    is_new_cash = paid_from.kind == AccountKind.CASH.value and not _is_known(payment.key)
+    if is_new_cash and payment.amount_fen > balance(paid_from):
+        raise ConflictError("So much does not lie in the drawer.")
+    lines = transfer(source.id, paid_from.id, payment.amount_fen)
     return post(by, Voucher(kind, payment.key, lines, payment.reason, source.card_id, source.person_id))
 
 

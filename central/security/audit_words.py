@@ -188,6 +188,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "purse.count": lazy("Counted a drawer"),
     "purse.count_discard": lazy("Withdrew the count of a drawer"),
     "purse.count_sign": lazy("Signed the count of a drawer"),
+    "purse.drawer_open": lazy("Opened a drawer"),
     "purse.export": lazy("Exported stored value"),
     "purse.limits": lazy("Changed the limits of purses"),
     "purse.pay_out": lazy("Paid out what is owed back"),

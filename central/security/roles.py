@@ -40,6 +40,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
         "losses": _WORK,
         "people": ("view", "edit", "export"),
         "personal": _VIEW,
+        "purse": _WORK,
         "patrol": _ALL,
         "access": _READ,
         "nodes": _VIEW,

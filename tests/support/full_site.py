@@ -10,7 +10,7 @@ from edge.config import load
 from edge.export import export
 from provisioning.demo.browser import Browser, Page
 from provisioning.demo.story import until
-from tests.support.demo_site import DemoSite
+from tests.support.demo_site import ADDRESSES, DemoSite
 from tests.support.patrol import local_now
 
 PEOPLE = "编号,姓名,人员类别\n0901,龙四,业主\n"
@@ -55,7 +55,7 @@ async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
 
 
 async def _purse(browser: Browser) -> None:
-    """A refund that waits for a second operator."""
+    """A refund that waits for a second operator, a count, and something that is owed back."""
     await browser.send(await browser.get("/purse/cards/3"), "/purse/cards/3/top-up", amount="300")
     page = await browser.get("/purse/cards/3")
     about = {"amount": "250", "reason": "搬走", "is_checked": "1"}
@@ -64,6 +64,9 @@ async def _purse(browser: Browser) -> None:
     await browser.send(page, "/purse/drawer/count", counted="299", reason="找错")
     page = await browser.get("/purse/postings/1")
     await browser.send(page, "/purse/postings/1/slip", width="58", **{"as": "page"})
+    await browser.send(await browser.get("/purse/cards/4"), "/purse/cards/4/top-up", amount="20")
+    await browser.send(await browser.get("/cards/4"), "/cards/4/cancel", reason="搬走")
+    assert ADDRESSES["/purse/payables/1"] in (await browser.get("/purse/payables")).links
 
 
 async def _stock(browser: Browser) -> None:

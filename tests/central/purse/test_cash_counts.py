@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from central.cards.model import CardClass
 from central.ledger.accounts import AccountKind
 from central.ledger.trial import trials
 from central.purse.table import COUNTS
@@ -122,10 +123,51 @@ async def test_money_goes_to_the_bank_and_comes_as_float(shop: Estate, centre_cl
     }
 
 
+async def test_a_drawer_is_opened_with_the_float_before_the_first_top_up(
+    shop: Estate, centre_client: Browser
+) -> None:
+    """Twice is once; nobody opens one where they do not work; nothing is paid out of it that is not in it.
+
+    Planted breaks: ``open_drawer`` without ``check_place``; ``_pay`` without looking into the drawer.
+    """
+    clerk = await shop.running.as_role("card_centre", organisation=1)
+    elsewhere = {"site": "1", "organisation": str(shop.other_organisation)}
+    assert (await clerk.post("/purse/drawer/open", elsewhere)).status == 422
+    assert (await facts(clerk))["account"] == ""
+    for _again in range(2):
+        opened = await clerk.post("/purse/drawer/open", {"site": "1", "organisation": "1"})
+        assert opened.location == "/purse/drawer"
+    drawer = (await facts(clerk))["account"]
+    assert (await clerk.get("/purse/drawer")).text.count('action="/purse/drawer/count"') == 1
+    flow = {"account": drawer, "amount": "20", "way": "float", "key": "f"}
+    assert (await clerk.post("/purse/drawer/bring", flow)).status == 303
+    back = {"amount": "20.01", "means": "cash", "key": "r2", "reason": "x", "is_checked": "1"}
+    refused = await clerk.post("/purse/cards/1/refund", back)
+    assert (refused.status, "not lie in the drawer" in refused.text) == (422, True)
+    assert (await clerk.post("/purse/cards/1/refund", {**back, "amount": "20"})).status == 303
+    assert (await facts(clerk))["Must hold"] == "¥0.00"
+    assert (await clerk.post("/purse/cards/1/refund", {**back, "amount": "20"})).status == 303, "sent again"
+
+
+async def test_the_card_centre_counts_what_its_issues_put_into_its_drawer(
+    shop: Estate, centre_client: Browser
+) -> None:
+    """Deposit and card cost lie in the drawer of whoever issues. Planted break: the role without ``purse``."""
+    await shop.running.write(lambda: CardClass.update(deposit_fen=2_000, cost_fen=1_000).execute())
+    clerk = await shop.running.as_role("card_centre")
+    await shop.issue(clerk, "04A1B202", "00000002")
+    drawer = await facts(clerk)
+    assert drawer["Must hold"] == "¥30.00"
+    count = {"account": drawer["account"], "counted": "30"}
+    assert (await clerk.post("/purse/drawer/count", count)).location == "/purse/counts/1"
+    assert (await clerk.get("/purse/counts/1")).status == 200
+    assert (await centre_client.post("/purse/counts/1/sign")).status == 303
+
+
 async def test_nobody_counts_the_drawer_of_another(shop: Estate, centre_client: Browser) -> None:
     drawer = (await facts(centre_client))["account"]
     other = await shop.running.as_role("canteen")
-    assert "You have taken no cash yet" in (await other.get("/purse/drawer")).text
+    assert "You have no drawer yet" in (await other.get("/purse/drawer")).text
     count = {"account": drawer, "counted": "70"}
     assert (await other.post("/purse/drawer/count", count)).status == 403
     bring = {"account": drawer, "amount": "5", "way": "bank", "key": "b"}

@@ -173,7 +173,7 @@ def test_what_was_signed_too_high_is_taken_back_no_further_than_it_lies_there(ta
 
     def spend() -> None:
         purse = service.accounts_of(Card.get_by_id(card))[AccountKind.PURSE]
-        service.refund(by(), purse, service.Payment(1_000, Means.CASH, "spent", "退款", True))
+        service.refund(by(), purse, service.Payment(1_000, Means.BANK, "spent", "退款", True))
 
     taken.write(spend)
     taken.write(TakenCard.update(balance_fen=0).where(TakenCard.number == "A-1").execute)
