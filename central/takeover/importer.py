@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from central.cards import entitlements
@@ -130,7 +130,7 @@ class TakenImporter(Importer):
             number, uid = row.values["number"], values["uid"] if values is not None else None
             names = names_of(number, uid, numbering)
             before = next((present[name] for name in names if name in present), None)
-            if before is not None and (before.card_id or before.organisation_id != organisation):
+            if before is not None and not _may_change(before, values, organisation):
                 row.wrong(_("This card was put into use already."), "number")
                 continue
             if values is None:
@@ -138,11 +138,13 @@ class TakenImporter(Importer):
             if line := next((seen[name] for name in names if name in seen), None):
                 row.wrong(_("The same stands in line %(line)s already.", line=line), "number")
                 continue
-            if values["uid"] in uids:
+            if before is not None and before.card_id is not None:
+                values = {"balance_fen": values["balance_fen"]}
+            elif values["uid"] in uids:
                 row.wrong(_("A card with this UID is in the books already."), "number")
                 continue
             seen |= dict.fromkeys(names, row.line)
-            changes = before is None or snapshot(before) != _plain(values)
+            changes = before is None or not _plain(values).items() <= snapshot(before).items()
             found.append(Planned(row, None if before is None else before.id, changes, values))
         return found
 
@@ -231,6 +233,17 @@ class _Known:
         }
 
 
+def _may_change(before: TakenCard, values: dict[str, Any] | None, organisation_id: int) -> bool:
+    """Of a card that is in the books a later list corrects the balance only, until it is signed anew."""
+    if before.organisation_id != organisation_id:
+        return False
+    if before.card_id is None or values is None:
+        return True
+    fixed = [name for name in _FIELDS if name not in ("balance_fen", "uid")]
+    was, wanted = snapshot(before), _plain(values)
+    return all(was[name] == wanted[name] for name in fixed)
+
+
 def _levels(site_id: int, organisation_id: int) -> dict[str, int]:
     provider = entitlements.provider("levels")
     choices = provider.choices(site_id, organisation_id) if provider is not None else []
@@ -253,7 +266,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in values.items():
         if isinstance(value, datetime):
-            value = value.isoformat()
+            value = value.astimezone(UTC).isoformat()
         found[name] = bytes(value).hex() if isinstance(value, bytes | memoryview) else value
     return found
 

@@ -148,6 +148,20 @@ async def test_a_card_that_is_written_otherwise_is_the_same_card(
     assert (await estate.running.read(service.standing, SITE, ORGANISATION))["total_fen"] == 1_300
 
 
+async def test_of_a_card_in_the_books_a_later_list_corrects_the_balance_only(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Planted breaks: ``_may_change`` True always; False for every card in the books."""
+    await number_in(estate, NumberForm.DECIMAL)
+    await bring_in(centre_client, HEAD + "0077705923,0001,业主卡,业主,2027-12-31,,12.50\n")
+    assert (await centre_client.post("/cards/takeover/enter", PLACE)).status == 303
+    checked = await upload(centre_client, HEAD + "0077705923,0001,业主卡,业主,2027-12-31,沪A12345,15.00\n")
+    assert "put into use already" in (await centre_client.get(checked.location)).text
+    await bring_in(centre_client, HEAD + "0077705923,0001,业主卡,业主,2027-12-31,,15.00\n")
+    one = await estate.running.read(lambda: TakenCard.get())
+    assert (one.balance_fen, one.plate, bytes(one.uid), one.card_id is not None) == (1_500, "", UID, True)
+
+
 async def test_cards_go_into_use_without_being_shown_and_open_what_the_list_says(
     estate: Estate, centre_client: Browser
 ) -> None:
