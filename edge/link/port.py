@@ -92,11 +92,15 @@ class SerialPort:
         except _LINE_ERRORS as error:
             raise LinkError(f"{self.name}: {error or type(error).__name__}") from error
 
-    def close(self) -> None:
-        """Give the port back."""
+    async def close(self) -> None:
+        """Give the port back; what was not sent yet never is. In a thread: a system may wait long for a line that takes nothing."""
         self._is_over = True
-        with suppress(*_LINE_ERRORS):
-            self._port.cancel_read()
+        await asyncio.shield(asyncio.to_thread(self._close))
+
+    def _close(self) -> None:
+        for step in (self._port.cancel_read, self._port.cancel_write, self._port.reset_output_buffer):
+            with suppress(*_LINE_ERRORS):
+                step()
         self._thread.join(2 * LOOK_EVERY_S)
         with suppress(*_LINE_ERRORS):
             self._port.close()

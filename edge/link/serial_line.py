@@ -15,10 +15,12 @@ from edge.config import SerialConfig
 from edge.link.errors import LinkError
 from edge.link.link import LinkState, Route
 from edge.link.port import SerialPort
-from protocol.line import Closed, Frame, LineEffect, Opened, Secondary
+from protocol.line import Closed, Frame, LineEffect, Opened, Secondary, pieces_in
 from protocol.node_peer import Lost, NodePeer, PeerEffect
 from protocol.uplink import SERIAL, Acked
 
+ANSWER_MAX_S: Final = 2.0
+"""A unit speaks no longer than this in one turn, whatever it is told that it may."""
 OPEN_AGAIN_S: Final = 2.0
 """A port that is not there (a USB plug) is tried again after this."""
 
@@ -29,7 +31,7 @@ class _Line:
     def __init__(self, config: SerialConfig, now_ms: Callable[[], int], wakeup: asyncio.Event) -> None:
         self._now_ms, self._wakeup = now_ms, wakeup
         self._port = SerialPort(config.port, config.speed_baud, wakeup.set)
-        self.end = Secondary(config.address)
+        self.end = Secondary(config.address, pieces_in(ANSWER_MAX_S, config.speed_baud))
 
     def effects(self) -> list[LineEffect]:
         """What has come.
@@ -53,8 +55,8 @@ class _Line:
                 await self._wakeup.wait()
         self._wakeup.clear()
 
-    def close(self) -> None:
-        self._port.close()
+    async def close(self) -> None:
+        await self._port.close()
 
 
 class SerialLink:
@@ -123,7 +125,7 @@ class SerialLink:
                 await line.answer()
                 await line.wait(self.peer.next_timer())
         finally:
-            line.close()
+            await line.close()
 
     def _take(self, effect: LineEffect) -> None:
         now_ms = self._now_ms()
@@ -173,4 +175,4 @@ async def send_enrol_by_serial(config: SerialConfig, frame: bytes, now_ms: Calla
             await line.answer()
             await line.wait(None)
     finally:
-        line.close()
+        await line.close()

@@ -10,11 +10,13 @@ Nothing here is believed: the frames inside are signed by the unit and by the ce
 
 from protocol.line.piece import (
     ADDRESS_MAX,
+    BLOCK_LENGTH,
     CREDIT_MAX,
     PIECE_MAX,
     Kind,
     Piece,
     Service,
+    pieces_in,
     read_piece,
     write_piece,
 )
@@ -23,6 +25,7 @@ from protocol.line.secondary import Closed, Frame, LineEffect, Opened, Secondary
 
 __all__ = [
     "ADDRESS_MAX",
+    "BLOCK_LENGTH",
     "CREDIT_MAX",
     "PIECE_MAX",
     "Closed",
@@ -34,6 +37,7 @@ __all__ = [
     "Primary",
     "Secondary",
     "Service",
+    "pieces_in",
     "read_piece",
     "write_piece",
 ]

@@ -26,6 +26,9 @@ NUMBERS: Final = 256
 CREDIT_MAX: Final = 64
 """Data pieces in one turn; far below ``NUMBERS``, so that a repeated piece is never taken for a new one."""
 
+BLOCK_LENGTH: Final = PIECE_MAX + 12
+"""Bytes of a full piece on the wire."""
+_BITS_PER_BYTE: Final = 10
 _KIND: Final = 0x07
 _TURN: Final = 0x80
 _MORE: Final = 0x40
@@ -71,6 +74,11 @@ class Piece(msgspec.Struct, frozen=True):
     part: bool = False
     answer: bool = False
     """From a unit. A primary on two wires hears itself, and units hear one another."""
+
+
+def pieces_in(seconds: float, speed_baud: int) -> int:
+    """Full pieces that a line carries in a time; at least one."""
+    return max(1, int(seconds * speed_baud / _BITS_PER_BYTE / BLOCK_LENGTH))
 
 
 def write_piece(piece: Piece) -> bytes:

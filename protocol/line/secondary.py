@@ -37,8 +37,10 @@ LineEffect: TypeAlias = Opened | Frame | Closed
 class Secondary:
     """See the module. ``now_ms`` is monotonic."""
 
-    def __init__(self, address: int) -> None:
+    def __init__(self, address: int, pieces_max: int = CREDIT_MAX) -> None:
+        """:param pieces_max: most in one answer, whatever credit is given."""
         self._address = address
+        self._pieces_max = min(pieces_max, CREDIT_MAX)
         self._deframer = Deframer(HEADER_LENGTH + PIECE_MAX)
         self._transfer: Transfer | None = None
         self._heard_at_ms = 0
@@ -68,7 +70,7 @@ class Secondary:
         return effects
 
     def _take(self, piece: Piece, now_ms: int) -> list[LineEffect]:
-        self._turn = min(piece.credit, CREDIT_MAX) if piece.turn else self._turn
+        self._turn = min(piece.credit, self._pieces_max) if piece.turn else self._turn
         if piece.kind is Kind.SNRM:
             self._heard_at_ms = now_ms
             closed = [Closed()] if self._transfer is not None else []

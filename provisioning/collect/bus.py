@@ -10,7 +10,7 @@ from typing import Final
 from edge.link.port import SerialPort
 from protocol.errors import MalformedError
 from protocol.framing import Deframer
-from protocol.line import CREDIT_MAX, PIECE_MAX, Primary, read_piece
+from protocol.line import BLOCK_LENGTH, CREDIT_MAX, Primary, read_piece
 
 ANSWER_S: Final = 0.3
 """Patience with a unit beyond the time that the bytes take on the wire."""
@@ -19,8 +19,9 @@ QUIET_TRIES: Final = 20
 """A line that is never quiet is spoken on all the same: something is answered, or it is told that nothing is."""
 TURN_S: Final = 0.4
 """All units of a line together speak so long in each direction: a question about the time is answered within two seconds."""
+SLOWNESS: Final = 8
+"""A turn may take so many times as long as its bytes do at the speed of the line; then it is over, whatever comes."""
 _BITS_PER_BYTE: Final = 10
-_PIECE_BYTES: Final = PIECE_MAX + 12
 
 
 class Bus:
@@ -36,27 +37,33 @@ class Bus:
 
     def credit(self, units_count: int) -> int:
         """Pieces for one turn, when so many units share the line."""
-        pieces = self._bytes_per_s * TURN_S / _PIECE_BYTES / max(1, units_count)
+        pieces = self._bytes_per_s * TURN_S / BLOCK_LENGTH / max(1, units_count)
         return max(1, min(CREDIT_MAX, int(pieces)))
 
     async def turn(self, primary: Primary, units_count: int, took: Callable[[bytes], None]) -> bool:
-        """One turn of a unit; ``took`` is given its frames. False when it did not answer to the end.
+        """One turn of a unit; ``took`` is given its frames. False when it did not answer to the end, or does not come to one.
 
         :raises LinkError: the port is lost.
         """
         if self._is_disturbed:
             await self._until_quiet()
-        data = primary.to_send(self.credit(units_count))
+        credit = left_count = self.credit(units_count)
+        data = primary.to_send(credit)
         await self._port.write(data)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + len(data) / self._bytes_per_s + ANSWER_S
-        while (left_s := until_s - loop.time()) > 0:
+        end_s = until_s + ANSWER_S + (len(data) + credit * BLOCK_LENGTH) / self._bytes_per_s * SLOWNESS
+        while left_count > 0 and (left_s := min(until_s, end_s) - loop.time()) > 0:
             came = await self._hear(left_s)
             if came:
                 until_s = loop.time() + ANSWER_S
             for plain in self._deframer.feed(came):
                 with suppress(MalformedError):
-                    is_back, frame = primary.receive(read_piece(plain))
+                    piece = read_piece(plain)
+                    if left_count <= 0:
+                        break
+                    left_count -= piece.answer
+                    is_back, frame = primary.receive(piece)
                     if frame is not None:
                         took(frame)
                     if is_back:
@@ -94,6 +101,6 @@ class Bus:
         """What came off the line and was no piece."""
         return self._deframer.rejected_count
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give the port back."""
-        self._port.close()
+        await self._port.close()

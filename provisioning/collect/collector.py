@@ -117,7 +117,7 @@ class Collector:
                     await asyncio.sleep(IDLE_S)
         finally:
             self.rejected_count += bus.rejected_count
-            bus.close()
+            await bus.close()
 
     async def _round(self, bus: Bus) -> bool:
         """A turn for each unit whose turn it is; False when nothing moved."""

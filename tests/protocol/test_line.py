@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from protocol.errors import MalformedError, ProtocolError
 from protocol.framing import Deframer
-from protocol.line import PIECE_MAX, Kind, Piece, Primary, Secondary, read_piece, write_piece
+from protocol.line import PIECE_MAX, Kind, Piece, Primary, Secondary, pieces_in, read_piece, write_piece
 from protocol.line.secondary import SILENT_MAX_MS, Closed, Frame, Opened
 
 CREDIT = 8
@@ -184,6 +184,19 @@ def test_a_unit_speaks_only_when_it_is_asked() -> None:
     assert unit.to_send()
     unit.put(b"unasked")
     assert unit.to_send() == b""
+
+
+def test_a_unit_speaks_no_longer_than_it_should_whatever_credit_it_is_given() -> None:
+    """Else a slow line is filled for minutes. Planted break: ``_take`` capping by ``CREDIT_MAX`` alone."""
+    assert (pieces_in(2, 9_600), pieces_in(0.1, 300)) == (7, 1)
+    unit, primary = Secondary(1, 3), Primary(1)
+    unit.receive(primary.to_send(64), 0)
+    for plain in Deframer().feed(unit.to_send()):
+        primary.receive(read_piece(plain))
+    unit.put(bytes(10 * PIECE_MAX))
+    unit.receive(primary.to_send(64), 0)
+    answer = [read_piece(plain) for plain in Deframer().feed(unit.to_send())]
+    assert [piece.turn for piece in answer] == [False, False, True]
 
 
 def test_what_another_connection_left_on_the_wires_is_not_taken() -> None:
