@@ -316,6 +316,7 @@ async def test_a_lost_card_is_replaced_by_a_new_one_and_stays_dead(site: Site) -
 
 
 @pytest.mark.requirement(25)
+@pytest.mark.chinese_font
 async def test_a_card_is_personalised_from_the_scan_to_the_disc(site: Site, tmp_path: Path) -> None:
     """Seen when: a scanned picture becomes the photo of a person (what is no picture is refused), stands beside the card
     and on its printed face; the face is a PNG of 300 dpi, a PDF in the size of a card and an A4 sheet, its code holds the

@@ -307,6 +307,7 @@ async def test_a_certificate_says_which_doors_are_dead_and_is_proven_by_its_code
 
 
 @pytest.mark.requirement("U9")
+@pytest.mark.chinese_font
 async def test_slips_and_forms_are_printed_where_they_belong_and_a_copy_says_so(site: Site) -> None:
     """Seen when: the files for 58 and 80 mm, taken by a printer of the tests, give whole lines in Chinese, a title in
     double size and a cut; a form of 241 x 140 mm is a PDF of that size with the card number inside its box, moved as the

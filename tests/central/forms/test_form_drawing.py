@@ -64,6 +64,7 @@ def test_type_becomes_smaller_before_anything_is_cut() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 @pytest.mark.parametrize("size_um", [(241_000, 140_000), (50_000, 40_000)])
+@pytest.mark.chinese_font
 def test_the_first_look_of_every_kind_and_its_test_page_are_drawn(
     kind: Kind, size_um: tuple[int, int]
 ) -> None:

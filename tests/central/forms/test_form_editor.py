@@ -30,6 +30,7 @@ from tests.support.pictures import QUARTERS, colours, encoded, quarters
 __all__ = ["estate"]
 
 
+@pytest.mark.chinese_font
 async def test_saving_makes_a_version_and_the_preview_is_as_large_as_the_paper(
     estate: Estate, centre_client: Browser
 ) -> None:
@@ -82,6 +83,7 @@ async def test_a_scan_of_the_empty_form_lies_under_the_preview_and_is_never_prin
     assert sorted(recorded) == [False, True]
 
 
+@pytest.mark.chinese_font
 async def test_the_test_page_is_moved_as_the_printer_needs_it(estate: Estate, centre_client: Browser) -> None:
     await make(centre_client)
     for name, x, y in (("a", "0", "0"), ("b", "3", "-2")):

@@ -143,6 +143,7 @@ async def test_a_reprint_is_marked_with_which_who_and_when_whatever_it_was_print
     assert sorted(numbers) == [1, 2, 3]
 
 
+@pytest.mark.chinese_font
 async def test_each_paper_of_the_card_centre_is_printed(estate: Estate, centre_client: Browser) -> None:
     card, act = await issued(estate, centre_client)
     await centre_client.post(f"/cards/{card}/lose", {"reporter": "张三", "channel": "phone"})
@@ -164,6 +165,7 @@ async def test_each_paper_of_the_card_centre_is_printed(estate: Estate, centre_c
         assert said in text
 
 
+@pytest.mark.chinese_font
 async def test_organisations_keep_their_forms_apart(estate: Estate, centre_client: Browser) -> None:
     await make(centre_client, "一", organisation="1")
     await make(centre_client, "全部")
@@ -185,6 +187,7 @@ async def test_organisations_keep_their_forms_apart(estate: Estate, centre_clien
     assert await estate.running.read(lambda: PaperPrint.select().count()) == 1
 
 
+@pytest.mark.chinese_font
 async def test_what_does_not_fit_is_not_printed(
     estate: Estate, centre_client: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
