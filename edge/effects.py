@@ -202,8 +202,10 @@ class Effects:
             return signal
         return player.look
 
-    def _light(self, reader: int) -> None:
+    def _light(self, reader: int, due_ms: int | None = None) -> None:
         now_ms, player = self._keeper.mono_ms(), self._players[reader]
+        if due_ms is not None and now_ms > due_ms:
+            self._players[reader] = player = player.delayed(due_ms, now_ms)
         shown = player.frame(now_ms)
         self._outputs.set(OutputLine(OutputRole.LED_GREEN, reader), shown.green)
         self._outputs.set(OutputLine(OutputRole.LED_RED, reader), shown.red)
@@ -211,7 +213,9 @@ class Effects:
         if (handle := self._lights.pop(reader, None)) is not None:
             handle.cancel()
         if (next_ms := player.next_change_ms(now_ms)) is not None:
-            self._lights[reader] = self._loop.call_later(next_ms / 1_000, self._light, reader)
+            self._lights[reader] = self._loop.call_later(
+                next_ms / 1_000, self._light, reader, now_ms + next_ms
+            )
 
 
 def _keep(name: str, value: bytes, outbox: Outbox) -> None:

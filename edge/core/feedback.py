@@ -197,6 +197,15 @@ class Player(Struct, frozen=True):
                 return shown
         return frame(self.look, now_ms - self.look_since_ms) or DARK
 
+    def delayed(self, due_ms: int, now_ms: int) -> Player:
+        """The player when the change that was due comes only now: what is left of the signal is played from here on.
+
+        Whoever hears three beeps knows that he was refused; a pause that a busy machine swallowed would make them two.
+        """
+        if self.signal is None or next_change_ms(self.signal, due_ms - self.signal_since_ms) is None:
+            return self
+        return replace(self, signal_since_ms=self.signal_since_ms + now_ms - due_ms)
+
     def next_change_ms(self, now_ms: int) -> int | None:
         """Milliseconds from now until ``frame`` may differ; None when it stands still until something is played."""
         if self.signal is not None:

@@ -24,7 +24,7 @@ from central.security.keys import load_or_create
 from central.security.passwords import Hasher
 from provisioning.demo import patrol
 from provisioning.demo.control import ControlLine
-from provisioning.demo.processes import Child, free_port
+from provisioning.demo.processes import Child, HeldPort
 from provisioning.demo.recent import Recent
 from provisioning.demo.site import ZONE, DemoDevice, DemoSite, make
 from provisioning.demo.taps import DemoNode, TapServer
@@ -38,18 +38,21 @@ UP_WITHIN_S: Final = 60.0
 class Demo:
     """The site: its folder, its processes, its tap page."""
 
-    def __init__(self, folder: Path, to_network: bool = False, has_patrol: bool = False) -> None:
+    def __init__(
+        self, folder: Path, to_network: bool = False, has_patrol: bool = False, any_ports: bool = False
+    ) -> None:
         """
         :param to_network: other computers may open the centre and the tap page.
         :param has_patrol: with a patrol point, guards and a route.
+        :param any_ports: not those that the README names; several sites run at once.
         """
         self.has_patrol = has_patrol
         self.folder = folder
         self.host = "0.0.0.0" if to_network else "127.0.0.1"
         self.name = network_address() if to_network else "localhost"
         self.taps_key = secrets.token_urlsafe(16) if to_network else ""
-        self.centre_port, self.taps_port = free_port(CENTRE_PORT), free_port(TAPS_PORT)
-        self.nodes_port = free_port(NODES_PORT)
+        self._ports = [HeldPort(0 if any_ports else port) for port in (CENTRE_PORT, TAPS_PORT, NODES_PORT)]
+        self.centre_port, self.taps_port, self.nodes_port = (port.number for port in self._ports)
         self.password = secrets.token_urlsafe(9)
         self.buses: dict[str, str] = {}
         """The wire to the chips of a device, by its name, where it is not the plain emulator: spi or uart."""
@@ -141,6 +144,8 @@ class Demo:
             await self.recent.stop()
         await asyncio.gather(*(node.line.stop() for node in self.nodes.values()))
         await asyncio.gather(self.centre.stop(), *(node.child.stop() for node in self.nodes.values()))
+        for port in self._ports:
+            port.close()
 
     async def until(self, condition: Callable[[], bool], what: str, within_s: float = UP_WITHIN_S) -> None:
         """Wait for something to become true.

@@ -66,14 +66,26 @@ class Child:
             await process.wait()
 
 
-def free_port(wanted: int) -> int:
-    """``wanted`` on loopback if nobody has it, else any."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+class HeldPort:
+    """A port on loopback that is ours from now on, for a program that is started later: ``wanted`` if nobody has it, else any.
+
+    The socket stays bound and never listens: the system gives its number to nobody who asks for any port, while a program
+    that asks for this very one and sets SO_REUSEADDR (as servers do) gets it, socket(7).
+    """
+
+    def __init__(self, wanted: int = 0) -> None:
+        for port in (wanted, 0):
+            self._socket = socket.socket()
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
+                self._socket.bind(("127.0.0.1", port))
             except OSError:
+                self._socket.close()
                 continue
-            return int(probe.getsockname()[1])
-    raise AssertionError("port 0 always binds")
+            self.number = int(self._socket.getsockname()[1])
+            return
+        raise AssertionError("port 0 always binds")
+
+    def close(self) -> None:
+        """Nobody is started there any more."""
+        self._socket.close()

@@ -18,7 +18,7 @@ import pytest
 
 from provisioning.demo.browser import Browser
 from provisioning.demo.demo import Demo, network_address
-from provisioning.demo.processes import free_port
+from provisioning.demo.processes import HeldPort
 from tests.support.browser import PHONE, ROOT, WIDE, assert_accessible, assert_fits, expect, open_page, shoot
 from tests.support.demo_site import DemoSite
 from tests.support.ending import LOOK_EVERY_S, Ending
@@ -169,11 +169,12 @@ async def test_ctrl_c_ends_the_centre_with_a_stream_open_in_under_a_second(
     demo_site: DemoSite, tmp_path: Path
 ) -> None:
     """Not killed: it says goodbye to its streams and ends by itself."""
-    port = free_port(0)
+    held = HeldPort(), HeldPort()
+    port = held[0].number
     data = tmp_path / "centre"
     data.mkdir(mode=0o700)
     (data / "centre.toml").write_text(
-        f'[browsers]\nlisten = "127.0.0.1:{port}"\ntls = "off"\n[nodes]\nlisten = "127.0.0.1:{free_port(0)}"\n'
+        f'[browsers]\nlisten = "127.0.0.1:{port}"\ntls = "off"\n[nodes]\nlisten = "127.0.0.1:{held[1].number}"\n'
     )
     await _copy_database(demo_site, data)
     process = await asyncio.create_subprocess_exec(
@@ -207,6 +208,8 @@ async def test_ctrl_c_ends_the_centre_with_a_stream_open_in_under_a_second(
         if process.returncode is None:
             process.kill()
             await process.wait()
+        for one in held:
+            one.close()
 
 
 async def _copy_database(demo_site: DemoSite, data: Path) -> None:
@@ -247,8 +250,7 @@ async def test_another_computer_opens_the_demo_signs_in_and_taps(browser: Any, t
 
     Planted break: leave the centre's plain HTTP on when the demo is opened to the network.
     """
-    demo = Demo(tmp_path / "demo", to_network=True)
-    demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
+    demo = Demo(tmp_path / "demo", to_network=True, any_ports=True)
     try:
         await demo.start()
         assert demo.site is not None

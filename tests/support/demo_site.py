@@ -14,7 +14,6 @@ from central.routes import NODE
 from central.web.help import CHAPTERS
 from provisioning.demo.browser import Browser, Page
 from provisioning.demo.demo import Demo
-from provisioning.demo.processes import free_port
 from provisioning.demo.story import RESIDENT, STRANGER, SiteTester, until
 from tests.support.browser import open_page
 from tests.support.centre import CHEAP
@@ -118,9 +117,8 @@ async def order_a_card(tester: SiteTester) -> None:
 @asynccontextmanager
 async def running_demo(folder: Path, chromium: Any) -> AsyncIterator[DemoSite]:
     """The site, up and joined, with an opened door and a refused card in its events; ended afterwards."""
-    demo = Demo(folder)
+    demo = Demo(folder, any_ports=True)
     demo.security = dict(CHEAP)
-    demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()
         assert demo.site is not None

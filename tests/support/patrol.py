@@ -45,6 +45,8 @@ _QUIET_S: Final = 1.2
 _BLINKS_MS: Final = 700
 """Red so soon after the only beep: "recorded, the plan is not known"."""
 _HEARD_WITHIN_S: Final = 10.0
+_CLOCK_MS: Final = 5
+"""Two looks at a clock in whole milliseconds, and the timers of the loop, which may be early by its resolution."""
 
 
 @dataclass(frozen=True)
@@ -249,13 +251,15 @@ def sounds_of(pattern: Pattern) -> tuple[Beep, ...]:
 
 
 def told_by(heard: tuple[Beep, ...], patterns: Iterable[Pattern] = SCANS) -> Pattern | None:
-    """The pattern with as many beeps, red at the same ones, that is nearest in their lengths: a busy machine stretches them."""
+    """The pattern with as many beeps, red at the same ones, that is nearest in their lengths: a busy machine makes them longer,
+    never shorter."""
     fits = []
     for pattern in patterns:
         sounds = sounds_of(pattern)
         if [is_red for _ms, is_red in sounds] == [is_red for _ms, is_red in heard]:
-            away_ms = sum(abs(ms - wanted) for (ms, _), (wanted, _) in zip(heard, sounds, strict=True))
-            fits.append((away_ms, pattern))
+            longer_ms = [ms - wanted for (ms, _), (wanted, _) in zip(heard, sounds, strict=True)]
+            if min(longer_ms) >= -_CLOCK_MS:
+                fits.append((sum(longer_ms), pattern))
     return min(fits)[1] if fits else None
 
 

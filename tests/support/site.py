@@ -13,7 +13,6 @@ from central.security.guard import STEP_UP_FIELD
 from central.security.roles import BUILT_IN
 from provisioning.demo.browser import Browser, Fields, Page
 from provisioning.demo.demo import Demo
-from provisioning.demo.processes import free_port
 from provisioning.demo.story import WITHIN_S, SiteTester, until
 from tests.support.centre import CHEAP
 
@@ -230,9 +229,8 @@ async def running_site(folder: Path, buses: Mapping[str, str]) -> AsyncIterator[
 
     :param buses: the wires (spi, uart) between devices and their chips, by device.
     """
-    demo = Demo(folder / "site")
+    demo = Demo(folder / "site", any_ports=True)
     demo.buses, demo.security = dict(buses), dict(CHEAP)
-    demo.centre_port, demo.taps_port, demo.nodes_port = (free_port(0) for _ in range(3))
     try:
         await demo.start()
         async with SteadyBrowser(demo.centre_url, "en") as browser:

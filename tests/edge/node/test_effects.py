@@ -22,7 +22,7 @@ from edge.core.actions import (
     SetOutput,
     StartTimer,
 )
-from edge.core.feedback import Pattern
+from edge.core.feedback import SIGNALS, Pattern
 from edge.core.lines import OutputLine, OutputRole
 from edge.core.stimuli import CommitLate, Committed, IntentId, Stimulus, TimerFired
 from edge.effects import Effects
@@ -172,6 +172,25 @@ def test_a_beep_ends_on_time_and_the_look_comes_back(bench: Bench) -> None:
     assert (BUZZER, False) in bench.log
     bench.loop.advance(5_000)
     assert bench.log[-3:] == [(GREEN, False), (OutputLine(OutputRole.LED_RED, 1), True), (BUZZER, False)]
+
+
+@pytest.mark.parametrize("pattern", [Pattern.DENIED, Pattern.SCAN_NOT_ON_ROUTE])
+@pytest.mark.parametrize("busy_ms", [150, 350, 700, 3_000])
+def test_a_busy_machine_makes_a_beep_longer_and_swallows_none(
+    bench: Bench, pattern: Pattern, busy_ms: int
+) -> None:
+    """Three beeps are a refusal, and one long red one is a stranger's: the loop stands still just as each change is due."""
+    bench.effects.light_up([1])
+    bench.log.clear()
+    bench.effects.perform([Feedback(1, pattern)])
+    for _ in range(30):
+        bench.time.advance(busy_ms)
+        bench.loop.advance(0)
+    buzzer = [entry for entry in bench.log if isinstance(entry, tuple) and entry[0] == BUZZER]
+    sounded = [on for at, (_line, on) in enumerate(buzzer) if on != (at > 0 and buzzer[at - 1][1])]
+    wanted = sum(step.frame.buzzer for step in SIGNALS[pattern])
+    assert sounded == [True, False] * wanted
+    assert bench.effects.showing(1) is Pattern.IDLE
 
 
 def test_standing_alarms_are_known(bench: Bench) -> None:
