@@ -30,14 +30,13 @@ from edge.core.stimuli import (
     CommitLate,
     Committed,
     InputChanged,
-    IntentId,
     Now,
     Stimulus,
     StorageState,
 )
-from edge.roles.attendance_state import FIRST_INTENT, KEY_HOLDS_MS, AttendanceState, Pressed, Waiting
+from edge.roles.attendance_state import FIRST_INTENT, KEY_HOLDS_MS, AttendanceState, Pressed
+from edge.roles.commits import CommitsTurn, Waiting
 from edge.roles.door import REFUSAL
-from edge.roles.door_state import INTENTS_MAX
 from edge.roles.patrol import PatrolRole
 from protocol.decide import PointState, decide
 from protocol.facts import Alarm, PunchFact
@@ -94,16 +93,13 @@ def _stepped(
             _card_shown(turn, stimulus)
         case Committed():
             _committed(turn, stimulus)
-        case CommitLate(intent_id):
-            waiting = turn.waiting.get(intent_id)
-            if waiting is not None and not waiting.answered:
-                turn.waiting[intent_id] = replace(waiting, answered=True)
-                turn.actions.append(Feedback(waiting.reader, Pattern.STORAGE_FAULT))
+        case CommitLate():
+            turn.commits.late(stimulus)
         case InputChanged(line, active):
             if active and line.role in KEYS:
                 turn.pressed[line.unit] = Pressed(KEYS[line.role], now.mono_ms)
         case StorageState(usable):
-            turn.storage_usable = usable
+            turn.commits.storage_usable = usable
     return turn.state(), turn.actions
 
 
@@ -112,13 +108,10 @@ class _Turn:
 
     def __init__(self, state: AttendanceState, view: View, now: Now) -> None:
         self._before, self.view, self.now = state, view, now
-        self.wiring, self.last_intent, self.storage_usable = (
-            state.wiring,
-            state.last_intent,
-            state.storage_usable,
-        )
-        self.shown, self.pressed, self.waiting = dict(state.shown), dict(state.pressed), dict(state.waiting)
+        self.wiring = state.wiring
+        self.shown, self.pressed = dict(state.shown), dict(state.pressed)
         self.actions: list[Action] = []
+        self.commits = CommitsTurn(state.commits, self.actions)
 
     def state(self) -> AttendanceState:
         """The state after this turn."""
@@ -126,26 +119,8 @@ class _Turn:
             self._before,
             shown=self.shown,
             pressed=self.pressed,
-            waiting=self.waiting,
-            last_intent=self.last_intent,
-            storage_usable=self.storage_usable,
+            commits=self.commits.after(),
         )
-
-    def take(self, waiting: Waiting) -> None:
-        """Ask for a commit, behind which the holder hears that the punch is taken; or say that there can be none."""
-        if self.storage_usable and len(self.waiting) < INTENTS_MAX:
-            self.last_intent += 1
-            intent = IntentId(self.last_intent)
-            self.waiting[intent] = waiting
-            self.actions.append(Record(waiting.body, waiting.personal, intent))
-        else:
-            self.in_memory(waiting)
-
-    def in_memory(self, waiting: Waiting) -> None:
-        """The medium does not work: the punch is held until it does, and nobody hears that all is well."""
-        self.actions.append(Record(waiting.body, waiting.personal))
-        if not waiting.answered:
-            self.actions.append(Feedback(waiting.reader, Pattern.STORAGE_FAULT))
 
 
 def _card_shown(turn: _Turn, shown: CardShown) -> None:
@@ -179,7 +154,7 @@ def _card_shown(turn: _Turn, shown: CardShown) -> None:
         turn.now.instant.floor_ms // 1_000,
     )
     if is_granted(reason):
-        turn.take(Waiting(fact, shown.reader, decision.key))
+        turn.commits.record(Waiting(fact, shown.reader, decision.key))
     else:
         turn.actions += [
             Record(fact, decision.key),
@@ -201,12 +176,10 @@ def _direction(turn: _Turn, reader: int, row: TimeClockRow) -> tuple[PunchStatus
 
 
 def _committed(turn: _Turn, answer: Committed) -> None:
-    waiting = turn.waiting.pop(answer.intent_id, None)
-    if waiting is None:
+    durable = turn.commits.durable(answer)
+    if durable is None:
         return
-    if not answer.ok or answer.seq is None:
-        turn.in_memory(waiting)
-        return
+    waiting, _seq = durable
     body = waiting.body
     is_sure = body.reason is Reason.GRANTED
     turn.actions.append(Feedback(waiting.reader, HEARD[body.status] if is_sure else Pattern.PROVISIONAL))

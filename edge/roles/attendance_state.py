@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from edge.core.presence import LastShown
-from edge.core.stimuli import IntentId
+from edge.roles.commits import Commits
 from edge.roles.patrol_state import PatrolState
 from edge.roles.wiring import Wiring
 from protocol.facts import PunchFact
@@ -18,15 +18,6 @@ FIRST_INTENT: Final = 1 << 33
 """Intents of the time-clock role begin here, above the patrol's."""
 KEY_HOLDS_MS: Final = 10_000
 """How long a key that was pressed speaks for the next card."""
-
-
-class Waiting(Struct, frozen=True):
-    """A punch on its way to the medium. ``answered``: the holder heard that it takes too long."""
-
-    body: PunchFact
-    reader: int
-    personal: bytes
-    answered: bool = False
 
 
 class Pressed(Struct, frozen=True):
@@ -42,9 +33,7 @@ class AttendanceState(Struct, frozen=True):
     others: PatrolState
     shown: Mapping[int, LastShown] = field(default_factory=dict)
     pressed: Mapping[int, Pressed] = field(default_factory=dict)
-    waiting: Mapping[IntentId, Waiting] = field(default_factory=dict)
-    last_intent: int = FIRST_INTENT
-    storage_usable: bool = True
+    commits: Commits[PunchFact] = Commits(FIRST_INTENT)
 
     @property
     def wiring(self) -> Wiring:

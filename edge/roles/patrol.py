@@ -29,7 +29,6 @@ from edge.core.stimuli import (
     CommitLate,
     Committed,
     InputChanged,
-    IntentId,
     Now,
     Started,
     Stimulus,
@@ -37,8 +36,8 @@ from edge.core.stimuli import (
     TimerFired,
 )
 from edge.core.visits import told
+from edge.roles.commits import CommitsTurn, Waiting
 from edge.roles.door import DoorRole
-from edge.roles.door_state import INTENTS_MAX
 from edge.roles.patrol_state import (
     DOUBLE_MS,
     EVENT_TIES_MS,
@@ -46,7 +45,6 @@ from edge.roles.patrol_state import (
     LastScan,
     PatrolState,
     Told,
-    Waiting,
 )
 from protocol.decide import Presentation, restriction_of
 from protocol.facts import Alarm, PatrolEvent, ScanFact, ScanResult
@@ -119,11 +117,8 @@ def _stepped(
             _card_shown(turn, stimulus)
         case Committed():
             _committed(turn, stimulus)
-        case CommitLate(intent_id):
-            waiting = turn.waiting.get(intent_id)
-            if waiting is not None and not waiting.answered:
-                turn.waiting[intent_id] = replace(waiting, answered=True)
-                turn.actions.append(Feedback(waiting.reader, Pattern.STORAGE_FAULT))
+        case CommitLate():
+            turn.commits.late(stimulus)
         case InputChanged(line, active):
             if active and line.role in BUTTONS:
                 _said(turn, line.unit, BUTTONS[line.role])
@@ -131,7 +126,7 @@ def _stepped(
             if name.startswith(_ROUND):
                 _round_over(turn, int(name.removeprefix(_ROUND)))
         case StorageState(usable):
-            turn.storage_usable = usable
+            turn.commits.storage_usable = usable
         case Started(kept=kept):
             for name, value in kept.items():
                 if name.startswith(_ROUND) and value:
@@ -144,43 +139,22 @@ class _Turn:
 
     def __init__(self, state: PatrolState, view: View, now: Now) -> None:
         self._before, self.view, self.now = state, view, now
-        self.wiring, self.last_intent, self.storage_usable = (
-            state.wiring,
-            state.last_intent,
-            state.storage_usable,
-        )
-        self.shown, self.waiting = dict(state.shown), dict(state.waiting)
+        self.wiring = state.wiring
+        self.shown = dict(state.shown)
         self.told, self.last, self.rounds = dict(state.told), dict(state.last), dict(state.rounds)
         self.actions: list[Action] = []
+        self.commits = CommitsTurn(state.commits, self.actions)
 
     def state(self) -> PatrolState:
         """The state after this turn."""
         return replace(
             self._before,
             shown=self.shown,
-            waiting=self.waiting,
-            last_intent=self.last_intent,
+            commits=self.commits.after(),
             told=self.told,
             last=self.last,
             rounds=self.rounds,
-            storage_usable=self.storage_usable,
         )
-
-    def record(self, waiting: Waiting) -> None:
-        """Ask for a commit, behind which the guard hears something; or say that there can be none."""
-        if self.storage_usable and len(self.waiting) < INTENTS_MAX:
-            self.last_intent += 1
-            intent = IntentId(self.last_intent)
-            self.waiting[intent] = waiting
-            self.actions.append(Record(waiting.body, waiting.personal, intent, keep=waiting.keep))
-        else:
-            self.in_memory(waiting)
-
-    def in_memory(self, waiting: Waiting) -> None:
-        """The medium does not work: the record is held until it does, and the guard does not hear that all is well."""
-        self.actions.append(Record(waiting.body, waiting.personal, keep=waiting.keep))
-        if not waiting.answered:
-            self.actions.append(Feedback(waiting.reader, Pattern.STORAGE_FAULT))
 
 
 # -- cards ----------------------------------------------------------------------------------------------------------
@@ -224,7 +198,8 @@ def _scanned(
         turn.actions.append(Feedback(reader, scan.pattern))
         return
     if any(
-        (waiting.body.point, waiting.card) == (point, shown) and shown for waiting in turn.waiting.values()
+        (waiting.body.point, waiting.card) == (point, shown) and shown
+        for waiting in turn.commits.waiting.values()
     ):
         return  # its answer is under way
     dead = restriction_of(card, turn.view, keys)
@@ -248,7 +223,7 @@ def _scanned(
         turn.last.pop(
             point, None
         )  # a button is nobody's until this scan is durable, and not the guard's before
-    turn.record(waiting)
+    turn.commits.record(waiting)
     if dead is not None and not is_door:
         turn.actions += moment(Alarm.DEAD_CARD_USED, point, dead[0].name.lower(), shown)
     if card.clone_suspected and not is_door:
@@ -269,12 +244,10 @@ def _judged(turn: _Turn, row: CheckpointRow, fact: ScanFact, guard: bytes | None
 
 
 def _committed(turn: _Turn, answer: Committed) -> None:
-    waiting = turn.waiting.pop(answer.intent_id, None)
-    if waiting is None:
+    durable = turn.commits.durable(answer)
+    if durable is None:
         return
-    if not answer.ok or answer.seq is None:
-        turn.in_memory(waiting)
-        return
+    waiting, seq = durable
     body, now_ms = waiting.body, turn.now.mono_ms
     pattern = HEARD[body.result] if body.event is PatrolEvent.NONE else Pattern.EVENT_SENT
     if body.event is PatrolEvent.NONE:
@@ -282,7 +255,7 @@ def _committed(turn: _Turn, answer: Committed) -> None:
             by = turn.rounds.get(body.point, b"")
             turn.told[body.point, waiting.card, by] = Told(now_ms, pattern)
         if waiting.personal and body.result not in _NOBODYS:
-            turn.last[body.point] = LastScan(waiting.personal, answer.seq, now_ms, body)
+            turn.last[body.point] = LastScan(waiting.personal, seq, now_ms, body)
     turn.actions.append(Feedback(waiting.reader, pattern))
 
 
@@ -290,8 +263,8 @@ def _committed(turn: _Turn, answer: Committed) -> None:
 
 
 def _at_carried(
-    turn: _Turn, row: CheckpointRow, waiting: Waiting, guard: bytes | None, keys: tuple[bytes, ...]
-) -> Waiting:
+    turn: _Turn, row: CheckpointRow, waiting: Waiting[ScanFact], guard: bytes | None, keys: tuple[bytes, ...]
+) -> Waiting[ScanFact]:
     """A guard's card opens the round or closes it; a location card is a scan of the guard whose round it is."""
     fact, point = waiting.body, waiting.body.point
     open_by = turn.rounds.get(point)
@@ -346,4 +319,4 @@ def _said(turn: _Turn, reader: int, event: PatrolEvent) -> None:
         guard = last.guard
     if event is PatrolEvent.HELP:
         turn.actions += moment(Alarm.HELP_WANTED, point, "", guard)
-    turn.record(Waiting(fact, reader, guard, b""))
+    turn.commits.record(Waiting(fact, reader, guard, b""))

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from edge.core.feedback import Pattern
 from edge.core.presence import LastShown
-from edge.core.stimuli import IntentId
+from edge.roles.commits import Commits
 from edge.roles.door_state import DoorRoleState
 from edge.roles.wiring import Wiring
 from protocol.facts import ScanFact
@@ -20,17 +20,6 @@ DOUBLE_MS: Final = 60_000
 """The same card at the same place up to so long after its scan is that scan (as ``rules.patrol.scans`` has it)."""
 EVENT_TIES_MS: Final = 600_000
 """A button belongs to the guard who was scanned here at most so long ago."""
-
-
-class Waiting(Struct, frozen=True):
-    """A scan on its way to the medium. ``card``: what was shown. ``answered``: the guard heard that it takes too long."""
-
-    body: ScanFact
-    reader: int
-    personal: bytes
-    card: bytes
-    keep: tuple[str, bytes] | None = None
-    answered: bool = False
 
 
 class Told(Struct, frozen=True):
@@ -58,12 +47,10 @@ class PatrolState(Struct, frozen=True):
 
     doors: DoorRoleState
     shown: Mapping[tuple[int, bytes], LastShown] = field(default_factory=dict)
-    waiting: Mapping[IntentId, Waiting] = field(default_factory=dict)
-    last_intent: int = FIRST_INTENT
+    commits: Commits[ScanFact] = Commits(FIRST_INTENT)
     told: Mapping[tuple[int, bytes, bytes], Told] = field(default_factory=dict)
     last: Mapping[int, LastScan] = field(default_factory=dict)
     rounds: Mapping[int, bytes] = field(default_factory=dict)
-    storage_usable: bool = True
 
     @property
     def wiring(self) -> Wiring:

@@ -88,6 +88,10 @@ class DoorNode:
     def __post_init__(self) -> None:
         self.state = self.role.initial()
 
+    @property
+    def last_intent(self) -> int:
+        return int(getattr(self.state, "commits", self.state).last_intent)
+
     def send(self, stimulus: Stimulus) -> list[Action]:
         self.state, actions = self.role.step(self.state, stimulus, self.view, Now(self.mono_ms, self.instant))
         for action in actions:
@@ -112,10 +116,10 @@ class DoorNode:
 
     def commit(self, intent: int | None = None) -> list[Action]:
         self.seq += 1
-        return self.send(Committed(IntentId(intent or self.state.last_intent), True, self.seq))
+        return self.send(Committed(IntentId(intent or self.last_intent), True, self.seq))
 
     def fail_commit(self) -> list[Action]:
-        return self.send(Committed(IntentId(self.state.last_intent), False))
+        return self.send(Committed(IntentId(self.last_intent), False))
 
     def input(self, role: InputRole, active: bool, unit: int = 1) -> list[Action]:
         return self.send(InputChanged(InputLine(role, unit), active))

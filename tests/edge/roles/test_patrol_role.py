@@ -354,7 +354,7 @@ def test_whatever_happens_good_news_follow_a_durable_record(
         elif what == "answer" and waiting:
             intent = waiting.pop(0)
             node.seq += 1
-            body = node.state.waiting[intent].body
+            body = node.state.commits.waiting[intent].body
             actions = node.send(Committed(intent, bool(value), node.seq if value else None))
             if value:
                 durable.add(HEARD[body.result])
