@@ -15,6 +15,7 @@ with every reason at once, so that a card has to be written only once more.
     period_s = 30
     language = "zh_Hans"                    # of the commands; else LANG
     schema = 1                              # form of this file; a newer one is refused
+    release_key = "base64url"               # Ed25519 key under which a new version of the program is believed; none: none is
     site, time_servers, [network]           # of the card image; the first boot of the device reads them
 
     [[readers]]
@@ -56,6 +57,7 @@ ADDRESS_MAX: Final = 247
 DEFAULT_PORT: Final = "/dev/serial0"
 CENTRES_MAX: Final = 8
 FILE_MAX_BYTES: Final = 256 * 1024
+KEY_BYTES: Final = 32
 SCHEMA: Final = 1
 """The form of ``node.toml``: a number that grows when an older program would misread a newer file."""
 
@@ -112,6 +114,8 @@ class NodeConfig(Struct, frozen=True):
     emulator: EmulatorConfig | None = None
     serial: SerialConfig | None = None
     warnings: tuple[str, ...] = ()
+    release_key: bytes = b""
+    """32 bytes; empty: this node takes no new version of its program."""
 
     @property
     def status_socket(self) -> Path:
@@ -165,6 +169,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
             _("a node with a centre needs ca_file or ca_pem: the certificate that came with its ticket")
         )
     ticket = _ticket(reading)
+    release_key = _release_key(reading)
     period_s = reading.number("period_s", 30, *PERIOD_S_RANGE)
     language = reading.text("language").replace("-", "_")
     if language and language not in LANGUAGES:
@@ -195,6 +200,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
         emulator,
         serial,
         tuple(reading.warnings()),
+        release_key,
     )
 
 
@@ -222,6 +228,17 @@ def _ticket(reading: TableReader) -> Ticket | None:
     except ValueError:
         reading.problem(_("ticket: not a ticket, or cut short; copy it whole from the centre"))
         return None
+
+
+def _release_key(reading: TableReader) -> bytes:
+    text = reading.text("release_key")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        key = b"?"
+    if len(key) not in (0, KEY_BYTES):
+        reading.problem(_("release_key: must be 32 bytes in base64url"))
+    return key
 
 
 def _emulator(reading: TableReader) -> EmulatorConfig | None:

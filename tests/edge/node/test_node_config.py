@@ -117,6 +117,8 @@ def test_unknown_keys_are_warnings_with_their_place() -> None:
             {"name": "a", "ticket": "abc"},
             ["ticket: not a ticket, or cut short; copy it whole from the centre"],
         ),
+        ({"name": "a", "release_key": "abcd"}, ["release_key: must be 32 bytes in base64url"]),
+        ({"name": "a", "release_key": "?"}, ["release_key: must be 32 bytes in base64url"]),
         ({"name": "a", "language": "fr"}, ["language: fr is none of zh_Hans, zh_Hant, en"]),
         ({"name": "a", "readers": [{"bus": "i2c"}]}, ["readers[1].bus: i2c is none of spi, uart, emulator"]),
         (
