@@ -10,7 +10,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from edge.cache.errors import CacheError
 from edge.cache.outbox import Outbox
@@ -20,16 +20,14 @@ from edge.enrol import EnrolError, Enrolment, Settled, board_of_this_machine, jo
 from edge.files import FileError
 from edge.i18n import _
 from edge.identity import IdentityFiles, Member, peer_identity
-from edge.link.link import Link, LinkConfig, Route, send_enrol
+from edge.link.link import Link, LinkConfig, send_enrol
+from edge.link.way import Route, Way
 from edge.node import Node
 from edge.report import Report
 from edge.upholding import Upholding
 from protocol.decide import Trust
 from protocol.downlink import NodeDownlink
 from protocol.node_peer import NodePeer
-
-if TYPE_CHECKING:
-    from edge.link.serial_line import SerialLink
 
 RETRY_S: Final = 5.0
 
@@ -49,7 +47,7 @@ class Membership:
         self._problem = ""
         self._network_up = True
         self._task: asyncio.Task[None] | None = None
-        self.link: Link | SerialLink | None = None
+        self.link: Way | None = None
         """Once the node has joined."""
 
     async def start(self) -> None:
@@ -146,7 +144,7 @@ class Membership:
         self._correspondence.wake = node.upkeep.wake_link = node.mirror.ready = self.link.wake
         await self.link.run()
 
-    def _make_link(self, peer: NodePeer, correspondence: Correspondence) -> Link | SerialLink:
+    def _make_link(self, peer: NodePeer, correspondence: Correspondence) -> Way:
         now_ms = self._node.keeper.boottime_ms
         if self._config.serial is not None:
             from edge.link.serial_line import SerialLink

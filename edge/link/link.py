@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from enum import Enum
 from typing import Final
 
 import msgspec
@@ -21,6 +20,7 @@ import msgspec
 from edge.link.errors import LinkError, NoLiveRouteError
 from edge.link.https import ENROL_PATH, SYNC_PATH, Https
 from edge.link.tls import CentreContext, centre_context
+from edge.link.way import LinkState, Route, Way
 from edge.link.websocket import LiveLine
 from protocol.backoff import delay_ms
 from protocol.envelope import join, packets, split
@@ -36,15 +36,6 @@ STEADY_MS: Final = 10_000
 """A route that held this long was a good one: the back-off starts anew."""
 
 
-class Route(Enum):
-    """How the centre is reached."""
-
-    NONE = "none"
-    HTTPS = "https"
-    LIVE = "live"
-    SERIAL = "serial"
-
-
 class LinkConfig(msgspec.Struct, frozen=True):
     """``urls``: ``https://host:port`` of the centre, tried in turn. ``ca_pem``: the pinned CA."""
 
@@ -52,16 +43,7 @@ class LinkConfig(msgspec.Struct, frozen=True):
     ca_pem: str
 
 
-class LinkState(msgspec.Struct, frozen=True):
-    """For the status page. ``problem``: why there is no (live) route, empty when there is one."""
-
-    route: Route
-    url: str
-    since_ms: int
-    problem: str = ""
-
-
-class Link:
+class Link(Way):
     """See the module."""
 
     def __init__(
@@ -75,44 +57,24 @@ class Link:
         on_state: Callable[[LinkState], None] = lambda _state: None,
     ) -> None:
         """
-        :param handle: is given every effect, in order, in the loop's thread; must not block.
-        :param now_ms: the node's boot time, the same that the peer is told.
         :param jitter: 0..1, a new number at each call.
-        :param on_state: is told when the route changes.
         """
-        self.peer = peer
+        super().__init__(peer, handle, now_ms, on_state)
         self._config = config
-        self._handle = handle
-        self._now_ms = now_ms
         self._clock_is_trusted = clock_is_trusted
         self._jitter = jitter
-        self._on_state = on_state
-        self._wakeup = asyncio.Event()
-        self._network_up = True
         self._url_number = 0
         self._attempt = 0
-        self.state = LinkState(Route.NONE, "", now_ms())
-
-    # -- what the node says -------------------------------------------------------------------------------------
-
-    def wake(self) -> None:
-        """Something is to be sent: facts were recorded, rows applied, or a poll is wanted."""
-        self._wakeup.set()
-
-    def sync_now(self) -> None:
-        """Poll at once (an operator or the schedule asks for it)."""
-        self.peer.poll_now(self._now_ms())
-        self.wake()
 
     @property
     def network_up(self) -> bool:
-        """The switch of the demo: False cuts the node off as a pulled cable does."""
+        """See ``Way``; a cable that is back is tried at once."""
         return self._network_up
 
     @network_up.setter
     def network_up(self, up: bool) -> None:
-        self._network_up = up
         self._attempt = 0
+        self._network_up = up
         self.wake()
 
     # -- the one task -------------------------------------------------------------------------------------------
@@ -233,11 +195,6 @@ class Link:
         was_up = self._network_up
         while self._now_ms() < until_ms and self._network_up == was_up:
             await self._wait(until_ms)
-
-    def _tell(self, route: Route, url: str, problem: str = "") -> None:
-        if (route, url, problem) != (self.state.route, self.state.url, self.state.problem):
-            self.state = LinkState(route, url, self._now_ms(), problem)
-            self._on_state(self.state)
 
 
 async def send_enrol(config: LinkConfig, frame: bytes, *, clock_is_trusted: bool) -> bytes:

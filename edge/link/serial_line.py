@@ -13,8 +13,8 @@ from typing import Final
 
 from edge.config import SerialConfig
 from edge.link.errors import LinkError
-from edge.link.link import LinkState, Route
 from edge.link.port import SerialPort
+from edge.link.way import LinkState, Route, Way
 from protocol.line import Closed, Frame, LineEffect, Opened, Secondary, pieces_in
 from protocol.node_peer import Lost, NodePeer, PeerEffect
 from protocol.uplink import SERIAL, Acked
@@ -59,8 +59,8 @@ class _Line:
         await self._port.close()
 
 
-class SerialLink:
-    """As ``edge.link.link.Link``, by a serial line."""
+class SerialLink(Way):
+    """See the module."""
 
     def __init__(
         self,
@@ -70,34 +70,9 @@ class SerialLink:
         now_ms: Callable[[], int],
         on_state: Callable[[LinkState], None] = lambda _state: None,
     ) -> None:
-        """See ``Link``."""
-        self.peer = peer
+        """See ``Way``."""
+        super().__init__(peer, handle, now_ms, on_state)
         self._config = config
-        self._handle = handle
-        self._now_ms = now_ms
-        self._on_state = on_state
-        self._wakeup = asyncio.Event()
-        self._network_up = True
-        self.state = LinkState(Route.NONE, "", now_ms())
-
-    def wake(self) -> None:
-        """Something is to be sent at the next turn."""
-        self._wakeup.set()
-
-    def sync_now(self) -> None:
-        """Poll at the next turn."""
-        self.peer.poll_now(self._now_ms())
-        self.wake()
-
-    @property
-    def network_up(self) -> bool:
-        """The switch of the demo: False is a pulled plug."""
-        return self._network_up
-
-    @network_up.setter
-    def network_up(self, up: bool) -> None:
-        self._network_up = up
-        self.wake()
 
     async def run(self) -> None:
         """Answer whoever asks, until cancelled."""
@@ -109,14 +84,14 @@ class SerialLink:
             except LinkError as error:
                 problem = str(error)
             self.peer.disconnected()
-            self._tell(Route.NONE, problem)
+            self._tell(Route.NONE, self._config.port, problem)
             await asyncio.sleep(OPEN_AGAIN_S)
 
     async def _serve(self) -> None:
         """:raises LinkError: the port is lost, or not there."""
         line = _Line(self._config, self._now_ms, self._wakeup)
         try:
-            self._tell(Route.NONE)
+            self._tell(Route.NONE, self._config.port)
             while self._network_up:
                 for effect in line.effects():
                     self._take(effect)
@@ -132,10 +107,10 @@ class SerialLink:
         match effect:
             case Opened():
                 self.peer.connected(now_ms, live=True, pace=SERIAL)
-                self._tell(Route.SERIAL)
+                self._tell(Route.SERIAL, self._config.port)
             case Closed():
                 self.peer.disconnected()
-                self._tell(Route.NONE)
+                self._tell(Route.NONE, self._config.port)
             case Frame(frame):
                 for told in self.peer.receive(frame, now_ms):
                     self._handle(told)
@@ -152,11 +127,6 @@ class SerialLink:
                 self.peer.connected(now_ms, live=True, pace=SERIAL)
         for frame in self.peer.frames_to_send(now_ms):
             end.put(frame)
-
-    def _tell(self, route: Route, problem: str = "") -> None:
-        if (route, problem) != (self.state.route, self.state.problem):
-            self.state = LinkState(route, self._config.port, self._now_ms(), problem)
-            self._on_state(self.state)
 
 
 async def send_enrol_by_serial(config: SerialConfig, frame: bytes, now_ms: Callable[[], int]) -> bytes:

@@ -16,8 +16,9 @@ import pytest
 
 from edge.link.errors import LinkError, NotTrustedError
 from edge.link.https import Https
-from edge.link.link import Link, LinkConfig, Route, send_enrol
+from edge.link.link import Link, LinkConfig, send_enrol
 from edge.link.tls import centre_context
+from edge.link.way import Route
 from protocol.downlink import Apply
 from protocol.enrolment import raw_public, read_answer, ticket_verifier, write_enrol
 from protocol.ids import Stream, uid_key
