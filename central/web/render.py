@@ -6,7 +6,7 @@ Autoescape is on, an undefined name is an error. Every page gets the language, m
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from central.web.assets import asset_url
 from central.web.byte_code import TemplateByteCode
 from central.web.catalogue import Language
 from central.web.hub import HUB
-from central.web.nav import Nav, NavItem, NavSection
+from central.web.nav import Nav
 from central.web.vocabulary import SHAPES, STATUSES, status
 
 CENTRAL: Final = Path(__file__).resolve().parents[1]
@@ -46,11 +46,8 @@ class Shell:
     """Store the signed-in operator's choice of language with the account."""
     is_development: bool = False
     """Shows the pattern page and checks templates for changes."""
-    menus: dict[tuple[Hashable, ...], Markup] = field(default_factory=dict)
-    """Menus as they were shown: they say the same to everybody who may open the same, on the same page of the menu."""
 
 
-MENUS_MAX: Final = 256
 SOUND_COOKIE: Final = "alarm-sound"
 """``off``: this workstation makes no sound when an alarm is raised (64)."""
 SHELL: Final = web.AppKey("shell", Shell)
@@ -141,15 +138,14 @@ def page_context(request: web.Request) -> dict[str, Any]:
     """What every page knows."""
     shell = request.app[SHELL]
     operator = request.get("operator")
-    sections, current = shell.nav.sections(operator, request.path), shell.nav.current(request.path)
     return {
         "request": request,
         "operator": operator,
         "csrf_token": request.get("csrf", ""),
         "language": i18n.current().language,
         "zone": i18n.current().zone.key,
-        "nav": sections,
-        "main_menu": lambda: menu(shell, sections, current),
+        "nav": shell.nav.sections(operator, request.path),
+        "nav_current": shell.nav.current(request.path),
         "may_open": lambda path: shell.nav.may_open(path, operator),
         "organisation": shell.organisation(request),
         "service": shell.service(),
@@ -160,20 +156,3 @@ def page_context(request: web.Request) -> dict[str, Any]:
         "live_from": request.get("live_from", ""),
         "is_development": shell.is_development,
     }
-
-
-def menu(shell: Shell, sections: Sequence[NavSection], current: NavItem | None) -> Markup:
-    """The menu with the page that it is seen on marked, in the language of the running request."""
-    path = current.path if current is not None else ""
-    seen = tuple(
-        (section.name, section.is_open, *(item.path for item in section.items)) for section in sections
-    )
-    key = (i18n.current().language, path, seen)
-    found = shell.menus.get(key)
-    if found is None or shell.is_development:
-        template = environment(shell.is_development).get_template("web/menu.html")
-        found = Markup(template.render(nav=sections, nav_path=path))  # noqa: S704 (our own template, escaped)
-        if len(shell.menus) >= MENUS_MAX:
-            shell.menus.clear()
-        shell.menus[key] = found
-    return found

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from aiohttp import web
 
 from central.routes import NODE, PUBLIC, SIGNED_IN, Route
-from central.web import i18n
-from central.web.catalogue import Language
 from central.web.i18n import lazy
-from central.web.nav import UNFOLDED_MAX, Nav, NavItem, NavSection
-from central.web.render import Shell, menu
+from central.web.nav import UNFOLDED_MAX, Nav, NavItem
 from tests.support.pages import FakeOperator
 
 
@@ -99,35 +94,3 @@ def test_an_entry_without_a_route_or_section_stops_the_start() -> None:
         Nav.build([NavItem("cards", lazy("Lost"), "/lost")], ROUTES)
     with pytest.raises(ValueError):
         Nav.build([NavItem("nowhere", lazy("Cards"), "/cards")], ROUTES)
-
-
-def test_a_menu_is_shown_as_the_operator_may_see_it_on_this_page_in_this_language() -> None:
-    """Menus are kept. Planted breaks: a key without the language, without the page, without what is open or allowed."""
-    shell = Shell(NAV)
-
-    def shown(path: str, language: Language, *, is_open: bool, allowed: int) -> str:
-        sections = [
-            NavSection(section.name, section.title, section.items[:allowed], is_open)
-            for section in NAV.sections(FakeOperator(), path)
-        ]
-        with i18n.using(language):
-            return menu(shell, sections, NAV.current(path))
-
-    ways = [
-        (path, language, is_open, allowed)
-        for path in ("/", "/cards", "/account")
-        for language in Language
-        for is_open in (True, False)
-        for allowed in (1, 2)
-    ]
-    first = [
-        shown(path, language, is_open=is_open, allowed=allowed) for path, language, is_open, allowed in ways
-    ]
-    for (path, language, is_open, allowed), html in zip(ways, first, strict=True):
-        assert shown(path, language, is_open=is_open, allowed=allowed) == html
-        shell.menus.clear()
-        assert shown(path, language, is_open=is_open, allowed=allowed) == html, "as if nothing had been kept"
-        marked = re.findall(r'<a href="([^"]+)" aria-current="page"', html)
-        current = NAV.current(path)
-        assert marked in ([], [current.path] if current else [])
-        assert (" open" in html) is is_open
