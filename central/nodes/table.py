@@ -4,65 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import peewee
-
 from central.nodes import without_network
 from central.nodes.model import Device
-from central.nodes.service import state_of
+from central.nodes.standing import STATE, UNDELIVERED, UNSENT, standing
 from central.sites.scope import Scope
 from central.sync import status as sync_status
-from central.sync.model import DeviceStatus, Enrolment, QuarantinedFact
+from central.sync.model import DeviceStatus, QuarantinedFact
 from central.web.columns import CODE, MOMENT, NUMBER, Column, StatusFormat, WordFormat
 from central.web.figures import Figure
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
 
-_OPEN: Final = Enrolment.alias()
-
 
 def _query(scope: Scope) -> Any:
-    query = (
-        Device.select(
-            Device.id,
-            Device.number,
-            Device.label,
-            Device.location,
-            Device.name,
-            Device.enabled,
-            DeviceStatus.online,
-            DeviceStatus.changed_at,
-            DeviceStatus.heard_at,
-            DeviceStatus.health,
-            DeviceStatus.software,
-            DeviceStatus.last_seq,
-            DeviceStatus.device.alias("status_id"),
-            _OPEN.received_through,
-            _OPEN.id.alias("enrolment_id"),
-            _undelivered_count().alias("undelivered"),
-        )
-        .join(DeviceStatus, peewee.JOIN.LEFT_OUTER, on=(DeviceStatus.device == Device.id))
-        .join(_OPEN, peewee.JOIN.LEFT_OUTER, on=((_OPEN.device == Device.id) & _OPEN.closed_at.is_null()))
-    )
-    return scope.filter(query, Device)
-
-
-class _Status:
-    """The joined columns as the status row they come from."""
-
-    def __init__(self, row: Any) -> None:
-        self.online, self.health = bool(row.online), row.health or {}
-
-
-def _state(row: Any) -> str:
-    status = None if row.status_id is None else _Status(row)
-    return state_of(row, status, row.enrolment_id is not None)  # type: ignore[arg-type]  # two attributes suffice
-
-
-def _unsent(row: Any) -> int | None:
-    if row.enrolment_id is None or row.last_seq is None:
-        return None
-    return max(0, row.last_seq - (row.received_through or 0))
+    return scope.filter(standing(Device.name, DeviceStatus.changed_at, DeviceStatus.software), Device)
 
 
 def _offline() -> Any:
@@ -75,12 +31,6 @@ def _offline() -> Any:
 def _undelivered() -> Any:
     """In use, and something that was changed for it has not arrived there (未下發)."""
     return Device.id.in_(list(sync_status.undelivered_counts()))
-
-
-def _undelivered_count() -> Any:
-    """How many changes have not arrived at a device."""
-    counts = sync_status.undelivered_counts()
-    return peewee.Case(Device.id, tuple(counts.items()), 0) if counts else peewee.Value(0)
 
 
 def _link(row: Any) -> str:
@@ -97,15 +47,15 @@ DEVICES: Final = Table(
         Column("number", lazy("Device number"), NUMBER, sort=Device.number, href=_link),
         Column("label", lazy("Device"), sort=Device.label, href=_link),
         Column("location", lazy("Location")),
-        Column("state", lazy("Status"), StatusFormat("device"), value=_state),
+        STATE,
         Column(
             "changed_at",
             lazy("In this state since"),
             MOMENT,
             value=lambda row: row.changed_at if row.enabled else None,
         ),
-        Column("undelivered", lazy("Not delivered"), NUMBER),
-        Column("unsent", lazy("Not uploaded"), NUMBER, value=_unsent),
+        UNDELIVERED,
+        UNSENT,
         Column("heard_at", lazy("Last heard"), MOMENT),
         Column("software", lazy("Program"), CODE),
         Column(

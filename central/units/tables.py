@@ -7,9 +7,9 @@ from typing import Any, Final
 import peewee
 
 from central.nodes.model import Device
+from central.nodes.standing import COMPLETE_UNTIL, UNDELIVERED, UNSENT, standing
 from central.sites.scope import Scope
-from central.sync import status as sync_status
-from central.sync.model import DeviceStatus, Enrolment
+from central.sync.model import DeviceStatus
 from central.units.kinds import kind_column, unit_ids
 from central.units.model import PatrolUnit
 from central.units.rules import KIND_WORDS, UnitKind, mode_of, seconds
@@ -18,41 +18,20 @@ from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
 
-_OPEN: Final = Enrolment.alias()
-
 
 def query(scope: Scope) -> Any:
     """Units inside a scope with everything that is shown of them."""
-    rows = (
-        Device.select(
-            Device.id,
-            Device.number,
-            Device.label,
-            Device.location,
-            Device.enabled,
-            Device.site,
-            Device.organisation,
-            kind_column().alias("kind"),
-            DeviceStatus.online,
-            DeviceStatus.changed_at,
-            DeviceStatus.heard_at,
-            DeviceStatus.health,
-            DeviceStatus.last_seq,
-            DeviceStatus.restrictions,
-            DeviceStatus.access,
-            DeviceStatus.acknowledged_at,
-            _OPEN.id.alias("enrolment_id"),
-            _OPEN.received_through,
-            _OPEN.uploaded_through_ms,
-            _undelivered_count().alias("undelivered"),
-        )
-        .join(PatrolUnit, peewee.JOIN.LEFT_OUTER, on=(PatrolUnit.device == Device.id))
-        .join(DeviceStatus, peewee.JOIN.LEFT_OUTER, on=(DeviceStatus.device == Device.id))
-        .join(_OPEN, peewee.JOIN.LEFT_OUTER, on=((_OPEN.device == Device.id) & _OPEN.closed_at.is_null()))
-        .where(Device.id.in_(sorted(unit_ids())))
-        .objects()
+    rows = standing(
+        Device.site,
+        Device.organisation,
+        kind_column().alias("kind"),
+        DeviceStatus.changed_at,
+        DeviceStatus.restrictions,
+        DeviceStatus.access,
+        DeviceStatus.acknowledged_at,
     )
-    return scope.filter(rows, Device)
+    rows = rows.join(PatrolUnit, peewee.JOIN.LEFT_OUTER, on=(PatrolUnit.device == Device.id))
+    return scope.filter(rows.where(Device.id.in_(sorted(unit_ids()))), Device)
 
 
 def mode_name(row: Any) -> str:
@@ -66,13 +45,6 @@ def held(row: Any) -> int | None:
     return max(0, row.last_seq - first_seq + 1) if first_seq else None
 
 
-def unsent(row: Any) -> int | None:
-    """Records that are at the unit only, as far as it has told."""
-    if row.enrolment_id is None or row.last_seq is None:
-        return None
-    return int(max(0, row.last_seq - row.received_through))
-
-
 def difference_s(row: Any) -> str:
     """By how much the unit's clock differed before it was last set right."""
     health = row.health or {}
@@ -83,11 +55,6 @@ def difference_s(row: Any) -> str:
 
 def _link(row: Any) -> str:
     return f"/patrol/units/{row.id}"
-
-
-def _undelivered_count() -> Any:
-    counts = sync_status.undelivered_counts()
-    return peewee.Case(Device.id, tuple(counts.items()), 0) if counts else peewee.Value(0)
 
 
 UNITS: Final = Table(
@@ -106,14 +73,9 @@ UNITS: Final = Table(
         Column("difference", lazy("Clock difference"), value=difference_s),
         Column("held", lazy("Records at the unit"), NUMBER, value=held),
         Column("received_through", lazy("Confirmed at the centre"), NUMBER),
-        Column("unsent", lazy("Not uploaded"), NUMBER, value=unsent),
-        Column(
-            "complete_until",
-            lazy("Complete until"),
-            MOMENT,
-            value=lambda row: row.uploaded_through_ms or None,
-        ),
-        Column("undelivered", lazy("Not delivered"), NUMBER),
+        UNSENT,
+        COMPLETE_UNTIL,
+        UNDELIVERED,
     ),
     filters=(
         TextFilter(

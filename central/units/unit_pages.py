@@ -12,6 +12,7 @@ from central.centre import centre_of
 from central.db import announce
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
+from central.nodes.standing import unsent
 from central.patrol.model import Checkpoint, RoutePlan
 from central.patrol.model import Route as PatrolRoute
 from central.people.exporting import audited
@@ -27,7 +28,7 @@ from central.units.answers import answer_of
 from central.units.kinds import carried_ids, kinds_of, unit_ids
 from central.units.model import PatrolUnit, UnitCommand
 from central.units.rules import ACT_WORDS, KIND_WORDS, OPEN, Act, ActState, UnitKind
-from central.units.tables import UNITS, difference_s, held, mode_name, query, unsent
+from central.units.tables import UNITS, difference_s, held, mode_name, query
 from central.web.exports import attachment
 from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_page
