@@ -16,6 +16,7 @@ with every reason at once, so that a card has to be written only once more.
     language = "zh_Hans"                    # of the commands; else LANG
     schema = 1                              # form of this file; a newer one is refused
     release_key = "base64url"               # Ed25519 key under which a new version of the program is believed; none: none is
+    replaces = 2                            # installation whose place it takes; onecard-provision image asks for it
     site, time_servers, [network]           # of the card image; the first boot of the device reads them
 
     [[readers]]
@@ -150,7 +151,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
     """
     reading = TableReader(values)
     reading.number("schema", SCHEMA, 1, SCHEMA)
-    for key in ("site", "time_servers", "network"):
+    for key in ("site", "time_servers", "network", "replaces"):
         reading.leave(key)
     name = reading.text("name", required=True, longest=NODE_NAME_MAX)
     data_dir = folder / (reading.text("data_dir") or "data")

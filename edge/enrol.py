@@ -74,6 +74,8 @@ def refusal_text(code: RefusalCode) -> str:
             return _("this ticket has expired; make a new one at the centre")
         case RefusalCode.REVOKED:
             return _("this device was revoked at the centre")
+        case RefusalCode.OLD_EPOCH:
+            return _("another device has taken the place of this one; its records are kept apart")
         case RefusalCode.WAITING_FOR_APPROVAL:
             return _("waiting for an operator to approve this device at the centre")
         case RefusalCode.BUSY:

@@ -173,21 +173,31 @@ def _moment(at_ms: int) -> datetime | None:
 
 
 async def make_ticket(request: web.Request) -> web.Response:
-    """POST /devices/{id}/ticket: the installer's file, shown once."""
+    """POST /devices/{id}/ticket: the installer's file, shown once; for a new device, or to replace one (B12)."""
     centre, device_id = centre_of(request), int(request.match_info["id"])
     scope, actor = scope_of(request), actor_of(request)
 
-    def write() -> tuple[Device, str, int]:
+    def write() -> tuple[Device, str, int, int]:
         device = scope.get(Device, device_id)
+        replaces = service.standing(device.id)
         ticket = service.new_ticket(device.id, centre.clock.now())
-        centre.audit.record(actor, "nodes.ticket", "device", device.id, site_id=device.site_id)
-        return device, ticket, AccessPoint.select().where(AccessPoint.device == device.id).count()
+        act = "nodes.replace" if replaces else "nodes.ticket"
+        centre.audit.record(
+            actor,
+            act,
+            "device",
+            device.id,
+            after={"replaces": replaces} if replaces else None,
+            site_id=device.site_id,
+        )
+        readers = AccessPoint.select().where(AccessPoint.device == device.id).count()
+        return device, ticket, readers, replaces
 
-    device, ticket, readers = await centre.db.write(write)
+    device, ticket, readers, replaces = await centre.db.write(write)
     ca_pem = (centre.keys.folder / "ca.pem").read_text()
     urls = node_urls(request)
-    text = service.node_file(device, ticket, urls, ca_pem, readers)
-    return await render(request, "nodes/ticket.html", {"device": device, "text": text})
+    text = service.node_file(device, ticket, urls, ca_pem, readers, replaces)
+    return await render(request, "nodes/ticket.html", {"device": device, "text": text, "replaces": replaces})
 
 
 NODE_URLS: Final[web.AppKey[list[str]]] = web.AppKey("node_urls", list)

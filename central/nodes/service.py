@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+import peewee
 
 from central.access.model import AccessPoint, Door
 from central.errors import ConflictError, InvalidInputError
@@ -126,12 +127,24 @@ def new_ticket(device_id: int, now: datetime) -> str:
     return f"{made.ticket_id}.{base64.urlsafe_b64encode(made.secret).decode().rstrip('=')}"
 
 
-def node_file(device: Device, ticket: str, urls: list[str], ca_pem: str, readers: int) -> str:
-    """``node.toml`` for a device: what goes on its SD card beside the program."""
+def standing(device_id: int) -> int:
+    """The newest installation of a device, whose place another card would take; 0 when it has never joined."""
+    newest = Enrolment.select(peewee.fn.MAX(Enrolment.node_epoch)).where(Enrolment.device == device_id)
+    return newest.scalar() or 0
+
+
+def node_file(
+    device: Device, ticket: str, urls: list[str], ca_pem: str, readers: int, replaces: int = 0
+) -> str:
+    """``node.toml`` for a device: what goes on its SD card beside the program.
+
+    :param replaces: the installation whose place it takes (B12); 0: the device has never joined.
+    """
     lines = [
         f'name = "{device.name}"',
         "centre = [" + ", ".join(f'"{url}"' for url in urls) + "]",
         f'ticket = "{ticket}"',
+        *([f"replaces = {replaces}"] if replaces else []),
         f'role = "{"issuer" if "issuer" in device.roles else "door"}"',
         'board = "pi-one-door"' if readers < 2 else 'board = "pi-two-doors"',
         f"ca_pem = '''\n{ca_pem.strip()}\n'''",

@@ -125,6 +125,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "nodes.enable": lazy("Switched a device on or off"),
     "nodes.pull": lazy("Read the records of devices"),
     "nodes.records_differ": lazy("Two different records under one number"),
+    "nodes.replace": lazy("Made an SD card that replaces a device"),
     "nodes.reported_keep": lazy("Kept a reported card dead"),
     "nodes.reported_lift": lazy("Let a reported card work again"),
     "nodes.revoke": lazy("Revoked a device"),

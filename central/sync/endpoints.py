@@ -10,9 +10,11 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from central.routes import NODE, Route
 from central.sync.hub import Hub
 from central.sync.links import Link
-from protocol.envelope import join, split
+from protocol import codec
+from protocol.envelope import body_of, is_session_frame, join, peek, split
 from protocol.errors import LimitError, ProtocolError
 from protocol.limits import PACKET_MAX
+from protocol.messages import MessageKind, RefusalCode, Refused
 
 HUB: Final = web.AppKey("hub", Hub)
 CONTENT_TYPE: Final = "application/vnd.onecard"
@@ -23,7 +25,25 @@ SILENT_MAX_S: Final = 20.0
 
 
 async def sync(request: web.Request) -> web.Response:
-    """POST /node/sync, /node/enrol: a packet of frames in, a packet of frames out."""
+    """POST /node/sync: a packet of frames in, a packet of frames out."""
+    return web.Response(body=join(await _answers(request)), content_type=CONTENT_TYPE)
+
+
+async def enrol(request: web.Request) -> web.Response:
+    """POST /node/enrol: the same; 409 when a ticket is refused because another key has used it."""
+    answers = await _answers(request)
+    status = 409 if any(_is_used_up(frame) for frame in answers) else 200
+    return web.Response(status=status, body=join(answers), content_type=CONTENT_TYPE)
+
+
+def _is_used_up(frame: bytes) -> bool:
+    if is_session_frame(frame) or (kind := peek(frame).kind) != MessageKind.REFUSED:
+        return False
+    refused = codec.decode(kind, body_of(frame))
+    return isinstance(refused, Refused) and refused.code is RefusalCode.TICKET_USED
+
+
+async def _answers(request: web.Request) -> list[bytes]:
     if request.content_type != CONTENT_TYPE:
         raise web.HTTPUnsupportedMediaType(text=f"send {CONTENT_TYPE}")
     try:
@@ -33,7 +53,7 @@ async def sync(request: web.Request) -> web.Response:
     except ProtocolError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     answers, _ = await request.app[HUB].packet(frames)
-    return web.Response(body=join(answers), content_type=CONTENT_TYPE)
+    return answers
 
 
 async def live(request: web.Request) -> web.WebSocketResponse:
@@ -101,6 +121,6 @@ async def close_sockets(app: web.Application) -> None:
 
 ROUTES: Final = [
     Route("POST", "/node/sync", sync, NODE, body_bytes_max=PACKET_MAX),
-    Route("POST", "/node/enrol", sync, NODE, body_bytes_max=PACKET_MAX),
+    Route("POST", "/node/enrol", enrol, NODE, body_bytes_max=PACKET_MAX),
     Route("GET", "/node/ws", live, NODE),
 ]

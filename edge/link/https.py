@@ -14,6 +14,8 @@ from protocol.limits import PACKET_MAX
 CONTENT_TYPE: Final = "application/vnd.onecard"
 SYNC_PATH: Final = "/node/sync"
 ENROL_PATH: Final = "/node/enrol"
+CONFLICT: Final = 409
+"""The answer to a ticket that another key has used; its packet says so, signed."""
 CONNECT_WITHIN_S: Final = 10
 ANSWER_WITHIN_S: Final = 60
 KEEP_ALIVE_S: Final = 75
@@ -56,7 +58,7 @@ class Https:
             async with self.session.post(
                 self.url + path, data=packet, headers={"Content-Type": CONTENT_TYPE}, allow_redirects=False
             ) as response:
-                if response.status != 200 or response.content_type != CONTENT_TYPE:
+                if response.status not in (200, CONFLICT) or response.content_type != CONTENT_TYPE:
                     raise LinkError(f"{self.url}{path} answered {response.status} {response.content_type}")
                 return await _read(response)
         except aiohttp.ClientConnectorCertificateError as error:

@@ -77,6 +77,11 @@ def _parser(_: _Translate) -> argparse.ArgumentParser:
     image.add_argument(
         "--out", type=Path, required=True, help=_("the image to be made; with --batch a folder")
     )
+    image.add_argument(
+        "--replace",
+        action="store_true",
+        help=_("the card takes the place of a device that has joined; that one is revoked when it joins"),
+    )
     image.add_argument("--force", action="store_true", help=_("replace what is there"))
     image.add_argument(
         "--label", default="", choices=["", "png", "pdf"], help=_("make a label for the card too")
@@ -126,6 +131,7 @@ def _image(chosen: argparse.Namespace, language: str, _: _Translate) -> int:
         role=chosen.role,
         board=chosen.board,
         network=_network(chosen),
+        replaces=chosen.replace,
     )
     if chosen.batch is None:
         net.check(common.network)

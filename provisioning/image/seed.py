@@ -27,7 +27,7 @@ _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 @dataclass(frozen=True)
 class Given:
     """What the installer gave for one device. ``ticket_file``: the file that the centre showed, or the bare ticket; the
-    fields after it complete a bare ticket."""
+    fields after it complete a bare ticket. ``replaces``: whether the installer wants to replace a device that has joined."""
 
     node: str
     ticket_file: Path
@@ -37,6 +37,7 @@ class Given:
     role: str = ""
     board: str = ""
     network: Network = field(default_factory=Network)
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def make(given: Given) -> Seed:
             there=values.get("name"),
             wanted=given.node,
         )
+    _check_replaces(given, values)
     values = {"schema": SCHEMA, **values, "data_dir": DATA_DIR}
     for key, value in (
         ("site", given.site),
@@ -120,6 +122,23 @@ def make(given: Given) -> Seed:
     if config.emulator is not None:
         raise RefusedError(N_("This node.toml is for an emulated device."))
     return Seed(text, config, str(values.get("site", "")), given.network)
+
+
+def _check_replaces(given: Given, values: dict[str, Any]) -> None:
+    """Nobody ends the identity of a working device by mistake: a bare ticket says nothing, the file of the centre does."""
+    standing = values.get("replaces", 0)
+    if standing and not given.replaces:
+        raise RefusedError(
+            N_(
+                "%(node)s has joined already: its device is revoked when this card joins. Say --replace if that is wanted."
+            ),
+            node=given.node,
+        )
+    if given.replaces and not standing and "centre" in values:
+        raise RefusedError(
+            N_("%(node)s has never joined: there is nothing to replace. Leave --replace out."),
+            node=given.node,
+        )
 
 
 def _from_ticket(given: Given) -> dict[str, Any]:

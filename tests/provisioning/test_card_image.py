@@ -460,6 +460,37 @@ def test_labels(base_of: BaseOf, tmp_path: Path) -> None:
     assert out.exists()
 
 
+def test_a_card_replaces_a_device_only_when_that_is_wanted(base_of: BaseOf, tmp_path: Path) -> None:
+    """Planted break: leave ``_check_replaces`` out."""
+    given, out = ticket_file(tmp_path), tmp_path / "out.img"
+    command = [
+        "image",
+        "--base",
+        base_of("cloud-init"),
+        "--node",
+        "east-gate",
+        "--ticket",
+        given,
+        "--out",
+        out,
+    ]
+    run = provision(*command, "--replace")
+    assert (run.returncode, "has never joined" in run.stderr) == (2, True), run.stderr
+    given.write_text("replaces = 3\n" + given.read_text("utf-8"), "utf-8")
+    run = provision(*command)
+    assert (run.returncode, "has joined already" in run.stderr) == (2, True), run.stderr
+    assert not out.exists()
+    run = provision(*command, "--replace")
+    assert run.returncode == 0, run.stderr
+    assert load(_written(out, tmp_path)).warnings == ()
+
+
+def _written(image: Path, folder: Path) -> Path:
+    path = folder / "node.toml"
+    path.write_bytes(files_of(image)["onecard/node.toml"])
+    return path
+
+
 def test_a_bare_ticket_needs_the_centre(base_of: BaseOf, tmp_path: Path) -> None:
     whole = tomllib.loads(ticket_file(tmp_path).read_text())
     bare = tmp_path / "ticket.txt"
