@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -56,8 +57,10 @@ from protocol.messages import (
     WriteCard,
 )
 from protocol.records import Revisions
+from protocol.sealed_keys import open_row
 from protocol.seals import Seal
 from protocol.session import SHARE_SECRET_LENGTH, channel, share_of
+from protocol.unit_box import box_secret_of
 from protocol.unit_file import UnitFile, part_in, read_unit_file
 from protocol.uplink import NETWORK, NodeUplink, OutboxReader, Pace, UplinkEffect
 
@@ -156,6 +159,7 @@ class NodePeer:
         :param jitter: 0..1, different for each node.
         """
         self.downlink = downlink
+        downlink.open_row = partial(open_row, box_secret=box_secret_of(identity.key.private_bytes_raw()))
         self.uplink = NodeUplink(outbox, identity.node, identity.node_epoch, jitter=jitter)
         self.period_s = PERIOD_DEFAULT_S
         self.counts: Counter[str] = Counter()
@@ -354,7 +358,11 @@ class NodePeer:
         :raises ProtocolError: see ``read_unit_file``.
         """
         return read_unit_file(
-            frames, self._identity.centre_key, self.downlink.scope, self.downlink.known_kinds
+            frames,
+            self._identity.centre_key,
+            self.downlink.scope,
+            self.downlink.known_kinds,
+            self.downlink.open_row,
         )
 
     def load(

@@ -11,6 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from protocol import codec
+from protocol.downlink.changes import OpenRow, as_it_is
 from protocol.envelope import body_of, open_signed
 from protocol.errors import MalformedError
 from protocol.ids import Stream
@@ -27,12 +28,17 @@ class UnitFile(msgspec.Struct, frozen=True):
 
 
 def read_unit_file(
-    frames: Iterable[bytes], centre_key: Ed25519PublicKey, scope: str, known_kinds: frozenset[int]
+    frames: Iterable[bytes],
+    centre_key: Ed25519PublicKey,
+    scope: str,
+    known_kinds: frozenset[int],
+    open_row: OpenRow = as_it_is,
 ) -> UnitFile:
     """Whole streams of one moment, every part there and its rows those that the digest says.
 
     :param scope: whose rows they have to be.
     :param known_kinds: row kinds that this unit understands.
+    :param open_row: opens what is sealed for this unit.
     :raises ProtocolError: a frame is not the centre's, not for this unit, or of another kind; something is missing.
     """
     parts: list[tuple[SnapshotPart, bytes]] = []
@@ -45,7 +51,7 @@ def read_unit_file(
             continue
         if not isinstance(message, SnapshotPart) or message.scope != scope:
             raise MalformedError("a file that is not for this node")
-        for change in message.changes:
+        for change in map(open_row, message.changes):
             if change.deleted or (change.kind < OPTIONAL_KIND_MIN and change.kind not in known_kinds):
                 raise MalformedError(f"{message.stream.name}: a row of kind {change.kind} has no place here")
             sums[message.stream].add(change.kind, change.key, change.body)

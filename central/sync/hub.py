@@ -77,7 +77,7 @@ class Hub:
         self._monotonic = monotonic
         self._audit_head = audit_head
         self._note = note
-        self.storage = PublishedStorage(signing_key, clock.now_ms)
+        self.storage = PublishedStorage(signing_key, clock.now_ms, random_bytes)
         self.sessions = Sessions()
         """Sessions of devices in use: what pages and commands mean by a device's session."""
         self.quarantined = Sessions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.nodes.model import Device
 from central.sync.key_rows import OpenKey, no_key, opened
-from central.sync.model import DeviceScope, Head, PublishedRow, RowTag
+from central.sync.model import DeviceScope, Enrolment, Head, PublishedRow, RowTag
 from central.sync.publish import CONFIG_EPOCH
 from protocol.downlink import DeltaRows, write_snapshot
 from protocol.ids import Stream
 from protocol.limits import CHANGES_PER_DELTA_MAX
 from protocol.records import Change, Digest, Revisions
+from protocol.sealed_keys import seal_row
+from protocol.session import SHARE_SECRET_LENGTH
+from protocol.unit_box import box_key_of
 
 SNAPSHOTS_KEPT: Final = 64
 """Encoded snapshots kept in memory; the least recently used goes first."""
@@ -53,14 +57,20 @@ class PublishedStorage:
     Methods but ``heads`` and ``digests`` read the database: inside ``db.read`` only. Safe for several reader threads.
     """
 
-    def __init__(self, key: Ed25519PrivateKey, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        key: Ed25519PrivateKey,
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         self._key = key
         self._now_ms = now_ms
+        self._random = random_bytes
         self.open_key: OpenKey = no_key
         """Opens read keys as they are kept in the database."""
         self._heads = Revisions()
         self._lock = threading.Lock()
-        self._snapshots: OrderedDict[tuple[str, Stream, int, int], list[bytes]] = OrderedDict()
+        self._snapshots: OrderedDict[tuple[str, Stream, int, int, bytes], list[bytes]] = OrderedDict()
         self._digests: dict[tuple[str, Stream], tuple[int, int, bytes]] = {}
 
     def refresh(self, heads: Revisions) -> None:
@@ -103,14 +113,17 @@ class PublishedStorage:
             .tuples()
         )
         found = (Change(kind, bytes(key), bytes(body) if alive else b"") for kind, key, body, alive in query)
-        changes = tuple(opened(found, self.open_key))
+        unit_key = _key_of(scope)
+        opened_rows = opened(found, self._open_key_for(unit_key))
+        changes = tuple(map(self._sealing(unit_key), opened_rows))
         return None if len(changes) > CHANGES_PER_DELTA_MAX else DeltaRows(head, changes)
 
     def snapshot_part(self, scope: str, stream: Stream, revision: int, part: int) -> bytes | None:
         """One frame; ``revision`` 0 is the newest, another only while it is kept."""
         heads = read_heads()
         wanted = revision or heads.of(stream)
-        name = (scope, stream, heads.config_epoch, wanted)
+        unit_key = _key_of(scope)
+        name = (scope, stream, heads.config_epoch, wanted, unit_key)
         with self._lock:
             frames = self._snapshots.get(name)
             if frames is not None:
@@ -118,15 +131,24 @@ class PublishedStorage:
         if frames is None:
             if wanted != heads.of(stream):
                 return None
-            frames = self._encode(scope, stream, heads)
+            frames = self._encode(scope, stream, heads, unit_key)
             with self._lock:
                 self._snapshots[name] = frames
                 while len(self._snapshots) > SNAPSHOTS_KEPT:
                     self._snapshots.popitem(last=False)
         return frames[part] if part < len(frames) else None
 
-    def _encode(self, scope: str, stream: Stream, heads: Revisions) -> list[bytes]:
-        rows = list(rows_of_scope(scope, stream, self.open_key))
+    def _sealing(self, unit_key: bytes) -> Callable[[Change], Change]:
+        """Rows as they are sent to the unit with this key: whoever carries them reads no read key."""
+        box_key = box_key_of(unit_key) if unit_key else b""
+        return lambda row: seal_row(row, box_key, self._random(SHARE_SECRET_LENGTH))
+
+    def _open_key_for(self, unit_key: bytes) -> OpenKey:
+        """Who has not joined, for whom nothing can be sealed, gets no read key."""
+        return self.open_key if unit_key else no_key
+
+    def _encode(self, scope: str, stream: Stream, heads: Revisions, unit_key: bytes) -> list[bytes]:
+        rows = list(rows_of_scope(scope, stream, self._open_key_for(unit_key)))
         digest = Digest()
         for row in rows:
             digest.add(row.kind, row.key, row.body)
@@ -139,6 +161,7 @@ class PublishedStorage:
             config_epoch=heads.config_epoch,
             revision=heads.of(stream),
             issued_at_ms=self._now_ms(),
+            seal_row=self._sealing(unit_key),
         )
 
 
@@ -159,6 +182,17 @@ def rows_of_scope(scope: str, stream: Stream, open_key: OpenKey = no_key) -> Ite
         .tuples()
     )
     return opened((Change(kind, bytes(key), bytes(body)) for kind, key, body in query), open_key)
+
+
+def _key_of(scope: str) -> bytes:
+    """The public key of the device in use under this name; empty: it has not joined."""
+    found = (
+        Enrolment.select(Enrolment.public_key)
+        .join(Device)
+        .where((Device.name == scope) & Enrolment.closed_at.is_null())
+        .first()
+    )
+    return b"" if found is None else bytes(found.public_key)
 
 
 def _scope(name: str) -> tuple[list[str], int, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from protocol.downlink.changes import as_it_is
 from protocol.envelope import CENTRE, write_signed
 from protocol.errors import MalformedError, StaleBaseError
 from protocol.ids import Stream
@@ -193,8 +194,12 @@ def write_snapshot(
     config_epoch: int,
     revision: int,
     issued_at_ms: int,
+    seal_row: Callable[[Change], Change] = as_it_is,
 ) -> list[bytes]:
-    """The signed frames of a snapshot, to be kept as long as ``revision`` is the newest: encoded once for all askers."""
+    """The signed frames of a snapshot, to be kept as long as ``revision`` is the newest: encoded once for all askers.
+
+    :param seal_row: rows as they are sent; the digest counts them as they are given.
+    """
     groups = list(_parts(rows))
     assert len(groups) <= PARTS_MAX, "a snapshot has at most PARTS_MAX parts"
     digest = Digest()
@@ -212,7 +217,7 @@ def write_snapshot(
                 len(groups),
                 issued_at_ms,
                 digest.value,
-                tuple(group),
+                tuple(map(seal_row, group)),
             ),
             key,
             sender=CENTRE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -15,21 +15,30 @@ from protocol.messages import MessageKind, SnapshotPart
 from protocol.records import Change, Revisions
 from protocol.view import View
 
+OpenRow: TypeAlias = Callable[[Change], Change]
+"""A row as it is stored, from one as it was sent (``protocol.sealed_keys``)."""
+
+
+def as_it_is(row: Change) -> Change:
+    """Where nothing is sealed."""
+    return row
+
 
 class SnapshotRows:
     """The rows of a snapshot, unpacked part by part each time they are gone through: little memory for many rows."""
 
-    __slots__ = ("_frames",)
+    __slots__ = ("_frames", "_open_row")
 
-    def __init__(self, frames: tuple[bytes, ...]) -> None:
+    def __init__(self, frames: tuple[bytes, ...], open_row: OpenRow = as_it_is) -> None:
         """``frames``: the signed frames of all parts in order, already checked."""
         self._frames = frames
+        self._open_row = open_row
 
     def __iter__(self) -> Iterator[Change]:
         for frame in self._frames:
             part = codec.decode(MessageKind.SNAPSHOT_PART, body_of(frame))
             assert isinstance(part, SnapshotPart)
-            yield from part.changes
+            yield from map(self._open_row, part.changes)
 
 
 class StreamRows(msgspec.Struct, frozen=True):

@@ -22,7 +22,15 @@ from typing import Final
 import msgspec
 
 from protocol.backoff import delay_ms
-from protocol.downlink.changes import Apply, DownlinkEffect, Rejected, SnapshotRows, StreamRows
+from protocol.downlink.changes import (
+    Apply,
+    DownlinkEffect,
+    OpenRow,
+    Rejected,
+    SnapshotRows,
+    StreamRows,
+    as_it_is,
+)
 from protocol.errors import MalformedError, ProtocolError, ReplayError, StaleBaseError
 from protocol.ids import Stream
 from protocol.limits import CHANGES_PER_PART_MAX, PARTS_MAX
@@ -115,6 +123,8 @@ class NodeDownlink:
         self.counts: Counter[str] = Counter()
         """Refused messages by the name of the error."""
         self.known_kinds = known_kinds
+        self.open_row: OpenRow = as_it_is
+        """Opens what is sealed for this node (``NodePeer`` sets it, who has the key)."""
         self._jitter = jitter
         self._epoch = revisions.config_epoch  # the one that is being collected, when higher than memory's
         self._together = False  # only all streams at once will do
@@ -219,9 +229,8 @@ class NodeDownlink:
         if delta.base != lane.held or delta.revision <= delta.base:
             lane.asked_at_ms = None
             raise StaleBaseError(f"{lane.stream.name}: a delta from {delta.base}, this is {lane.held}")
-        return StreamRows(
-            lane.stream, False, delta.base, delta.revision, delta.changes, delta.digest, (frame,)
-        )
+        changes = tuple(map(self.open_row, delta.changes))
+        return StreamRows(lane.stream, False, delta.base, delta.revision, changes, delta.digest, (frame,))
 
     def _part(self, part: SnapshotPart, frame: bytes, lane: _Lane, now_ms: int) -> StreamRows | None:
         begun_again = part.part == 0 and bool(lane.parts)
@@ -237,7 +246,7 @@ class NodeDownlink:
         lane.wait_until_ms = 0
         if begun_again:  # the snapshot was replaced meanwhile: not at full speed for ever
             self._back_off(lane, now_ms)
-        for change in part.changes:
+        for change in map(self.open_row, part.changes):
             if change.deleted:
                 raise MalformedError("a deleted row in a snapshot")
             lane.sum.add(change.kind, change.key, change.body)
@@ -252,7 +261,13 @@ class NodeDownlink:
             self._back_off(lane, now_ms)
             raise MalformedError(f"{lane.stream.name}: the digest of snapshot {part.revision}")
         return StreamRows(
-            lane.stream, True, lane.held, part.revision, SnapshotRows(frames), part.digest, frames
+            lane.stream,
+            True,
+            lane.held,
+            part.revision,
+            SnapshotRows(frames, self.open_row),
+            part.digest,
+            frames,
         )
 
     def _hand_over(self, lane: _Lane, rows: StreamRows, issued_at_ms: int) -> list[DownlinkEffect]:

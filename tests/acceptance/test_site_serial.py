@@ -9,9 +9,20 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from central.security import card_master
 from central.security.guard import STEP_UP_FIELD
 from edge.config import load as load_config
 from edge.export import export
+from edge.identity import IdentityFiles
+from protocol.bundle import frames_of, open_bundle
+from protocol.envelope import read_unproven
+from protocol.errors import MalformedError, ProtocolError
+from protocol.framing import Deframer
+from protocol.line import read_piece
+from protocol.line.transfer import Transfer
+from protocol.messages import Delta, SnapshotPart
+from protocol.records import Change, Kind
+from protocol.unit_box import box_secret_of
 from provisioning.demo.browser import Page
 from tests.support import patrol
 from tests.support.full_site import upload
@@ -179,6 +190,63 @@ async def test_a_unit_is_tested_loaded_set_right_and_cleared_over_the_line(
     assert status["storage"]["first_seq"] > 1
     assert status["configuration"]["restrictions"] > held
     assert (await site.until_dead(card_no)) >= 0
+
+
+async def test_no_read_key_of_a_zone_can_be_heard_on_the_line(
+    site: Site, wires: Wires, units: list[NodeProcess], tmp_path: Path
+) -> None:
+    """Seen when: a unit is loaded whole while everything that the PC says on the line is written down: the rows of its zone's
+    read key are among it, the key is not, in what passes nor in any row of it; the unit has it afterwards. Nor is it in what
+    the file for that unit holds under its seal.
+
+    Planted break that turns it red: ``seal_row`` giving the row back as it is.
+    """
+    master = card_master.load(site.demo.folder / "centre" / "keys")
+    assert master is not None
+    secret = master.read_key(0, 1)
+    page = await page_of(site, LABELS[1])
+    wires.heard.clear()
+    wires.listens = True
+    await ask(site, "load", page)
+    await collect(site, wires, "--units", "2")
+    wires.listens = False
+    heard = b"".join(wires.heard)
+    rows = [row for frame in frames_heard(heard) for row in rows_in(frame)]
+    sealed = [row for row in rows if row.kind == Kind.READ_KEY]
+    assert sealed, "the line carried no read key at all"
+    assert not any(secret in part for part in (heard, *(row.body for row in rows)))
+    raw = await download(site, "/patrol/units/" + page.path.rpartition("/")[2])
+    box_secret = box_secret_of(IdentityFiles(units[1].data_dir).key().private_bytes_raw())
+    inside = [row for frame in frames_of(open_bundle(raw, box_secret)) for row in rows_in(frame)]
+    assert any(row.kind == Kind.READ_KEY for row in inside)
+    assert not any(secret in row.body for row in inside)
+    assert any(secret in file.read_bytes() for file in (units[1].data_dir).glob("config.db*"))
+
+
+def frames_heard(heard: bytes) -> list[bytes]:
+    """The frames that the PC sent on the line; what was hurt or cut comes again, and is passed over where it is not whole."""
+    ends: dict[tuple[int, int], Transfer] = {}
+    frames: list[bytes] = []
+    for plain in Deframer().feed(heard):
+        try:
+            piece = read_piece(plain)
+        except MalformedError:
+            continue
+        if not piece.answer:
+            key = (piece.address, piece.link)
+            end = ends.setdefault(key, Transfer(*key, answer=True))
+            if (frame := end.take(piece)) is not None:
+                frames.append(frame)
+    return frames
+
+
+def rows_in(frame: bytes) -> list[Change]:
+    """The rows that a frame of the centre carries."""
+    try:
+        _sender, message = read_unproven(frame)
+    except ProtocolError:
+        return []
+    return list(message.changes) if isinstance(message, Delta | SnapshotPart) else []
 
 
 async def test_a_unit_that_is_named_and_not_there_is_told_of(site: Site, wires: Wires) -> None:

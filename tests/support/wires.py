@@ -33,6 +33,9 @@ class Wires:
         self.baud = baud
         self._due = [0.0] * len(self._pairs)
         self.plugged = True
+        self.heard: list[bytes] = []
+        """What everybody on the pair could hear, when it is wanted: set ``listens``."""
+        self.listens = False
         self.bytes_passed = self.bytes_hurt = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wires", daemon=True)
@@ -79,6 +82,8 @@ class Wires:
         if bytes_per_s:
             self._due[number] = max(self._due[number], time.monotonic() - TICK_S) + len(data) / bytes_per_s
         self.bytes_passed += len(data)
+        if self.listens and number == 0:
+            self.heard.append(data)
         if not self.plugged:
             return
         data = self._hurt(data)

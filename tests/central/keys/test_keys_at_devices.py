@@ -22,8 +22,12 @@ from central.security.card_master import FILE, CardMaster, load
 from central.sync import key_rows
 from central.sync.model import PublishedRow
 from protocol.card_layout.door_keys import DoorKeys
+from protocol.errors import SignatureError
 from protocol.ids import Stream
-from protocol.records import Kind
+from protocol.records import Change, Kind
+from protocol.sealed_keys import open_row
+from protocol.unit_box import box_secret_of
+from protocol.unit_file import part_in
 from tests.support.centre import run_centre
 from tests.support.hub_node import Node, WholeCentre
 
@@ -154,6 +158,32 @@ async def test_no_key_stands_in_the_database(doors: Doors) -> None:
 
     for body in await doors.place.running.read(bodies):
         assert not any(secret in body for secret in secrets)
+
+
+async def test_no_key_can_be_read_on_its_way(doors: Doors) -> None:
+    """What is sent to a device holds its read keys for that device's own key alone: another device's does not open them, and
+    one that joins anew with another key gets them sealed anew. Planted break: ``_open_key_for`` without its condition."""
+    storage = doors.place.hub.storage
+
+    async def sent(name: str) -> list[Change]:
+        frame = await doors.place.running.read(storage.snapshot_part, name, Stream.ACCESS, 0, 0)
+        return [row for row in part_in(frame).changes if row.kind == Kind.READ_KEY]
+
+    secret = doors.master.read_key(0, 1)
+    (row,) = await sent("hall")
+    assert secret not in row.body
+    seeds = {name: node.key.private_bytes_raw() for name, node in doors.nodes.items()}
+    assert secret in open_row(row, box_secret_of(seeds["hall"])).body
+    with pytest.raises(SignatureError):
+        open_row(row, box_secret_of(seeds["gate"]))
+    hall = await doors.place.running.read(lambda: Device.get(Device.name == "hall").id)
+    again = Node(doors.place, "hall", 99)
+    await again.join(await doors.place.ticket(hall, 77))
+    (row,) = await sent("hall")
+    assert secret in open_row(row, box_secret_of(again.key.private_bytes_raw())).body
+    given = DeviceInput(site=1, organisation=1, name="new", number=9, label="new", purpose="door")
+    await doors.place.running.write(devices.create, given, doors.place.clock.now())
+    assert await sent("new") == [], "nobody has joined there"
 
 
 async def test_without_the_master_doors_keep_their_keys_and_new_devices_get_them(doors: Doors) -> None:
