@@ -65,10 +65,11 @@ soak: setup ## long runs: histories, power cuts, fuzzing (seeds are printed)
 	$(BIN)/python -m tests.soak $(ARGS)
 
 lock: ## resolve requirements/*.txt again (needs uv)
-	for e in run dev browser; do case $$e in \
-	  run) x="--extra edge --extra central --extra provision";; dev) x="--extra edge --extra central --extra provision --extra dev";; browser) x="--extra browser";; esac; \
+	for e in run dev browser node; do case $$e in \
+	  run) x="--extra edge --extra central --extra provision";; dev) x="--extra edge --extra central --extra provision --extra dev";; browser) x="--extra browser";; node) x="--extra edge";; esac; \
 	  uv pip compile -q pyproject.toml $$x --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements/$$e.txt; done
-	printf 'mfrc522==0.0.7\nrpi-lgpio==0.6\npi-rc522==2.3.0\n' | uv pip compile -q - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/board.txt
+	for e in 'board mfrc522==0.0.7 rpi-lgpio==0.6 pi-rc522==2.3.0' 'node-aarch64 mfrc522==0.0.7 rpi-lgpio==0.6' 'node-3.11-aarch64 lgpio==0.2.2.0'; do set -- $$e; f=$$1; shift; \
+	  printf '%s\n' "$$@" | uv pip compile -q - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/$$f.txt; done
 
 clean: ## remove what was built
 	rm -rf $(VENV) build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,6 +15,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="onecard-provision", description=_("onecard: devices and sites"))
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help=_("a whole site on this computer"), add_help=False)
+    commands.add_parser(
+        "release",
+        help=_("build and sign a release of the program of the devices, or check one"),
+        add_help=False,
+    )
     commands.add_parser("image", help=_("make the SD card image of a device"), add_help=False)
     commands.add_parser(
         "inspect", help=_("show what is on an image or a card; secrets stay hidden"), add_help=False
@@ -30,6 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
         from provisioning.demo.__main__ import main as demo
 
         return demo(rest)
+    if chosen.command == "release":
+        from provisioning.release.cli import main as release
+
+        return release(rest)
     if chosen.command == "collect":
         from provisioning.collect.cli import main as collect
 
