@@ -197,8 +197,9 @@ def _role(name: str, board: Board) -> Role[Any]:
     from edge.roles.attendance import AttendanceRole
     from edge.roles.door import DoorRole
     from edge.roles.patrol import PatrolRole
+    from edge.roles.till import TillRole
 
-    return AttendanceRole(PatrolRole(DoorRole(board.profile.lock_units)))
+    return TillRole(AttendanceRole(PatrolRole(DoorRole(board.profile.lock_units))))
 
 
 def _nothing() -> None:

@@ -16,7 +16,15 @@ import msgspec
 from edge.cache.inbox import Job
 from edge.cache.outbox import Outbox
 from edge.configuration import Configuration
-from edge.core.stimuli import ModeChanged, RemoteOpen, Stimulus, TestAsked, WriteCancelled, WriteOrdered
+from edge.core.stimuli import (
+    InStep,
+    ModeChanged,
+    RemoteOpen,
+    Stimulus,
+    TestAsked,
+    WriteCancelled,
+    WriteOrdered,
+)
 from edge.enrol import refusal_text
 from edge.i18n import _
 from edge.identity import Member
@@ -24,7 +32,7 @@ from protocol import messages
 from protocol.clocksync import Sample
 from protocol.downlink import Apply, HotlistWanted, NodeDownlink, Rejected
 from protocol.facts import Body, CommandFact, CommandResult
-from protocol.node_peer import ClockSample, CommandReceived, Lost, PeerEffect, RefusedBy, Welcomed
+from protocol.node_peer import ClockSample, CommandReceived, Level, Lost, PeerEffect, RefusedBy, Welcomed
 from protocol.records import Revisions
 from protocol.uplink import Acked, Diverged, Purge
 
@@ -113,12 +121,16 @@ class Correspondence:
             case Rejected(error):
                 self.rejected_count += 1
                 _log.warning("what the centre sent cannot be used: %s", error)
+            case Level():
+                self._host.deliver(InStep())
             case Lost():
                 pass  # the link's own matter
 
     async def apply(self, apply: Apply) -> None:
         """Use rows and store them; returns when both have happened, or failed."""
         await self._configuration.apply(apply, self._downlink)
+        if self._downlink.is_level:
+            self._host.deliver(InStep())
         self.wake()
 
     def _welcomed(self, welcome: messages.Welcome) -> None:

@@ -15,13 +15,14 @@ from typing import Any, Final
 from edge.cache.errors import CacheError
 from edge.cache.outbox import Outbox
 from edge.config import NodeConfig
+from edge.core.stimuli import LinkChanged
 from edge.correspondence import Correspondence
 from edge.enrol import EnrolError, Enrolment, Settled, board_of_this_machine, join, settle
 from edge.files import FileError
 from edge.i18n import _
 from edge.identity import IdentityFiles, Member, peer_identity
 from edge.link.link import Link, LinkConfig, send_enrol
-from edge.link.way import Route, Way
+from edge.link.way import LinkState, Route, Way
 from edge.node import Node
 from edge.report import Report
 from edge.upholding import Upholding
@@ -149,9 +150,20 @@ class Membership:
         if self._config.serial is not None:
             from edge.link.serial_line import SerialLink
 
-            return SerialLink(self._config.serial, peer, correspondence.handle, now_ms)
+            return SerialLink(self._config.serial, peer, correspondence.handle, now_ms, self._link_changed)
         trusted = self._clock_is_trusted
-        return Link(self._link_config, peer, correspondence.handle, now_ms, trusted, random.random)
+        return Link(
+            self._link_config,
+            peer,
+            correspondence.handle,
+            now_ms,
+            trusted,
+            random.random,
+            self._link_changed,
+        )
+
+    def _link_changed(self, state: LinkState) -> None:
+        self._node.deliver(LinkChanged(state.route is not Route.NONE))
 
     async def _join_if_needed(self) -> Member:
         member = self._member()

@@ -24,6 +24,7 @@ from protocol.reasons import Reason
 from protocol.records import Mode, Revisions
 from protocol.records import PatrolEvent as PatrolEvent
 from protocol.terminal_facts import PunchFact as PunchFact
+from protocol.terminal_facts import PurchaseFact as PurchaseFact
 
 CANONICAL_VERSION: Final = 1
 CHAIN_START: Final = bytes(HASH_LENGTH)
@@ -354,6 +355,7 @@ Body: TypeAlias = (
     | TestFact
     | ClearedFact
     | PunchFact
+    | PurchaseFact
 )
 
 
@@ -376,6 +378,7 @@ class FactKind(IntEnum):
     TEST = 14
     CLEARED = 15
     PUNCH = 16
+    PURCHASE = 17
 
 
 BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
@@ -395,6 +398,7 @@ BODY_TYPE: Final[dict[FactKind, type[Body]]] = {
     FactKind.TEST: TestFact,
     FactKind.CLEARED: ClearedFact,
     FactKind.PUNCH: PunchFact,
+    FactKind.PURCHASE: PurchaseFact,
 }
 KIND_OF: Final[dict[type[Body], FactKind]] = {body_type: kind for kind, body_type in BODY_TYPE.items()}
 

@@ -36,6 +36,12 @@ USES_POINTS_MAX: Final = 64
 """Points that one row of uses tells apart; the centre adds the others up under point 0."""
 VISITS_PER_GUARD_MAX: Final = 160
 """Planned visits of one guard that one node is told of; they fit a row however large their numbers are."""
+FEN_MAX: Final = 10**13
+"""No amount of money is larger."""
+MEALS_MAX: Final = 12
+"""Meals of one till."""
+PRICES_MAX: Final = 120
+"""Prices of card classes at one till."""
 KINDS_MAX: Final = 256
 """Row kinds that a message may list."""
 NODE_NAME_MAX: Final = 64

@@ -126,8 +126,12 @@ class Lost(msgspec.Struct, frozen=True):
     """Effect: the live route answers no more: close it."""
 
 
+class Level(msgspec.Struct, frozen=True):
+    """Effect: the centre has said where it stands, and decisions here use all of it."""
+
+
 PeerEffect: TypeAlias = (
-    DownlinkEffect | UplinkEffect | Welcomed | ClockSample | CommandReceived | RefusedBy | Lost
+    DownlinkEffect | UplinkEffect | Welcomed | ClockSample | CommandReceived | RefusedBy | Lost | Level
 )
 
 
@@ -318,7 +322,8 @@ class NodePeer:
 
     def _stands_at(self, heads: Revisions, digests: Sequence[bytes] = ()) -> list[PeerEffect]:
         self._heads = heads
-        return [*self.downlink.heads(heads, digests)]
+        effects: list[PeerEffect] = [*self.downlink.heads(heads, digests)]
+        return [*effects, Level()] if self.downlink.is_level else effects
 
     def _clock(self, sent_at_ms: int, server_at_ms: int, now_ms: int) -> list[PeerEffect]:
         sample = clocksync.sample(sent_at_ms, now_ms, server_at_ms)

@@ -50,6 +50,17 @@ class Reason(IntEnum):
     CREDENTIAL_MISSING = 46
     USES_EXHAUSTED = 47
     SUB_SYSTEM_CLOSED = 48
+    BALANCE_UNKNOWN = 49
+    NOT_ENOUGH_MONEY = 50
+    NO_MEAL_NOW = 51
+    MEAL_TAKEN = 52
+    TOO_SOON = 53
+    OVER_TRANSACTION_LIMIT = 54
+    OVER_DAY_LIMIT = 55
+    OVER_OFFLINE_LIMIT = 56
+    OFFLINE_TOO_LONG = 57
+    BALANCE_NEGATIVE = 58
+    NOTHING_TO_UNDO = 59
 
 
 GRANTED_MAX: Final = 19
@@ -92,6 +103,17 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.CREDENTIAL_MISSING: "Card did not show its key: copied or damaged",
     Reason.USES_EXHAUSTED: "Card used as often as allowed",
     Reason.SUB_SYSTEM_CLOSED: "Sub-system not opened for this card",
+    Reason.BALANCE_UNKNOWN: "The balance of this card is not known here",
+    Reason.NOT_ENOUGH_MONEY: "Not enough money on the card",
+    Reason.NO_MEAL_NOW: "Nothing is sold here at this time",
+    Reason.MEAL_TAKEN: "This meal was taken already",
+    Reason.TOO_SOON: "Paid here just now",
+    Reason.OVER_TRANSACTION_LIMIT: "Above the limit of one payment",
+    Reason.OVER_DAY_LIMIT: "Above the limit of one day",
+    Reason.OVER_OFFLINE_LIMIT: "Above what may be sold without network",
+    Reason.OFFLINE_TOO_LONG: "Without network for too long to sell",
+    Reason.BALANCE_NEGATIVE: "The balance is below zero; not without network",
+    Reason.NOTHING_TO_UNDO: "No payment here that could be undone",
 }
 assert TEXT.keys() == set(Reason)
 

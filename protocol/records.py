@@ -39,6 +39,9 @@ from protocol.point_rows import PlaceRow as PlaceRow
 from protocol.point_rows import PunchStatus as PunchStatus
 from protocol.point_rows import TimeClockRow as TimeClockRow
 from protocol.reasons import DISABLING, Reason
+from protocol.till_rows import BalanceRow as BalanceRow
+from protocol.till_rows import TillRow as TillRow
+from protocol.till_rows import check_money_row
 
 
 class CardFlag(IntFlag):
@@ -253,6 +256,8 @@ Row: TypeAlias = (
     | PlaceRow
     | EventCardRow
     | TimeClockRow
+    | TillRow
+    | BalanceRow
 )
 
 
@@ -277,7 +282,9 @@ class Kind(IntEnum):
     PLACE = 23
     EVENT_CARD = 24
     TIME_CLOCK = 25
+    TILL = 26
     HOURS = 30
+    BALANCE = 40
 
 
 OPTIONAL_KIND_MIN: Final = 64
@@ -302,6 +309,8 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.PLACE: PlaceRow,
     Kind.EVENT_CARD: EventCardRow,
     Kind.TIME_CLOCK: TimeClockRow,
+    Kind.TILL: TillRow,
+    Kind.BALANCE: BalanceRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -325,6 +334,8 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.PLACE: Stream.ACCESS,
     Kind.EVENT_CARD: Stream.ACCESS,
     Kind.TIME_CLOCK: Stream.ACCESS,
+    Kind.TILL: Stream.ACCESS,
+    Kind.BALANCE: Stream.BALANCES,
 }
 
 SPECIAL_GROUPS: Final = 8
@@ -340,6 +351,7 @@ _CARD_KEYED: Final = frozenset(
         Kind.GUARD,
         Kind.PLACE,
         Kind.EVENT_CARD,
+        Kind.BALANCE,
     }
 )
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -454,6 +466,8 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             raise MalformedError("a read key has 16 bytes, and a zone from 0 to 15")
         case IssuerKeyRow() if len(row.public_key) != PUBLIC_KEY_LENGTH or int.from_bytes(key, "big") > 0xFF:
             raise MalformedError("a public key has 32 bytes, and a generation from 0 to 255")
+        case TillRow() | BalanceRow():
+            check_money_row(row)
         case GuardRow() if len(row.visits) > VISITS_PER_GUARD_MAX:
             raise LimitError(f"a guard with {len(row.visits)} visits")
         case DeskRow() if max(len(row.port), len(row.organisation)) > TEXT_MAX_CHARS:

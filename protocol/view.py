@@ -20,6 +20,7 @@ from protocol.ids import CardKey, Stream, SubSystem, Tier
 from protocol.packed_cards import Cards, PackedCards, fingerprint_of
 from protocol.records import (
     OPTIONAL_KIND_MIN,
+    BalanceRow,
     CardRow,
     Change,
     CheckpointRow,
@@ -43,6 +44,7 @@ from protocol.records import (
     SiteRow,
     SpecialDayRow,
     StaleRightsRow,
+    TillRow,
     TimeClockRow,
     UsesRow,
     decode_row,
@@ -111,6 +113,8 @@ class _Site:
                     points[number] = row
                 case TimeClockRow():
                     terminals[number] = SubSystem.ATTENDANCE
+                case TillRow():
+                    terminals[number] = SubSystem.PURSE
                 case ReadKeyRow():
                     read_keys.append(ReadKey(*zone_and_version(number), row.key))
                 case IssuerKeyRow():
@@ -152,6 +156,7 @@ _NO_RESTRICTIONS: Final[Mapping[bytes, RestrictionRow]] = MappingProxyType({})
 _NO_USES: Final[Mapping[bytes, UsesRow]] = MappingProxyType({})
 _NO_HOURS: Final[Mapping[bytes, Schedule]] = MappingProxyType({})
 _NO_PATROL: Final[Mapping[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow]] = MappingProxyType({})
+_NO_BALANCES: Final[Mapping[bytes, BalanceRow]] = MappingProxyType({})
 _NO_STALE: Final[Mapping[bytes, int]] = MappingProxyType({})
 _NO_CARDS: Final = PackedCards()
 _NO_SITE: Final = _Site({})
@@ -161,6 +166,7 @@ class View:
     """One consistent configuration. ``View()`` is empty and denies everything; ``apply`` makes the next one."""
 
     __slots__ = (
+        "_balances",
         "_base",
         "_hours",
         "_overlay",
@@ -183,6 +189,7 @@ class View:
         uses: Mapping[bytes, UsesRow] = _NO_USES,
         hours: Mapping[bytes, Schedule] = _NO_HOURS,
         patrol: Mapping[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow] = _NO_PATROL,
+        balances: Mapping[bytes, BalanceRow] = _NO_BALANCES,
         site: _Site = _NO_SITE,
     ) -> None:
         """Take over parts that are never changed afterwards."""
@@ -194,6 +201,7 @@ class View:
         self._uses = uses
         self._hours = hours
         self._patrol = patrol
+        self._balances = balances
         self._site = site
 
     @property
@@ -291,6 +299,19 @@ class View:
         row = self._site.rows.get((Kind.TIME_CLOCK, point))
         return row if isinstance(row, TimeClockRow) else None
 
+    def till(self, point: int) -> TillRow | None:
+        """How a point sells, None for one that is no till."""
+        row = self._site.rows.get((Kind.TILL, point))
+        return row if isinstance(row, TillRow) else None
+
+    def balance(self, key: bytes) -> BalanceRow | None:
+        """What lies on a card, as far as the centre had heard; None: nobody has said."""
+        return self._balances.get(key)
+
+    def balances(self) -> Mapping[bytes, BalanceRow]:
+        """What lies on every card that this node was told of."""
+        return self._balances
+
     def guard(self, key: bytes) -> GuardRow | None:
         """The planned visits of a guard's card, None for a card of nobody who walks rounds."""
         row = self._patrol.get((Kind.GUARD, key))
@@ -348,6 +369,7 @@ class View:
         patrol: dict[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow] | None = (
             {} if replace is Stream.ACCESS else None
         )
+        balances: dict[bytes, BalanceRow] | None = {} if replace is Stream.BALANCES else None
         cards: dict[bytes, CardRow | None] = {}
         others: dict[tuple[Kind, int], Row] | None = {} if replace is Stream.ACCESS else None
         for change in changes:
@@ -393,6 +415,14 @@ class View:
                 else:
                     assert isinstance(row, HoursRow)
                     hours[change.key] = Schedule(ScheduleRow(row.periods))
+            elif kind is Kind.BALANCE:
+                if balances is None:
+                    balances = dict(self._balances)
+                if row is None:
+                    balances.pop(change.key, None)
+                else:
+                    assert isinstance(row, BalanceRow)
+                    balances[change.key] = row
             elif kind in (Kind.GUARD, Kind.PLACE, Kind.EVENT_CARD):
                 if patrol is None:
                     patrol = dict(self._patrol)
@@ -424,6 +454,7 @@ class View:
             uses=self._uses if uses is None else uses,
             hours=self._hours if hours is None else hours,
             patrol=self._patrol if patrol is None else patrol,
+            balances=self._balances if balances is None else balances,
             site=self._site if others is None else _Site(others),
         )
 
@@ -437,6 +468,7 @@ class View:
             uses=self._uses,
             hours=self._hours,
             patrol=self._patrol,
+            balances=self._balances,
             site=self._site,
         )
 

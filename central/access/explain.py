@@ -68,6 +68,17 @@ REMEDY: Final[dict[Reason, LazyText]] = {
         "Look at the card: if it is the holder's own, show it again or swap it; if not, somebody has copied its number."
     ),
     Reason.SUB_SYSTEM_CLOSED: lazy("Rewrite the card and tick the sub-system of this device."),
+    Reason.BALANCE_UNKNOWN: lazy("Connect the till, so that it learns what lies on this card."),
+    Reason.NOT_ENOUGH_MONEY: lazy("Top up the card."),
+    Reason.NO_MEAL_NOW: lazy("Come at a meal time, or change the meals of this till."),
+    Reason.MEAL_TAKEN: lazy("Come at the next meal, or allow more of this meal at the till."),
+    Reason.TOO_SOON: lazy("Show the card again a little later."),
+    Reason.OVER_TRANSACTION_LIMIT: lazy("Change the limit of one payment at the till."),
+    Reason.OVER_DAY_LIMIT: lazy("Come tomorrow, or change the limit of one day at the till."),
+    Reason.OVER_OFFLINE_LIMIT: lazy("Connect the till; without network it sells a limited amount only."),
+    Reason.OFFLINE_TOO_LONG: lazy("Connect the till; it has been without network for too long."),
+    Reason.BALANCE_NEGATIVE: lazy("Top up the card; below zero it pays nothing without network."),
+    Reason.NOTHING_TO_UNDO: lazy("Only the last payment of a card at the same till can be undone, once."),
     Reason.USES_EXHAUSTED: lazy("Rewrite the card with a higher number of uses, or take it back."),
 }
 """What an operator or the holder can do about each refusal."""

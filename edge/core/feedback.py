@@ -57,6 +57,12 @@ class Pattern(StrEnum):
     """A time clock took the punch; it says neither coming nor going."""
     PUNCHED_IN = "punched_in"
     PUNCHED_OUT = "punched_out"
+    PAID = "paid"
+    PAID_WARNED = "paid_warned"
+    """Sold; the time for which a till may sell without network is nearly over."""
+    UNDONE = "undone"
+    """The last payment of this card was taken back."""
+    NO_MONEY = "no_money"
     # looks
     IDLE = "idle"
     RELEASED = "released"
@@ -125,6 +131,10 @@ SIGNALS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.PUNCHED: (*_beeps(1, 250, 50, "g"), _step(600, "g")),
     Pattern.PUNCHED_IN: (*_beeps(1, 100, 100, "g"), *_beeps(1, 250, 50, "g"), _step(600, "g")),
     Pattern.PUNCHED_OUT: (*_beeps(1, 250, 100, "g"), *_beeps(1, 100, 50, "g"), _step(600, "g")),
+    Pattern.PAID: (*_beeps(1, 350, 50, "g"), _step(1_000, "g")),
+    Pattern.PAID_WARNED: (*_beeps(1, 350, 50, "g"), *(_step(300, "gr"), _step(300, "")) * 4),
+    Pattern.UNDONE: (*_beeps(2, 90, 60, "g"), *_beeps(1, 350, 50, "g"), _step(600, "g")),
+    Pattern.NO_MONEY: (*_beeps(2, 250, 250, "r"), _step(700, "r")),
 }
 """Played once."""
 

@@ -42,6 +42,8 @@ class InputRole(StrEnum):
     """active = somebody says at a time clock that the next card is coming."""
     KEY_OUT = "key_out"
     """active = ... that it is going."""
+    KEY_UNDO = "key_undo"
+    """active = a cashier says at a till that the last payment of the next card is to be taken back."""
     FIRE = "fire"
     """active = the fire system asks for free egress."""
 

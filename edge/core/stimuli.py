@@ -79,6 +79,16 @@ class TimerFired(Struct, frozen=True):
     name: str
 
 
+class LinkChanged(Struct, frozen=True):
+    """The centre can be reached from now on, or no more."""
+
+    is_up: bool
+
+
+class InStep(Struct, frozen=True):
+    """The centre has just said where it stands, and this device decides by all of it."""
+
+
 class RemoteOpen(Struct, frozen=True):
     """An operator asks for a release. Signature, nonce, age and node are verified already (reliability.md section 4).
 
@@ -194,6 +204,8 @@ Stimulus = (
     CardShown
     | CardGone
     | InputChanged
+    | LinkChanged
+    | InStep
     | TimerFired
     | RemoteOpen
     | ModeChanged

@@ -142,6 +142,13 @@ class NodeDownlink:
         """Of the rows on disk, one per stream; empty where not known."""
         return tuple(self._lanes[stream].digest for stream in Stream)
 
+    @property
+    def is_level(self) -> bool:
+        """Decisions use all that the centre has said to have; False before it has said anything."""
+        return self._epoch == self.memory.config_epoch != 0 and not any(
+            lane.applying or lane.whole or lane.held < lane.head for lane in self._lanes.values()
+        )
+
     # -- what arrives -------------------------------------------------------------------------------------------
 
     def reconnected(self) -> None:

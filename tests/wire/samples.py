@@ -32,6 +32,7 @@ from protocol.facts import (
     OutcomeFact,
     PatrolEvent,
     PunchFact,
+    PurchaseFact,
     ScanFact,
     ScanResult,
     Supply,
@@ -76,6 +77,7 @@ from protocol.messages import (
 )
 from protocol.reasons import Reason
 from protocol.records import (
+    BalanceRow,
     CardFlag,
     CardRow,
     Change,
@@ -101,6 +103,7 @@ from protocol.records import (
     SpecialDayRow,
     StaleRightsRow,
     StoragePolicy,
+    TillRow,
     TimeClockRow,
     UsesRow,
     delete,
@@ -151,6 +154,25 @@ ROWS: dict[Kind, Change] = {
     Kind.GUARD: put(CARD, GuardRow(((3, 1_790_000_000, 300, 300, 600, 900),))),
     Kind.PLACE: put(OTHER_CARD, PlaceRow(4)),
     Kind.TIME_CLOCK: put(11, TimeClockRow(PunchStatus.OUT)),
+    Kind.TILL: put(
+        12,
+        TillRow(
+            ((1, 390, 540, 500, 1), (2, 660, 810, 1_500, 0)),
+            ((2, 7, 1_200),),
+            5_000,
+            10_000,
+            6,
+            10,
+            180,
+            259_200,
+            86_400,
+            3_000,
+            200_000,
+        ),
+    ),
+    Kind.BALANCE: put(
+        CARD, BalanceRow(70_000, 3, -250, 1_780_000_000, 7, ((12, 4_500, 1_500), (13, 800, 0)))
+    ),
     Kind.EVENT_CARD: put(OTHER_CARD, EventCardRow(PatrolEvent.HELP)),
 }
 
@@ -191,6 +213,22 @@ BODIES: dict[FactKind, Body] = {
     FactKind.CLEARED: ClearedFact(2**42 + 9, CommandResult.NOT_CONFIRMED, 0, 41),
     FactKind.PUNCH: PunchFact(
         31, Reason.GRANTED, REVISIONS, PunchStatus.IN, True, Tier.AES, 2, 30, 1_780_000_000
+    ),
+    FactKind.PURCHASE: PurchaseFact(
+        12,
+        Reason.GRANTED,
+        REVISIONS,
+        1_500,
+        4_250,
+        1_780_000_000,
+        3,
+        17,
+        0,
+        True,
+        2,
+        Tier.AES,
+        30,
+        1_780_000_000,
     ),
 }
 
