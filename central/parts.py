@@ -58,6 +58,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.rounds.pages",
     "central.stock.pages",
     "central.purse.pages",
+    "central.tills.publishing",
     "central.reports.pages",
     "central.nodes.pages",
     "central.nodes.reported_pages",

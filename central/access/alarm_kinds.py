@@ -59,6 +59,10 @@ KINDS: Final[dict[str, AlarmKind]] = {
         lazy("Lost or cancelled card used"), Severity.URGENT, Place.POINT, lasts=False
     ),
     "help_wanted": AlarmKind(lazy("Guard calls for help"), Severity.URGENT, Place.POINT, lasts=False),
+    "till_conflict": AlarmKind(
+        lazy("A till contradicts its own records"), Severity.URGENT, Place.POINT, lasts=False
+    ),
+    "purse_below_zero": AlarmKind(lazy("Balance below zero"), Severity.WARNING, Place.POINT, lasts=False),
     # Raised by the centre itself, not by a fact of the device.
     "loss_unconfirmed": AlarmKind(
         lazy("Provisional loss report not confirmed in time"), Severity.WARNING, Place.DEVICE, lasts=False

@@ -21,6 +21,8 @@ class AccountKind(Enum):
     """Deposit of a contractor's permit, by permit."""
     REFUND_PAYABLE = "refund_payable"
     """Owed back to a person."""
+    MERCHANT = "merchant"
+    """What was sold for a shop of one's own, by shop."""
     TAKEN_OVER = "taken_over"
     """Balances of the old system whose cards are not in use yet."""
     CLEARING = "clearing"
@@ -46,6 +48,7 @@ ACCOUNT_TEXT: Final[dict[AccountKind, LazyText]] = {
     AccountKind.DEPOSIT: lazy("Card deposits held"),
     AccountKind.PERMIT_DEPOSIT: lazy("Permit deposits held"),
     AccountKind.REFUND_PAYABLE: lazy("Refunds payable"),
+    AccountKind.MERCHANT: lazy("Takings of own shops"),
     AccountKind.TAKEN_OVER: lazy("Balances taken over, cards not in use yet"),
     AccountKind.CLEARING: lazy("Transfers between cards"),
     AccountKind.CASH: lazy("Cash drawers"),
@@ -64,6 +67,7 @@ CREDIT: Final = frozenset(
         AccountKind.DEPOSIT,
         AccountKind.PERMIT_DEPOSIT,
         AccountKind.REFUND_PAYABLE,
+        AccountKind.MERCHANT,
         AccountKind.TAKEN_OVER,
         AccountKind.FEE_INCOME,
     }
@@ -75,6 +79,8 @@ class PostingKind(Enum):
     """Why money was moved. A reversal has the kind of what it reverses. Stored."""
 
     TOP_UP = "top_up"
+    PURCHASE = "purchase"
+    """消費 at a till; its reversal follows from an undoing there."""
     REFUND = "refund"
     RETURNED = "returned"
     """A card ended: what lay on it is owed back."""
@@ -100,6 +106,7 @@ class PostingKind(Enum):
 
 POSTING_TEXT: Final[dict[str, LazyText]] = {
     PostingKind.TOP_UP.value: lazy("Top-up"),
+    PostingKind.PURCHASE.value: lazy("Purchase"),
     PostingKind.REFUND.value: lazy("Refund"),
     PostingKind.RETURNED.value: lazy("Owed back at the end of a card"),
     PostingKind.PAY_OUT.value: lazy("Paid out"),
@@ -118,12 +125,16 @@ POSTING_TEXT: Final[dict[str, LazyText]] = {
 assert POSTING_TEXT.keys() == {kind.value for kind in PostingKind}
 REVERSAL_TEXT: Final[dict[str, LazyText]] = {
     PostingKind.TOP_UP.value: lazy("Reversal of a top-up"),
+    PostingKind.PURCHASE.value: lazy("Purchase undone"),
     PostingKind.REFUND.value: lazy("Reversal of a refund"),
     PostingKind.PAY_OUT.value: lazy("Reversal of a payment"),
 }
-"""沖正 of what may be reversed by hand."""
+"""沖正, by the kind of what is reversed."""
+BY_HAND: Final = frozenset({PostingKind.TOP_UP, PostingKind.REFUND, PostingKind.PAY_OUT})
+"""What an operator may reverse; a purchase is undone at its till."""
 COLUMN_OF: Final[dict[PostingKind, str]] = {
     PostingKind.TOP_UP: "topped_up",
+    PostingKind.PURCHASE: "spent",
     PostingKind.REFUND: "refunded",
     PostingKind.RETURNED: "refunded",
     PostingKind.MOVED: "moved",

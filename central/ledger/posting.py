@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from central.ledger.rules import Line, Lines, body_of, checked, mirrored, transf
 from central.people.model import Person
 
 _INSERT_ROWS: Final = 200
+followers: Final[list[Callable[[Collection[int]], None]]] = []
+"""Told, in their transaction, on which cards (by id) more or less lies now."""
+_ON_CARDS: Final = frozenset({AccountKind.PURSE.value, AccountKind.ALLOWANCE.value})
 CARD_KINDS: Final = (AccountKind.PURSE, AccountKind.ALLOWANCE, AccountKind.DEPOSIT)
 
 
@@ -143,6 +147,9 @@ def post(by: By, voucher: Voucher) -> Posting:
     ]
     for start in range(0, len(rows), _INSERT_ROWS):
         LedgerEntry.insert_many(rows[start : start + _INSERT_ROWS], fields=columns).execute()
+    cards = {row.card_id for row in accounts.values() if row.kind in _ON_CARDS}
+    for follow in followers if cards else ():
+        follow(cards)
     return made
 
 

@@ -35,6 +35,7 @@ PURPOSES: Final = {
     "patrol": lazy("Patrol point, no door"),
     "attendance": lazy("Time clock, one reader"),
     "attendance_both": lazy("Time clock, readers for coming and for going"),
+    "till": lazy("Till, one reader"),
     "issuer": lazy("Card desk (issuer)"),
 }
 

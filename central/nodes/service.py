@@ -23,11 +23,21 @@ from protocol.facts import CHAIN_START, chain_hash
 from protocol.limits import NODE_NAME_MAX
 
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-PURPOSES: Final = ("door", "door_both", "two_doors", "patrol", "attendance", "attendance_both", "issuer")
+PURPOSES: Final = (
+    "door",
+    "door_both",
+    "two_doors",
+    "patrol",
+    "attendance",
+    "attendance_both",
+    "till",
+    "issuer",
+)
 _ROLE: Final = {
     "patrol": "patrol",
     "attendance": "attendance",
     "attendance_both": "attendance",
+    "till": "pos",
     "issuer": "issuer",
 }
 """The role of a device that has no door, by its purpose."""

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 
 from central.cards.rules import CardState, Disable, Holding
-from central.ledger.accounts import REVERSAL_TEXT, PostingKind
+from central.ledger.accounts import BY_HAND
 from central.web.i18n import LazyText, lazy
 
 
@@ -41,7 +41,7 @@ class CountState(Enum):
     """Withdrawn by its own cashier before it was signed: a typing error."""
 
 
-REVERSIBLE: Final = frozenset(PostingKind(name) for name in REVERSAL_TEXT)
+REVERSIBLE: Final = BY_HAND
 """What a cashier may reverse; the others follow an act, and are taken back by an act."""
 
 FROZEN_LOST: Final = lazy(

@@ -21,7 +21,7 @@ from central.ledger.sums import owed_sum
 from central.people.model import Person
 from central.reports.common import HOLDER, card_column, classes_of, holder_columns, present_departments
 from central.sites.scope import Scope
-from central.web.columns import CODE, MOMENT, MONEY, NOT_KEPT, NUMBER, Column, StatusFormat
+from central.web.columns import CODE, MOMENT, MONEY, NUMBER, Column, StatusFormat
 from central.web.fields import Choices, MoneyField
 from central.web.filters import ChoiceFilter, DayFilter, DayRange, NumberFilter, bind_filter
 from central.web.i18n import lazy
@@ -90,6 +90,7 @@ def make_table(now: datetime, query: Mapping[str, str] | None = None) -> Table:
         "opening": amounts.opening(),
         "topped_up": amounts.during("topped_up"),
         "allowance": amounts.during("allowance"),
+        "spent": amounts.during("spent"),
         "refunded": amounts.during("refunded"),
         "moved": amounts.during("moved"),
         "closing": amounts.closing(),
@@ -98,6 +99,7 @@ def make_table(now: datetime, query: Mapping[str, str] | None = None) -> Table:
         "opening": lazy("Opening balance"),
         "topped_up": lazy("Top-ups"),
         "allowance": lazy("Allowances"),
+        "spent": lazy("Spent"),
         "refunded": lazy("Refunds"),
         "moved": lazy("Moved or taken over"),
         "closing": lazy("Closing balance"),
@@ -147,7 +149,7 @@ def make_table(now: datetime, query: Mapping[str, str] | None = None) -> Table:
             money["opening"],
             money["topped_up"],
             money["allowance"],
-            Column("spent", lazy("Spent"), NOT_KEPT, value=lambda row: None),
+            money["spent"],
             money["refunded"],
             money["moved"],
             money["closing"],

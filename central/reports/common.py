@@ -23,9 +23,6 @@ CHOICES_MAX: Final = 200
 NOT_KEPT_NOTE: Final = lazy(
     "No fee is charged for an extension yet: its column says so and holds no figures."
 )
-NO_TILLS_NOTE: Final = lazy(
-    "Spending comes with the tills: until they are there, its column says so and holds no figures."
-)
 
 HOLDER: Final = (
     Person.id.alias("person_id"),

@@ -21,7 +21,7 @@ from central.reports import (
     slip_pages,
     stock,
 )
-from central.reports.common import NO_TILLS_NOTE, NOT_KEPT_NOTE
+from central.reports.common import NOT_KEPT_NOTE
 from central.routes import Route
 from central.security.principal import scope_of
 from central.sites.scope import Scope
@@ -97,7 +97,7 @@ REPORTS: Final = (
         "balances",
         balances.make_table,
         balances.choices,
-        NO_TILLS_NOTE,
+        "",
         "Cards and their balances",
         has_period=True,
     ),

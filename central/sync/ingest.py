@@ -18,6 +18,7 @@ from central.errors import ConflictError
 from central.nodes.model import Device
 from central.rounds import projection as rounds_projection
 from central.sync.model import Enrolment, QuarantinedFact, StoredFact
+from central.tills import projection as tills_projection
 from central.units import facts as unit_facts
 from protocol import clocksync
 from protocol.decide import Trust
@@ -30,6 +31,7 @@ PROJECTIONS: Final = (
     rounds_projection,
     unit_facts,
     attendance_projection,
+    tills_projection,
 )
 """Every module that projects facts: ``apply(device_id, facts, live=...)`` and ``reset()``."""
 REPLAY_ROWS: Final = 2_000

@@ -90,6 +90,8 @@ class Revision:
 
 card_followers: Final[list[Callable[[Collection[int], Revision], None]]] = []
 """Told, in their transaction, which cards (by id) changed: sub-systems that publish rows of their own about them."""
+level_followers: Final[list[Callable[[int, Revision], None]]] = []
+"""Told, in its transaction, which access level (by id) has other readers."""
 site_followers: Final[list[Callable[[int, Revision], None]]] = []
 """Told, in its transaction, that the calendar or the time zone of an estate changed."""
 
@@ -136,6 +138,8 @@ def level_changed(level_id: int) -> None:
     if site is not None:
         _set(revision, _site(site), Kind.LEVEL, level_id, level, {f"level:{level_id}"})
         _rescope(site, revision)
+    for follower in level_followers:
+        follower(level_id, revision)
     revision.announce()
 
 
@@ -502,6 +506,7 @@ __all__ = [
     "door_changed",
     "everything_changed",
     "level_changed",
+    "level_followers",
     "one_revision",
     "prune",
     "published_restriction",

@@ -164,6 +164,13 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         refused=(lazy("Refused"), "cross", "bad"),
         quarantined=(lazy("Impossible time"), "warning", "warn"),
     ),
+    "purchase": _states(
+        sold=(lazy("Sold"), "check", "good"),
+        taken_back=(lazy("Payment taken back"), "arrow", "info"),
+        refused=(lazy("Refused"), "cross", "bad"),
+        suspense=(lazy("Purse unknown"), "warning", "warn"),
+        conflict=(lazy("Contradiction"), "warning", "bad"),
+    ),
     "command": _states(
         sent=(lazy("Sent"), "arrow", "info"),
         accepted=(lazy("Accepted"), "clock", "info"),

@@ -145,7 +145,7 @@ async def test_a_lost_card_at_a_time_clock_is_refused_and_raises_lost_card_used(
     """Seen when: a card is reported lost and shown at the time clock: it is refused, the raw punches say why, and the alarm
     "lost card used" stands (B7).
 
-    Planted break that turns it red: ``alarms.of_punch`` left out of the projection.
+    Planted break that turns it red: ``alarms.of_terminal`` left out of the projection.
     """
     resident = await staff(site)
     await site.browser.send(await site.browser.get(resident.path), f"{resident.path}/lose")

@@ -28,6 +28,7 @@ from protocol.facts import (
     InspectionFact,
     OutcomeFact,
     PunchFact,
+    PurchaseFact,
     ScanFact,
     WriteFact,
     WriteResult,
@@ -74,8 +75,8 @@ def _apply_one(batch: Batch, stored: Stored) -> None:
                 alarms.of_copy(batch, stored, body.point)
         case ScanFact() as body:
             alarms.of_scan(batch, stored, body)
-        case PunchFact() as body:
-            alarms.of_punch(batch, stored, body)
+        case PunchFact() | PurchaseFact() as body:
+            alarms.of_terminal(batch, stored, body)
         case WriteFact(result=WriteResult.COPY) as body:
             alarms.of_copy(batch, stored, body.point)
         case ExitFact() as body:

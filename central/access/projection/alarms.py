@@ -10,7 +10,7 @@ from central.access.alarm_kinds import Place as Where
 from central.access.model import AlarmState
 from central.access.projection.batch import ALARMS, Batch, Stored
 from central.access.projection.events import Place
-from protocol.facts import AccessFact, Alarm, AlarmFact, PunchFact, ScanFact
+from protocol.facts import AccessFact, Alarm, AlarmFact, PunchFact, PurchaseFact, ScanFact
 from protocol.reasons import DEAD_CARD, Reason
 
 SAME_ALARM_WITHIN: Final = timedelta(seconds=60)
@@ -46,7 +46,9 @@ def alarm(batch: Batch, stored: Stored, body: AlarmFact) -> None:
         _write(batch, stored, kind, body.where, place, body.detail)
 
 
-def of_access(batch: Batch, stored: Stored, body: AccessFact | PunchFact, place: Place) -> None:
+def of_access(
+    batch: Batch, stored: Stored, body: AccessFact | PunchFact | PurchaseFact, place: Place
+) -> None:
     """A dead card shown anywhere raises an alarm with place and time (B7); so does a copied one.
 
     Dead is also a card whose report had not reached the device yet: what the device answered stands in the alarm.
@@ -74,8 +76,8 @@ def of_scan(batch: Batch, stored: Stored, body: ScanFact) -> None:
         _of_card(batch, stored, _DEAD, body.point, place, "")
 
 
-def of_punch(batch: Batch, stored: Stored, body: PunchFact) -> None:
-    """A dead or copied card at a time clock."""
+def of_terminal(batch: Batch, stored: Stored, body: PunchFact | PurchaseFact) -> None:
+    """A dead or copied card at a time clock or a till."""
     of_access(batch, stored, body, _holder(batch, stored))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge.core.stimuli import ModeChanged, RemoteOpen, Stimulus, TestAsked
+from edge.core.stimuli import InStep, ModeChanged, RemoteOpen, Stimulus, TestAsked
 from edge.correspondence import Correspondence
 from edge.i18n import use_language
 from edge.identity import Member
@@ -20,7 +20,7 @@ from protocol.errors import SignatureError
 from protocol.facts import Body, CommandFact, CommandResult
 from protocol.ids import Stream
 from protocol.messages import RefusalCode, Refused, Welcome
-from protocol.node_peer import ClockSample, CommandReceived, RefusedBy, Welcomed
+from protocol.node_peer import ClockSample, CommandReceived, Level, RefusedBy, Welcomed
 from protocol.records import Change, Mode, Revisions
 from protocol.uplink import Acked, Diverged, Purge
 from tests.support.facts import apply, whole
@@ -66,6 +66,7 @@ class Parts:
     def __init__(self) -> None:
         self.applied: list[int] = []
         self.reported: list[list[Change]] = []
+        self.is_level = False
 
     async def apply(self, apply: Any, downlink: Any) -> None:
         self.applied.append(apply.number)
@@ -130,6 +131,16 @@ async def test_rows_are_applied_and_the_link_is_woken(bench: SimpleNamespace) ->
     assert len(bench.woken) == 2
     assert bench.parts.applied == [change.number]
     assert bench.parts.reported == [[Change(1, b"U1234", b"x")]]
+
+
+async def test_the_role_hears_when_everything_of_the_centre_is_here(bench: SimpleNamespace) -> None:
+    """Told by the centre, or reached by the last rows. Planted break: tell it while rows are missing."""
+    bench.c.handle(Level())
+    assert bench.host.log == [InStep()]
+    for bench.parts.is_level in (False, True):
+        bench.c.handle(apply(whole(Stream.ACCESS, 1, [])))
+        await asyncio.gather(*bench.host.tasks)
+    assert bench.host.log == [InStep(), InStep()]
 
 
 def test_the_time_goes_to_the_clock(bench: SimpleNamespace) -> None:

@@ -1,0 +1,1 @@
+"""消費: tills, what they sell for, and what was paid there."""
