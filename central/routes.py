@@ -52,7 +52,9 @@ class Open(Enum):
 PUBLIC: Final = Open.PUBLIC
 SIGNED_IN: Final = Open.SIGNED_IN
 NODE: Final = Open.NODE
-Permission = Pair | Open
+AnyOf = frozenset[Pair]
+"""One of these is enough: the handler itself asks for the one that its case needs."""
+Permission = Pair | AnyOf | Open
 METHODS: Final = ("GET", "POST", "PUT", "DELETE")
 """GET never changes anything; browsers change by POST, the JSON API by POST, PUT and DELETE."""
 
@@ -81,9 +83,13 @@ class Route:
 
 
 def is_valid_permission(permission: object) -> bool:
-    """True for a constant of :class:`Open` or a known (sub-system, verb) pair."""
+    """True for a constant of :class:`Open`, a known (sub-system, verb) pair, or several of them."""
     if isinstance(permission, Open):
         return True
+    if isinstance(permission, frozenset):
+        return len(permission) > 1 and all(
+            isinstance(pair, tuple) and is_valid_permission(pair) for pair in permission
+        )
     return (
         isinstance(permission, tuple)
         and len(permission) == 2

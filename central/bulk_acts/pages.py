@@ -23,7 +23,7 @@ from central.centre import centre_of
 from central.errors import ConflictError, ForbiddenError, InvalidInputError
 from central.people.exporting import audited
 from central.people.inputs import one_line, path_id
-from central.routes import Route
+from central.routes import AnyOf, Route
 from central.security.principal import Principal, actor_of, principal_of, scope_of
 from central.web.days import FieldError
 from central.web.fields import Choices, NumberField
@@ -87,7 +87,10 @@ async def _entry(request: web.Request, query: Mapping[str, Any]) -> Entry:
     scope = scope_of(request)
     table = make_table(centre_of(request).clock.now())
     view = table.view({name: str(text) for name, text in query.items()}, await filter_choices(request, scope))
-    entry = Entry(view, kind_of(str(query.get("kind", ""))))
+    kind = kind_of(str(query.get("kind", "")))
+    if kind is not None:
+        service.need_right(principal_of(request), kind, "edit")
+    entry = Entry(view, kind)
     needs_form = entry.kind is not None and bool(entry.kind.fields)
     given = query if not needs_form or query.get("preview") else None
     return await centre_of(request).db.read(entry.read, scope, given)
@@ -157,10 +160,12 @@ async def show(request: web.Request, problem: str = "", status: int = 200) -> we
     context = await _progress(request)
     table = make_cards_table(context["bulk"].id)
     who = principal_of(request)
+    kind = kind_of(context["bulk"].kind)
+    sub_system = "cards" if kind is None else sub_system_of(kind)
     context |= {
         "problem": problem,
-        "may_act": who.may("cards", "edit"),
-        "may_approve": who.may("cards", "approve"),
+        "may_act": who.may(sub_system, "edit"),
+        "may_approve": who.may(sub_system, "approve"),
     }
     answer = await list_page(
         request,
@@ -267,14 +272,17 @@ FIGURES: Final = [
         order=60,
     )
 ]
+_WORK: Final[AnyOf] = frozenset({("cards", "edit"), ("purse", "edit")})
+_APPROVE: Final[AnyOf] = frozenset({("cards", "approve"), ("purse", "approve")})
+"""Allowances are the canteen's, the rest is the card centre's: ``service`` asks for the right that the kind names."""
 ROUTES: Final[list[Route]] = [
     Route("GET", "/cards/bulk", list_bulks, ("cards", "view")),
     Route("POST", "/cards/bulk/limit", set_limit, ("cards", "approve"), step_up=True),
-    Route("GET", "/cards/bulk/new", new, ("cards", "edit")),
-    Route("POST", "/cards/bulk/new", enter, ("cards", "edit")),
+    Route("GET", "/cards/bulk/new", new, _WORK),
+    Route("POST", "/cards/bulk/new", enter, _WORK),
     Route("GET", r"/cards/bulk/{id:\d+}", show, ("cards", "view")),
     Route("GET", r"/cards/bulk/{id:\d+}/progress", progress, ("cards", "view")),
     Route("GET", r"/cards/bulk/{id:\d+}/export", export_cards, ("cards", "export")),
-    Route("POST", r"/cards/bulk/{id:\d+}/approve", approve, ("cards", "approve"), step_up=True),
-    Route("POST", r"/cards/bulk/{id:\d+}/stop", stop, ("cards", "edit")),
+    Route("POST", r"/cards/bulk/{id:\d+}/approve", approve, _APPROVE, step_up=True),
+    Route("POST", r"/cards/bulk/{id:\d+}/stop", stop, _WORK),
 ]

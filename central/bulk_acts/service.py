@@ -151,6 +151,7 @@ def enter(audit: Audit, who: Principal, order: Order, selection: Selection, now:
     :raises ConflictError: the list is no longer the one that was previewed.
     :raises InvalidInputError: nothing to do, too many cards, several estates or organisations, no reason.
     """
+    need_right(who, order.kind, "edit")
     site_id = selection.site_id
     if selection.seal != order.seal:
         raise ConflictError("The list has changed since the preview. Look at it again.")
@@ -162,7 +163,6 @@ def enter(audit: Audit, who: Principal, order: Order, selection: Selection, now:
     single = len(selection.organisation_ids) == 1
     organisation_id = selection.organisation_ids[0] if single else None
     check_place(who.scope, site_id, organisation_id)
-    _need_right(who, order.kind, "edit")
     state = first_state(len(found.possible), 0 if needs_approval(order.kind) else settings.get(ALONE_MAX))
     bulk: BulkAct = BulkAct.create(
         site=site_id,
@@ -200,7 +200,7 @@ def approve(audit: Audit, who: Principal, bulk: BulkAct, now: datetime) -> None:
         raise ForbiddenError("Somebody else than the operator who entered it must approve this.")
     kind = kind_of(bulk.kind)
     if kind is not None:
-        _need_right(who, kind, "approve")
+        need_right(who, kind, "approve")
     before = _snapshot(bulk)
     bulk.state = step(State(bulk.state), Event.APPROVE).value
     bulk.approved_at, bulk.approved_by = now, who.actor.name
@@ -209,7 +209,13 @@ def approve(audit: Audit, who: Principal, bulk: BulkAct, now: datetime) -> None:
 
 
 def stop(audit: Audit, who: Principal, bulk: BulkAct, now: datetime) -> None:
-    """Withdraw it, or stop it on its way: cards that were not tried yet stay as they are."""
+    """Withdraw it, or stop it on its way: cards that were not tried yet stay as they are.
+
+    :raises ForbiddenError: not by somebody who could have entered it. :raises ConflictError: it has ended.
+    """
+    kind = kind_of(bulk.kind)
+    if kind is not None:
+        need_right(who, kind, "edit")
     before = _snapshot(bulk)
     bulk.state = step(State(bulk.state), Event.STOP).value
     bulk.ended_at = now
@@ -282,7 +288,7 @@ def _do_card(audit: Audit, bulk: BulkAct, kind: Kind | None, card_id: int, now: 
     return ""
 
 
-def _need_right(who: Principal, kind: Kind, verb: Verb) -> None:
+def need_right(who: Principal, kind: Kind, verb: Verb) -> None:
     """
     :raises ForbiddenError: the kind is of another sub-system, in which the operator may not do this.
     """

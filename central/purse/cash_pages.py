@@ -21,7 +21,7 @@ from central.purse.forms import BRING, COUNT, OPEN
 from central.purse.handling import book, fresh_key, key_of
 from central.purse.model import CashCount
 from central.purse.table import COUNTS, movement_choices
-from central.routes import Route
+from central.routes import AnyOf, Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.scope import Scope
 from central.web.figures import Figure
@@ -53,7 +53,7 @@ async def show_drawer(request: web.Request, failed: BoundForm[Any] | None = None
             (one, form_of(one, COUNT), form_of(one, BRING, way="bank", key=fresh_key())) for one in drawers
         ],
         "opening": failed if failed is not None and failed.form is OPEN else OPEN.blank(places),
-        "may_edit": who.may("purse", "edit"),
+        "may_edit": who.may_use(_TAKES),
     }
     return await render(request, "purse/drawer.html", context, status=422 if failed is not None else 200)
 
@@ -127,7 +127,8 @@ async def bring(request: web.Request) -> web.Response:
     except (ConflictError, InvalidInputError) as error:
         form.fail(_(str(error)))
         return await show_drawer(request, form)
-    raise web.HTTPSeeOther(f"/purse/postings/{made.id}")
+    shows = f"/purse/postings/{made.id}" if principal_of(request).may("purse", "view") else "/purse/drawer"
+    raise web.HTTPSeeOther(shows)
 
 
 async def show_count(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
@@ -136,11 +137,13 @@ async def show_count(request: web.Request, problem: str = "", status: int = 200)
     scope, count_id, who = scope_of(request), path_id(request), principal_of(request)
     counted = await centre_of(request).db.read(scope.get, CashCount, count_id)
     is_mine = who.kind == "operator" and who.id == counted.operator_id
+    if not is_mine and not who.may("purse", "view"):
+        raise ForbiddenError("Your roles do not allow this.")
     waits = counted.state == "counted"
     context = {
         "counted": counted,
         "may_sign": who.may("purse", "approve") and not is_mine and waits,
-        "may_discard": who.may("purse", "edit") and is_mine and waits,
+        "may_discard": who.may_use(_TAKES) and is_mine and waits,
         "problem": problem,
     }
     return await render(request, "purse/count.html", context, status=status)
@@ -252,15 +255,18 @@ FIGURES: Final = [
         order=66,
     )
 ]
+_SEES: Final[AnyOf] = frozenset({("purse", "view"), ("cards", "edit")})
+_TAKES: Final[AnyOf] = frozenset({("purse", "edit"), ("cards", "edit")})
+"""Whoever issues cards takes deposits and costs of cards: everybody counts his own drawer."""
 ROUTES: Final[list[Route]] = [
-    Route("GET", "/purse/drawer", get_drawer, ("purse", "view")),
-    Route("POST", "/purse/drawer/open", open_drawer, ("purse", "edit")),
-    Route("POST", "/purse/drawer/count", count, ("purse", "edit")),
-    Route("POST", "/purse/drawer/bring", bring, ("purse", "edit"), step_up=True),
+    Route("GET", "/purse/drawer", get_drawer, _SEES),
+    Route("POST", "/purse/drawer/open", open_drawer, _TAKES),
+    Route("POST", "/purse/drawer/count", count, _TAKES),
+    Route("POST", "/purse/drawer/bring", bring, _TAKES, step_up=True),
     Route("GET", "/purse/counts", list_counts, ("purse", "view")),
     Route("GET", "/purse/counts/export", export_counts, ("purse", "export")),
     Route("GET", "/api/purse/counts", api_counts, ("purse", "view")),
-    Route("GET", r"/purse/counts/{id:\d+}", get_count, ("purse", "view")),
-    Route("POST", r"/purse/counts/{id:\d+}/discard", discard, ("purse", "edit")),
+    Route("GET", r"/purse/counts/{id:\d+}", get_count, _SEES),
+    Route("POST", r"/purse/counts/{id:\d+}/discard", discard, _TAKES),
     Route("POST", r"/purse/counts/{id:\d+}/sign", sign, ("purse", "approve"), step_up=True),
 ]

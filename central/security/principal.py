@@ -49,6 +49,8 @@ class Principal:
         """True when a route with this permission is open to the one who asks."""
         if isinstance(permission, Open):
             return permission is not Open.NODE
+        if isinstance(permission, frozenset):
+            return not permission.isdisjoint(self.permissions)
         return permission in self.permissions
 
     def has_all_of(self, permissions: frozenset[Pair], scope: Scope) -> bool:

@@ -21,7 +21,7 @@ from central.people.exporting import audited
 from central.people.inputs import one_line, path_id, row_id
 from central.people.model import Person
 from central.people.table import organisations_in, sites_in
-from central.routes import Route
+from central.routes import AnyOf, Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.places import check_place
 from central.sites.scope import Scope
@@ -259,10 +259,12 @@ async def export_seen(request: web.Request) -> web.StreamResponse:
 
 
 NAV: Final = [NavItem("cards", lazy("Take over an old system"), "/cards/takeover", order=60)]
+_SIGNS: Final[AnyOf] = frozenset({("cards", "approve"), ("purse", "approve")})
+"""The card centre sets the opening balance down, whoever approves stored value closes it: ``service.sign`` asks."""
 ROUTES: Final[list[Route]] = [
     Route("GET", "/cards/takeover", overview, ("cards", "view")),
     Route("POST", "/cards/takeover/enter", enter_books, ("cards", "approve")),
-    Route("POST", "/cards/takeover/sign", sign, ("cards", "approve"), step_up=True),
+    Route("POST", "/cards/takeover/sign", sign, _SIGNS, step_up=True),
     Route("POST", r"/cards/takeover/devices/{id:\d+}", take_device, ("cards", "approve")),
     Route("GET", "/cards/takeover/cards", list_taken, ("cards", "view")),
     Route("GET", "/cards/takeover/cards/export", export_taken, ("cards", "export")),

@@ -245,7 +245,8 @@ def sign(
 
     :param seal: of what the operator saw.
     :raises ConflictError: something changed since it was seen, or it is signed twice already.
-    :raises ForbiddenError: both signatures by one operator, or the second by one who may not approve stored value.
+    :raises ForbiddenError: both signatures by one operator, the first by one who may not approve acts on cards, or the second
+        by one who may not approve stored value.
     """
     if who.kind != "operator":
         raise ForbiddenError("Only a person can sign.")
@@ -268,6 +269,8 @@ def sign(
         found.save()
         opening.book(By(who.id, who.actor.name, now), found)
     else:
+        if not who.may("cards", "approve"):
+            raise ForbiddenError("Your roles do not allow this.")
         found = TrialBalance.create(
             site=site_id,
             organisation=organisation_id,

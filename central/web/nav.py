@@ -92,7 +92,7 @@ class Nav:
             return True
         if operator is None:
             return False
-        return permission is Open.SIGNED_IN or bool(operator.may(*permission))
+        return bool(operator.may_use(permission))
 
     def current(self, path: str) -> NavItem | None:
         """The entry that a page belongs to: the one with the longest path that leads to it."""

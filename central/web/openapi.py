@@ -170,7 +170,8 @@ def _operation(route: Route, description: Description, schema_of: Mapping[Any, A
         },
     }
     if not isinstance(route.permission, Open):
-        operation["x-permission"] = list(route.permission)
+        is_one = isinstance(route.permission, tuple)
+        operation["x-permission"] = list(route.permission) if is_one else sorted(map(list, route.permission))
     if description.takes is not None:
         content = {"application/json": {"schema": schema_of[description.takes]}}
         operation["requestBody"] = {"required": True, "content": content}

@@ -19,7 +19,7 @@ from central.clock import FakeClock
 from central.db import Database, Model
 from central.errors import CentralError
 from central.fields import InstantField
-from central.routes import PUBLIC, Open, Route
+from central.routes import PUBLIC, SIGNED_IN, Open, Permission, Route
 from central.web import pages
 from central.web.hub import LiveHub
 from central.web.i18n import lazy
@@ -45,6 +45,11 @@ class FakeOperator:
 
     def may(self, subsystem: str, verb: str) -> bool:
         return self.permissions is None or (subsystem, verb) in self.permissions
+
+    def may_use(self, permission: Permission) -> bool:
+        if isinstance(permission, tuple):
+            return self.may(*permission)
+        return permission is SIGNED_IN
 
 
 class Passage(Model):

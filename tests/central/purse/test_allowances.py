@@ -76,6 +76,20 @@ async def test_an_allowance_is_given_and_cleared_after_approval(shop: Estate, ce
     await drained(shop)
     assert await lies(shop) == [(1_000, 5_000), (0, 5_000), (0, 0)]
 
+    canteen = await shop.running.as_role("canteen")
+    assert "/cards/bulk/new" in (await canteen.get("/cards")).text
+    asked = (await canteen.get("/cards/bulk/new")).text
+    assert ('value="allowance"' in asked, 'value="suspend"' in asked) == (True, False)
+    assert (await canteen.get("/cards/bulk/new?kind=suspend&preview=1")).status == 403
+    suspend = {"kind": "suspend", "preview": "1", "seal": "0", "reason": "x"}
+    assert (await canteen.post("/cards/bulk/new", suspend)).status == 403
+    begun = await hand_in(canteen, "allowance", amount_fen="1")
+    doors = await shop.running.as_role("doors")
+    assert "/stop" not in (await doors.get(begun)).text
+    assert (await doors.post(f"{begun}/stop")).status == 403
+    assert (await doors.get("/cards/bulk/new?kind=allowance&preview=1&amount_fen=50")).status == 403
+    assert (await canteen.post(f"{begun}/stop")).status == 303
+
     refund = {"amount": "10.01", "means": "cash", "reason": "x", "key": "r", "is_checked": "1"}
     assert (await centre_client.post("/purse/cards/1/refund", refund)).status == 422
     page = (await centre_client.get("/cards/bulk/new?kind=clear_allowance")).text

@@ -164,6 +164,33 @@ async def test_the_card_centre_counts_what_its_issues_put_into_its_drawer(
     assert (await centre_client.post("/purse/counts/1/sign")).status == 303
 
 
+async def test_whoever_issues_cards_counts_his_drawer_and_sees_no_other(
+    shop: Estate, centre_client: Browser
+) -> None:
+    """The desk of the doors takes deposits too and has no right on stored value.
+
+    Planted breaks: the drawer's routes with ``("purse", "edit")``; ``show_count`` without asking whose it is.
+    """
+    await shop.running.write(lambda: CardClass.update(deposit_fen=2_000).execute())
+    clerk = await shop.running.as_role("doors")
+    await shop.issue(clerk, "04A1B202", "00000002")
+    assert 'href="/purse/drawer"' in (await clerk.get("/cards")).text
+    drawer = await facts(clerk)
+    assert drawer["Must hold"] == "¥20.00"
+    bring = {"account": drawer["account"], "amount": "5", "way": "bank", "key": "b"}
+    brought = await clerk.post("/purse/drawer/bring", bring)
+    assert (brought.status, brought.location) == (303, "/purse/drawer")
+    count = {"account": drawer["account"], "counted": "15"}
+    assert (await clerk.post("/purse/drawer/count", count)).location == "/purse/counts/1"
+    assert (await clerk.get("/purse/counts/1")).status == 200
+    other = await shop.running.as_role("doors")
+    assert (await other.get("/purse/counts/1")).status == 403
+    assert (await clerk.post("/purse/counts/1/sign")).status == 403
+    assert (await clerk.get("/purse/counts")).status == 403
+    canteen = await shop.running.as_role("canteen")
+    assert (await canteen.post("/purse/counts/1/sign")).status == 303
+
+
 async def test_nobody_counts_the_drawer_of_another(shop: Estate, centre_client: Browser) -> None:
     drawer = (await facts(centre_client))["account"]
     other = await shop.running.as_role("canteen")

@@ -231,13 +231,25 @@ async def test_the_second_signature_needs_the_right_to_approve_stored_value_and_
     assert 'name="seal"' not in (await clerk.get("/cards/takeover")).text
     refused = await clerk.post("/cards/takeover/sign", given)
     assert (refused.status, "right to approve stored value" in refused.text) == (403, True)
-    other = await estate.running.as_role("administrator")
+    other = await estate.running.as_role("canteen")
+    assert 'name="seal"' in (await other.get("/cards/takeover")).text
     estate.running.clock.advance(minutes=11)
     asked = await other.post("/cards/takeover/sign", given)
     assert (asked.status, "Password" in asked.text) == (403, True)
     assert await estate.running.read(lambda: TrialBalance.get().second_at) is None
     assert (await other.post("/cards/takeover/sign", {**given, "_password": PASSWORD})).status == 303
     assert await estate.running.read(lambda: TrialBalance.get().second_at) is not None
+
+
+async def test_the_first_signature_is_the_card_centres(estate: Estate, centre_client: Browser) -> None:
+    """Who approves stored value closes what the card centre has set down. Planted break: ``sign`` without asking."""
+    await number_in(estate, NumberForm.DECIMAL)
+    await bring_in(centre_client, HEAD + "0077705923,0001,,,,,12.50\n")
+    seal = (await estate.running.read(service.standing, SITE, ORGANISATION))["seal"]
+    canteen = await estate.running.as_role("canteen")
+    assert 'name="seal"' not in (await canteen.get("/cards/takeover")).text
+    assert (await canteen.post("/cards/takeover/sign", {**PLACE, "seal": seal})).status == 403
+    assert await estate.running.read(lambda: TrialBalance.select().count()) == 0
 
 
 async def test_who_is_erased_leaves_no_card_number_and_no_plate_in_the_list(
