@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from central.errors import ForbiddenError, InvalidInputError
-from central.routes import SIGNED_IN, Open, Pair
+from central.routes import Pair
 from central.web.fields import Choices
 from central.web.hub import HUB, Feed, LiveHub, Payload, Show, Subscriber
 from central.web.render import settle
@@ -35,11 +35,11 @@ async def serve_live(request: web.Request) -> web.StreamResponse:
         headers={"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"}
     )
     try:
-        async with asyncio.timeout(hub.limits.live_stream_s):
+        async with asyncio.timeout(hub.limits.live_stream_s + hub.limits.live_heartbeat_s):
             await response.prepare(request)
             await _feed(response, hub, subscriber, shows)
     except TimeoutError:
-        log.debug("a stream reached its age or its page does not read; the page opens another")
+        log.debug("a page did not read its stream to the end; it opens another")
         if request.transport is not None:
             request.transport.close()
     except ConnectionError:
@@ -60,10 +60,7 @@ async def _open_feeds(request: web.Request, hub: LiveHub) -> list[tuple[Feed, Sh
         feed = hub.feeds.get(topic)
         if feed is None:
             raise InvalidInputError("There is no such live feed.")
-        is_allowed = feed.permission is SIGNED_IN or (
-            not isinstance(feed.permission, Open) and operator is not None and operator.may(*feed.permission)
-        )
-        if operator is None or not is_allowed:
+        if operator is None or not operator.may_use(feed.permission):
             raise ForbiddenError("You may not see this live feed.")
         shows.append((feed, await feed.open(request, dict(_parameters(parameters)))))
     return shows
@@ -79,9 +76,11 @@ def _parameters(text: str) -> list[tuple[str, str]]:
 async def _feed(
     response: web.StreamResponse, hub: LiveHub, subscriber: Subscriber, shows: list[tuple[Feed, Show]]
 ) -> None:
-    """Send until the page goes, the session ends or the hub closes. Raises ConnectionError when the page is gone."""
+    """Send until the session ends, the hub closes or the stream is of age. Raises ConnectionError when the page is gone."""
+    loop = asyncio.get_running_loop()
+    of_age = loop.time() + hub.limits.live_stream_s
     await response.write(message("hello", hub.last_event_id))
-    while not subscriber.is_ended:
+    while not subscriber.is_ended and (left_s := of_age - loop.time()) > 0:
         if subscriber.is_lagging:
             await response.write(message("reset", hub.last_event_id))
             return
@@ -94,7 +93,7 @@ async def _feed(
             continue
         subscriber.wake.clear()
         try:
-            async with asyncio.timeout(hub.limits.live_heartbeat_s):
+            async with asyncio.timeout(min(hub.limits.live_heartbeat_s, left_s)):
                 await subscriber.wake.wait()
         except TimeoutError:
             await response.write(b": still here\n\n")

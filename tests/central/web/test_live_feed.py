@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -168,6 +169,18 @@ async def test_a_stream_ends_with_its_operators_session(live) -> None:
     assert (await take(mine, 1))[0][0] == "ended"
     live.hub.publish("passages", passage(5))
     assert (await take(other, 1))[0][2].startswith('<tr id="passages-5">')
+
+
+async def test_a_stream_of_age_is_ended_in_order_and_its_page_goes_on_where_it_was(live, monkeypatch) -> None:
+    """A browser writes an error for a stream that breaks off. Planted break: close the connection at that age."""
+    monkeypatch.setattr(live.hub, "limits", replace(live.hub.limits, live_stream_s=0))
+    answer = await live.client.get("/live?feed=passages")
+    last = [event async for event in events(answer)][-1]
+    assert last[0] == "ended"
+    monkeypatch.undo()
+    live.hub.publish("passages", passage(6))
+    stream = await open_stream(live, f"?feed=passages&last_event_id={last[1]}")
+    assert (await take(stream, 1))[0][2].startswith('<tr id="passages-6">')
 
 
 async def test_a_page_that_goes_away_is_forgotten(live) -> None:
