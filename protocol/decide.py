@@ -17,7 +17,8 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 13. The card has hours of its own and it is outside them; on an untrusted clock by the door's clock policy.
 14. The card may be used a limited number of times at doors and was, at any point (``uses_known``). Readers that lead out
     ask neither for its hours nor for its uses, and count none: nobody is locked in.
-15. Granted.
+15. The rules of the door, where it has any (``rules.doors``): anti-passback.
+16. Granted.
 
 A point is a door's reader (``View.access_points``) or a terminal of another sub-system (``View.terminals``: a time clock). A
 terminal has no door mode and the clock policy of a home door; the same access levels give rights to both.
@@ -35,6 +36,8 @@ import msgspec
 from protocol.ids import SubSystem, Tier, credential_key, is_random_uid, uid_key
 from protocol.reasons import Reason, is_granted
 from protocol.records import CLOSED, CardFlag, CardRow, ClockPolicy, Mode, Revisions, UsesRow
+from protocol.rules.doors import NO_RULE_STATE, RuleState, judge
+from protocol.rules.passback import UNKNOWN as PLACE_UNKNOWN
 from protocol.schedule import ALWAYS
 from protocol.view import AccessPoint, View
 
@@ -105,6 +108,7 @@ class PointState(msgspec.Struct, frozen=True):
     mode: Mode = Mode.NORMAL
     unknown_ignored: bool = False
     own_uses: OwnUses = _NO_USES
+    rules: RuleState = NO_RULE_STATE
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -120,6 +124,8 @@ class Decision(msgspec.Struct, frozen=True):
     """Set when this presentation is one of a limited number."""
     used: int = 0
     """How many uses were known before."""
+    place: int = PLACE_UNKNOWN
+    """The area where the holder was, at a door that asks for it and as far as known."""
 
     @property
     def granted(self) -> bool:
@@ -160,12 +166,19 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
         release_ms = point.extended_release_ms if extended else point.release_ms
         is_counted = not point.leaving and point.sub_system is SubSystem.ACCESS
         uses = view.uses(key) if is_counted else None
-        if uses is None:
+        if uses is None and point.rules is None:
             return Decision(reason, key, card.holder, release_ms, schedule, revisions)
-        used = uses_known(uses, state.own_uses)
-        if used >= uses.uses_max:
-            reason, release_ms = Reason.USES_EXHAUSTED, 0
-        return Decision(reason, key, card.holder, release_ms, schedule, revisions, uses, used)
+        used = 0 if uses is None else uses_known(uses, state.own_uses)
+        if uses is not None and used >= uses.uses_max:
+            return Decision(Reason.USES_EXHAUSTED, key, card.holder, 0, schedule, revisions, uses, used)
+        place = PLACE_UNKNOWN
+        if point.rules is not None:
+            judged = judge(
+                reason, card.holder, point.rules, state.rules, now.utc_ms, view.calendar, trusted=now.trusted
+            )
+            reason, place = judged.reason, judged.place
+            release_ms = release_ms if is_granted(reason) else 0
+        return Decision(reason, key, card.holder, release_ms, schedule, revisions, uses, used, place)
     return Decision(reason, key, card.holder, 0, schedule, revisions)
 
 

@@ -23,6 +23,7 @@ from protocol.limits import FACT_BYTES_MAX
 from protocol.reasons import Reason
 from protocol.records import Mode, Revisions
 from protocol.records import PatrolEvent as PatrolEvent
+from protocol.rules.passback import UNKNOWN as PLACE_UNKNOWN
 from protocol.terminal_facts import PunchFact as PunchFact
 from protocol.terminal_facts import PurchaseFact as PurchaseFact
 
@@ -148,7 +149,8 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
 
     ``mode``, ``unknown_ignored`` and ``floor_s`` are the state that the decision used; ``revisions`` the View it used.
     ``used``: of a card with a limited number of uses, how many were known before. ``use_no``: a grant of such a card, its
-    number among those of issue ``use_issue`` at this point, from 1; 0 when it does not count.
+    number among those of issue ``use_issue`` at this point, from 1; 0 when it does not count. ``place``: the area where the
+    holder was, at a door that asks for it and as far as known, else -1.
     """
 
     point: int
@@ -164,6 +166,7 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
     used: int = 0
     use_no: int = 0
     use_issue: int = 0
+    place: int = PLACE_UNKNOWN
 
 
 class OutcomeFact(msgspec.Struct, frozen=True, array_like=True):

@@ -16,6 +16,7 @@ class Reason(IntEnum):
     GRANTED_TIME_NOT_CHECKED = 2
     GRANTED_FROM_MEMORY = 3
     GRANTED_FREE_PASSAGE = 4
+    GRANTED_PASSBACK = 5
     EXIT_BUTTON = 10
     REMOTE_OPEN = 11
     SCHEDULED_UNLOCK = 12
@@ -61,6 +62,7 @@ class Reason(IntEnum):
     OFFLINE_TOO_LONG = 57
     BALANCE_NEGATIVE = 58
     NOTHING_TO_UNDO = 59
+    PASSBACK = 70
 
 
 GRANTED_MAX: Final = 19
@@ -70,6 +72,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.GRANTED_TIME_NOT_CHECKED: "Granted; the time could not be checked",
     Reason.GRANTED_FROM_MEMORY: "Granted from memory; storage was unusable",
     Reason.GRANTED_FREE_PASSAGE: "Free passage",
+    Reason.GRANTED_PASSBACK: "Granted against the order of the areas",
     Reason.EXIT_BUTTON: "Exit button",
     Reason.REMOTE_OPEN: "Opened by an operator",
     Reason.SCHEDULED_UNLOCK: "Unlocked by schedule",
@@ -114,6 +117,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.OFFLINE_TOO_LONG: "Without network for too long to sell",
     Reason.BALANCE_NEGATIVE: "The balance is below zero; not without network",
     Reason.NOTHING_TO_UNDO: "No payment here that could be undone",
+    Reason.PASSBACK: "Against the order of the areas: already inside, or came in without this card",
 }
 assert TEXT.keys() == set(Reason)
 

@@ -10,13 +10,15 @@ Times are whole seconds since 1970-01-01 UTC; ``valid_from`` is inclusive, ``val
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from hashlib import blake2b
 from typing import Final, TypeAlias
 
 import msgspec
 
+from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, Passback
+from protocol.door_rows import AreaRow as AreaRow
+from protocol.door_rows import DoorRulesRow as DoorRulesRow
 from protocol.errors import LimitError, MalformedError, UnknownRecordError
-from protocol.ids import HASH_LENGTH, CardKey, Stream, SubSystem, Tier
+from protocol.ids import CardKey, Stream, SubSystem, Tier
 from protocol.limits import (
     DURATION_MAX_MS,
     ENTRIES_PER_LEVEL_MAX,
@@ -39,6 +41,8 @@ from protocol.point_rows import PlaceRow as PlaceRow
 from protocol.point_rows import PunchStatus as PunchStatus
 from protocol.point_rows import TimeClockRow as TimeClockRow
 from protocol.reasons import DISABLING, Reason
+from protocol.row_digest import Digest as Digest
+from protocol.row_digest import row_hash as row_hash
 from protocol.till_rows import BalanceRow as BalanceRow
 from protocol.till_rows import TillRow as TillRow
 from protocol.till_rows import check_money_row
@@ -258,6 +262,8 @@ Row: TypeAlias = (
     | TimeClockRow
     | TillRow
     | BalanceRow
+    | DoorRulesRow
+    | AreaRow
 )
 
 
@@ -285,6 +291,8 @@ class Kind(IntEnum):
     TILL = 26
     HOURS = 30
     BALANCE = 40
+    DOOR_RULES = 31
+    AREA = 32
 
 
 OPTIONAL_KIND_MIN: Final = 64
@@ -311,6 +319,8 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.TIME_CLOCK: TimeClockRow,
     Kind.TILL: TillRow,
     Kind.BALANCE: BalanceRow,
+    Kind.DOOR_RULES: DoorRulesRow,
+    Kind.AREA: AreaRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -336,6 +346,8 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.TIME_CLOCK: Stream.ACCESS,
     Kind.TILL: Stream.ACCESS,
     Kind.BALANCE: Stream.BALANCES,
+    Kind.DOOR_RULES: Stream.ACCESS,
+    Kind.AREA: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8
@@ -462,6 +474,13 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             for duration in (row.release_ms, row.extended_release_ms, row.held_open_ms, row.pre_alarm_ms)
         ):
             raise LimitError("a duration of a door is out of range")
+        case AreaRow() if not (
+            0 <= row.forget_min <= FORGET_MIN_MAX
+            and -1 <= row.reset_minute < MINUTES_A_DAY
+            and 0 <= row.reset_s < 2**32
+            and (row.forget_min or row.passback is not Passback.TIMED)
+        ):
+            raise MalformedError("a number of an area is out of range, or timed anti-passback has no time")
         case ReadKeyRow() if len(row.key) != READ_KEY_LENGTH or int.from_bytes(key, "big") >= ZONES_MAX << 8:
             raise MalformedError("a read key has 16 bytes, and a zone from 0 to 15")
         case IssuerKeyRow() if len(row.public_key) != PUBLIC_KEY_LENGTH or int.from_bytes(key, "big") > 0xFF:
@@ -476,43 +495,6 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             raise LimitError("a label is too long")
         case _:
             pass
-
-
-_DIGEST_MODULUS: Final = 1 << (8 * HASH_LENGTH)
-
-
-class Digest:
-    """Digest of a set of rows that can be kept up to date row by row: the sum of the row hashes, modulo 2**128.
-
-    Both ends keep one per stream; unequal digests at equal revisions mean that the rows differ (design.md section 4).
-    It finds divergence between honest ends; authenticity comes from the signature.
-    """
-
-    __slots__ = ("_sum",)
-
-    def __init__(self, value: bytes = bytes(HASH_LENGTH)) -> None:
-        self._sum = int.from_bytes(value, "big")
-
-    def add(self, kind: int, key: bytes, body: bytes) -> None:
-        """Count a row in."""
-        self._sum = (self._sum + row_hash(kind, key, body)) % _DIGEST_MODULUS
-
-    def remove(self, kind: int, key: bytes, body: bytes) -> None:
-        """Count a row out that was counted in before with the same body."""
-        self._sum = (self._sum - row_hash(kind, key, body)) % _DIGEST_MODULUS
-
-    @property
-    def value(self) -> bytes:
-        """Sixteen bytes; all zero for no rows."""
-        return self._sum.to_bytes(HASH_LENGTH, "big")
-
-
-def row_hash(kind: int, key: bytes, body: bytes) -> int:
-    """BLAKE2b-128 of one row as a number: length-prefixed, so that no two rows share their bytes."""
-    state = blake2b(bytes((kind, len(key))), digest_size=HASH_LENGTH)
-    state.update(key)
-    state.update(body)
-    return int.from_bytes(state.digest(), "big")
 
 
 class Revisions(msgspec.Struct, frozen=True, array_like=True, order=True):

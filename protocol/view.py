@@ -20,6 +20,7 @@ from protocol.ids import CardKey, Stream, SubSystem, Tier
 from protocol.packed_cards import Cards, PackedCards, fingerprint_of
 from protocol.records import (
     OPTIONAL_KIND_MIN,
+    AreaRow,
     BalanceRow,
     CardRow,
     Change,
@@ -27,6 +28,7 @@ from protocol.records import (
     ClockPolicy,
     DeskRow,
     DoorRow,
+    DoorRulesRow,
     EventCardRow,
     GuardRow,
     HoursRow,
@@ -49,6 +51,7 @@ from protocol.records import (
     UsesRow,
     decode_row,
 )
+from protocol.rules.doors import DoorRules, rules_at
 from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
 
 _NONE: Final[tuple[int, ...]] = ()
@@ -69,6 +72,8 @@ class AccessPoint(msgspec.Struct, frozen=True):
     clock_policy: ClockPolicy
     mode: Mode
     sub_system: SubSystem = SubSystem.ACCESS
+    rules: DoorRules | None = None
+    """Rules of the door beyond whose card it is; nearly always none."""
 
 
 class _Site:
@@ -98,6 +103,8 @@ class _Site:
         self.access_points: dict[int, AccessPoint] = {}
         self.terminals: dict[int, AccessPoint] = {}
         terminals: dict[int, SubSystem] = {}
+        door_rules: dict[int, DoorRulesRow] = {}
+        areas: dict[int, AreaRow] = {}
         for (_, number), row in rows.items():
             match row:
                 case SpecialDayRow():
@@ -111,6 +118,10 @@ class _Site:
                     doors[number] = row
                 case PointRow():
                     points[number] = row
+                case DoorRulesRow():
+                    door_rules[number] = row
+                case AreaRow():
+                    areas[number] = row
                 case TimeClockRow():
                     terminals[number] = SubSystem.ATTENDANCE
                 case TillRow():
@@ -127,6 +138,7 @@ class _Site:
         for number, point_row in points.items():
             door = doors.get(point_row.door)
             if door is not None:
+                rules = door_rules.get(point_row.door)
                 self.access_points[number] = AccessPoint(
                     number,
                     point_row.door,
@@ -136,6 +148,7 @@ class _Site:
                     door.extended_release_ms,
                     door.clock_policy,
                     door.mode,
+                    rules=None if rules is None else rules_at(rules, areas, point_row.leaving),
                 )
             elif number in terminals:
                 self.terminals[number] = AccessPoint(

@@ -12,7 +12,7 @@ from central.access.command_rules import FINAL, RESULT_TEXT, CommandKind
 from central.access.commands import Wish, shown_of
 from central.access.door_lines import door_lines
 from central.access.door_service import DoorInput, PointInput
-from central.access.model import AccessPoint, Door, DoorCommand, Schedule
+from central.access.model import AccessPoint, Area, Door, DoorCommand, Schedule
 from central.access.tier_counts import TierCounts, counts_at
 from central.access.words import CLOCK_TEXT, MODE_TEXT, STORAGE_TEXT, TIER_TEXT
 from central.cards.credentials import TIER_WORD
@@ -50,6 +50,8 @@ class DoorForm(msgspec.Struct, kw_only=True):
     storage_policy: str
     clock_policy: str
     unit: str | None
+    inside: str | None
+    outside: str | None
     contact_fitted: bool
     enabled: bool
     version: str
@@ -96,6 +98,18 @@ FORM: Final = Form(
         hint=lazy(
             "The door contact and the exit button have the same number. Empty: the device takes a free one."
         ),
+    ),
+    ChoiceField(
+        "inside",
+        lazy("Leads into the area"),
+        is_required=False,
+        hint=lazy("Areas say what happens when a card goes in twice. Empty: no area."),
+    ),
+    ChoiceField(
+        "outside",
+        lazy("Comes from the area"),
+        is_required=False,
+        hint=lazy("For a door between two areas. Empty: from outside."),
     ),
     CheckField("contact_fitted", lazy("A door contact is fitted")),
     CheckField("enabled", lazy("In use")),
@@ -291,7 +305,13 @@ async def edit_door(request: web.Request) -> web.Response:
 def _door_and_choices(scope: Scope, door_id: int) -> tuple[Door, dict[str, Choices]]:
     door = scope.get(Door, door_id)
     schedules = Schedule.select().where((Schedule.site == door.site_id) | Schedule.site.is_null())
-    return door, {"unlock_schedule": {str(row.id): _(row.name) for row in schedules.order_by(Schedule.id)}}
+    areas = Area.select(Area.id, Area.name).where(Area.site == door.site_id).order_by(Area.name).tuples()
+    named: Choices = {str(number): name for number, name in areas}
+    return door, {
+        "unlock_schedule": {str(row.id): _(row.name) for row in schedules.order_by(Schedule.id)},
+        "inside": named,
+        "outside": named,
+    }
 
 
 def _form_values(door: Door) -> dict[str, Any]:
@@ -307,6 +327,8 @@ def _form_values(door: Door) -> dict[str, Any]:
         "storage_policy": door.storage_policy,
         "clock_policy": door.clock_policy,
         "unit": door.unit,
+        "inside": door.inside_id,
+        "outside": door.outside_id,
         "contact_fitted": door.contact_fitted,
         "enabled": door.enabled,
         "version": door.version,
@@ -328,6 +350,8 @@ def _given(value: DoorForm) -> DoorInput:
         clock_policy=ClockPolicy(int(value.clock_policy)),
         contact_fitted=value.contact_fitted,
         unit=int(value.unit) if value.unit else None,
+        inside=int(value.inside) if value.inside else None,
+        outside=int(value.outside) if value.outside else None,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import peewee
 
-from central.access.model import AccessPoint, Door, Schedule
+from central.access.model import AccessPoint, Area, Door, Schedule
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import Line, Name, RowId
 from central.sync import publish
@@ -19,7 +19,8 @@ Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=600_000)]
 
 
 class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The settings of a door. Durations in milliseconds. ``unit``: its lock output on the device; none: the device chooses."""
+    """The settings of a door. Durations in milliseconds. ``unit``: its lock output on the device; none: the device chooses.
+    ``inside``, ``outside``: areas on its two sides."""
 
     label: Name
     location: Line = ""
@@ -34,6 +35,8 @@ class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     clock_policy: ClockPolicy = ClockPolicy.SECURE
     contact_fitted: bool = True
     unit: Annotated[int, msgspec.Meta(ge=1, le=UNITS_MAX)] | None = None
+    inside: RowId | None = None
+    outside: RowId | None = None
 
 
 class PointInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +63,7 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
         schedule = Schedule.get_or_none(Schedule.id == given.unlock_schedule)
         if schedule is None or schedule.site_id not in (None, door.site_id):
             raise InvalidInputError("There is no such schedule in this estate.")
+    _check_areas(door, given)
     for name in given.__struct_fields__:
         value = getattr(given, name)
         setattr(door, name, int(value) if name in NUMBERS else value)
@@ -69,6 +73,14 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
     except peewee.IntegrityError:
         raise ConflictError("Another door of this device has this lock output.") from None
     publish.door_changed(door.id)
+
+
+def _check_areas(door: Door, given: DoorInput) -> None:
+    wanted = {area for area in (given.inside, given.outside) if area is not None}
+    if given.inside is not None and given.inside == given.outside:
+        raise InvalidInputError("The two sides of a door are two areas.")
+    if Area.select().where(Area.id.in_(sorted(wanted)) & (Area.site == door.site_id)).count() != len(wanted):
+        raise InvalidInputError("There is no such area in this estate.")
 
 
 NUMBERS: Final = frozenset({"mode", "storage_policy", "clock_policy"})
@@ -97,6 +109,8 @@ def snapshot(door: Door) -> dict[str, Any]:
         "clock_policy": ClockPolicy(door.clock_policy).name.lower(),
         "contact_fitted": door.contact_fitted,
         "unit": door.unit,
+        "inside": door.inside_id,
+        "outside": door.outside_id,
     }
 
 

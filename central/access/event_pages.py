@@ -10,7 +10,7 @@ from central.access import alarms, events
 from central.access.door_lines import door_lines
 from central.access.events import EVENTS, MONITOR
 from central.access.explain import ask_again
-from central.access.model import AccessEvent, DoorCommand, Schedule
+from central.access.model import AccessEvent, Area, DoorCommand, Schedule
 from central.access.words import (
     DIRECTION_TEXT,
     MODE_TEXT,
@@ -28,7 +28,7 @@ from central.security.principal import principal_of, scope_of
 from central.sites.scope import Scope
 from central.web.fields import Choices
 from central.web.figures import Figure
-from central.web.i18n import lazy
+from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
 from central.web.render import render
@@ -95,10 +95,18 @@ def _read_event(scope: Scope, event_id: int) -> dict[str, Any]:
         "tier": TIER_TEXT[Tier(event.tier)],
         "trust": CLOCK_NAMES[Trust(event.clock)],
         "schedule": schedule.name if schedule is not None else "",
+        "place": _place_name(event.was_in),
         "command": command,
         "now": ask_again(event) if event.source == "card" else None,
         "reason_text": REASON_TEXT,
     }
+
+
+def _place_name(number: int | None) -> str:
+    if number is None:
+        return ""
+    area = Area.get_or_none(Area.id == number)
+    return _("Outside") if number == 0 else str(number) if area is None else area.name
 
 
 CLOCK_NAMES: Final = {

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from central.access import rows, terminals
-from central.access.model import AccessEvent, AccessLevel, AccessPoint, LevelEntry, Schedule
+from central.access.model import AccessEvent, AccessLevel, AccessPoint, Door, LevelEntry, Schedule
 from central.cards.credentials import tier_of, zone_bits
 from central.cards.entitlements import levels_of
 from central.cards.limits import devices_of
@@ -20,15 +22,20 @@ from central.cards.model import Card
 from central.cards.rows import card_of_key, rows_of
 from central.web.i18n import LazyText, lazy
 from protocol.decide import Decision, Instant, PointState, Presentation, Trust, decide
+from protocol.facts import Outcome
 from protocol.ids import Tier
 from protocol.reasons import Reason
 from protocol.records import Change, Mode, Revisions, put
+from protocol.rules.doors import NO_RULE_STATE, RuleState
+from protocol.rules.passback import Place, Places
 from protocol.schedule import ALWAYS
 from protocol.view import View
 
 NEXT_OPENING_WITHIN: Final = timedelta(days=8)
 """How far ahead the next moment is looked for at which the card would open."""
 _STEP: Final = timedelta(minutes=5)
+THROUGH: Final = (Outcome.ENTERED.value, Outcome.RELEASED.value, Outcome.RELEASED_FROM_MEMORY.value)
+"""Outcomes after which somebody is on the other side: ``RELEASED`` of a door without a contact only."""
 _REVISIONS: Final = Revisions(1, 1, 1, 0)
 
 REMEDY: Final[dict[Reason, LazyText]] = {
@@ -79,6 +86,9 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.OFFLINE_TOO_LONG: lazy("Connect the till; it has been without network for too long."),
     Reason.BALANCE_NEGATIVE: lazy("Top up the card; below zero it pays nothing without network."),
     Reason.NOTHING_TO_UNDO: lazy("Only the last payment of a card at the same till can be undone, once."),
+    Reason.PASSBACK: lazy(
+        "Show the card at the reader that leads out, or have everybody's place in the area forgotten."
+    ),
     Reason.USES_EXHAUSTED: lazy("Rewrite the card with a higher number of uses, or take it back."),
 }
 """What an operator or the holder can do about each refusal."""
@@ -112,6 +122,8 @@ def ask(key: bytes, point_id: int, at: datetime, mode: Mode | None = None) -> An
     if point_row is None or point is None:
         return Answer(Reason.NOT_CONFIGURED, REMEDY[Reason.NOT_CONFIGURED])
     state = PointState(mode=point.mode if mode is None else mode)
+    if point.rules is not None and card is not None:
+        state = msgspec.structs.replace(state, rules=_rule_state(card, view, key, point_row, at))
     shown = _presentation(key, card, view)
 
     def at_moment(moment: datetime) -> Decision:
@@ -139,6 +151,34 @@ def ask_again(event: AccessEvent) -> Answer | None:
     if event.key is None or event.point_id is None:
         return None
     return ask(bytes(event.key), event.point_id, event.at)
+
+
+def _rule_state(card: Card, view: View, key: bytes, point: AccessPoint, at: datetime) -> RuleState:
+    """Where the holder was at that moment by what this device has recorded."""
+    row = view.card(key)
+    if row is None:
+        return NO_RULE_STATE
+    went = (
+        AccessEvent.select(AccessEvent.at, AccessEvent.leaving, Door.inside, Door.outside)
+        .join(Door)
+        .where(
+            (AccessEvent.device == point.device_id)
+            & (AccessEvent.person == card.person_id if card.person_id else AccessEvent.card == card.id)
+            & (AccessEvent.at <= at)
+            & (AccessEvent.source == "card")
+            & AccessEvent.outcome.in_(THROUGH)
+            & ((AccessEvent.outcome != Outcome.RELEASED) | ~Door.contact_fitted)
+            & (Door.inside.is_null(False) | Door.outside.is_null(False))
+        )
+        .order_by(AccessEvent.at.desc(), AccessEvent.seq.desc())
+        .tuples()
+        .first()
+    )
+    if went is None:
+        return NO_RULE_STATE
+    went_at, leaving, inside, outside = went
+    place = Place((outside if leaving else inside) or 0, int(went_at.timestamp() * 1_000))
+    return RuleState(Places().with_(row.holder, place))
 
 
 def _view(card: Card | None, point: AccessPoint) -> View:
@@ -173,6 +213,9 @@ def _view(card: Card | None, point: AccessPoint) -> View:
         _, number, door = rows.door_row(point.door_id)
         if door is not None:
             changes.append(put(number, door))
+    rules, areas = rows.rule_rows(point.device_id)
+    changes.extend(put(number, row) for number, row in rules.items())
+    changes.extend(put(number, row) for number, row in areas.items())
     changes.append(put(point.id, rows.point_rows(point.device_id)[point.id]))
     for of_kind in terminals.rows_of(point.device).values():
         changes.extend(put(number, row) for number, row in of_kind.items() if number == point.id)

@@ -10,6 +10,7 @@ from central.fields import InstantField, JsonField
 from central.nodes.model import Device
 from central.people.model import Person
 from central.sites.model import Organisation, Site
+from protocol.door_rows import Passback
 from protocol.ids import Tier
 from protocol.records import ClockPolicy, Mode, StoragePolicy
 
@@ -42,6 +43,24 @@ class SpecialDay(Model):
         indexes = ((("site", "day_on"), True),)
 
 
+class Area(Model):
+    """區域: a part of the estate that doors lead into and out of, with its rule against passing a card back."""
+
+    site = peewee.ForeignKeyField(Site, backref="areas", on_delete="RESTRICT")
+    name = peewee.TextField()
+    passback = peewee.IntegerField(default=Passback.NONE.value)
+    forget_min = peewee.IntegerField(default=0)
+    """Minutes after which a passage counts no more; 0: never."""
+    reset_minute = peewee.IntegerField(null=True)
+    """Minute of the local day at which everybody's place is forgotten."""
+    reset_at = InstantField(null=True)
+    """When an operator last had everybody's place forgotten."""
+    version = peewee.IntegerField(default=1)
+
+    class Meta:
+        indexes = ((("site", "name"), True),)
+
+
 class Door(Model):
     """One door: a lock, perhaps a contact and an exit button, on one device. Durations in milliseconds."""
 
@@ -65,6 +84,10 @@ class Door(Model):
     storage_policy = peewee.IntegerField(default=StoragePolicy.DENY.value)
     clock_policy = peewee.IntegerField(default=ClockPolicy.SECURE.value)
     contact_fitted = peewee.BooleanField(default=True)
+    inside = peewee.ForeignKeyField(Area, null=True, backref="doors_in", on_delete="RESTRICT")
+    """The area that one goes into through this door."""
+    outside = peewee.ForeignKeyField(Area, null=True, backref="doors_out", on_delete="RESTRICT")
+    """The area that one comes from, where it is not the street."""
     version = peewee.IntegerField(default=1)
 
     class Meta:
@@ -223,6 +246,8 @@ class AccessEvent(Model):
     issue_no = peewee.IntegerField(default=0)
     release_ms = peewee.IntegerField(default=0)
     command_id = peewee.BigIntegerField(null=True)
+    was_in = peewee.IntegerField(null=True)
+    """Number of the area where the holder was for the device, 0 for none; None where it was not asked, or not known."""
     config_epoch = peewee.BigIntegerField(default=0)
     restrictions_revision = peewee.BigIntegerField(default=0)
     access_revision = peewee.BigIntegerField(default=0)

@@ -9,6 +9,7 @@ from central.access import (
     api_doors,
     api_records,
     api_settings,
+    area_pages,
     ask_pages,
     commands,
     door_pages,
@@ -42,6 +43,7 @@ _PAGES: Final = (
     hotlist_pages,
     level_pages,
     schedule_pages,
+    area_pages,
     special_day_pages,
 )
 NAV: Final[list[NavItem]] = [

@@ -12,6 +12,7 @@ import central.access.entitlement  # noqa: F401  (a card's levels are found thro
 from central.access.model import (
     AccessLevel,
     AccessPoint,
+    Area,
     CardLevel,
     Door,
     LevelEntry,
@@ -22,6 +23,7 @@ from central.cards.keys_in_force import current
 from central.nodes.model import Device
 from central.sites.model import Site
 from protocol.card_layout.door_keys import read_key_number
+from protocol.door_rows import AreaRow, DoorRulesRow, Passback
 from protocol.ids import Tier
 from protocol.limits import PUBLIC_KEY_LENGTH, READ_KEY_LENGTH
 from protocol.records import (
@@ -98,6 +100,33 @@ def door_row(door_id: int) -> tuple[int, int, DoorRow | None]:
         unit=door.unit or 0,
     )
     return door.device_id, door.number, row
+
+
+def rule_rows(device_id: int) -> tuple[dict[int, DoorRulesRow], dict[int, AreaRow]]:
+    """(rules of the doors of a device that have any, by the number on the device; the areas that those lead to)."""
+    found: dict[int, DoorRulesRow] = {}
+    for door in Door.select().where((Door.device == device_id) & Door.enabled):
+        row = DoorRulesRow(door.inside_id or 0, door.outside_id or 0)
+        if row != DoorRulesRow():
+            found[door.number] = row
+    numbers = {area for row in found.values() for area in (row.inside, row.outside)}
+    return found, {area.id: area_row(area) for area in Area.select().where(Area.id.in_(sorted(numbers)))}
+
+
+def area_row(area: Area) -> AreaRow:
+    """An area as the devices have it."""
+    return AreaRow(
+        Passback(area.passback),
+        area.forget_min,
+        -1 if area.reset_minute is None else area.reset_minute,
+        0 if area.reset_at is None else -int(-area.reset_at.timestamp() // 1),
+    )
+
+
+def devices_of_area(area_id: int) -> set[int]:
+    """Devices with a door that leads into this area or out of it."""
+    query = Door.select(Door.device).where((Door.inside == area_id) | (Door.outside == area_id))
+    return {number for (number,) in query.tuples()}
 
 
 def point_rows(device_id: int) -> dict[int, PointRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from central.web.i18n import LazyText, lazy
+from protocol.door_rows import Passback
 from protocol.facts import Outcome
 from protocol.ids import Tier
 from protocol.reasons import TEXT, Reason
@@ -29,6 +30,12 @@ MODE_WORD: Final[dict[Mode, str]] = {
 STORAGE_TEXT: Final[dict[StoragePolicy, LazyText]] = {
     StoragePolicy.DENY: lazy("Stay shut"),
     StoragePolicy.GRANT_FROM_MEMORY: lazy("Open for known cards and count them"),
+}
+PASSBACK_TEXT: Final[dict[Passback, LazyText]] = {
+    Passback.NONE: lazy("No rule"),
+    Passback.SOFT: lazy("Soft: let in, and noted"),
+    Passback.HARD: lazy("Hard: refused until the holder has come out"),
+    Passback.TIMED: lazy("Timed: refused for some minutes after going in"),
 }
 CLOCK_TEXT: Final[dict[ClockPolicy, LazyText]] = {
     ClockPolicy.SECURE: lazy("Secure door: cards with time limits stay outside"),
@@ -56,4 +63,5 @@ OUTCOME_TEXT: Final[dict[int, LazyText]] = {
     Outcome.RELEASED_FROM_MEMORY: lazy("Door released from memory"),
 }
 assert MODE_TEXT.keys() == MODE_WORD.keys() == set(Mode)
+assert PASSBACK_TEXT.keys() == set(Passback)
 assert OUTCOME_TEXT.keys() == set(Outcome)

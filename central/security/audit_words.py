@@ -18,6 +18,10 @@ AMOUNTS: Final = frozenset(kind.value for kind in Kind)
 ACTIONS: Final[dict[str, LazyText]] = {
     "refused": lazy("Tried without the right"),
     "access.acknowledge": lazy("Acknowledged an alarm"),
+    "access.area_change": lazy("Changed an area"),
+    "access.area_create": lazy("Made an area"),
+    "access.area_delete": lazy("Deleted an area"),
+    "access.area_reset": lazy("Had everybody's place in an area forgotten"),
     "access.clear_mode": lazy("Ended a door mode set by hand"),
     "access.sound": lazy("Switched the alarm sound on or off"),
     "access.door_change": lazy("Changed a door"),
@@ -248,6 +252,7 @@ OBJECTS: Final[dict[str, LazyText]] = {
     "form_printer": lazy("Printer for forms"),
     "form_template": lazy("Pre-printed form"),
     "paper": lazy("Printed paper"),
+    "area": lazy("Door area"),
     "level": lazy("Access level"),
     "list": lazy("List"),
     "meter_reading": lazy("Meter reading"),

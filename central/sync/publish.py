@@ -175,6 +175,9 @@ def device_changed(device_id: int) -> None:
     for door_id in access_rows.doors_of_device(device_id):
         _, number, door = access_rows.door_row(door_id)
         _set(revision, space, Kind.DOOR, number, door, {space})
+    rules, areas = access_rows.rule_rows(device_id)
+    _set_all(revision, space, Kind.DOOR_RULES, rules)
+    _set_all(revision, space, Kind.AREA, areas)
     points = access_rows.point_rows(device_id)
     _set_all(revision, space, Kind.POINT, points)
     for kind, terminal_rows in terminals.rows_of(device).items():

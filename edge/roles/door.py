@@ -43,7 +43,7 @@ from edge.core.stimuli import (
     WriteOrdered,
 )
 from edge.core.wrong_tries import IGNORE_MS, WrongTries
-from edge.roles import door_commands, door_modes, door_storage, door_uses
+from edge.roles import door_commands, door_modes, door_places, door_storage, door_uses
 from edge.roles.door_state import INTENTS_MAX, DoorRoleState, Pending
 from edge.roles.turn import Turn
 from edge.roles.wiring import ALL_UNITS, wiring_of
@@ -59,6 +59,7 @@ from protocol.facts import (
 )
 from protocol.reasons import DEAD_CARD, Reason
 from protocol.records import Mode
+from protocol.rules.doors import RuleState
 from protocol.view import View
 
 UNKNOWN: Final = frozenset({Reason.UNKNOWN_CARD, Reason.RANDOM_UID})
@@ -125,6 +126,7 @@ class DoorRole:
                 _view_changed(turn, self._units)
             case Started():
                 _started(turn, stimulus, self._units)
+        door_places.settle(turn)
         turn.look_around()
         return turn.state(), turn.actions
 
@@ -138,6 +140,7 @@ def _started(turn: Turn, started: Started, units: frozenset[int]) -> None:
     for name, value in started.kept.items():
         door_modes.remember(turn, name, value)
         door_uses.remember(turn, name, value)
+        door_places.remember(turn, name, value)
     _view_changed(turn, units)
 
 
@@ -195,6 +198,7 @@ def _card_shown(turn: Turn, shown: CardShown) -> None:
         ignoring,
         turn.now.instant.floor_ms // 1_000,
         decision.used,
+        place=decision.place,
     )
     if decision.granted:
         _granted(turn, unit, fact, decision)
@@ -213,7 +217,10 @@ def _decide(
             Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=turn.view.revisions
         )
     mode = turn.doors[door_unit].mode
-    return mode, decide(card, turn.view, point, PointState(mode, ignoring, turn.uses), turn.now.instant)
+    state = PointState(mode, ignoring, turn.uses)
+    if point.rules is not None:
+        state = replace(state, rules=RuleState(turn.places))
+    return mode, decide(card, turn.view, point, state, turn.now.instant)
 
 
 def _granted(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
@@ -222,6 +229,9 @@ def _granted(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> N
     number = turn.wiring.door(unit).number
     fact, keep = door_uses.counted(turn, fact, decision)
     pending = Pending(fact, number, unit, decision.release_ms, reader, decision.key, keep=keep)
+    rules = turn.view.access_points[fact.point].rules
+    if rules is not None and rules.has_places:
+        pending = replace(pending, holder=decision.holder, into=rules.into[0])
     if not turn.storage_usable or len(turn.pending) >= INTENTS_MAX:
         door_storage.at_once(turn, pending)
     else:

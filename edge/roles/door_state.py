@@ -16,12 +16,14 @@ from edge.roles.wiring import Wiring, wiring_of
 from protocol.decide import OwnUses
 from protocol.facts import AccessFact, CommandFact
 from protocol.records import Mode
+from protocol.rules.passback import Places
 from protocol.view import View
 
 INTENTS_MAX: Final = 16
 """Intents whose commit is awaited, over all readers; for who comes beyond, storage counts as unusable."""
 COMMANDS_KEPT: Final = 64
 """Ids of commands that were carried out; one that comes again is refused (I10)."""
+NO_PLACES: Final = Places()
 _NO_WIRING: Final = wiring_of(View())
 _NO_TRIES: Final = WrongTries()
 _NOTHING_SHOWN: Final = LastShown()
@@ -30,7 +32,7 @@ _NOTHING_SHOWN: Final = LastShown()
 class Pending(Struct, frozen=True):
     """An intent on its way to the medium.
 
-    ``keep``: the count that is remembered with it. ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
+    ``keep``: the count that is remembered with it. ``holder`` goes ``into`` that area; None where places are not asked for. ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
     """
 
     body: AccessFact | CommandFact
@@ -42,6 +44,8 @@ class Pending(Struct, frozen=True):
     answered: bool = False
     by_memory: bool = False
     keep: tuple[str, bytes] | None = None
+    holder: int = 0
+    into: int | None = None
 
 
 class ReaderState(Struct, frozen=True):
@@ -74,3 +78,6 @@ class DoorRoleState(Struct, frozen=True):
     tamper: bool = False
     uses: OwnUses = field(default_factory=dict)
     """Uses of cards with a limited number, counted here: see ``door_uses``."""
+    places: Places = NO_PLACES
+    passing: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Who may be going through just now, by the seq of his intent: holder and area. See ``door_places``."""

@@ -26,7 +26,7 @@ from edge.core import door
 from edge.core.alarms import cleared, raised
 from edge.core.feedback import Pattern
 from edge.core.stimuli import CommitLate, Committed, StorageState
-from edge.roles import door_uses
+from edge.roles import door_places, door_uses
 from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
 from protocol.facts import (
@@ -132,6 +132,8 @@ def _record_answer(turn: Turn, pending: Pending) -> None:
 
 def _release(turn: Turn, pending: Pending, seq: int | None) -> None:
     turn.with_door(pending.unit, partial(door.release, release_ms=pending.release_ms, seq=seq))
+    if pending.into is not None:
+        door_places.goes(turn, pending, seq)
 
 
 def _welcome(turn: Turn, pending: Pending) -> None:

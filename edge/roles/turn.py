@@ -40,6 +40,8 @@ class Turn:
         self.fire = state.fire
         self.tamper = state.tamper
         self.uses = state.uses
+        self.places = state.places
+        self.passing = state.passing
 
     def state(self) -> DoorRoleState:
         """The state after this turn."""
@@ -56,6 +58,8 @@ class Turn:
             self.fire,
             self.tamper,
             self.uses,
+            self.places,
+            self.passing,
         )
 
     def add(self, *actions: Action) -> None:

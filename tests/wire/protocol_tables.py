@@ -10,6 +10,7 @@ from msgspec import inspect
 from protocol.card_layout.credential import Medium
 from protocol.card_layout.keys import Purpose
 from protocol.decide import Trust
+from protocol.door_rows import Passback
 from protocol.facts import (
     BODY_TYPE,
     Alarm,
@@ -38,6 +39,7 @@ CODES: tuple[type[IntEnum], ...] = (
     StoragePolicy,
     ClockPolicy,
     CardFlag,
+    Passback,
     Reason,
     Outcome,
     DoorEvent,

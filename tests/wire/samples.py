@@ -7,6 +7,7 @@ from protocol.card_layout.credential import Medium
 from protocol.card_layout.keys import Purpose
 from protocol.columns import pack
 from protocol.decide import Trust
+from protocol.door_rows import Passback
 from protocol.facts import (
     CHAIN_START,
     AccessFact,
@@ -77,6 +78,7 @@ from protocol.messages import (
 )
 from protocol.reasons import Reason
 from protocol.records import (
+    AreaRow,
     BalanceRow,
     CardFlag,
     CardRow,
@@ -85,6 +87,7 @@ from protocol.records import (
     ClockPolicy,
     DeskRow,
     DoorRow,
+    DoorRulesRow,
     EventCardRow,
     GuardRow,
     HoursRow,
@@ -173,6 +176,8 @@ ROWS: dict[Kind, Change] = {
     Kind.BALANCE: put(
         CARD, BalanceRow(70_000, 3, -250, 1_780_000_000, 7, ((12, 4_500, 1_500), (13, 800, 0)))
     ),
+    Kind.DOOR_RULES: put(1, DoorRulesRow(5, 6)),
+    Kind.AREA: put(5, AreaRow(Passback.TIMED, 90, 240, 1_790_000_000)),
     Kind.EVENT_CARD: put(OTHER_CARD, EventCardRow(PatrolEvent.HELP)),
 }
 

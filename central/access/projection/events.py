@@ -16,6 +16,7 @@ from central.cards.model import Showing
 from central.cards.showings import Shown
 from protocol.facts import AccessFact, CommandFact, CommandResult, ExitFact, InspectionFact, OutcomeFact
 from protocol.reasons import Reason, is_granted
+from protocol.rules.passback import UNKNOWN as PLACE_UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def access(batch: Batch, stored: Stored, body: AccessFact) -> Place:
         tier=int(body.tier),
         issue_no=body.issue_no,
         release_ms=body.release_ms,
+        was_in=None if body.place == PLACE_UNKNOWN else body.place,
         config_epoch=body.revisions.config_epoch,
         restrictions_revision=body.revisions.restrictions,
         access_revision=body.revisions.access,
@@ -198,6 +200,7 @@ def _add(batch: Batch, stored: Stored, place: Place, **values: Any) -> None:
         "issue_no": 0,
         "release_ms": 0,
         "command_id": None,
+        "was_in": None,
         "config_epoch": 0,
         "restrictions_revision": 0,
         "access_revision": 0,

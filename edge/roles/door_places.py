@@ -1,0 +1,59 @@
+"""Where holders are, for anti-passback: set when somebody went through, kept over a restart.
+
+Who was granted is under way from the release of the lock (``goes``) until the contact says that the door was opened, or that
+nobody came (``settle``); his new place is stored in the commit of that very outcome. A door without a contact, one that stands open, or a release without a record: he has gone through.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from edge.core.actions import Keep, Record
+from edge.roles.door_state import Pending
+from edge.roles.turn import Turn
+from protocol.facts import Outcome, OutcomeFact
+from protocol.rules.passback import Place
+
+PREFIX: Final = "at/"
+_AREA_BYTES, _TIME_BYTES = 4, 8
+
+
+def goes(turn: Turn, pending: Pending, seq: int | None) -> None:
+    """The lock was released for somebody whose place is kept."""
+    assert pending.into is not None, "asked for by the caller"
+    if seq is not None and seq in turn.doors[pending.unit].grants:
+        turn.passing = {**turn.passing, seq: (pending.holder, pending.into)}
+    else:
+        turn.add(Keep(*_set(turn, pending.holder, pending.into)))
+
+
+def settle(turn: Turn) -> None:
+    """Who went through in this step is elsewhere now; who did not, or of whom nothing more can be heard, is where he was."""
+    if not turn.passing:
+        return
+    for number, action in enumerate(turn.actions):
+        if isinstance(action, Record) and isinstance(action.body, OutcomeFact):
+            going = turn.passing.get(action.body.intent_seq)
+            if going is not None and action.body.outcome is Outcome.ENTERED:
+                turn.actions[number] = replace(action, keep=_set(turn, *going))
+    waiting = {seq for state in turn.doors.values() for seq in state.grants}
+    if not turn.passing.keys() <= waiting:
+        turn.passing = {seq: going for seq, going in turn.passing.items() if seq in waiting}
+
+
+def remember(turn: Turn, name: str, value: bytes) -> None:
+    """Take over what was kept before a restart."""
+    holder = name.removeprefix(PREFIX)
+    if name.startswith(PREFIX) and holder.isdecimal() and len(value) == _AREA_BYTES + _TIME_BYTES:
+        place = Place(int.from_bytes(value[:_AREA_BYTES], "big"), int.from_bytes(value[_AREA_BYTES:], "big"))
+        turn.places = turn.places.with_(int(holder), place)
+
+
+def _set(turn: Turn, holder: int, area: int) -> tuple[str, bytes]:
+    """The holder is in this area from now on; what to keep of it."""
+    at_ms = turn.now.instant.utc_ms
+    turn.places = turn.places.with_(holder, Place(area, at_ms))
+    value = area.to_bytes(_AREA_BYTES, "big") + max(0, at_ms).to_bytes(_TIME_BYTES, "big")
+    return f"{PREFIX}{holder}", value

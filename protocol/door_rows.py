@@ -1,0 +1,45 @@
+"""Rows about rules that some doors have: areas with anti-passback. A door without such a rule has none of them.
+
+The conventions of ``protocol.records`` hold.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+MINUTES_A_DAY = 1_440
+FORGET_MIN_MAX = 7 * MINUTES_A_DAY
+
+
+class Passback(IntEnum):
+    """What becomes of a card that is to enter an area in which its holder is already, or from one in which he is not."""
+
+    NONE = 0
+    SOFT = 1
+    """Let in, and noted."""
+    HARD = 2
+    """Refused."""
+    TIMED = 3
+    """Refused for so many minutes after entering; the area needs no readers that lead out."""
+
+
+class AreaRow(msgspec.Struct, frozen=True, array_like=True):
+    """An area that doors lead into and out of.
+
+    ``forget_min``: how many minutes after it a passage counts no more, 0 for never. ``reset_minute``: the minute of the local
+    day at which all passages before count no more, -1 for none. ``reset_s``: passages before this moment count no more.
+    """
+
+    passback: Passback
+    forget_min: int = 0
+    reset_minute: int = -1
+    reset_s: int = 0
+
+
+class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):
+    """Rules of the door with the same number. ``inside``, ``outside``: areas on its two sides, 0 for none."""
+
+    inside: int = 0
+    outside: int = 0

@@ -1,0 +1,72 @@
+"""The rules of a door beyond whose card it is: asked by ``protocol.decide`` at doors that have any. Pure.
+
+Order: anti-passback (``rules.passback``). The first that refuses gives the reason.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from protocol.door_rows import AreaRow, DoorRulesRow, Passback
+from protocol.reasons import Reason
+from protocol.rules.passback import UNKNOWN, Places, broken
+from protocol.schedule import Calendar
+
+
+class DoorRules(Struct, frozen=True):
+    """The rules at one reader, made ready: the areas that it leads into and out of."""
+
+    row: DoorRulesRow
+    into: tuple[int, AreaRow | None]
+    out_of: tuple[int, AreaRow | None]
+    leaving: bool
+
+    @property
+    def has_places(self) -> bool:
+        """Whether going through here changes a place."""
+        return self.into[1] is not None or self.out_of[1] is not None
+
+
+class RuleState(Struct, frozen=True):
+    """What the rules depend on and no row says."""
+
+    places: Places
+
+
+NO_RULE_STATE: Final = RuleState(Places())
+
+
+class Judged(Struct, frozen=True):
+    """What becomes of a grant. ``place``: the area where the holder was, as far as known; else ``passback.UNKNOWN``."""
+
+    reason: Reason
+    place: int = UNKNOWN
+
+
+def rules_at(row: DoorRulesRow, areas: dict[int, AreaRow], leaving: bool) -> DoorRules:
+    """The rules of a door as they are at a reader that leads in, or out."""
+    inside, outside = (row.inside, areas.get(row.inside)), (row.outside, areas.get(row.outside))
+    return DoorRules(row, outside if leaving else inside, inside if leaving else outside, leaving)
+
+
+def judge(
+    reason: Reason,
+    holder: int,
+    rules: DoorRules,
+    state: RuleState,
+    now_ms: int,
+    calendar: Calendar,
+    *,
+    trusted: bool,
+) -> Judged:
+    """What the rules make of the grant ``reason``. ``trusted``: the time is."""
+    if not rules.has_places:
+        return Judged(reason)
+    place = state.places.get(holder)
+    area = UNKNOWN if place is None else place.area
+    found = broken(rules.into, rules.out_of, place, now_ms, calendar)
+    if found is Passback.HARD and not rules.leaving and trusted:
+        return Judged(Reason.PASSBACK, area)
+    return Judged(Reason.GRANTED_PASSBACK if found is not Passback.NONE else reason, area)
