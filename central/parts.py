@@ -61,6 +61,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.tills.publishing",
     "central.reports.pages",
     "central.nodes.pages",
+    "central.nodes.card_pages",
     "central.nodes.reported_pages",
     "central.nodes.pull_pages",
     "central.keys.pages",

@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser(
         "collect", help=_("fetch the records of units on a serial line, and load them"), add_help=False
     )
+    commands.add_parser("wiring", help=_("draw which wire of a device goes to which pin"), add_help=False)
     chosen, rest = parser.parse_known_args(arguments)
     if chosen.command == "demo":
         from provisioning.demo.__main__ import main as demo
@@ -43,6 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
         from provisioning.collect.cli import main as collect
 
         return collect(rest)
+    if chosen.command == "wiring":
+        from provisioning.wiring.cli import main as wiring
+
+        return wiring(rest)
     from provisioning.image.cli import main as image
 
     return image([chosen.command, *rest])

@@ -131,10 +131,31 @@ def set_enabled(device: Device, enabled: bool) -> None:
     publish.device_changed(device.id)
 
 
+def drawn_ticket() -> tuple[str, bytes]:
+    """Id and secret of a one-time ticket, which works once it is registered."""
+    return secrets.token_hex(6), secrets.token_bytes(32)
+
+
+def register_ticket(device_id: int, ticket_id: str, secret: bytes, now: datetime) -> None:
+    """From now on the ticket works, and earlier unused ones of this device do not."""
+    tickets.make_ticket(device_id, ticket_id, secret, now)
+
+
+def ticket_text(ticket_id: str, secret: bytes) -> str:
+    """The ticket as the installer's file wants it: ``id.secret``."""
+    return f"{ticket_id}.{base64.urlsafe_b64encode(secret).decode().rstrip('=')}"
+
+
 def new_ticket(device_id: int, now: datetime) -> str:
-    """A one-time ticket as the installer's file wants it: ``id.secret``. Shown once."""
-    made = tickets.make_ticket(device_id, secrets.token_hex(6), secrets.token_bytes(32), now)
-    return f"{made.ticket_id}.{base64.urlsafe_b64encode(made.secret).decode().rstrip('=')}"
+    """A registered ticket as the installer's file wants it. Shown once."""
+    ticket_id, secret = drawn_ticket()
+    register_ticket(device_id, ticket_id, secret, now)
+    return ticket_text(ticket_id, secret)
+
+
+def board_of(readers: int) -> str:
+    """The board of a device with so many readers, where nobody has chosen another."""
+    return "pi-one-door" if readers < 2 else "pi-two-doors"
 
 
 def standing(device_id: int) -> int:
@@ -144,7 +165,13 @@ def standing(device_id: int) -> int:
 
 
 def node_file(
-    device: Device, ticket: str, urls: list[str], ca_pem: str, readers: int, replaces: int = 0
+    device: Device,
+    ticket: str,
+    urls: list[str],
+    ca_pem: str,
+    readers: int,
+    replaces: int = 0,
+    board: str = "",
 ) -> str:
     """``node.toml`` for a device: what goes on its SD card beside the program.
 
@@ -156,7 +183,7 @@ def node_file(
         f'ticket = "{ticket}"',
         *([f"replaces = {replaces}"] if replaces else []),
         f'role = "{"issuer" if "issuer" in device.roles else "door"}"',
-        'board = "pi-one-door"' if readers < 2 else 'board = "pi-two-doors"',
+        f'board = "{board or board_of(readers)}"',
         f"ca_pem = '''\n{ca_pem.strip()}\n'''",
     ]
     for unit in range(1, readers + 1):

@@ -1,0 +1,111 @@
+"""What an operator says about the card of one device: its network; and what ``onecard-provision image`` is told of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from central.web.days import FieldError
+from central.web.fields import CheckField, ChoiceField, HiddenField, NumberField, PasswordField, TextField
+from central.web.forms import Form
+from central.web.i18n import Text, _, lazy
+
+DHCP: Final = "dhcp"
+FIXED: Final = "fixed"
+LINE: Final = "line"
+WAYS: Final = {
+    DHCP: lazy("Network, address by DHCP"),
+    FIXED: lazy("Network, fixed address"),
+    LINE: lazy("No network: read over a serial line or by file"),
+}
+NO_CLOCK: Final = "none"
+CLOCKS: Final[dict[str, Text]] = {
+    "ds3231": "DS3231",
+    "ds1307": "DS1307",
+    "pcf8523": "PCF8523",
+    "pcf85063a": "PCF85063A",
+    "rv3028": "RV3028",
+    NO_CLOCK: lazy("None: the time is not known after a power cut until the centre is reached"),
+}
+LINE_PORT: Final = "/dev/ttyUSB0"
+
+
+class CardInput(msgspec.Struct, kw_only=True):
+    """One card. Texts as ``onecard-provision image`` takes them, which checks them; lists are separated by commas."""
+
+    board: str
+    base: str = ""
+    clock: str = "ds3231"
+    way: str = DHCP
+    address: str | None = None
+    gateway: str | None = None
+    dns: str | None = None
+    time_servers: str | None = None
+    ssid: str | None = None
+    passphrase: str | None = None
+    country: str | None = None
+    line_address: int | None = None
+    replace: bool = False
+
+
+FORM: Final = Form(
+    CardInput,
+    HiddenField("board", ""),
+    ChoiceField("base", lazy("Base image"), is_required=False),
+    ChoiceField("clock", lazy("Clock chip"), choices=CLOCKS),
+    ChoiceField("way", lazy("How it reaches the centre"), choices=WAYS, as_radio=True),
+    TextField("address", lazy("Fixed address"), hint=lazy("With its prefix, such as 10.0.0.21/24"), is_required=False),
+    TextField("gateway", lazy("Gateway"), is_required=False),
+    TextField("dns", lazy("Name servers"), hint=lazy("Several with commas between"), is_required=False),
+    TextField("time_servers", lazy("Time servers"), hint=lazy("Several with commas between"), is_required=False),
+    TextField("ssid", lazy("Name of the Wi-Fi"), hint=lazy("Empty: a wire"), length_max=32, is_required=False),
+    PasswordField("passphrase", lazy("Passphrase of the Wi-Fi"), length_max=64, autocomplete="off", is_required=False),
+    TextField("country", lazy("Country, for the radio"), hint=lazy("Such as CN"), length_max=2, is_required=False),
+    NumberField("line_address", lazy("Address on the serial line"), least=1, most=247, is_required=False),
+    CheckField("replace", lazy("Takes the place of the device that has joined; that one is revoked when it joins")),
+)  # fmt: skip
+
+
+def check(card: CardInput, *, has_joined: bool) -> None:
+    """
+    :raises FieldError: what cannot be judged field by field.
+    """
+    if has_joined and not card.replace:
+        raise FieldError(
+            _("This device has joined already. Tick that the card takes its place, if that is wanted.")
+        )
+    if card.way == FIXED and not card.address:
+        raise FieldError(_("A fixed address is missing."))
+    if card.passphrase and not card.ssid:
+        raise FieldError(_("A passphrase needs the name of its Wi-Fi."))
+
+
+def options_of(card: CardInput, site: str, *, replaces: bool) -> list[str]:
+    """Of ``onecard-provision image``: everything but ticket, passphrase, base and output."""
+    options = ["--site", site, "--board", card.board]
+    options += ["--rtc", "" if card.clock == NO_CLOCK else card.clock]
+    if replaces:
+        options.append("--replace")
+    given: list[tuple[str, str | None]] = []
+    if card.way == FIXED:
+        given += [("--address", card.address), ("--gateway", card.gateway)]
+        given += [("--dns", server) for server in listed(card.dns)]
+    if card.way != LINE:
+        given += [("--wifi-ssid", card.ssid), ("--country", (card.country or "").upper())]
+        given += [("--time-server", server) for server in listed(card.time_servers)]
+    return [*options, *(f"{name}={value}" for name, value in given if value)]
+
+
+def listed(text: str | None) -> list[str]:
+    """``a, b`` as a list."""
+    return [part.strip() for part in (text or "").replace("，", ",").split(",") if part.strip()]
+
+
+def command_line(node: str, options: Sequence[str], *, has_passphrase: bool) -> str:
+    """The command for whoever makes the card elsewhere, with the files of the zip."""
+    words = ["onecard-provision", "image", "--base", "BASE.img.xz", "--node", node, "--ticket", "node.toml"]
+    words += [*options, *(["--wifi-pass-file", "wifi.txt"] if has_passphrase else []), "--out", f"{node}.img"]
+    return shlex.join(words)

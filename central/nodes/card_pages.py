@@ -1,0 +1,214 @@
+"""Download the card of a device: board with its wiring, network, and the finished SD card image, made on the spot.
+
+Without a base image at the centre the same form gives a zip instead: the device's file, and the command that makes the card.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from central.access.model import AccessPoint
+from central.centre import centre_of
+from central.errors import CentralError, NotFoundError
+from central.nodes import card_maker, service
+from central.nodes.card_form import FORM, LINE, LINE_PORT, CardInput, check, command_line, options_of
+from central.nodes.model import Device
+from central.nodes.pages import node_urls
+from central.parts import Apps
+from central.people.inputs import path_id
+from central.routes import Route
+from central.security.principal import actor_of, scope_of
+from central.sites.model import Site
+from central.web.days import FieldError
+from central.web.fields import Choice
+from central.web.forms import BoundForm
+from central.web.i18n import _, current
+from central.web.render import render, settle
+
+ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A device and what its card depends on."""
+
+    device: Device
+    site: str
+    readers: int
+    replaces: int
+
+
+async def card_form(request: web.Request) -> web.Response:
+    """GET /devices/{id}/card: the wizard; ``?board=`` shows another board."""
+    settle(request)
+    wanted = await _wanted(request)
+    boards = await card_maker.boards(current().language)
+    usual = service.board_of(wanted.readers)
+    board = request.query.get("board", usual)
+    form = FORM.blank(_choices(request), board=board if board in boards else usual, clock="ds3231", way="dhcp",
+                      line_address=1, base=next(iter(_bases(request)), ""))  # fmt: skip
+    return await _show(request, wanted, form, boards)
+
+
+async def make_card(request: web.Request) -> web.StreamResponse:
+    """POST /devices/{id}/card: the ticket is made now, and the image is sent as it is read."""
+    settle(request)
+    wanted = await _wanted(request)
+    boards = await card_maker.boards(current().language)
+    bound = FORM.bind(await request.post(), _choices(request))
+    bound.check(lambda card: check(card, has_joined=wanted.replaces > 0))
+    bound.check(lambda card: _known(card, boards))
+    if bound.is_valid:
+        try:
+            return await _made(request, wanted, bound.value)
+        except CentralError as error:
+            bound.error = _(str(error))
+    if bound["board"].text not in boards:
+        bound["board"].text = service.board_of(wanted.readers)
+    return await _show(request, wanted, bound, boards, status=422)
+
+
+async def _made(request: web.Request, wanted: Wanted, card: CardInput) -> web.StreamResponse:
+    centre, device = centre_of(request), wanted.device
+    ticket_id, secret = service.drawn_ticket()
+    node_toml = service.node_file(
+        device,
+        service.ticket_text(ticket_id, secret),
+        node_urls(request),
+        (centre.keys.folder / "ca.pem").read_text(),
+        wanted.readers,
+        wanted.replaces,
+        card.board,
+    )
+    if card.way == LINE:
+        node_toml += f'\n[serial]\nport = "{LINE_PORT}"\naddress = {card.line_address or 1}\n'
+    options = options_of(card, wanted.site, replaces=wanted.replaces > 0)
+    passphrase = (card.passphrase or "") if card.way != LINE else ""
+    image = None
+    if card.base:
+        image = await card_maker.make(
+            centre.config.data, card.base, device.name, node_toml, passphrase, options, current().language
+        )
+    try:
+        await centre.db.write(_register, request, wanted, ticket_id, secret, card.base)
+    except BaseException:
+        if image is not None:
+            image.close()
+        raise
+    if image is not None:
+        return await card_maker.send(request, image, device.name)
+    return _zip(device.name, node_toml, passphrase, options)
+
+
+def _register(request: web.Request, wanted: Wanted, ticket_id: str, secret: bytes, base: str) -> None:
+    """The ticket, and who took the card; earlier unused tickets of the device are void from now on."""
+    centre, device = centre_of(request), wanted.device
+    service.register_ticket(device.id, ticket_id, secret, centre.clock.now())
+    centre.audit.record(
+        actor_of(request),
+        "nodes.replace" if wanted.replaces else "nodes.ticket",
+        "device",
+        device.id,
+        after={"ticket": ticket_id, "base": base, "replaces": wanted.replaces},
+        site_id=device.site_id,
+        organisation_id=device.organisation_id,
+    )
+
+
+def _zip(node: str, node_toml: str, passphrase: str, options: list[str]) -> web.Response:
+    command = command_line(node, options, has_passphrase=bool(passphrase))
+    text = _(
+        "1. Unpack this on a computer with onecard, in a folder of its own.\n"
+        "2. Put a Raspberry Pi OS image with the program beside it, and its name in place of BASE.img.xz:\n\n"
+        "   %(command)s\n\n"
+        "3. Write the image to the SD card (Raspberry Pi Imager), put it into the device, switch it on.\n"
+        "4. Delete this folder: it lets one device join, once, within 14 days.",
+        command=command,
+    )
+    files = {"node.toml": node_toml, "README.txt": text + "\n"}
+    if passphrase:
+        files["wifi.txt"] = passphrase + "\n"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(f"{node}/{name}", ZIP_DATE), content)
+    return web.Response(
+        body=packed.getvalue(),
+        content_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{node}.zip"', "Cache-Control": "no-store"},
+    )
+
+
+async def board_picture(request: web.Request) -> web.Response:
+    """GET /devices/boards/{board}: the wiring as SVG."""
+    settle(request)
+    board = request.match_info["board"]
+    if board not in await card_maker.boards(current().language):
+        raise NotFoundError("There is no such board.")
+    text = await card_maker.picture(board, current().language)
+    return web.Response(text=text, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+
+def _known(card: CardInput, boards: dict[str, str]) -> None:
+    if card.board not in boards:
+        raise FieldError(_("There is no such board."))
+
+
+async def _wanted(request: web.Request) -> Wanted:
+    scope, device_id = scope_of(request), path_id(request)
+
+    def read() -> Wanted:
+        device = scope.get(Device, device_id)
+        readers = AccessPoint.select().where(AccessPoint.device == device.id).count()
+        site = Site.get_by_id(device.site_id)
+        return Wanted(device, site.name, readers, service.standing(device.id))
+
+    return await centre_of(request).db.read(read)
+
+
+def _bases(request: web.Request) -> list[str]:
+    return card_maker.bases(centre_of(request).config.data)
+
+
+def _choices(request: web.Request) -> dict[str, Any]:
+    return {"base": [Choice(name, name) for name in _bases(request)]}
+
+
+async def _show(
+    request: web.Request,
+    wanted: Wanted,
+    form: BoundForm[CardInput],
+    boards: dict[str, str],
+    status: int = 200,
+) -> web.Response:
+    bases = _bases(request)
+    unneeded = {"base": not bases, "replace": not wanted.replaces}
+    form.fields = [field for field in form.fields if not unneeded.get(field.name)]
+    context = {
+        "device": wanted.device,
+        "site": wanted.site,
+        "replaces": wanted.replaces,
+        "form": form,
+        "boards": boards,
+        "board": form["board"].text,
+        "bases": bases,
+        "folder": str(centre_of(request).config.data / card_maker.BASES_FOLDER),
+    }
+    return await render(request, "nodes/card.html", context, status=status)
+
+
+def install(apps: Apps) -> None:
+    """Nothing of an image that was being made when the centre was killed stays."""
+    card_maker.sweep(apps.centre.config.data)
+
+
+ROUTES: Final[list[Route]] = [
+    Route("GET", r"/devices/{id:\d+}/card", card_form, ("nodes", "edit")),
+    Route("POST", r"/devices/{id:\d+}/card", make_card, ("nodes", "edit"), step_up=True),
+    Route("GET", "/devices/boards/{board:[a-z0-9-]+}", board_picture, ("nodes", "edit")),
+]
