@@ -22,7 +22,7 @@ FIVE_VOLT_PINS: Final = (2, 4)
 THREE_VOLT_PINS: Final = (1, 17)
 GROUND_PINS: Final = (6, 9, 14, 20, 25, 30, 34, 39)
 
-ROLES: Final = {
+ROLES: Final[dict[OutputRole | InputRole, str]] = {
     OutputRole.LOCK: N_("lock relay, door %(n)s"),
     OutputRole.BUZZER: N_("buzzer, reader %(n)s"),
     OutputRole.LED_GREEN: N_("green light, reader %(n)s"),
@@ -37,6 +37,7 @@ ROLES: Final = {
     InputRole.HELP: N_("button: help"),
     InputRole.KEY_IN: N_("key: coming"),
     InputRole.KEY_OUT: N_("key: going"),
+    InputRole.KEY_UNDO: N_("key: take the last payment back"),
     InputRole.FIRE: N_("fire alarm contact"),
 }
 TITLES: Final = {
@@ -81,7 +82,7 @@ def wires_of(profile: BoardProfile, _: Callable[..., str]) -> list[Wire]:
 
 
 def _line(pin: OutputPin | InputPin, _: Callable[..., str]) -> Wire:
-    text = _(ROLES[pin.line.role], n=pin.line.unit)
+    text = _(ROLES.get(pin.line.role, str(pin.line)), n=pin.line.unit)
     if isinstance(pin, OutputPin):
         return Wire(PIN_OF_GPIO[pin.pin], f"{text} ({_(_LEVELS[pin.energised_level])})", "out", pin.pin)
     return Wire(PIN_OF_GPIO[pin.pin], text, "in", pin.pin)
