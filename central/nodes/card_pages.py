@@ -18,7 +18,7 @@ from central.errors import CentralError, NotFoundError
 from central.nodes import card_maker, service
 from central.nodes.card_form import FORM, LINE, LINE_PORT, CardInput, check, command_line, options_of
 from central.nodes.model import Device
-from central.nodes.pages import node_urls
+from central.nodes.pages import PURPOSES, node_urls
 from central.parts import Apps
 from central.people.inputs import path_id
 from central.routes import Route
@@ -27,7 +27,7 @@ from central.sites.model import Site
 from central.web.days import FieldError
 from central.web.fields import Choice
 from central.web.forms import BoundForm
-from central.web.i18n import _, current
+from central.web.i18n import Text, _, current
 from central.web.render import render, settle
 
 ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
@@ -192,6 +192,7 @@ async def _show(
     context = {
         "device": wanted.device,
         "site": wanted.site,
+        "works_as": _works_as(wanted),
         "replaces": wanted.replaces,
         "form": form,
         "boards": boards,
@@ -200,6 +201,14 @@ async def _show(
         "folder": str(centre_of(request).config.data / card_maker.BASES_FOLDER),
     }
     return await render(request, "nodes/card.html", context, status=status)
+
+
+def _works_as(wanted: Wanted) -> Text:
+    """The purpose by which a device of this role is entered."""
+    for purpose, role in service.ROLE_OF.items():
+        if role in wanted.device.roles:
+            return PURPOSES[purpose]
+    return PURPOSES["door" if wanted.readers < 2 else "two_doors"]
 
 
 def install(apps: Apps) -> None:

@@ -33,7 +33,7 @@ PURPOSES: Final = (
     "till",
     "issuer",
 )
-_ROLE: Final = {
+ROLE_OF: Final = {
     "patrol": "patrol",
     "attendance": "attendance",
     "attendance_both": "attendance",
@@ -92,7 +92,7 @@ def create(given: DeviceInput, now: datetime) -> Device:
         number=given.number,
         label=given.label,
         location=given.location,
-        roles=[_ROLE.get(given.purpose, "door")],
+        roles=[ROLE_OF.get(given.purpose, "door")],
         created_at=now,
     )
     _furnish(device, given)
@@ -102,7 +102,7 @@ def create(given: DeviceInput, now: datetime) -> Device:
 
 def _furnish(device: Device, given: DeviceInput) -> None:
     is_both = given.purpose in _BOTH_SIDES
-    if given.purpose in _ROLE:
+    if given.purpose in ROLE_OF:
         AccessPoint.create(device=device.id, door=None, reader=1, label=given.label)
         if is_both:
             AccessPoint.create(device=device.id, door=None, reader=2, label=given.label, leaving=True)
