@@ -16,7 +16,7 @@ from central.contractors.model import Permit, ReleaseSlip, Worker
 from central.errors import ConflictError, InvalidInputError
 from central.households.people import local_day, midnight
 from central.ledger.accounts import AccountKind, PostingKind
-from central.ledger.posting import Place, Voucher, account, drawer, move, post
+from central.ledger.posting import Place, Voucher, account, drawer, move, need_cash, post
 from central.ledger.rules import Line
 from central.people import service as people
 from central.people.model import Person, PersonKind
@@ -95,7 +95,7 @@ def end_early(permit: Permit, by: By, reason: str) -> list[Change]:
 def refund(permit: Permit, by: By, kept_fen: int, kept_reason: str) -> None:
     """The deposit goes back out of the drawer of whoever pays it, less what is kept.
 
-    :raises ConflictError: the permit runs, a card is out, or there is nothing to refund.
+    :raises ConflictError: the permit runs, a card is out, there is nothing to refund, or so much does not lie in the drawer.
     :raises InvalidInputError: more is kept than was paid, or something without a reason.
     """
     if permit.paid_at is None or permit.refunded_at is not None:
@@ -119,10 +119,12 @@ def _pay_back(permit: Permit, by: By) -> None:
     held = account(books, AccountKind.PERMIT_DEPOSIT, by, permit.id, name=f"{permit.number:06d}")
     paid_fen = permit.deposit_fen - permit.kept_fen
     lines = [Line(held.id, permit.deposit_fen)]
-    lines += [Line(drawer(books, by).id, -paid_fen)] if paid_fen else []
-    lines += (
-        [Line(account(books, AccountKind.FEE_INCOME, by).id, -permit.kept_fen)] if permit.kept_fen else []
-    )
+    if paid_fen:
+        cash = drawer(books, by)
+        need_cash(cash, paid_fen)
+        lines.append(Line(cash.id, -paid_fen))
+    if permit.kept_fen:
+        lines.append(Line(account(books, AccountKind.FEE_INCOME, by).id, -permit.kept_fen))
     if permit.deposit_fen:
         key = f"permit:{permit.id}:refund"
         post(by, Voucher(PostingKind.PERMIT_REFUND, key, tuple(lines), permit.kept_reason))

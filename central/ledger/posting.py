@@ -208,6 +208,15 @@ def reverse(by: By, posting: Posting, reason: str) -> Posting:
     )
 
 
+def need_cash(cash: LedgerAccount, fen: int) -> None:
+    """Before money leaves a drawer.
+
+    :raises ConflictError: by the books so much does not lie there.
+    """
+    if fen > balance(cash):
+        raise ConflictError("So much does not lie in the drawer.")
+
+
 def balance(account: LedgerAccount | int) -> int:
     """Debits less credits, in fen. Inside ``db.read`` or ``db.write``."""
     number = account if isinstance(account, int) else account.id

@@ -16,7 +16,7 @@ from central.cards.acts import By
 from central.errors import ConflictError, ForbiddenError, InvalidInputError
 from central.ledger.accounts import AccountKind, PostingKind
 from central.ledger.model import LedgerAccount, LedgerEntry, Posting
-from central.ledger.posting import Place, Voucher, account, balance, drawer, move, post
+from central.ledger.posting import Place, Voucher, account, balance, drawer, move, need_cash, post
 from central.ledger.rules import transfer
 from central.purse.model import CashCount
 from central.purse.rules import CountState
@@ -159,8 +159,8 @@ def bring(by: By, row: LedgerAccount, amount_fen: int, *, to_bank: bool, key: st
         raise ForbiddenError("Everybody counts his own drawer.")
     bank = account(Place(row.site_id, row.organisation_id), AccountKind.BANK, by)
     is_known = Posting.select().where(Posting.key == key).exists()
-    if to_bank and not is_known and amount_fen > balance(row):
-        raise ConflictError("So much does not lie in the drawer.")
+    if to_bank and not is_known:
+        need_cash(row, amount_fen)
     lines = transfer(bank.id, row.id, amount_fen) if to_bank else transfer(row.id, bank.id, amount_fen)
     return post(by, Voucher(PostingKind.BANKED if to_bank else PostingKind.FLOAT, key, lines, note))
 

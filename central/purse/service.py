@@ -19,10 +19,10 @@ from central.ledger.posting import (
     Place,
     Voucher,
     account,
-    balance,
     card_account,
     drawer,
     lines_of,
+    need_cash,
     owed,
     post,
     reverse,
@@ -195,9 +195,8 @@ def _pay(by: By, source: LedgerAccount, payment: Payment) -> Posting:
     is_purse = source.kind == AccountKind.PURSE.value
     kind = PostingKind.REFUND if is_purse else PostingKind.PAY_OUT
     paid_from = means_account(place, by, payment.means)
-    is_new_cash = paid_from.kind == AccountKind.CASH.value and not _is_known(payment.key)
-    if is_new_cash and payment.amount_fen > balance(paid_from):
-        raise ConflictError("So much does not lie in the drawer.")
+    if paid_from.kind == AccountKind.CASH.value and not _is_known(payment.key):
+        need_cash(paid_from, payment.amount_fen)
     lines = transfer(source.id, paid_from.id, payment.amount_fen)
     return post(by, Voucher(kind, payment.key, lines, payment.reason, source.card_id, source.person_id))
 

@@ -59,6 +59,8 @@ class TrialBalance(Model):
     total_fen = peewee.BigIntegerField()
     seal = peewee.TextField()
     """SHA-256 over every number and balance, in hexadecimal."""
+    stands = peewee.TextField()
+    """The same over what is left of these balances since somebody among them was erased: no balance has changed by that."""
     files = JsonField(default=list)
     """[file name, SHA-256] of the lists that were imported."""
     first_id = peewee.IntegerField()

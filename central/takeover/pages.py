@@ -16,7 +16,7 @@ from central.centre import centre_of
 from central.errors import ConflictError, ForbiddenError, InvalidInputError
 from central.imports.pages import import_routes
 from central.nodes.model import Device
-from central.people import erasure
+from central.people import dossier, erasure
 from central.people.exporting import audited
 from central.people.inputs import one_line, path_id, row_id
 from central.people.model import Person
@@ -276,3 +276,4 @@ ROUTES: Final[list[Route]] = [
 ]
 erasure.BLOCKERS.append(personal.has_balance)
 erasure.ERASERS.append(personal.forget)
+dossier.SECTIONS.append(personal.taken_of)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -229,6 +231,17 @@ def standing(site_id: int, organisation_id: int) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def same_balances(site_id: int, organisation_id: int) -> Iterator[None]:
+    """What is done meanwhile takes names away and changes no balance: what is signed as it stands stays so."""
+    before = standing(site_id, organisation_id)["seal"]
+    yield
+    found = newest_balance(site_id, organisation_id)
+    if found is not None and found.stands == before:
+        found.stands = standing(site_id, organisation_id)["seal"]
+        found.save()
+
+
 def newest_balance(site_id: int, organisation_id: int) -> TrialBalance | None:
     """The trial balance signed last."""
     query = TrialBalance.select().where(
@@ -256,7 +269,7 @@ def sign(
     if now_standing["seal"] != seal:
         raise ConflictError("The balances have changed meanwhile. Look at them again.")
     found = newest_balance(site_id, organisation_id)
-    if found is not None and found.seal == seal:
+    if found is not None and found.stands == seal:
         if found.second_at is not None:
             raise ConflictError("This trial balance is signed already.")
         if found.first_id == who.id:
@@ -277,6 +290,7 @@ def sign(
             first_id=who.id,
             first_by=who.actor.name,
             first_at=now,
+            stands=now_standing["seal"],
             **now_standing,
         )
     after = {**now_standing, "first": found.first_by, "second": found.second_by}

@@ -26,6 +26,15 @@ SITE = 1
 ORGANISATION = 1
 
 
+async def fill_drawer(browser: Browser, yuan: str) -> None:
+    """The drawer of whoever is signed in there gets a float from the bank."""
+    assert (await browser.post("/purse/drawer/open", {"site": "1", "organisation": "1"})).status == 303
+    page = (await browser.get("/purse/drawer")).text
+    account = page.partition('name="account" value="')[2].partition('"')[0]
+    flow = {"account": account, "amount": yuan, "way": "float", "key": f"float {yuan}"}
+    assert (await browser.post("/purse/drawer/bring", flow)).status == 303
+
+
 class Estate:
     """Rows made through the models, facts handed to the projection as the sync would."""
 

@@ -22,7 +22,7 @@ from protocol.reasons import Reason
 from protocol.records import Change, HoursRow, Kind, decode_row
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate import person_row
-from tests.support.estate_pages import ORGANISATION, SITE, Estate
+from tests.support.estate_pages import ORGANISATION, SITE, Estate, fill_drawer
 
 EVERY_DAY = (1 << 15) - 1
 END = datetime(2026, 7, 10, 16, tzinfo=UTC)
@@ -191,7 +191,11 @@ async def test_the_deposit_is_not_refunded_while_a_card_is_out(
     assert (await centre_client.post("/cards/1/return", {})).status == 303
     for changes in ({"kept_fen": "2000.01", "kept_reason": "x"}, {"kept_fen": "1.00"}, {"kept_fen": "-1"}):
         assert (await centre_client.post(refund, changes)).status == 422, changes
-    assert (await centre_client.post(refund, {"kept_fen": "150.50", "kept_reason": "rubble"})).status == 303
+    kept = {"kept_fen": "150.50", "kept_reason": "rubble"}
+    empty = await centre_client.post(refund, kept)
+    assert (empty.status, "does not lie in the drawer" in empty.text) == (422, True), "of whoever pays it"
+    await fill_drawer(centre_client, "1849.50")
+    assert (await centre_client.post(refund, kept)).status == 303
 
     def read() -> tuple[int, int, bool]:
         row = Permit.get_by_id(permit)
@@ -200,7 +204,7 @@ async def test_the_deposit_is_not_refunded_while_a_card_is_out(
     assert await estate.running.read(read) == (200_000, 15_050, True)
     page = (await centre_client.get(f"/permits/{permit}")).text
     assert "¥1,849.50" in page
-    assert await held_and_kept(estate) == (0, 15_050, 15_050)
+    assert await held_and_kept(estate) == (0, 200_000, 15_050), "what was taken lies in the other drawer"
     assert (await centre_client.post(refund, {"kept_fen": "0"})).status == 422, "once"
 
 
@@ -327,6 +331,7 @@ async def test_a_change_of_owner_pays_a_deposit_back_only_by_who_may(
     owner = {"person": "0001", "household": "new_owner", "from_on": "2026-01-01"}
     assert (await centre_client.post("/units/1/people", owner)).status == 303
     clerk = await estate.running.as_role(role)
+    await fill_drawer(clerk, "2000")
     wish = {"leaving": "1", "last_on": "2026-07-31", "reason": "sold", "deposits": "refund"}
     wish |= {"permit_1": "settle", "step": "carry_out"}
     done = await clerk.post("/units/1/hand-over", wish)

@@ -215,6 +215,7 @@ async def test_everything_held_on_a_person_comes_as_one_workbook_and_is_recorded
         "Debts",
         "Stored value",
         "Visitors",
+        "Cards of the old system",
         "Photo",
         "Audit trail",
     }

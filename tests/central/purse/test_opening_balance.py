@@ -51,6 +51,7 @@ def sign(estate: Estate) -> None:
             cards_count=2,
             total_fen=total,
             seal="",
+            stands="",
             first_id=1,
             first_by="0001",
             first_at=NOON,

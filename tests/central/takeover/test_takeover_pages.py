@@ -12,7 +12,8 @@ from central.cards.model import Card, CardClass, CardNumbering
 from central.cards.number_forms import NumberForm, write
 from central.cards.rows import card_rows
 from central.imports.model import ImportedRow
-from central.takeover import service
+from central.people.model import Person
+from central.takeover import personal, service
 from central.takeover.importer import uid_of
 from central.takeover.model import TakenCard, TrialBalance
 from tests.central.bulk_acts.test_bulk_pages import SEAL
@@ -260,6 +261,11 @@ async def test_who_is_erased_leaves_no_card_number_and_no_plate_in_the_list(
     await bring_in(centre_client, HEAD + "0077705923,0001,,,,沪A12345,12.50\n")
     await bring_in(centre_client, HEAD + "0077705923,0001,,,,沪A12346,12.50\n")
     await estate.running.write(TakenCard.update(signed_fen=1_250).execute)
+    for signer in (centre_client, await estate.running.as_role("administrator")):
+        seal = (await estate.running.read(service.standing, SITE, ORGANISATION))["seal"]
+        assert (await signer.post("/cards/takeover/sign", {**PLACE, "seal": seal})).status == 303
+    given = await estate.running.read(lambda: personal.taken_of(Person.get_by_id(estate.person)))
+    assert [row[:3] for row in given.rows] == [("0077705923", "沪A12346", "¥12.50")]
     wish = {"reason": "本人申请", "sure": "1"}
     refused = await centre_client.post(f"/people/{estate.person}/erase", wish)
     assert (refused.status, "balance of the old system waits" in refused.text) == (422, True)
@@ -267,6 +273,8 @@ async def test_who_is_erased_leaves_no_card_number_and_no_plate_in_the_list(
     assert (await centre_client.post(f"/people/{estate.person}/erase", wish)).status == 303
     one = await estate.running.read(lambda: TakenCard.get())
     assert (one.number, one.uid, one.plate, one.balance_fen) == (f"#{one.id}", None, "", 1_250)
+    page = (await centre_client.get("/cards/takeover")).text
+    assert ("have changed since" in page, 'name="seal"' in page) == (False, False), "it is signed as before"
     assert await estate.running.read(lambda: {row.before is None for row in ImportedRow.select()}) == {True}
 
 
