@@ -58,7 +58,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.rounds.pages",
     "central.stock.pages",
     "central.purse.pages",
-    "central.tills.publishing",
+    "central.tills.pages",
     "central.reports.pages",
     "central.nodes.pages",
     "central.nodes.card_pages",

@@ -31,6 +31,7 @@ CHAPTERS: Final = (
     "cards",
     "faces",
     "purse",
+    "tills",
     "reports",
     "devices",
     "doors",

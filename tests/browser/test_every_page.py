@@ -83,6 +83,7 @@ CHAPTER_OF = {
     "faces": "faces",
     "stock": "cards",
     "purse": "purse",
+    "tills": "tills",
     "devices": "devices",
     "doors": "doors",
     "access": "doors",

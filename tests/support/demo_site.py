@@ -50,6 +50,7 @@ ADDRESSES = {
     "/plates/import/1": "/plates/import/5",
     "/cards/takeover/import/1": "/cards/takeover/import/3",
     "/purse/payables/1": "/purse/payables/8",
+    "/tills/1": "/tills/4",
     "/reports/papers": "/reports/papers?card=2",
     "/patrol/units/import/1": "/patrol/units/import/4",
     "/patrol/units/import/1/columns": "/patrol/units/import/4/columns",

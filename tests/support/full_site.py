@@ -39,6 +39,7 @@ async def fill(site: DemoSite) -> None:
     await _brought(site, browser)
     await upload(browser, "/plates/import", "plates.csv", PLATES)
     await _late_upload(site, browser)
+    await _till(browser)
 
 
 async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
@@ -67,6 +68,27 @@ async def _purse(browser: Browser) -> None:
     await browser.send(await browser.get("/purse/cards/4"), "/purse/cards/4/top-up", amount="20")
     await browser.send(await browser.get("/cards/4"), "/cards/4/cancel", reason="搬走")
     assert ADDRESSES["/purse/payables/1"] in (await browser.get("/purse/payables")).links
+
+
+async def _till(browser: Browser) -> None:
+    """A till that sells lunch, with a price of its own for the first card class."""
+    about = {
+        "number": "41",
+        "label": "食堂一号机",
+        "name": "canteen-a",
+        "location": "食堂",
+        "purpose": "till",
+    }
+    page = await browser.get("/devices/new")
+    options = page.form("/devices/new").options
+    place = {"site": options["site"][-1], "organisation": options["organisation"][-1]}
+    await browser.send(page, "/devices/new", **about, **place)
+    path = ADDRESSES["/tills/1"]
+    listed = await browser.get("/tills")
+    assert path in listed.links, [link for link in listed.links if "tills" in link]
+    lunch = {"name_1": "午餐", "from_1": "11:00", "until_1": "13:30", "price_1": "15.00", "class_1_1": "6.00"}
+    saved = await browser.send(await browser.get(path), path, shop="员工食堂", **lunch)
+    assert saved.path == "/tills", saved.words[-500:]
 
 
 async def _stock(browser: Browser) -> None:
