@@ -79,6 +79,12 @@ def _missing_fat_tools() -> str | None:
     return None
 
 
+def _missing_ext4_tools() -> str | None:
+    if any(shutil.which(name) is None for name in ("mke2fs", "debugfs", "e2fsck")):
+        return "e2fsprogs is not installed"
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     full = os.environ.get("ONECARD_FULL") == "1"
     reasons = {
@@ -86,6 +92,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "postgres": _missing_postgres(),
         "chinese_font": _missing_chinese_font(),
         "fat_tools": _missing_fat_tools(),
+        "ext4_tools": _missing_ext4_tools(),
     }
     for item in items:
         numbers = list(item.iter_markers("requirement"))

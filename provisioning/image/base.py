@@ -22,6 +22,7 @@ SEED_FOLDER: Final = "onecard"
 CMDLINE: Final = "cmdline.txt"
 CONFIG: Final = "config.txt"
 _FIRSTBOOT: Final = "init=/usr/lib/raspberrypi-sys-mods/firstboot"
+_RESIZE: Final = "resize"
 _OLD_FIRSTBOOT: Final = "init=/usr/lib/raspi-config/init_resize.sh"
 _COMMENT: Final = re.compile(r"^\s*(#.*)?$")
 
@@ -90,7 +91,7 @@ def _kinds(volume: FatVolume, words: list[str]) -> list[str]:
         if not all(_COMMENT.match(line) for line in _text(volume, "user-data").splitlines()):
             raise RefusedError(N_("The image brings settings of its own in user-data; they would be lost."))
         found.append(CLOUD_INIT)
-    if not found and (_FIRSTBOOT in words or "resize" in words):
+    if not found and (_FIRSTBOOT in words or _RESIZE in words):
         found.append(FIRSTRUN)
     return found
 
@@ -120,3 +121,11 @@ def with_words(cmdline: str, wanted: list[str]) -> str:
     keys = {word.partition("=")[0] for word in wanted}
     kept = [word for word in cmdline.split() if word.partition("=")[0] not in keys]
     return " ".join([*kept, *wanted]) + "\n"
+
+
+def without_growing(cmdline: str) -> str:
+    """The command line without what makes the system's partition as large as the card: ours stands behind it.
+
+    Both vendors' ways reach to the end of the medium and know nothing of a third partition.
+    """
+    return " ".join(word for word in cmdline.split() if word not in (_FIRSTBOOT, _RESIZE))

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from edge.i18n import language_of, use_language
+from edge.release_archive import ReleaseError
 from provisioning.image import batch, check, label, manifest, seed
 from provisioning.image import network as net
+from provisioning.image.data import Release, has_tools, open_release
 from provisioning.image.errors import ImageError, RefusedError
 from provisioning.image.glue import RTCS
 from provisioning.image.make import COPYING, Steps, make_image
@@ -20,6 +22,7 @@ from provisioning.image.manifest import manifest_path
 from provisioning.image.network import Network
 from provisioning.image.seed import Given, Seed
 from provisioning.image.unpack import Progress, Unpacked, copy_sparse, private_file, unpack
+from provisioning.release.key import default_path, public_half
 from provisioning.texts import N_, translator
 
 NAMES: Final = ("image", "inspect", "verify")
@@ -51,6 +54,9 @@ def main(arguments: list[str]) -> int:
     except ImageError as error:
         print(error.text(_), file=sys.stderr)
         return EXIT_WRONG
+    except ReleaseError as error:
+        print(error, file=sys.stderr)
+        return EXIT_REFUSED
     except OSError as error:
         print(
             _("%(path)s: %(error)s", path=error.filename or chosen.command, error=error.strerror),
@@ -82,6 +88,10 @@ def _parser(_: _Translate) -> argparse.ArgumentParser:
         action="store_true",
         help=_("the card takes the place of a device that has joined; that one is revoked when it joins"),
     )
+    image.add_argument(
+        "--release", type=Path, help=_("program for the card, as the command release makes it")
+    )
+    image.add_argument("--release-key", type=Path, help=_("key of the release, or its public half"))
     image.add_argument("--force", action="store_true", help=_("replace what is there"))
     image.add_argument(
         "--label", default="", choices=["", "png", "pdf"], help=_("make a label for the card too")
@@ -122,6 +132,11 @@ def _image(chosen: argparse.Namespace, language: str, _: _Translate) -> int:
         raise RefusedError(
             N_("Give %(one)s for one device, or %(many)s for many."), one="--node, --ticket", many="--batch"
         )
+    release = None
+    if chosen.release is not None:
+        release = open_release(chosen.release, public_half(chosen.release_key or default_path()))
+        if not has_tools():
+            print(_("mke2fs is missing: the device unpacks the program at its first boot."), file=sys.stderr)
     common = Given(
         node=chosen.node,
         ticket_file=chosen.ticket or Path(),
@@ -132,6 +147,7 @@ def _image(chosen: argparse.Namespace, language: str, _: _Translate) -> int:
         board=chosen.board,
         network=_network(chosen),
         replaces=chosen.replace,
+        release_key=release.public_key if release else b"",
     )
     if chosen.batch is None:
         net.check(common.network)
@@ -142,7 +158,7 @@ def _image(chosen: argparse.Namespace, language: str, _: _Translate) -> int:
     for out, _seed in jobs:
         _check_free(out, chosen.base, force=chosen.force)
     with _progress(_) as steps:
-        for line in _make_all(chosen, jobs, language, steps, _):
+        for line in _make_all(chosen, jobs, release, language, steps, _):
             print(line, flush=True)
     return 0
 
@@ -174,12 +190,23 @@ def _check_free(out: Path, base: Path, *, force: bool) -> None:
 
 
 def _make_all(
-    chosen: argparse.Namespace, jobs: list[tuple[Path, Seed]], language: str, steps: Steps, _: _Translate
+    chosen: argparse.Namespace,
+    jobs: list[tuple[Path, Seed]],
+    release: Release | None,
+    language: str,
+    steps: Steps,
+    _: _Translate,
 ) -> Iterator[str]:
     """Make the images one after another; the base is unpacked once."""
     if len(jobs) == 1:
         yield from _make(
-            lambda file, progress: unpack(chosen.base, file, progress), chosen, jobs[0], language, steps, _
+            lambda file, progress: unpack(chosen.base, file, progress),
+            chosen,
+            jobs[0],
+            release,
+            language,
+            steps,
+            _,
         )
         return
     raw = chosen.out / _UNPACKED
@@ -192,7 +219,7 @@ def _make_all(
             return unpacked
 
         for job in jobs:
-            yield from _make(again, chosen, job, language, steps, _)
+            yield from _make(again, chosen, job, release, language, steps, _)
     finally:
         raw.unlink(missing_ok=True)
 
@@ -201,12 +228,13 @@ def _make(
     copy: Callable[[BinaryIO, Progress], Unpacked],
     chosen: argparse.Namespace,
     job: tuple[Path, Seed],
+    release: Release | None,
     language: str,
     steps: Steps,
     _: _Translate,
 ) -> Iterator[str]:
     out, made_for = job
-    made = make_image(copy, made_for, chosen.rtc, out, steps)
+    made = make_image(copy, made_for, chosen.rtc, out, steps, release)
     yield _(
         "%(node)s: %(path)s, first boot by %(kind)s, image %(fingerprint)s",
         node=made.node,

@@ -4,6 +4,7 @@ that start ``onecard/first-boot.sh`` (formats: see :mod:`provisioning.image.base
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,11 @@ from provisioning.image.base import (
     Base,
     with_lines,
     with_words,
+    without_growing,
 )
+from provisioning.image.data import Release
 from provisioning.image.errors import RefusedError
+from provisioning.image.partitions import DATA_LABEL
 from provisioning.image.seed import Seed, to_toml
 from provisioning.texts import N_
 
@@ -28,6 +32,18 @@ CARD_AT: Final = "/boot/firmware"
 """Where the boot partition stands in a running system from bookworm on."""
 _FILES: Final = Path(__file__).parent / "files"
 _UNITS: Final = Path(__file__).parents[1] / "systemd"
+_NO_GROWING: Final = 'growpart:\n  mode: "off"\nresize_rootfs: false\n'
+"""For cloud-init: behind the system's partition stands ours."""
+UNITS: Final = (
+    "onecard-setup.service",
+    "onecard-edge.service",
+    "onecard-first-boot.service",
+    "journald.conf",
+    "manager.conf",
+)
+_FSTAB: Final = (
+    f"LABEL={DATA_LABEL} /data ext4 noatime,nodev,nosuid,commit=30,x-systemd.growfs,errors=remount-ro 0 2\n"
+)
 _RUN: Final = f"{CARD_AT}/{SEED_FOLDER}/first-boot.sh"
 _FIRSTRUN_WORDS: Final = [
     f"systemd.run={CARD_AT}/firstrun.sh",
@@ -44,19 +60,46 @@ exit 0
 """
 
 
-def card_files(base: Base, seed: Seed, rtc: str = "ds3231") -> dict[str, bytes]:
+@dataclass(frozen=True)
+class Program:
+    """How the program comes to the device: nothing given: the base brings it."""
+
+    release: Release | None = None
+    on_boot_partition: bool = False
+    """The release travels on the boot partition, because there is no partition of ours."""
+
+    @property
+    def python(self) -> str:
+        """What runs it on the device."""
+        return "/usr/bin/python3" if self.release else "/opt/onecard/bin/python"
+
+
+def card_files(
+    base: Base, seed: Seed, rtc: str = "ds3231", program: Program | None = None
+) -> dict[str, bytes]:
     """Path on the boot partition -> content. ``rtc``: one of ``RTCS``, or empty without a clock chip.
 
     :raises RefusedError: a clock chip that is not known, or a Wi-Fi that the first boot cannot say.
     """
     if rtc and rtc not in RTCS:
         raise RefusedError(N_("--rtc: %(rtc)s is none of %(known)s."), rtc=rtc, known=", ".join(RTCS))
+    program = program or Program()
+    release = program.release
+    has_partition = release is not None and not program.on_boot_partition
     files = {
         f"{SEED_FOLDER}/node.toml": seed.text,
         f"{SEED_FOLDER}/hostname": seed.host_name + "\n",
-        f"{SEED_FOLDER}/first-boot.sh": (_FILES / "first-boot.sh").read_text("utf-8"),
-        f"{SEED_FOLDER}/onecard-edge.service": (_UNITS / "onecard-edge.service").read_text("utf-8"),
+        f"{SEED_FOLDER}/first-boot.sh": (_FILES / "first-boot.sh")
+        .read_text("utf-8")
+        .replace("@PYTHON@", program.python),
     }
+    for name in UNITS:
+        text = (_UNITS / name).read_text("utf-8")
+        files[f"{SEED_FOLDER}/units/{name}"] = text.replace("/usr/bin/python3", program.python)
+    if release is not None:
+        files[f"{SEED_FOLDER}/clock-epoch"] = f"{release.manifest.built_at_ms // 1_000}\n"
+        if has_partition:
+            files[f"{SEED_FOLDER}/fstab"] = _FSTAB
     if seed.network.time_servers:
         files[f"{SEED_FOLDER}/timesyncd.conf"] = "[Time]\nNTP=" + " ".join(seed.network.time_servers) + "\n"
     words = [f"cfg80211.ieee80211_regdom={seed.network.country}"] if seed.network.country else []
@@ -64,7 +107,7 @@ def card_files(base: Base, seed: Seed, rtc: str = "ds3231") -> dict[str, bytes]:
         instance = f"onecard-{seed.ticket_id}"
         files |= {
             "meta-data": f"instance-id: {json.dumps(instance)}\n",
-            "user-data": _user_data(seed),
+            "user-data": _user_data(seed) + (_NO_GROWING if has_partition else ""),
             "network-config": net.netplan(seed.network),
         }
         words.append(f"ds=nocloud;i={instance}")
@@ -84,9 +127,15 @@ def card_files(base: Base, seed: Seed, rtc: str = "ds3231") -> dict[str, bytes]:
             )
     lines = ["dtparam=spi=on"] + ([f"dtoverlay=i2c-rtc,{rtc}"] if rtc else [])
     files[CONFIG] = with_lines(base.config, lines)
-    if words:
-        files[CMDLINE] = with_words(base.cmdline, words)
-    return {path: text.encode("utf-8") for path, text in files.items()}
+    cmdline = base.cmdline
+    if has_partition:
+        cmdline = without_growing(cmdline)
+    if words or cmdline != base.cmdline:
+        files[CMDLINE] = with_words(cmdline, words)
+    raw = {path: text.encode("utf-8") for path, text in files.items()}
+    if release is not None and program.on_boot_partition:
+        raw[f"{SEED_FOLDER}/release.tar.gz"] = release.path.read_bytes()
+    return raw
 
 
 def _user_data(seed: Seed) -> str:
@@ -94,5 +143,6 @@ def _user_data(seed: Seed) -> str:
         "#cloud-config\n"
         f"hostname: {json.dumps(seed.host_name)}\n"
         "manage_etc_hosts: true\n"
+        'growpart:\n  mode: "off"\nresize_rootfs: false\n'  # behind the system stands our own partition
         f'bootcmd:\n- ["sh", "{_RUN}"]\n'  # at each start: runcmd is ticked off before it has run
     )

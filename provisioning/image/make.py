@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from provisioning.image.base import Base, detect
+from provisioning.image.data import SIZE_BYTES as DATA_BYTES
+from provisioning.image.data import Release, fill, has_tools
 from provisioning.image.errors import ImageError
 from provisioning.image.fat import FatVolume
-from provisioning.image.glue import card_files
+from provisioning.image.glue import Program, card_files
 from provisioning.image.manifest import Manifest, manifest_path
-from provisioning.image.partitions import boot_partition, read_table
+from provisioning.image.partitions import append, boot_partition, read_table
 from provisioning.image.seed import Seed
 from provisioning.image.unpack import BLOCK_BYTES, Progress, Unpacked, private_file
 from provisioning.texts import N_
@@ -48,7 +50,9 @@ def open_boot(file: BinaryIO) -> Opened:
     return Opened(FatVolume(file, part.start, part.size), table.scheme, part.number, part.start, part.size)
 
 
-def make_image(copy: Copy, seed: Seed, rtc: str, out: Path, steps: Steps) -> Manifest:
+def make_image(
+    copy: Copy, seed: Seed, rtc: str, out: Path, steps: Steps, release: Release | None = None
+) -> Manifest:
     """The image at ``out`` and its manifest beside it, both readable by their owner alone. On an error neither is there.
 
     :raises ImageError: the base cannot be prepared, there is no room on it, or what was read back differs.
@@ -59,13 +63,20 @@ def make_image(copy: Copy, seed: Seed, rtc: str, out: Path, steps: Steps) -> Man
             unpacked = copy(file, steps(COPYING))
             boot = open_boot(file)
             base = detect(boot.volume)
-            files = card_files(base, seed, rtc)
+            program = Program(release, on_boot_partition=not has_tools())
+            files = card_files(base, seed, rtc, program)
             for path, content in files.items():
                 boot.volume.write(path, content)
+            if release is not None and not program.on_boot_partition:
+                table = read_table(file, file.seek(0, os.SEEK_END))
+                part = append(file, table, DATA_BYTES)
+                file.flush()
+                fill(growing, part, release)
+            size = file.seek(0, os.SEEK_END)
             file.flush()
             os.fsync(file.fileno())
-        digest = _read_back(growing, files, unpacked.size, steps(CHECKING))
-        manifest = _manifest(unpacked, boot, base, seed, files, digest)
+        digest = _read_back(growing, files, size, steps(CHECKING))
+        manifest = _manifest(unpacked, size, boot, base, seed, files, digest, release)
         manifest.save(manifest_path(out))
         growing.replace(out)
         _sync_folder(out.parent)
@@ -76,7 +87,14 @@ def make_image(copy: Copy, seed: Seed, rtc: str, out: Path, steps: Steps) -> Man
 
 
 def _manifest(
-    unpacked: Unpacked, boot: Opened, base: Base, seed: Seed, files: Mapping[str, bytes], digest: str
+    unpacked: Unpacked,
+    size: int,
+    boot: Opened,
+    base: Base,
+    seed: Seed,
+    files: Mapping[str, bytes],
+    digest: str,
+    release: Release | None,
 ) -> Manifest:
     return Manifest(
         node=seed.config.name,
@@ -86,7 +104,8 @@ def _manifest(
         address=seed.network.address,
         first_boot=base.first_boot,
         base_sha256=unpacked.sha256,
-        size=unpacked.size,
+        size=size,
+        release=release.manifest.version if release else "",
         sha256=digest,
         boot_partition=boot.number,
         files={path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},

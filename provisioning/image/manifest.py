@@ -32,6 +32,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     size: int
     sha256: str
     boot_partition: int
+    release: str = ""
+    """Version of the program that the card brings; empty: the base brings it."""
     files: dict[str, str]
 
     @property

@@ -15,10 +15,13 @@ from edge.config import check as check_node
 from edge.table_reader import ConfigError
 from provisioning.image.errors import RefusedError
 from provisioning.image.network import Network
+from provisioning.release.key import as_text
 from provisioning.texts import N_
 
 SCHEMA: Final = 1
 DATA_DIR: Final = "/var/lib/onecard"
+OWN_DATA_DIR: Final = "/data/onecard/node"
+"""On a card that brings the program."""
 SECRET_KEYS: Final = frozenset({"ticket", "wifi_pmk"})
 """Keys whose values are never shown."""
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -38,6 +41,8 @@ class Given:
     board: str = ""
     network: Network = field(default_factory=Network)
     replaces: bool = False
+    release_key: bytes = b""
+    """Public half of the release key, when the card brings the program."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ def make(given: Given) -> Seed:
         )
     _check_replaces(given, values)
     values = {"schema": SCHEMA, **values, "data_dir": DATA_DIR}
+    if given.release_key:
+        values |= {"data_dir": OWN_DATA_DIR, "release_key": as_text(given.release_key)}
     for key, value in (
         ("site", given.site),
         ("role", given.role),

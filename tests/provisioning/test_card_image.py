@@ -23,6 +23,7 @@ from provisioning.image.fat import FatVolume
 from provisioning.image.network import pmk_of
 from provisioning.image.partitions import boot_partition, read_table
 from tests.provisioning.conftest import BASES, CA, SECRET, provision, ticket_file
+from tests.support.cards import files_of, unpack_card
 from tests.support.disk_images import START, disk
 
 BaseOf = Callable[[str], Path]
@@ -38,39 +39,12 @@ STATIC = [
 ]
 
 
-def files_of(image: Path) -> dict[str, bytes]:
-    """Every file of the boot partition."""
-    found: dict[str, bytes] = {}
-
-    def walk(volume: FatVolume, folder: str) -> None:
-        for entry in volume.names(folder):
-            path = f"{folder}/{entry.name}".lstrip("/")
-            if entry.is_folder:
-                walk(volume, path)
-            else:
-                found[path] = volume.read(path)
-
-    with image.open("rb") as file:
-        part = boot_partition(read_table(file, image.stat().st_size))
-        walk(FatVolume(file, part.start, part.size), "")
-    return found
-
-
 def made(base: Path, folder: Path, *more: str | Path, name: str = "out.img") -> Path:
     out = folder / name
     ticket = ticket_file(folder)
     run = provision("image", "--base", base, "--node", "east-gate", "--ticket", ticket, "--out", out, *more)
     assert run.returncode == 0, run.stderr
     return out
-
-
-def unpack_card(image: Path, folder: Path) -> Path:
-    """The boot partition's files in a folder, as the running system mounts them."""
-    for name, content in files_of(image).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
 
 
 @pytest.mark.parametrize("kind", sorted(BASES))
@@ -529,84 +503,3 @@ def test_other_programs_find_the_card_whole(kind: str, base_of: BaseOf, tmp_path
         ["mtype", "-i", f"{out}@@{START}", "::onecard/node.toml"], capture_output=True, check=True
     ).stdout
     assert read == files_of(out)["onecard/node.toml"]
-
-
-# -- what the card does at its first boot ---------------------------------------------------------------------------------
-
-
-def system(folder: Path) -> Path:
-    """A root folder as a fresh system has it, with the program."""
-    (folder / "etc").mkdir(parents=True)
-    (folder / "etc/hosts").write_text("127.0.0.1\tlocalhost\n127.0.1.1\traspberrypi\n")
-    (folder / "etc/hostname").write_text("raspberrypi\n")
-    program = folder / "opt/onecard/bin/onecard-edge"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    return folder
-
-
-def first_boot(root: Path, card: Path, path: str = os.environ["PATH"]) -> int:
-    environment = {"PATH": path, "ONECARD_ROOT": str(root), "ONECARD_CARD": str(card / "onecard")}
-    return subprocess.run(
-        ["sh", str(card / "onecard/first-boot.sh")], env=environment, check=False
-    ).returncode
-
-
-def tree(root: Path) -> dict[str, tuple[int, bytes]]:
-    return {
-        str(path.relative_to(root)): (
-            stat.S_IMODE(path.lstat().st_mode),
-            os.readlink(path).encode() if path.is_symlink() else path.read_bytes(),
-        )
-        for path in sorted(root.rglob("*"))
-        if path.is_symlink() or path.is_file()
-    }
-
-
-def test_first_boot_installs_and_a_power_cut_at_any_step_resumes(base_of: BaseOf, tmp_path: Path) -> None:
-    """The script is killed at its first, second ... finished file, and run again: the same system comes out."""
-    image = made(base_of("firstrun"), tmp_path, *STATIC)
-    card = unpack_card(image, tmp_path / "card")
-    whole = system(tmp_path / "whole")
-    assert first_boot(whole, card) == 0
-    expected = tree(whole)
-    assert expected["etc/hostname"] == (0o644, b"east-gate\n")
-    assert expected["etc/hosts"][1] == b"127.0.0.1\tlocalhost\n127.0.1.1\teast-gate\n"
-    mode, profile = expected["etc/NetworkManager/system-connections/onecard-wire.nmconnection"]
-    assert mode == 0o600
-    assert b"address1=10.0.0.21/24,10.0.0.1\ndns=10.0.0.1;\n" in profile
-    assert expected["etc/systemd/timesyncd.conf.d/onecard.conf"] == (0o644, b"[Time]\nNTP=10.0.0.5\n")
-    link = "etc/systemd/system/multi-user.target.wants/onecard-edge.service"
-    assert expected[link][1] == b"../onecard-edge.service"
-    assert (whole / link).resolve().is_file()
-    folder = whole / "etc/systemd/timesyncd.conf.d"  # read by a user of its own
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
-    report = (card / "onecard/REPORT.txt").read_text()
-    assert "east-gate" in report
-    assert "MISSING" not in report
-
-    for turn in range(1, 20):
-        root = system(tmp_path / f"root-{turn}")
-        (card / "onecard/REPORT.txt").unlink(missing_ok=True)
-        shims = tmp_path / f"bin-{turn}"
-        shims.mkdir()
-        (shims / "mv").write_text(
-            f'#!/bin/sh\necho x >>"{shims}/count"\n'
-            f'[ "$(wc -l <"{shims}/count")" -lt {turn} ] || {{ kill -9 $PPID; exit 1; }}\nexec /bin/mv "$@"\n'
-        )
-        (shims / "mv").chmod(0o755)
-        if first_boot(root, card, f"{shims}:{os.environ['PATH']}") == 0:
-            break
-        assert first_boot(root, card) == 0
-        left = {name: value for name, value in tree(root).items() if not name.endswith((".new", ".onecard"))}
-        assert left == expected, turn
-    assert 5 <= turn < 19
-
-
-def test_the_report_says_that_the_program_is_missing(base_of: BaseOf, tmp_path: Path) -> None:
-    card = unpack_card(made(base_of("firstrun"), tmp_path), tmp_path / "card")
-    root = system(tmp_path / "root")
-    (root / "opt/onecard/bin/onecard-edge").unlink()
-    assert first_boot(root, card) == 0
-    assert "MISSING" in (card / "onecard/REPORT.txt").read_text()

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from protocol.release import MANIFEST_NAME, SIGNATURE_NAME, Manifest, write_manifest
 
+ROOT = Path(__file__).parents[2]
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 """The release key of the tests."""
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -53,3 +55,20 @@ def release(
     """A signed release. ``more``: other values for its manifest."""
     content, signature = write_manifest(manifest_of(files, version, **more), key)
     return pack(path, {MANIFEST_NAME: content, SIGNATURE_NAME: signature, **files})
+
+
+def program_files() -> dict[str, bytes]:
+    """The program as it stands in this checkout; what it needs of others comes from the environment of the tests."""
+    return {
+        f"site/{path.relative_to(ROOT).as_posix()}": path.read_bytes()
+        for package in ("edge", "protocol")
+        for path in sorted((ROOT / package).rglob("*"))
+        if path.suffix in (".py", ".po", ".toml") and "__pycache__" not in path.parts
+    }
+
+
+def public_key_file(folder: Path) -> Path:
+    """The public half of the tests' key, as whoever makes cards has it."""
+    path = folder / "release.pub"
+    path.write_bytes(KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return path

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Puts in place what the card brings for this device: host name, network, time servers, the service. Started by the first
-# boot of the system; may be run again at any time, also after a power cut in the middle. What it did stands in REPORT.txt
-# beside it, which any computer can read. It does not touch node.toml, which the program reads where it is.
+# Puts in place what the card brings for this device: the folder /data with the program, the services. Started by the first
+# boot of the system; may be run again at any time, also after a power cut in the middle. Everything else is the work of the
+# services (onecard-setup, onecard-edge, onecard-first-boot). What it did stands in REPORT.txt until they write theirs.
 set -eu
-umask 077
+umask 022
 root="${ONECARD_ROOT:-}"
 card="${ONECARD_CARD:-$root/boot/firmware/onecard}"
+python="${ONECARD_PYTHON:-@PYTHON@}"
 report="$card/REPORT.txt"
 lines=""
 
@@ -14,43 +15,58 @@ say() {
 "
 }
 
-put() { # file, where to, mode: whole or not at all
-  (umask 022 && mkdir -p "$(dirname "$2")")
+put() { # file, where to: whole or not at all
+  mkdir -p "$(dirname "$2")"
   cp "$1" "$2.new"
-  chmod "$3" "$2.new"
+  chmod 0644 "$2.new"
   sync "$2.new"
   mv -f "$2.new" "$2"
 }
 
-name="$(cat "$card/hostname")"
-put "$card/hostname" "$root/etc/hostname" 0644
-hosts="$root/etc/hosts"
-if [ -f "$hosts" ]; then
-  { grep -v '^127\.0\.1\.1[[:space:]]' "$hosts" || true; printf '127.0.1.1\t%s\n' "$name"; } >"$hosts.onecard"
-  put "$hosts.onecard" "$hosts" 0644
-  rm -f "$hosts.onecard"
+mkdir -p "$root/data"
+if [ -f "$card/fstab" ]; then
+  { grep -v '[[:space:]]/data[[:space:]]' "$root/etc/fstab" || true; cat "$card/fstab"; } >"$root/etc/fstab.onecard"
+  put "$root/etc/fstab.onecard" "$root/etc/fstab"
+  rm -f "$root/etc/fstab.onecard"
+  if [ -z "$root" ] && ! mountpoint -q /data; then
+    mount /data
+  fi
+  say "data partition 数据分区: onecard-data"
 fi
-say "host name 主机名: $name"
 
-for profile in "$card"/network/*.nmconnection; do
-  [ -f "$profile" ] || continue
-  put "$profile" "$root/etc/NetworkManager/system-connections/$(basename "$profile")" 0600
-  say "network 网络: $(basename "$profile" .nmconnection)"
+home="$root/data/onecard"
+if [ -f "$card/release.tar.gz" ] && [ ! -e "$home/current" ]; then
+  rm -rf "$home/releases/new"
+  mkdir -p "$home/releases/new"
+  tar -xzf "$card/release.tar.gz" -C "$home/releases/new" --no-same-owner
+  version="$(sed -n 's/^ *"version": *"\([0-9.]*\)".*/\1/p' "$home/releases/new/manifest.json")"
+  rm -rf "$home/releases/$version"
+  sync
+  mv "$home/releases/new" "$home/releases/$version"
+  ln -s "releases/$version" "$home/current"
+  say "program unpacked 程序已解开: $version"
+fi
+
+for unit in onecard-setup onecard-edge onecard-first-boot; do
+  put "$card/units/$unit.service" "$root/etc/systemd/system/$unit.service"
+  mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+  ln -sf "../$unit.service" "$root/etc/systemd/system/multi-user.target.wants/$unit.service"
 done
+put "$card/units/journald.conf" "$root/etc/systemd/journald.conf.d/onecard.conf"
+put "$card/units/manager.conf" "$root/etc/systemd/system.conf.d/onecard.conf"
+say "services 服务: onecard-setup onecard-edge onecard-first-boot"
 
-if [ -f "$card/timesyncd.conf" ]; then
-  put "$card/timesyncd.conf" "$root/etc/systemd/timesyncd.conf.d/onecard.conf" 0644
-  say "time servers 对时服务器: $(sed -n 's/^NTP=//p' "$card/timesyncd.conf")"
+if [ -f "$card/clock-epoch" ]; then
+  mkdir -p "$root/usr/lib"
+  touch -d "@$(cat "$card/clock-epoch")" "$root/usr/lib/clock-epoch" || true
 fi
 
-put "$card/onecard-edge.service" "$root/etc/systemd/system/onecard-edge.service" 0644
-(umask 022 && mkdir -p "$root/etc/systemd/system/multi-user.target.wants")
-ln -sf ../onecard-edge.service "$root/etc/systemd/system/multi-user.target.wants/onecard-edge.service"
-if [ -x "$root/opt/onecard/bin/onecard-edge" ]; then
-  say "service 服务: onecard-edge"
+if PYTHONPATH="$home/current/site" "$python" -P -B -c 'import edge.first_boot, msgspec, cryptography, aiohttp' 2>"$report.why"; then
+  say "program 程序: ok"
 else
-  say "MISSING 缺少程序: /opt/onecard/bin/onecard-edge"
+  say "MISSING 程序不能运行: $(tail -n 1 "$report.why")"
 fi
+rm -f "$report.why"
 
 printf '%s' "$lines" >"$report.new"
 sync "$report.new"
@@ -58,5 +74,5 @@ mv -f "$report.new" "$report"
 
 if [ -z "$root" ] && [ -d /run/systemd/system ] && systemctl is-system-running 2>/dev/null | grep -Eq 'running|starting|degraded'; then
   systemctl daemon-reload
-  systemctl start --no-block onecard-edge.service
+  systemctl start --no-block onecard-setup.service onecard-edge.service onecard-first-boot.service
 fi
