@@ -23,6 +23,7 @@ from edge.core.lines import OutputLine, OutputRole
 from edge.i18n import _
 from edge.node import Node
 from edge.only_one import OnlyOne
+from edge.parts import Service
 from edge.reader.base import MonotonicTicks
 from edge.reader.bus_uart import UartBus
 from edge.reader.errors import BusError
@@ -39,8 +40,11 @@ BELL: Final = "\a"
 Where = Callable[[], tuple[str, int]]
 
 
-def run(config: NodeConfig) -> int:
-    """Run until it is told to end."""
+def run(config: NodeConfig, line: str = "", line_speed_baud: int = 0) -> int:
+    """Run until it is told to end.
+
+    :param line: port of units without a network, which are read as long as it runs; empty: none.
+    """
     with OnlyOne(config.data_dir):
         time = DesktopTime()
         assembly = Assembly(config, time)
@@ -53,7 +57,7 @@ def run(config: NodeConfig) -> int:
             board,
             {1: reader},
             IssuerRole(),
-            more=lambda node: [Settings(node, screen, where)],
+            more=lambda node: [Settings(node, screen, where), *_line(config, line, line_speed_baud, screen)],
             has_status=os.name == "posix",
         )
         code = asyncio.run(_until_signal(Node(parts)))
@@ -61,6 +65,14 @@ def run(config: NodeConfig) -> int:
     if any(thread.is_alive() and not thread.daemon for thread in threading.enumerate()[1:]):
         os._exit(code)
     return code
+
+
+def _line(config: NodeConfig, port: str, speed_baud: int, screen: Screen) -> list[Service]:
+    if not port:
+        return []
+    from edge.collect.service import LineService
+
+    return [LineService(port, speed_baud, config.centre, config.ca_pem, screen.say)]
 
 
 async def _until_signal(node: Node) -> int:

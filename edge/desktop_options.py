@@ -10,6 +10,7 @@ from typing import Any, Final
 from edge.config import NodeConfig, check, load
 from edge.i18n import _
 
+LINE_SPEED_BAUD: Final = 115_200
 PERIOD_S: Final = 5
 """A clerk waits for it."""
 
@@ -25,6 +26,8 @@ class DesktopOptions(Namespace):
     port: str
     speed: int
     data: Path
+    line: str
+    line_speed: int
 
 
 def add_to(parser: ArgumentParser) -> None:
@@ -39,6 +42,12 @@ def add_to(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--speed", type=int, default=0, help=_("baud on the serial port; else the centre's setting")
+    )
+    parser.add_argument(
+        "--line", default="", help=_("serial port of units without a network, which the pages read there")
+    )
+    parser.add_argument(
+        "--line-speed", type=int, default=LINE_SPEED_BAUD, help=_("baud on the port of the units")
     )
     parser.add_argument("--data", type=Path, default=default_folder(), help=_("folder for what is kept"))
 

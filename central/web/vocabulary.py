@@ -263,6 +263,14 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         offline=(lazy("Offline"), "cross", "bad"),
         unanswered=(lazy("No answer"), "warning", "warn"),
     ),
+    # a unit without a network at the clerk's desk (20)
+    "line": _states(
+        here=(lazy("Connected"), "check", "good"),
+        away=(lazy("Not connected"), "ring", "idle"),
+        waiting=(lazy("Connect it now"), "clock", "warn"),
+        asked=(lazy("Being read"), "clock", "info"),
+        read=(lazy("All records read"), "check", "good"),
+    ),
     # 聯網, 脫網, 斷網 (79)
     "unit_mode": _states(
         online=(lazy("Online"), "check", "good"),

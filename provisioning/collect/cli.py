@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from edge import config
+from edge.collect.collector import Collector, Unit
 from edge.i18n import language_of, use_language
 from edge.table_reader import ConfigError
 from protocol.line import ADDRESS_MAX
-from provisioning.collect.collector import Collector, Unit
 from provisioning.texts import N_, translator
 
 EXIT_INCOMPLETE: Final = 1

@@ -6,6 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from edge.collect.bus import Bus
+from edge.collect.carrier import Carrier
+from edge.collect.collector import Collector
+from edge.collect.watched import Watched
 from protocol.decide import Trust
 from protocol.envelope import Channel, write_signed
 from protocol.line import Primary
@@ -23,11 +27,7 @@ from protocol.messages import (
     Welcome,
 )
 from protocol.records import Revisions
-from provisioning.collect.bus import Bus
-from provisioning.collect.carrier import Carrier
 from provisioning.collect.cli import addresses_of, main
-from provisioning.collect.collector import Collector
-from provisioning.collect.watched import Watched
 from tests.protocol.memory_stores import private_key
 
 OLD, NEW = Revisions(1, 1, 1, 1), Revisions(1, 2, 2, 2)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from edge.collect.bus import Bus
 from edge.link import port
 from protocol.framing import Deframer
 from protocol.line import Kind, Piece, Primary, Secondary, read_piece, write_piece
-from provisioning.collect.bus import Bus
 
 GUARD_S = 30.0
 SPEED_BAUD = 115_200

@@ -35,6 +35,17 @@ async def clock_level(site: Site, name: str, *, doors: bool) -> int:
     return next(int(row.links[0].rpartition("/")[2]) for row in rows if name in row.cells)
 
 
+async def level_with(site: Site, name: str, part: str) -> int:
+    """An access level with every reader that has this in its name; always. Its id."""
+    page = await site.browser.get("/access/levels/new")
+    labels = re.findall(r'<label for="(point_\d+)">([^<]*)</label>', page.html)
+    ticked = {field: "1" for field, label in labels if part in label}
+    assert ticked, page.words
+    await site.browser.send(page, "/access/levels/new", name=name, **ticked)
+    rows = (await site.browser.get("/access/levels")).rows_of("levels")
+    return next(int(row.links[0].rpartition("/")[2]) for row in rows if name in row.cells)
+
+
 async def punch(site: Site, uid: str, reader: int = COMING) -> Pattern:
     """Hold a card to the time clock; what was heard."""
     return await scan(site, uid, CLOCK, reader, HEARD)

@@ -18,7 +18,7 @@ from tests.support.wires import Wires
 COLLECTED_WITHIN_S = 100.0
 
 
-async def enter_unit(site: Site, name: str, label: str, number: str) -> str:
+async def enter_unit(site: Site, name: str, label: str, number: str, purpose: str = "patrol") -> str:
     """Enter a device without a door, as an operator does; its one-time ticket."""
     page = await site.browser.get("/devices/new")
     options = page.form("/devices/new").options
@@ -31,7 +31,7 @@ async def enter_unit(site: Site, name: str, label: str, number: str) -> str:
         label=label,
         name=name,
         location="地库",
-        purpose="patrol",
+        purpose=purpose,
     )
     action = next(form.action for form in made.forms if form.action.endswith("/ticket"))
     file = await site.browser.send(made, action, **{STEP_UP_FIELD: site.demo.password})

@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from edge.collect.bus import Bus
+from edge.collect.carrier import Carrier
+from edge.collect.watched import Watched
 from edge.link.errors import LinkError
 from protocol.line import Primary, Service
-from provisioning.collect.bus import Bus
-from provisioning.collect.carrier import Carrier
-from provisioning.collect.watched import Watched
 
 IDLE_S: Final = 0.02
 """Between turns in which nobody had anything to say."""
