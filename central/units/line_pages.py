@@ -29,7 +29,7 @@ from central.units import commands
 from central.units.kinds import kinds_of
 from central.units.model import PatrolUnit, UnitCommand
 from central.units.rules import ACT_WORDS, OPEN, Act, UnitKind
-from central.units.unit_pages import AT_ONCE_MAX, HTMX_STOP, shown
+from central.units.unit_pages import AT_ONCE_MAX, HTMX_STOP, act_shown
 from central.web.i18n import _, lazy
 from central.web.nav import NavItem
 from central.web.render import render, settle
@@ -119,7 +119,9 @@ async def progress(request: web.Request) -> web.Response:
         rows = _rows(scope, without_network.devices() & units)
         return {
             "units": [_standing(row, None if acts else since) for row in rows],
-            "acts": [shown(command) for command in scope.filter(found.order_by(UnitCommand.id), UnitCommand)],
+            "acts": [
+                act_shown(command) for command in scope.filter(found.order_by(UnitCommand.id), UnitCommand)
+            ],
         }
 
     context = await centre_of(request).db.read(read)

@@ -87,7 +87,7 @@ async def show_unit(request: web.Request, problem: str = "") -> web.Response:
             "difference": difference_s(row),
             "checkpoints": checkpoints,
             "limits": _limits(scope, device.site_id, {point.id for point in checkpoints}),
-            "acts": [shown(command) for command in newest],
+            "acts": [act_shown(command) for command in newest],
             "refusal": lazy(commands.refusal(device.id)) if commands.refusal(device.id) else "",
         }
 
@@ -216,7 +216,7 @@ async def acts(request: web.Request) -> web.Response:
 
     def read() -> list[dict[str, Any]]:
         found = UnitCommand.select(UnitCommand, Device).join(Device).where(UnitCommand.id.in_(wanted))
-        return [shown(command) for command in scope.filter(found.order_by(UnitCommand.id), UnitCommand)]
+        return [act_shown(command) for command in scope.filter(found.order_by(UnitCommand.id), UnitCommand)]
 
     shown = await centre_of(request).db.read(read)
     context = {"acts": shown, "is_over": all(one["is_over"] for one in shown)}
@@ -240,7 +240,7 @@ async def cancel(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/patrol/units/{device_id}")
 
 
-def shown(command: UnitCommand) -> dict[str, Any]:
+def act_shown(command: UnitCommand) -> dict[str, Any]:
     """An act in words."""
     status = DeviceStatus.get_or_none(DeviceStatus.device == command.device_id)
     is_offline = status is None or not status.online
