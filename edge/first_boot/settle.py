@@ -51,9 +51,9 @@ def _joined(setup: Setup) -> tuple[bool, str]:
 
 def _synced(setup: Setup) -> tuple[bool, str]:
     held = _status(setup).get("configuration", {})
-    epoch, restrictions, access = (held.get(key, 0) for key in ("config_epoch", "restrictions", "access"))
-    if epoch and restrictions and access and not held.get("problem"):
-        return True, f"{restrictions}/{access}, {held['cards']}"
+    # the hotlist comes first, and an estate that never barred a card has none: revision 0
+    if held.get("config_epoch") and held.get("access") and not held.get("problem"):
+        return True, f"{held['restrictions']}/{held['access']}, {held['cards']}"
     return False, str(held.get("problem") or "...")
 
 
