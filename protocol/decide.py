@@ -17,7 +17,7 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 13. The card has hours of its own and it is outside them; on an untrusted clock by the door's clock policy.
 14. The card may be used a limited number of times at doors and was, at any point (``uses_known``). Readers that lead out
     ask neither for its hours nor for its uses, and count none: nobody is locked in.
-15. The rules of the door, where it has any (``rules.doors``): anti-passback.
+15. The rules of the door, where it has any (``rules.doors``): anti-passback, interlock, two persons.
 16. Granted.
 
 A point is a door's reader (``View.access_points``) or a terminal of another sub-system (``View.terminals``: a time clock). A

@@ -10,6 +10,7 @@ from enum import IntEnum
 import msgspec
 
 MINUTES_A_DAY = 1_440
+PERSONS_MAX = 2
 FORGET_MIN_MAX = 7 * MINUTES_A_DAY
 
 
@@ -39,7 +40,12 @@ class AreaRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):
-    """Rules of the door with the same number. ``inside``, ``outside``: areas on its two sides, 0 for none."""
+    """Rules of the door with the same number. ``inside``, ``outside``: areas on its two sides, 0 for none. ``interlock``: of the
+    device's doors with the same number one opens only while all others are shut and locked, 0 for none. ``persons``: so many
+    different holders must show their cards before it opens inwards, 1 or 2.
+    """
 
     inside: int = 0
     outside: int = 0
+    interlock: int = 0
+    persons: int = 1

@@ -90,6 +90,7 @@ class CommandResult(IntEnum):
     """The device holds no signed word of the centre that these records are in its backup: nothing was erased (I1)."""
     OTHER_RECORDS = 10
     """The device's records are not those that the centre confirmed: number or hash differ."""
+    REFUSED_BY_INTERLOCK = 11
 
 
 class Content(IntEnum):

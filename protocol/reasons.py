@@ -63,6 +63,8 @@ class Reason(IntEnum):
     BALANCE_NEGATIVE = 58
     NOTHING_TO_UNDO = 59
     PASSBACK = 70
+    INTERLOCK = 71
+    SECOND_PERSON = 72
 
 
 GRANTED_MAX: Final = 19
@@ -117,6 +119,8 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.OFFLINE_TOO_LONG: "Without network for too long to sell",
     Reason.BALANCE_NEGATIVE: "The balance is below zero; not without network",
     Reason.NOTHING_TO_UNDO: "No payment here that could be undone",
+    Reason.INTERLOCK: "Another door of the interlock is open",
+    Reason.SECOND_PERSON: "First of two persons; the second is awaited",
     Reason.PASSBACK: "Against the order of the areas: already inside, or came in without this card",
 }
 assert TEXT.keys() == set(Reason)

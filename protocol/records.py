@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, Passback
+from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, PERSONS_MAX, Passback
 from protocol.door_rows import AreaRow as AreaRow
 from protocol.door_rows import DoorRulesRow as DoorRulesRow
 from protocol.errors import LimitError, MalformedError, UnknownRecordError
@@ -474,6 +474,13 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             for duration in (row.release_ms, row.extended_release_ms, row.held_open_ms, row.pre_alarm_ms)
         ):
             raise LimitError("a duration of a door is out of range")
+        case DoorRulesRow() if not (
+            0 <= row.inside < 2**32
+            and 0 <= row.outside < 2**32
+            and 0 <= row.interlock < 2**8
+            and 1 <= row.persons <= PERSONS_MAX
+        ):
+            raise MalformedError("a number of the rules of a door is out of range")
         case AreaRow() if not (
             0 <= row.forget_min <= FORGET_MIN_MAX
             and -1 <= row.reset_minute < MINUTES_A_DAY

@@ -302,6 +302,11 @@ class View:
         """Every reader of this node by point number."""
         return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, PointRow)}
 
+    def door_rules(self, door: int) -> DoorRulesRow | None:
+        """The rules of a door of this node beyond whose card it is, None for none."""
+        row = self._site.rows.get((Kind.DOOR_RULES, door))
+        return row if isinstance(row, DoorRulesRow) else None
+
     def checkpoint(self, point: int) -> CheckpointRow | None:
         """How a point is a patrol point, None for one that is none."""
         row = self._site.rows.get((Kind.CHECKPOINT, point))

@@ -119,6 +119,7 @@ RESULT_TEXT: Final[dict[CommandResult, LazyText]] = {
     CommandResult.USED_NONCE: lazy("The command had been carried out already"),
     CommandResult.WRONG_DOOR: lazy("The device has no such door"),
     CommandResult.REFUSED_BY_MODE: lazy("The door is locked down"),
+    CommandResult.REFUSED_BY_INTERLOCK: lazy("Another door of the interlock is open"),
     CommandResult.BAD_SIGNATURE: lazy("The device did not trust the command"),
     CommandResult.STORAGE_UNUSABLE: lazy("The device could not record the opening"),
     CommandResult.NOT_CONFIRMED: lazy("The device has no word of the centre's backup for these records"),

@@ -11,10 +11,10 @@ from central.access import commands, door_service
 from central.access.command_rules import FINAL, RESULT_TEXT, CommandKind
 from central.access.commands import Wish, shown_of
 from central.access.door_lines import door_lines
-from central.access.door_service import DoorInput, PointInput
+from central.access.door_service import INTERLOCK_MAX, DoorInput, PointInput
 from central.access.model import AccessPoint, Area, Door, DoorCommand, Schedule
 from central.access.tier_counts import TierCounts, counts_at
-from central.access.words import CLOCK_TEXT, MODE_TEXT, STORAGE_TEXT, TIER_TEXT
+from central.access.words import CLOCK_TEXT, MODE_TEXT, PERSONS_TEXT, STORAGE_TEXT, TIER_TEXT
 from central.cards.credentials import TIER_WORD
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
@@ -52,6 +52,8 @@ class DoorForm(msgspec.Struct, kw_only=True):
     unit: str | None
     inside: str | None
     outside: str | None
+    interlock: int | None
+    persons: str
     contact_fitted: bool
     enabled: bool
     version: str
@@ -111,6 +113,17 @@ FORM: Final = Form(
         is_required=False,
         hint=lazy("For a door between two areas. Empty: from outside."),
     ),
+    NumberField(
+        "interlock",
+        lazy("Interlock"),
+        least=1,
+        most=INTERLOCK_MAX,
+        is_required=False,
+        hint=lazy(
+            "Of the doors of a device with the same number one opens only while the others are shut. Empty: none."
+        ),
+    ),
+    ChoiceField("persons", lazy("Opens for"), choices=PERSONS_TEXT),
     CheckField("contact_fitted", lazy("A door contact is fitted")),
     CheckField("enabled", lazy("In use")),
     HiddenField("version", ""),
@@ -329,6 +342,8 @@ def _form_values(door: Door) -> dict[str, Any]:
         "unit": door.unit,
         "inside": door.inside_id,
         "outside": door.outside_id,
+        "interlock": door.interlock or None,
+        "persons": door.persons,
         "contact_fitted": door.contact_fitted,
         "enabled": door.enabled,
         "version": door.version,
@@ -352,6 +367,8 @@ def _given(value: DoorForm) -> DoorInput:
         unit=int(value.unit) if value.unit else None,
         inside=int(value.inside) if value.inside else None,
         outside=int(value.outside) if value.outside else None,
+        interlock=value.interlock or 0,
+        persons=int(value.persons),
     )
 
 

@@ -11,16 +11,19 @@ from central.access.model import AccessPoint, Area, Door, Schedule
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import Line, Name, RowId
 from central.sync import publish
+from protocol.door_rows import PERSONS_MAX
 from protocol.ids import Tier
 from protocol.limits import UNITS_MAX
 from protocol.records import ClockPolicy, Mode, StoragePolicy
 
+INTERLOCK_MAX: Final = 99
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=600_000)]
 
 
 class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The settings of a door. Durations in milliseconds. ``unit``: its lock output on the device; none: the device chooses.
-    ``inside``, ``outside``: areas on its two sides."""
+    ``inside``, ``outside``: areas on its two sides. ``interlock``: a number that the device's doors of one interlock share, 0
+    for none. ``persons``: how many people must show their cards."""
 
     label: Name
     location: Line = ""
@@ -37,6 +40,8 @@ class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     unit: Annotated[int, msgspec.Meta(ge=1, le=UNITS_MAX)] | None = None
     inside: RowId | None = None
     outside: RowId | None = None
+    interlock: Annotated[int, msgspec.Meta(ge=0, le=INTERLOCK_MAX)] = 0
+    persons: Annotated[int, msgspec.Meta(ge=1, le=PERSONS_MAX)] = 1
 
 
 class PointInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +69,8 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
         if schedule is None or schedule.site_id not in (None, door.site_id):
             raise InvalidInputError("There is no such schedule in this estate.")
     _check_areas(door, given)
+    if given.interlock and (given.unlock_schedule is not None or given.mode is Mode.UNLOCKED):
+        raise InvalidInputError("A door of an interlock cannot be held open.")
     for name in given.__struct_fields__:
         value = getattr(given, name)
         setattr(door, name, int(value) if name in NUMBERS else value)
@@ -111,6 +118,8 @@ def snapshot(door: Door) -> dict[str, Any]:
         "unit": door.unit,
         "inside": door.inside_id,
         "outside": door.outside_id,
+        "interlock": door.interlock,
+        "persons": door.persons,
     }
 
 

@@ -86,6 +86,8 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.OFFLINE_TOO_LONG: lazy("Connect the till; it has been without network for too long."),
     Reason.BALANCE_NEGATIVE: lazy("Top up the card; below zero it pays nothing without network."),
     Reason.NOTHING_TO_UNDO: lazy("Only the last payment of a card at the same till can be undone, once."),
+    Reason.INTERLOCK: lazy("Wait until the other door is shut and locked."),
+    Reason.SECOND_PERSON: lazy("Have a second person show a card within 15 seconds."),
     Reason.PASSBACK: lazy(
         "Show the card at the reader that leads out, or have everybody's place in the area forgotten."
     ),

@@ -88,6 +88,10 @@ class Door(Model):
     """The area that one goes into through this door."""
     outside = peewee.ForeignKeyField(Area, null=True, backref="doors_out", on_delete="RESTRICT")
     """The area that one comes from, where it is not the street."""
+    interlock = peewee.IntegerField(default=0)
+    """Of the device's doors with this number only one may be open; 0: no interlock."""
+    persons = peewee.IntegerField(default=1)
+    """So many different people must show their cards before it opens inwards."""
     version = peewee.IntegerField(default=1)
 
     class Meta:

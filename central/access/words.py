@@ -37,6 +37,10 @@ PASSBACK_TEXT: Final[dict[Passback, LazyText]] = {
     Passback.HARD: lazy("Hard: refused until the holder has come out"),
     Passback.TIMED: lazy("Timed: refused for some minutes after going in"),
 }
+PERSONS_TEXT: Final[dict[str, LazyText]] = {
+    "1": lazy("One card"),
+    "2": lazy("Two cards of two people, shown within 15 seconds"),
+}
 CLOCK_TEXT: Final[dict[ClockPolicy, LazyText]] = {
     ClockPolicy.SECURE: lazy("Secure door: cards with time limits stay outside"),
     ClockPolicy.HOME: lazy("Home door: residents get in, and it is noted"),

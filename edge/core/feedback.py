@@ -27,6 +27,8 @@ class Pattern(StrEnum):
     IGNORED = "ignored"
     """The wrong-try rule is in force: unknown cards are not looked at for a while."""
     ONE_CARD_PLEASE = "one_card_please"
+    SECOND_CARD_PLEASE = "second_card_please"
+    """The card is good; the door opens when a second person shows one too."""
     STORAGE_FAULT = "storage_fault"
     IDENTIFY = "identify"
     """"Here I am": an operator tests the point."""
@@ -109,6 +111,7 @@ SIGNALS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.UNKNOWN: (*_beeps(1, 700, 100, "r"), _step(400, "")),
     Pattern.IGNORED: (_step(100, "r"), _step(100, "")) * 6,
     Pattern.ONE_CARD_PLEASE: (_step(120, "gb"), _step(180, "r")) * 4,
+    Pattern.SECOND_CARD_PLEASE: (*_beeps(1, 150, 50, "g"), *(_step(500, "g"), _step(500, "")) * 4),
     Pattern.STORAGE_FAULT: (*_beeps(5, 60, 60, "r"), _step(600, "r")),
     Pattern.IDENTIFY: (_step(250, "gb"), _step(250, "r"), _step(250, "g"), _step(250, "rb")) * 5,
     Pattern.WRITTEN: (*_beeps(1, 200, 50, "g"), _step(1_200, "g")),

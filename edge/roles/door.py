@@ -43,7 +43,7 @@ from edge.core.stimuli import (
     WriteOrdered,
 )
 from edge.core.wrong_tries import IGNORE_MS, WrongTries
-from edge.roles import door_commands, door_modes, door_places, door_storage, door_uses
+from edge.roles import door_commands, door_modes, door_places, door_rules, door_storage, door_uses
 from edge.roles.door_state import INTENTS_MAX, DoorRoleState, Pending
 from edge.roles.turn import Turn
 from edge.roles.wiring import ALL_UNITS, wiring_of
@@ -59,7 +59,6 @@ from protocol.facts import (
 )
 from protocol.reasons import DEAD_CARD, Reason
 from protocol.records import Mode
-from protocol.rules.doors import RuleState
 from protocol.view import View
 
 UNKNOWN: Final = frozenset({Reason.UNKNOWN_CARD, Reason.RANDOM_UID})
@@ -70,6 +69,7 @@ REFUSAL: Final[dict[Reason, Pattern]] = {
     Reason.RANDOM_UID: Pattern.UNKNOWN,
     Reason.SEVERAL_CARDS: Pattern.ONE_CARD_PLEASE,
     Reason.WRONG_TRIES: Pattern.IGNORED,
+    Reason.SECOND_PERSON: Pattern.SECOND_CARD_PLEASE,
 }
 """How a refusal looks and sounds; every other one is DENIED."""
 
@@ -219,7 +219,7 @@ def _decide(
     mode = turn.doors[door_unit].mode
     state = PointState(mode, ignoring, turn.uses)
     if point.rules is not None:
-        state = replace(state, rules=RuleState(turn.places))
+        state = replace(state, rules=door_rules.state_of(turn, point.rules, door_unit))
     return mode, decide(card, turn.view, point, state, turn.now.instant)
 
 
@@ -230,8 +230,8 @@ def _granted(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> N
     fact, keep = door_uses.counted(turn, fact, decision)
     pending = Pending(fact, number, unit, decision.release_ms, reader, decision.key, keep=keep)
     rules = turn.view.access_points[fact.point].rules
-    if rules is not None and rules.has_places:
-        pending = replace(pending, holder=decision.holder, into=rules.into[0])
+    if rules is not None:
+        pending = door_rules.granted(turn, rules, pending, decision.holder)
     if not turn.storage_usable or len(turn.pending) >= INTENTS_MAX:
         door_storage.at_once(turn, pending)
     else:
@@ -240,6 +240,8 @@ def _granted(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> N
 
 def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
     reason = decision.reason
+    if reason is Reason.SECOND_PERSON:
+        door_rules.first(turn, reader, decision.holder)
     turn.record(fact, decision.key)
     turn.signal(reader, REFUSAL.get(reason, Pattern.DENIED))
     if reason in DEAD_CARD:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge.core import door
 from edge.core.feedback import Pattern
 from edge.core.stimuli import RemoteOpen, TestAsked
-from edge.roles import door_storage
+from edge.roles import door_rules, door_storage
 from edge.roles.door_state import COMMANDS_KEPT, INTENTS_MAX, Pending
 from edge.roles.turn import Turn
 from protocol.facts import CommandFact, CommandResult
@@ -31,6 +31,9 @@ def remote_open(turn: Turn, command: RemoteOpen) -> None:
         return
     if turn.doors[unit].mode is Mode.LOCKED_DOWN:
         turn.record(CommandFact(command.command_id, command.door, CommandResult.REFUSED_BY_MODE))
+        return
+    if door_rules.interlocked(turn, unit):
+        turn.record(CommandFact(command.command_id, command.door, CommandResult.REFUSED_BY_INTERLOCK))
         return
     row = turn.wiring.doors[unit].row
     longest_ms = max(row.release_ms, row.extended_release_ms)

@@ -6,6 +6,7 @@ nobody came (``settle``); his new place is stored in the commit of that very out
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
@@ -24,20 +25,22 @@ def goes(turn: Turn, pending: Pending, seq: int | None) -> None:
     """The lock was released for somebody whose place is kept."""
     assert pending.into is not None, "asked for by the caller"
     if seq is not None and seq in turn.doors[pending.unit].grants:
-        turn.passing = {**turn.passing, seq: (pending.holder, pending.into)}
+        turn.passing = {**turn.passing, seq: (pending.holders, pending.into)}
     else:
-        turn.add(Keep(*_set(turn, pending.holder, pending.into)))
+        turn.add(*_kept(turn, pending.holders, pending.into))
 
 
 def settle(turn: Turn) -> None:
     """Who went through in this step is elsewhere now; who did not, or of whom nothing more can be heard, is where he was."""
     if not turn.passing:
         return
-    for number, action in enumerate(turn.actions):
+    for number, action in enumerate(list(turn.actions)):
         if isinstance(action, Record) and isinstance(action.body, OutcomeFact):
             going = turn.passing.get(action.body.intent_seq)
             if going is not None and action.body.outcome is Outcome.ENTERED:
-                turn.actions[number] = replace(action, keep=_set(turn, *going))
+                first, *others = going[0]
+                turn.actions[number] = replace(action, keep=_set(turn, first, going[1]))
+                turn.add(*_kept(turn, others, going[1]))
     waiting = {seq for state in turn.doors.values() for seq in state.grants}
     if not turn.passing.keys() <= waiting:
         turn.passing = {seq: going for seq, going in turn.passing.items() if seq in waiting}
@@ -49,6 +52,10 @@ def remember(turn: Turn, name: str, value: bytes) -> None:
     if name.startswith(PREFIX) and holder.isdecimal() and len(value) == _AREA_BYTES + _TIME_BYTES:
         place = Place(int.from_bytes(value[:_AREA_BYTES], "big"), int.from_bytes(value[_AREA_BYTES:], "big"))
         turn.places = turn.places.with_(int(holder), place)
+
+
+def _kept(turn: Turn, holders: Iterable[int], area: int) -> list[Keep]:
+    return [Keep(*_set(turn, holder, area)) for holder in holders]
 
 
 def _set(turn: Turn, holder: int, area: int) -> tuple[str, bytes]:

@@ -32,7 +32,7 @@ _NOTHING_SHOWN: Final = LastShown()
 class Pending(Struct, frozen=True):
     """An intent on its way to the medium.
 
-    ``keep``: the count that is remembered with it. ``holder`` goes ``into`` that area; None where places are not asked for. ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
+    ``keep``: the count that is remembered with it. ``holders`` go ``into`` that area; None where places are not asked for. ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
     """
 
     body: AccessFact | CommandFact
@@ -44,7 +44,7 @@ class Pending(Struct, frozen=True):
     answered: bool = False
     by_memory: bool = False
     keep: tuple[str, bytes] | None = None
-    holder: int = 0
+    holders: tuple[int, ...] = ()
     into: int | None = None
 
 
@@ -79,5 +79,7 @@ class DoorRoleState(Struct, frozen=True):
     uses: OwnUses = field(default_factory=dict)
     """Uses of cards with a limited number, counted here: see ``door_uses``."""
     places: Places = NO_PLACES
-    passing: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    """Who may be going through just now, by the seq of his intent: holder and area. See ``door_places``."""
+    passing: Mapping[int, tuple[tuple[int, ...], int]] = field(default_factory=dict)
+    """Who may be going through just now, by the seq of the intent: holders and area. See ``door_places``."""
+    firsts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Who waits at a door for a second person, by unit: holder, and until when (monotonic)."""

@@ -26,7 +26,7 @@ from edge.core import door
 from edge.core.alarms import cleared, raised
 from edge.core.feedback import Pattern
 from edge.core.stimuli import CommitLate, Committed, StorageState
-from edge.roles import door_places, door_uses
+from edge.roles import door_places, door_rules, door_uses
 from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
 from protocol.facts import (
@@ -90,12 +90,13 @@ def storage_state(turn: Turn, news: StorageState) -> None:
 
 
 def _may_still_open(turn: Turn, pending: Pending) -> bool:
-    """What has changed since the intent: a lockdown holds for everybody, a block for cards; the door may be another one."""
+    """What has changed since the intent: a lockdown and an interlock hold for everybody, a block for cards; the door may be
+    another one."""
     if turn.wiring.unit_of_door.get(pending.door) != pending.unit:
         return False
     state = turn.doors.get(pending.unit)
     highest = Mode.BLOCKED if isinstance(pending.body, CommandFact) else Mode.LOCKED
-    return state is not None and state.mode <= highest
+    return state is not None and state.mode <= highest and not door_rules.interlocked(turn, pending.unit)
 
 
 def _policy(turn: Turn, pending: Pending) -> Pending:

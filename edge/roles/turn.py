@@ -42,6 +42,7 @@ class Turn:
         self.uses = state.uses
         self.places = state.places
         self.passing = state.passing
+        self.firsts = state.firsts
 
     def state(self) -> DoorRoleState:
         """The state after this turn."""
@@ -60,6 +61,7 @@ class Turn:
             self.uses,
             self.places,
             self.passing,
+            self.firsts,
         )
 
     def add(self, *actions: Action) -> None:

@@ -1,6 +1,11 @@
 """The rules of a door beyond whose card it is: asked by ``protocol.decide`` at doors that have any. Pure.
 
-Order: anti-passback (``rules.passback``). The first that refuses gives the reason.
+Order; the first that refuses gives the reason:
+
+1. Anti-passback (``rules.passback``).
+2. Interlock, in both directions: another door of the same number is not shut and locked. The fire input ends it, the exit
+   button is not asked.
+3. Two persons (多卡開門), inwards: the first holder waits, and his own cards are no second person.
 """
 
 from __future__ import annotations
@@ -32,10 +37,14 @@ class DoorRules(Struct, frozen=True):
 class RuleState(Struct, frozen=True):
     """What the rules depend on and no row says."""
 
-    places: Places
+    places: Places = Places()
+    interlocked: bool = False
+    """Another door of the interlock is not shut and locked, and there is no fire."""
+    first_holder: int = 0
+    """Who has shown a card just now and waits for a second person; 0 for nobody."""
 
 
-NO_RULE_STATE: Final = RuleState(Places())
+NO_RULE_STATE: Final = RuleState()
 
 
 class Judged(Struct, frozen=True):
@@ -62,11 +71,16 @@ def judge(
     trusted: bool,
 ) -> Judged:
     """What the rules make of the grant ``reason``. ``trusted``: the time is."""
-    if not rules.has_places:
-        return Judged(reason)
-    place = state.places.get(holder)
-    area = UNKNOWN if place is None else place.area
-    found = broken(rules.into, rules.out_of, place, now_ms, calendar)
-    if found is Passback.HARD and not rules.leaving and trusted:
-        return Judged(Reason.PASSBACK, area)
-    return Judged(Reason.GRANTED_PASSBACK if found is not Passback.NONE else reason, area)
+    area = UNKNOWN
+    if rules.has_places:
+        place = state.places.get(holder)
+        area = UNKNOWN if place is None else place.area
+        found = broken(rules.into, rules.out_of, place, now_ms, calendar)
+        if found is Passback.HARD and not rules.leaving and trusted:
+            return Judged(Reason.PASSBACK, area)
+        reason = reason if found is Passback.NONE else Reason.GRANTED_PASSBACK
+    if state.interlocked and rules.row.interlock:
+        return Judged(Reason.INTERLOCK, area)
+    if rules.row.persons > 1 and not rules.leaving and state.first_holder in (0, holder):
+        return Judged(Reason.SECOND_PERSON, area)
+    return Judged(reason, area)

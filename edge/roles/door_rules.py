@@ -1,0 +1,61 @@
+"""The rules that some doors have beyond whose card it is: what they depend on, and what a grant brings about. See
+``protocol.rules.doors`` for what they say.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from edge.core.door import Phase
+from edge.roles.door_state import Pending
+from edge.roles.turn import Turn
+from protocol.rules.doors import DoorRules, RuleState
+
+SECOND_WITHIN_MS: Final = 15_000
+"""So long the first of two persons waits for the second."""
+
+
+def state_of(turn: Turn, rules: DoorRules, unit: int) -> RuleState:
+    """What the rules of the door at this lock depend on, at this moment."""
+    holder, until_ms = turn.firsts.get(unit, (0, 0))
+    return RuleState(
+        turn.places,
+        bool(rules.row.interlock) and interlocked(turn, unit),
+        holder if turn.now.mono_ms < until_ms else 0,
+    )
+
+
+def interlocked(turn: Turn, unit: int) -> bool:
+    """Whether another door of the same interlock is not shut and locked; never while there is a fire."""
+    group = _interlock(turn, unit)
+    if not group or turn.fire:
+        return False
+    return any(
+        (state.phase is not Phase.SECURE or state.lock_released)
+        and other != unit
+        and _interlock(turn, other) == group
+        for other, state in turn.doors.items()
+    )
+
+
+def _interlock(turn: Turn, unit: int) -> int:
+    row = turn.view.door_rules(turn.wiring.door(unit).number)
+    return 0 if row is None else row.interlock
+
+
+def first(turn: Turn, reader: int, holder: int) -> None:
+    """This holder waits for a second person from now on."""
+    unit = turn.wiring.unit_of_reader(reader)
+    assert unit is not None, "a point without a door has no rules"
+    turn.firsts = {**turn.firsts, unit: (holder, turn.now.mono_ms + SECOND_WITHIN_MS)}
+
+
+def granted(turn: Turn, rules: DoorRules, pending: Pending, holder: int) -> Pending:
+    """The grant with who goes where by it; whoever waited for a second person waits no more."""
+    holders: tuple[int, ...] = (holder,)
+    if rules.row.persons > 1 and not rules.leaving:
+        holders = (holder, turn.firsts[pending.unit][0])
+        turn.firsts = {unit: first for unit, first in turn.firsts.items() if unit != pending.unit}
+    return replace(pending, holders=holders, into=rules.into[0]) if rules.has_places else pending

@@ -1,0 +1,179 @@
+"""Interlock and two persons at the doors of one node, without any centre; each boundary, and what life safety overrides."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.core.actions import Action, Release
+from edge.core.feedback import Pattern
+from edge.core.lines import InputRole
+from edge.core.stimuli import CommitLate, IntentId, RemoteOpen
+from protocol.decide import Presentation
+from protocol.door_rows import AreaRow, DoorRulesRow, Passback
+from protocol.facts import AccessFact, CommandFact, CommandResult, Outcome
+from protocol.ids import uid_key
+from protocol.reasons import Reason
+from protocol.records import CardRow, Change, DoorRow, StoragePolicy, put
+from tests.support.door_node import (
+    BACK,
+    EXTENDED,
+    FRONT,
+    GOOD,
+    DoorNode,
+    bodies,
+    make,
+    outcomes,
+    released,
+    rows,
+    signals,
+)
+
+FRIEND = Presentation(bytes.fromhex("07A1B2C3"))
+"""Another card of the holder of GOOD."""
+HALL, YARD_DOOR, BACK_DOOR = 5, 1, 2
+"""An area, and the locks of the two doors."""
+
+
+def node_with(*more: Change, front: DoorRow | None = None) -> DoorNode:
+    return make([*rows(front), put(uid_key(FRIEND.uid), CardRow(1, 0, 0, 1, (1,))), *more])
+
+
+def reason_of(done: list[Action]) -> Reason:
+    (fact,) = bodies(done, AccessFact)
+    return fact.reason  # type: ignore[attr-defined,no-any-return]
+
+
+# -- interlock ------------------------------------------------------------------------------------------------------
+
+
+def airlock(*more: Change, front: DoorRow | None = None) -> DoorNode:
+    return node_with(
+        put(FRONT, DoorRulesRow(interlock=1)), put(BACK, DoorRulesRow(interlock=1)), *more, front=front
+    )
+
+
+def test_while_one_door_is_released_open_or_ajar_no_card_opens_the_other() -> None:
+    """Planted break that turns it red: ``door_rules.interlocked`` looking at open doors and not at released locks."""
+    node = airlock()
+    assert released(node.swipe(GOOD)) == [YARD_DOOR]
+    assert reason_of(node.swipe(EXTENDED, 3)) is Reason.INTERLOCK, "released"
+    node.input(InputRole.CONTACT, True)
+    node.wait(30_000)
+    assert reason_of(node.swipe(EXTENDED, 3)) is Reason.INTERLOCK, "open, its lock at rest"
+    node.input(InputRole.CONTACT, False)
+    node.wait(5_000)
+    assert released(node.swipe(EXTENDED, 3)) == [BACK_DOOR]
+
+
+def test_the_same_door_may_be_asked_again() -> None:
+    node = airlock()
+    node.swipe(GOOD)
+    assert released(node.swipe(EXTENDED)) == [YARD_DOOR]
+
+
+def test_a_door_of_another_interlock_or_of_none_does_not_matter() -> None:
+    for other in (put(BACK, DoorRulesRow(interlock=2)), put(BACK, DoorRulesRow(persons=1))):
+        node = node_with(put(FRONT, DoorRulesRow(interlock=1)), other)
+        node.swipe(GOOD)
+        assert released(node.swipe(EXTENDED, 3)) == [BACK_DOOR]
+
+
+def test_of_two_cards_at_both_doors_at_once_one_opens() -> None:
+    """Both were granted before either was recorded: the second commit finds the other door released."""
+    node = airlock()
+    node.show(GOOD)
+    node.show(EXTENDED, reader=3)
+    first, second = sorted(node.state.pending)
+    assert released(node.commit(first)) == [YARD_DOOR]
+    done = node.commit(second)
+    assert (released(done), outcomes(done)) == ([], [(node.seq, Outcome.NOT_ENTERED)])
+    assert (3, Pattern.DENIED) in signals(done)
+
+
+def test_a_grant_from_memory_keeps_to_it_too() -> None:
+    node = airlock(front=DoorRow("front", storage_policy=StoragePolicy.GRANT_FROM_MEMORY))
+    node.swipe(EXTENDED, 3)
+    node.show(GOOD)
+    assert released(node.send(CommitLate(IntentId(node.last_intent)))) == []
+
+
+def test_an_operator_does_not_open_the_second_door() -> None:
+    node = airlock()
+    node.swipe(GOOD)
+    done = node.send(RemoteOpen(9, BACK))
+    assert released(done) == []
+    assert [fact.result for fact in bodies(done, CommandFact)] == [CommandResult.REFUSED_BY_INTERLOCK]  # type: ignore[attr-defined]
+
+
+def test_exit_buttons_open_both_doors_and_fire_ends_the_interlock() -> None:
+    """Planted break that turns it red: ``interlocked`` without ``turn.fire``."""
+    node = airlock()
+    node.swipe(GOOD)
+    assert node.input(InputRole.REX, True, BACK_DOOR)[0] == Release(BACK_DOOR)
+    node.input(InputRole.REX, False, BACK_DOOR)
+    node = airlock()
+    node.swipe(GOOD)
+    node.input(InputRole.FIRE, True, 0)
+    assert released(node.swipe(EXTENDED, 3)) == [BACK_DOOR]
+
+
+# -- two persons ----------------------------------------------------------------------------------------------------
+
+
+def vault(*more: Change) -> DoorNode:
+    return node_with(put(FRONT, DoorRulesRow(inside=HALL, persons=2)), *more)
+
+
+def test_the_second_person_opens_and_the_third_waits_again() -> None:
+    node = vault()
+    first = node.swipe(GOOD)
+    assert (reason_of(first), released(first)) == (Reason.SECOND_PERSON, [])
+    assert signals(first) == [(1, Pattern.SECOND_CARD_PLEASE)]
+    assert released(node.swipe(EXTENDED)) == [YARD_DOOR]
+    assert reason_of(node.swipe(GOOD)) is Reason.SECOND_PERSON
+
+
+@pytest.mark.parametrize("again", [GOOD, FRIEND])
+def test_the_same_person_is_no_second_one(again: Presentation) -> None:
+    node = vault()
+    node.swipe(GOOD)
+    node.wait(5_000)
+    assert reason_of(node.swipe(again)) is Reason.SECOND_PERSON
+
+
+@pytest.mark.parametrize(("after_ms", "reason"), [(14_999, Reason.GRANTED), (15_000, Reason.SECOND_PERSON)])
+def test_the_first_waits_for_fifteen_seconds(after_ms: int, reason: Reason) -> None:
+    node = vault()
+    node.swipe(GOOD)
+    node.wait(after_ms)
+    assert reason_of(node.swipe(EXTENDED)) is reason
+
+
+def test_a_refused_card_is_no_second_person_and_spoils_nothing() -> None:
+    node = vault()
+    node.swipe(GOOD)
+    assert reason_of(node.swipe(Presentation(b"\x09\x09\x09\x09"))) is Reason.UNKNOWN_CARD
+    assert released(node.swipe(EXTENDED)) == [YARD_DOOR]
+
+
+def test_one_is_enough_to_come_out_and_at_other_doors() -> None:
+    node = vault()
+    assert released(node.swipe(GOOD, 2)) == [YARD_DOOR]
+    assert released(node.swipe(GOOD, 3)) == [BACK_DOOR]
+
+
+def test_each_door_waits_for_itself() -> None:
+    node = vault(put(BACK, DoorRulesRow(persons=2)))
+    node.swipe(GOOD)
+    assert reason_of(node.swipe(EXTENDED, 3)) is Reason.SECOND_PERSON
+
+
+def test_both_are_inside_afterwards() -> None:
+    """Planted break that turns it red: ``door_rules.granted`` with the second holder alone."""
+    node = vault(put(HALL, AreaRow(Passback.HARD)))
+    node.swipe(GOOD)
+    node.swipe(EXTENDED)
+    node.input(InputRole.CONTACT, True)
+    node.input(InputRole.CONTACT, False)
+    node.wait(30_000)
+    assert [reason_of(node.swipe(card)) for card in (GOOD, EXTENDED)] == [Reason.PASSBACK] * 2
