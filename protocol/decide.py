@@ -18,7 +18,7 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 14. The card may be used a limited number of times at doors and was, at any point (``uses_known``). Readers that lead out
     ask neither for its hours nor for its uses, and count none: nobody is locked in.
 15. The rules of the door, where it has any (``rules.doors``): anti-passback, interlock, two persons.
-16. Granted.
+16. Granted. With a duress card the reason says so, and whatever came out, the decision does (``Decision.duress``).
 
 A point is a door's reader (``View.access_points``) or a terminal of another sub-system (``View.terminals``: a time clock). A
 terminal has no door mode and the clock policy of a home door; the same access levels give rights to both.
@@ -124,6 +124,8 @@ class Decision(msgspec.Struct, frozen=True):
     """Set when this presentation is one of a limited number."""
     used: int = 0
     """How many uses were known before."""
+    duress: bool = False
+    """The duress card of a known holder was shown at a door."""
     place: int = PLACE_UNKNOWN
     """The area where the holder was, at a door that asks for it and as far as known."""
 
@@ -158,6 +160,30 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
     if card is None:
         reason = Reason.WRONG_TRIES if state.unknown_ignored else Reason.UNKNOWN_CARD
         return Decision(reason, key, revisions=revisions)
+    decision = _of_card(shown, card, key, view, point, state, now)
+    if card.flags is not CardFlag.NONE and card.flags & CardFlag.DURESS:
+        return _under_duress(decision, point)
+    return decision
+
+
+def _under_duress(decision: Decision, point: AccessPoint) -> Decision:
+    if point.sub_system is not SubSystem.ACCESS:
+        return decision
+    reason = Reason.GRANTED_UNDER_DURESS if decision.granted else decision.reason
+    return msgspec.structs.replace(decision, reason=reason, duress=True)
+
+
+def _of_card(
+    shown: Presentation,
+    card: CardRow,
+    key: bytes,
+    view: View,
+    point: AccessPoint,
+    state: PointState,
+    now: Instant,
+) -> Decision:
+    """Checks 5 to 16, of a card that is known here."""
+    revisions = view.revisions
     reason, schedule = _judge(shown, card, key, view, point, now)
     if is_granted(reason) and not point.leaving:
         reason = _in_own_hours(reason, key, view, point, now)
@@ -178,7 +204,7 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
             )
             reason, place = judged.reason, judged.place
             release_ms = release_ms if is_granted(reason) else 0
-        return Decision(reason, key, card.holder, release_ms, schedule, revisions, uses, used, place)
+        return Decision(reason, key, card.holder, release_ms, schedule, revisions, uses, used, place=place)
     return Decision(reason, key, card.holder, 0, schedule, revisions)
 
 

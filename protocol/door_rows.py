@@ -42,10 +42,12 @@ class AreaRow(msgspec.Struct, frozen=True, array_like=True):
 class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):
     """Rules of the door with the same number. ``inside``, ``outside``: areas on its two sides, 0 for none. ``interlock``: of the
     device's doors with the same number one opens only while all others are shut and locked, 0 for none. ``persons``: so many
-    different holders must show their cards before it opens inwards, 1 or 2.
+    different holders must show their cards before it opens inwards, 1 or 2. ``first_card``: the unlock schedule of the door
+    begins each time with the first card that opens it inwards.
     """
 
     inside: int = 0
     outside: int = 0
     interlock: int = 0
     persons: int = 1
+    first_card: bool = False

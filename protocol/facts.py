@@ -73,6 +73,8 @@ class Alarm(IntEnum):
     DEAD_CARD_USED = 14
     HELP_WANTED = 15
     """A guard pressed the help button of a patrol point."""
+    DURESS = 16
+    """A duress card was shown at a door: nothing is heard or seen there."""
 
 
 class CommandResult(IntEnum):

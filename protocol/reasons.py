@@ -17,6 +17,7 @@ class Reason(IntEnum):
     GRANTED_FROM_MEMORY = 3
     GRANTED_FREE_PASSAGE = 4
     GRANTED_PASSBACK = 5
+    GRANTED_UNDER_DURESS = 6
     EXIT_BUTTON = 10
     REMOTE_OPEN = 11
     SCHEDULED_UNLOCK = 12
@@ -74,6 +75,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.GRANTED_TIME_NOT_CHECKED: "Granted; the time could not be checked",
     Reason.GRANTED_FROM_MEMORY: "Granted from memory; storage was unusable",
     Reason.GRANTED_FREE_PASSAGE: "Free passage",
+    Reason.GRANTED_UNDER_DURESS: "Granted; the duress card was shown",
     Reason.GRANTED_PASSBACK: "Granted against the order of the areas",
     Reason.EXIT_BUTTON: "Exit button",
     Reason.REMOTE_OPEN: "Opened by an operator",

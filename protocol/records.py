@@ -62,6 +62,8 @@ class CardFlag(IntFlag):
     ATTENDANCE_CLOSED = 8
     PURSE_CLOSED = 16
     PARKING_CLOSED = 32
+    DURESS = 64
+    """Its holder shows it when he is forced to: the door opens as ever, and a silent alarm goes up."""
 
 
 CLOSED: Final[dict[SubSystem, CardFlag]] = {
@@ -72,7 +74,7 @@ CLOSED: Final[dict[SubSystem, CardFlag]] = {
     SubSystem.PARKING: CardFlag.PARKING_CLOSED,
 }
 """The flag by which a card is refused at every point of a sub-system."""
-_KNOWN_FLAGS: Final = int(CardFlag.EXTENDED_OPEN) | sum(CLOSED.values())
+_KNOWN_FLAGS: Final = int(CardFlag.EXTENDED_OPEN | CardFlag.DURESS) | sum(CLOSED.values())
 ALL_CLOSED: Final = CardFlag(sum(CLOSED.values()))
 
 

@@ -43,6 +43,7 @@ class DoorForm(msgspec.Struct, kw_only=True):
     location: str | None
     mode: str
     unlock_schedule: str | None
+    first_card: bool
     release_s: int
     extended_release_s: int
     held_open_s: int
@@ -70,6 +71,11 @@ FORM: Final = Form(
         lazy("Held open during"),
         is_required=False,
         hint=lazy("The door stands open in these hours. Empty: never."),
+    ),
+    CheckField(
+        "first_card",
+        lazy("Held open from the first card on"),
+        hint=lazy("In these hours the door stays shut until somebody comes in with a card."),
     ),
     NumberField("release_s", lazy("Release time"), least=1, most=60, unit=SECONDS),
     NumberField(
@@ -172,9 +178,14 @@ async def show_door(request: web.Request, problem: str = "", status: int = 200) 
             .order_by(DoorCommand.created_at.desc())
             .limit(RECENT_COMMANDS)
         )
+        row = Door.get_by_id(door_id)
         return {
             "door": door_lines(scope, door_id)[0],
-            "row": Door.get_by_id(door_id),
+            "row": row,
+            "held_open": row.unlock_schedule.name if row.unlock_schedule_id else "",
+            "inside": row.inside.name if row.inside_id else "",
+            "outside": row.outside.name if row.outside_id else "",
+            "persons": PERSONS_TEXT[str(row.persons)],
             "points": [(point, TIER_WORD[Tier(point.tier_min)]) for point in points],
             "commands": [(command, shown_of(command, now).value) for command in recent],
         }
@@ -333,6 +344,7 @@ def _form_values(door: Door) -> dict[str, Any]:
         "location": door.location,
         "mode": door.mode,
         "unlock_schedule": door.unlock_schedule_id,
+        "first_card": door.first_card,
         "release_s": door.release_ms // 1_000,
         "extended_release_s": door.extended_release_ms // 1_000,
         "held_open_s": door.held_open_ms // 1_000,
@@ -368,6 +380,7 @@ def _given(value: DoorForm) -> DoorInput:
         inside=int(value.inside) if value.inside else None,
         outside=int(value.outside) if value.outside else None,
         interlock=value.interlock or 0,
+        first_card=value.first_card,
         persons=int(value.persons),
     )
 

@@ -41,6 +41,7 @@ class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     inside: RowId | None = None
     outside: RowId | None = None
     interlock: Annotated[int, msgspec.Meta(ge=0, le=INTERLOCK_MAX)] = 0
+    first_card: bool = False
     persons: Annotated[int, msgspec.Meta(ge=1, le=PERSONS_MAX)] = 1
 
 
@@ -119,6 +120,7 @@ def snapshot(door: Door) -> dict[str, Any]:
         "inside": door.inside_id,
         "outside": door.outside_id,
         "interlock": door.interlock,
+        "first_card": door.first_card,
         "persons": door.persons,
     }
 

@@ -90,6 +90,8 @@ class Door(Model):
     """The area that one comes from, where it is not the street."""
     interlock = peewee.IntegerField(default=0)
     """Of the device's doors with this number only one may be open; 0: no interlock."""
+    first_card = peewee.BooleanField(default=False)
+    """首卡常開: it is held open in its hours from the first card on."""
     persons = peewee.IntegerField(default=1)
     """So many different people must show their cards before it opens inwards."""
     version = peewee.IntegerField(default=1)

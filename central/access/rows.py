@@ -106,7 +106,9 @@ def rule_rows(device_id: int) -> tuple[dict[int, DoorRulesRow], dict[int, AreaRo
     """(rules of the doors of a device that have any, by the number on the device; the areas that those lead to)."""
     found: dict[int, DoorRulesRow] = {}
     for door in Door.select().where((Door.device == device_id) & Door.enabled):
-        row = DoorRulesRow(door.inside_id or 0, door.outside_id or 0, door.interlock, door.persons)
+        row = DoorRulesRow(
+            door.inside_id or 0, door.outside_id or 0, door.interlock, door.persons, door.first_card
+        )
         if row != DoorRulesRow():
             found[door.number] = row
     numbers = {area for row in found.values() for area in (row.inside, row.outside)}

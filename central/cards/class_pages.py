@@ -80,6 +80,7 @@ class ClassForm(msgspec.Struct, kw_only=True):
     deposit_fen: int
     cost_fen: int
     extended_open: bool
+    duress: bool
     keeps_deposit: bool
     active: bool
     levels: tuple[str, ...]
@@ -100,6 +101,13 @@ FORM: Final = Form(
         "extended_open",
         lazy("Longer opening"),
         hint=lazy("Doors stay released for their extended time: wheelchair, trolley."),
+    ),
+    CheckField(
+        "duress",
+        lazy("Duress card"),
+        hint=lazy(
+            "For a second card of a person: doors open as ever, nothing is heard there, and an alarm goes up here."
+        ),
     ),
     MoneyField(
         "deposit_fen",
@@ -184,12 +192,14 @@ async def edit_class(request: web.Request) -> web.Response:
                 value.valid_days,
             )
             row.extended_open, row.active = value.extended_open, value.active
+            row.duress = value.duress
             row.deposit_fen, row.cost_fen = value.deposit_fen, value.cost_fen
             row.keeps_deposit = value.keeps_deposit
             if value.limits:
                 row.defaults = chosen_rights(value)
             row.save()
-            if before is not None and before["extended_open"] != row.extended_open:
+            flags = (row.extended_open, row.duress)
+            if before is not None and (before["extended_open"], before["duress"]) != flags:
                 cards = Card.select(Card.id).where(Card.card_class == row.id).tuples()
                 publish.cards_changed([number for (number,) in cards])
             action = "cards.class_create" if class_id is None else "cards.class_change"
@@ -213,6 +223,7 @@ def _snapshot(row: CardClass) -> dict[str, Any]:
         "active_max_count": row.active_max_count,
         "valid_days": row.valid_days,
         "extended_open": row.extended_open,
+        "duress": row.duress,
         "deposit_fen": row.deposit_fen,
         "cost_fen": row.cost_fen,
         "keeps_deposit": row.keeps_deposit,

@@ -19,6 +19,8 @@ class CardClass(Model):
     name = peewee.TextField()
     extended_open = peewee.BooleanField(default=False)
     """Doors stay released for their extended time (wheelchair, trolley)."""
+    duress = peewee.BooleanField(default=False)
+    """脅迫卡: shown when its holder is forced to; doors open as ever and a silent alarm goes up."""
     active_max_count = peewee.IntegerField(default=1)
     """Cards of this class in use per person at most."""
     valid_days = peewee.IntegerField(default=0)

@@ -89,7 +89,12 @@ def card_of_key(key: bytes) -> Card | None:
 
 def _flags(card: Card) -> CardFlag:
     wide = card.card_class is not None and card.card_class.extended_open
-    return close_flags(card.id) | (CardFlag.EXTENDED_OPEN if wide else CardFlag.NONE)
+    forced = card.card_class is not None and card.card_class.duress
+    return (
+        close_flags(card.id)
+        | (CardFlag.EXTENDED_OPEN if wide else CardFlag.NONE)
+        | (CardFlag.DURESS if forced else CardFlag.NONE)
+    )
 
 
 def _seconds(at: datetime | None) -> int:

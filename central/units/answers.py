@@ -24,6 +24,7 @@ RESULT_WORDS: Final[dict[CommandResult, LazyText]] = {
     CommandResult.USED_NONCE: lazy("The unit had this command before"),
     CommandResult.WRONG_DOOR: lazy("The unit has no such reader"),
     CommandResult.REFUSED_BY_MODE: lazy("The unit refused the command"),
+    CommandResult.REFUSED_BY_INTERLOCK: lazy("The unit refused the command"),
     CommandResult.BAD_SIGNATURE: lazy("The unit did not trust the command"),
     CommandResult.STORAGE_UNUSABLE: lazy("The unit's storage does not work"),
     CommandResult.NOT_CONFIRMED: lazy(

@@ -200,6 +200,8 @@ def _card_shown(turn: Turn, shown: CardShown) -> None:
         decision.used,
         place=decision.place,
     )
+    if decision.duress:
+        turn.add(*moment(Alarm.DURESS, number, "", decision.key))
     if decision.granted:
         _granted(turn, unit, fact, decision)
     else:

@@ -1,7 +1,8 @@
 """Which mode is in force at a door.
 
 An operator's mode by hand stands before the configured one, until he gives it back; it survives a restart. In NORMAL the
-unlock schedule decides: while it holds the mode is UNLOCKED. On a clock that is not trusted a scheduled unlock stays
+unlock schedule decides: while it holds the mode is UNLOCKED; at a door with first-card unlocking (首卡常開) from the first card
+on that opens it inwards in that time. A restart asks for a card again. On a clock that is not trusted a scheduled unlock stays
 locked (reliability.md section 3); a schedule that always holds needs no clock.
 """
 
@@ -21,24 +22,52 @@ from protocol.view import View
 _PREFIX = "mode/"
 
 
-def mode_in_force(row: DoorRow, by_hand: Mode | None, view: View, now: Now) -> Mode:
-    """The mode of a door at this moment."""
+def mode_in_force(row: DoorRow, by_hand: Mode | None, view: View, now: Now, *, waits: bool = False) -> Mode:
+    """The mode of a door at this moment. ``waits``: no card has opened it yet in the time of its unlock schedule."""
     base = row.mode if by_hand is None else by_hand
-    if base is not Mode.NORMAL or not row.unlock_schedule:
+    if base is not Mode.NORMAL or waits or not is_unlock_time(row, view, now):
         return base
-    if row.unlock_schedule != ALWAYS and not now.instant.trusted:
-        return base
-    return Mode.UNLOCKED if view.holds(row.unlock_schedule, now.instant.utc_ms) else base
+    return Mode.UNLOCKED
+
+
+def is_unlock_time(row: DoorRow, view: View, now: Now) -> bool:
+    """Whether the unlock schedule of a door holds, as far as the time is known."""
+    if not row.unlock_schedule or (row.unlock_schedule != ALWAYS and not now.instant.trusted):
+        return False
+    return view.holds(row.unlock_schedule, now.instant.utc_ms)
+
+
+def first_card(turn: Turn, number: int) -> None:
+    """A card has opened the door with this number inwards: where its schedule waits for that, it is unlocked from now on."""
+    unit = turn.wiring.unit_of_door[number]
+    rules = turn.view.door_rules(number)
+    if (
+        rules is not None
+        and rules.first_card
+        and is_unlock_time(turn.wiring.door(unit).row, turn.view, turn.now)
+    ):
+        turn.opened_by_card |= {number}
+        put_in_force(turn)
 
 
 def put_in_force(turn: Turn) -> None:
     """Bring every door into its mode."""
     for unit in sorted(turn.doors.keys() | turn.wiring.doors.keys()):
         spec = turn.wiring.door(unit)
-        mode = mode_in_force(spec.row, turn.by_hand.get(spec.number), turn.view, turn.now)
+        waits = _waits(turn, spec)
+        mode = mode_in_force(spec.row, turn.by_hand.get(spec.number), turn.view, turn.now, waits=waits)
         state = turn.doors.get(unit)
         if state is None or state.mode is not mode:
             turn.with_door(unit, partial(door.set_mode, mode=mode))
+
+
+def _waits(turn: Turn, spec: door.DoorSpec) -> bool:
+    rules = turn.view.door_rules(spec.number)
+    if rules is None or not rules.first_card:
+        return False
+    if spec.number in turn.opened_by_card and not is_unlock_time(spec.row, turn.view, turn.now):
+        turn.opened_by_card -= {spec.number}
+    return spec.number not in turn.opened_by_card
 
 
 def changed(turn: Turn, command: ModeChanged) -> None:

@@ -81,5 +81,7 @@ class DoorRoleState(Struct, frozen=True):
     places: Places = NO_PLACES
     passing: Mapping[int, tuple[tuple[int, ...], int]] = field(default_factory=dict)
     """Who may be going through just now, by the seq of the intent: holders and area. See ``door_places``."""
+    opened_by_card: frozenset[int] = frozenset()
+    """Doors with first-card unlocking that a card has opened in the time of their schedule, by number."""
     firsts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """Who waits at a door for a second person, by unit: holder, and until when (monotonic)."""

@@ -26,7 +26,7 @@ from edge.core import door
 from edge.core.alarms import cleared, raised
 from edge.core.feedback import Pattern
 from edge.core.stimuli import CommitLate, Committed, StorageState
-from edge.roles import door_places, door_rules, door_uses
+from edge.roles import door_modes, door_places, door_rules, door_uses
 from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
 from protocol.facts import (
@@ -58,6 +58,8 @@ def committed(turn: Turn, answer: Committed) -> None:
         _release(turn, pending, answer.seq)
         turn.record(OutcomeFact(answer.seq, Outcome.RELEASED))
         _welcome(turn, pending)
+        if isinstance(pending.body, AccessFact) and not _leads_out(turn, pending.body):
+            door_modes.first_card(turn, pending.door)
     else:
         turn.record(OutcomeFact(answer.seq, Outcome.NOT_ENTERED))
         turn.signal(pending.reader, Pattern.DENIED)
@@ -129,6 +131,11 @@ def _record_answer(turn: Turn, pending: Pending) -> None:
     turn.record(
         msgspec.structs.replace(refused, reason=Reason.STORAGE_UNUSABLE, release_ms=0), pending.personal
     )
+
+
+def _leads_out(turn: Turn, body: AccessFact) -> bool:
+    point = turn.view.access_points.get(body.point)
+    return point is None or point.leaving
 
 
 def _release(turn: Turn, pending: Pending, seq: int | None) -> None:

@@ -42,6 +42,7 @@ class Turn:
         self.uses = state.uses
         self.places = state.places
         self.passing = state.passing
+        self.opened_by_card = state.opened_by_card
         self.firsts = state.firsts
 
     def state(self) -> DoorRoleState:
@@ -61,6 +62,7 @@ class Turn:
             self.uses,
             self.places,
             self.passing,
+            self.opened_by_card,
             self.firsts,
         )
 

@@ -1,4 +1,4 @@
-"""Rules of doors, set on pages and decided at the door without a network: anti-passback."""
+"""Rules of doors, set on pages and decided at the door without a network: anti-passback, two persons, first card, duress."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def door_set(site: Site, label: str, **values: str) -> AsyncIterator[str]:
     try:
         yield path.removesuffix("/edit")
     finally:
-        again = {name: str(before.get(name, "")) for name in values}
+        again: dict[str, str | list[str]] = {name: before.get(name, []) for name in values}
         await site.browser.send(await site.browser.get(path), path, **again)
         await site.until_joined()
 
@@ -68,7 +68,7 @@ async def test_a_card_passed_back_is_refused_without_network_until_its_holder_ca
     who = await site.resident()
     refused = f"{who.query}&reason={int(Reason.PASSBACK)}"
     area = await new_area(site, "Yard", HARD)
-    async with door_set(site, "东门", inside=area) as door:
+    async with door_set(site, "东门", inside=area):
         await site.cut("east-gate")
         await goes(site, "east-gate", who)
         await site.tap("east-gate", who.uid)
@@ -84,13 +84,7 @@ async def test_a_card_passed_back_is_refused_without_network_until_its_holder_ca
         assert event.facts["Holder was in the area"] == "Yard"
         assert await site.count(f"{who.query}&result=granted") == 3
 
-        ask = await site.browser.get("/access/ask")
-        readers = [link for link in (await site.browser.get(door)).links if "/doors/readers/" in link]
-        reader = readers[0].split("/")[3]
-        now = ask.forms[-1].fields
-        answer = await site.browser.get(
-            f"/access/ask?card={who.card_no}&reader={reader}&day={now['day']}&time=23:59"
-        )
+        answer = await site.browser.get(await _asked(site, "东门", who))
         assert "already inside" in answer.words
 
         path = f"/access/areas/{area}"
@@ -104,3 +98,81 @@ async def test_a_card_passed_back_is_refused_without_network_until_its_holder_ca
         await site.arrival(f"{who.query}&reason={int(Reason.GRANTED_PASSBACK)}", 0)
     gone = await site.browser.send(await site.browser.get(path), f"{path}/delete")
     assert "Yard" not in gone.words
+
+
+async def test_a_door_for_two_people_opens_for_the_second_one(site: Site) -> None:
+    """Seen when: without network the first card moves no lock and hears its own signal, the same card once more neither, and
+    the second person's opens; the records say who waited.
+
+    Planted break that turns it red: ``rules.doors.judge`` without the comparison with the first holder.
+    """
+    one, two = await site.resident(), await site.resident()
+    waiting = f"reason={int(Reason.SECOND_PERSON)}"
+    async with door_set(site, "大堂", persons="2"):
+        await site.cut("hall")
+        rested = site.last("hall")
+        await site.tap("hall", one.uid)
+        await site.tap("hall", one.uid)
+        assert site.last("hall") == rested
+        await goes(site, "hall", two)
+        await site.join("hall")
+        await site.until_page(
+            f"/access/events?{one.query}&{waiting}", lambda page: len(page.rows_of("events")) == 2
+        )
+        row = await site.arrival(f"{two.query}&result=granted", 0)
+        assert two.card_no in row.cells
+        answer = await site.browser.get(await _asked(site, "大堂", one))
+        assert "15 seconds" in answer.words
+
+
+async def test_a_door_stands_open_from_the_first_card_on(site: Site) -> None:
+    """Seen when: with a schedule that always holds the door stays locked until a card is shown without network; then it is
+    held open, and the page says so when the network is back; without the schedule it locks again.
+
+    Planted break that turns it red: ``door_modes.first_card`` not adding the door; ``mode_in_force`` not asking ``waits``.
+    """
+    who = await site.resident()
+    async with door_set(site, "大堂", unlock_schedule="1", first_card="1") as door:
+        assert not site.last("hall")[0]
+        await site.cut("hall")
+        await site.tap("hall", who.uid)
+        await site.until_lock("hall", True)
+        await site.join("hall")
+        await site.until_page(door, lambda page: "Held open by rule" in page.words)
+        assert site.last("hall")[0]
+    await site.until_lock("hall", False)
+
+
+async def test_a_duress_card_opens_and_raises_a_silent_alarm(site: Site) -> None:
+    """Seen when: the card of a class for duress opens the door as any other, and the alarm is on the page with its holder.
+
+    Planted break that turns it red: ``cards.rows`` leaving the flag out; ``KINDS`` without it.
+    """
+    who = await site.resident()
+    await site.opens("hall", who.uid)
+    await site.shuts("hall")
+    path = "/cards/classes"
+    for link in (await site.browser.get(path)).links:
+        if link.startswith(f"{path}/") and link.removeprefix(f"{path}/").isdecimal():
+            break
+    await site.browser.send(await site.browser.get(link), link, duress="1")
+    try:
+        await site.until_joined()
+        await site.opens("hall", who.uid)
+        await site.shuts("hall")
+        await site.arrival(f"{who.query}&reason={int(Reason.GRANTED_UNDER_DURESS)}", 0)
+        await site.until_page("/alarms", lambda page: "Duress card shown: silent alarm" in page.words)
+    finally:
+        await site.browser.send(await site.browser.get(link), link, duress=[])  # type: ignore[arg-type]
+        await site.until_joined()
+
+
+async def _asked(site: Site, label: str, who: Resident) -> str:
+    """The page that answers what this card would get at the first reader of a door now."""
+    readers = [
+        link
+        for link in (await site.browser.get(await door_path(site, label))).links
+        if "/doors/readers/" in link
+    ]
+    now = (await site.browser.get("/access/ask")).forms[-1].fields
+    return f"/access/ask?card={who.card_no}&reader={readers[0].split('/')[3]}&day={now['day']}&time=23:59"
