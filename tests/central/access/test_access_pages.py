@@ -10,10 +10,20 @@ import aiohttp
 import pytest
 
 from central.access import alarms
-from central.access.model import AccessEvent, AlarmState, Door, DoorCommand, LevelEntry, Schedule, SpecialDay
+from central.access.model import (
+    AccessEvent,
+    AlarmState,
+    Area,
+    Door,
+    DoorCommand,
+    LevelEntry,
+    Schedule,
+    SpecialDay,
+)
 from central.audit import AuditEntry
 from central.sync import status
 from central.sync.model import PublishedRow
+from protocol.door_rows import AreaRow, DoorRulesRow, Passback
 from protocol.facts import (
     Alarm,
     AlarmFact,
@@ -26,7 +36,7 @@ from protocol.facts import (
 )
 from protocol.messages import Health
 from protocol.reasons import Reason
-from protocol.records import Kind
+from protocol.records import Kind, put
 from protocol.schedule import ALWAYS
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import SITE, Estate
@@ -284,6 +294,7 @@ SETTINGS = {
     "storage_policy": "0",
     "clock_policy": "1",
     "unit": "2",
+    "persons": "1",
     "contact_fitted": "1",
     "enabled": "1",
     "version": "1",
@@ -313,6 +324,10 @@ async def test_the_settings_of_a_door_are_published_at_once(estate: Estate, cent
         ({"mode": "9"}, "Choose one"),
         ({"unlock_schedule": "99"}, "Choose one"),
         ({"unit": "9"}, "Choose one"),
+        ({"inside": "77"}, "Choose one"),
+        ({"persons": "3"}, "Choose one"),
+        ({"interlock": "2", "unlock_schedule": "1"}, "cannot be held open"),
+        ({"interlock": "2", "mode": "1"}, "cannot be held open"),
     ],
 )
 async def test_settings_that_cannot_be(
@@ -681,3 +696,35 @@ async def test_one_search_for_people_cards_and_doors(estate: Estate, centre_clie
     assert f"/cards/{card}" in page.text
     assert f"/people/{estate.person}" in page.text
     assert "Nothing found" in (await centre_client.get("/search?q=xyzzy")).text
+
+
+async def test_the_rules_of_a_door_are_published_and_taken_back(
+    estate: Estate, centre_client: Browser
+) -> None:
+    def areas() -> list[tuple[str, int, int, int | None]]:
+        rows = Area.select(Area.name, Area.passback, Area.forget_min, Area.reset_minute)
+        return list(rows.order_by(Area.name).tuples())
+
+    path, site = f"/doors/{estate.gate}/edit", {"site": SITE}
+    yard = {**site, "name": "Yard", "passback": "3", "forget_min": "30", "reset": "04:00"}
+    assert (await centre_client.post("/access/areas/new", {**yard, "forget_min": ""})).status == 422
+    assert (await centre_client.post("/access/areas/new", {**yard, "reset": "25:00"})).status == 422
+    assert (await centre_client.post("/access/areas/new", yard)).status == 303
+    assert (await centre_client.post("/access/areas/new", yard)).status == 422, "the name is taken"
+    assert await estate.running.read(areas) == [("Yard", 3, 30, 240)]
+    (area,) = await estate.running.read(lambda: [row.id for row in Area.select()])
+    rules = {**SETTINGS, "inside": str(area), "interlock": "4", "persons": "2"}
+    same = await centre_client.post(path, {**rules, "outside": str(area)})
+    assert "two areas" in same.text
+    assert (await centre_client.post(path, rules)).status == 303
+    assert await published(estate, Kind.DOOR_RULES) == [put(1, DoorRulesRow(area, 0, 4, 2)).body]
+    assert await published(estate, Kind.AREA) == [put(area, AreaRow(Passback.TIMED, 30, 240)).body]
+    kept = await centre_client.post(f"/access/areas/{area}/delete", {})
+    assert "Doors lead to this area" in kept.text
+    assert (await centre_client.post(f"/access/areas/{area}/reset", {})).status == 303
+    (body,) = await published(estate, Kind.AREA)
+    assert body != put(area, AreaRow(Passback.TIMED, 30, 240)).body
+    assert (await centre_client.post(path, {**SETTINGS, "version": "2"})).status == 303
+    assert await published(estate, Kind.DOOR_RULES) == [b""]
+    assert await published(estate, Kind.AREA) == [b""]
+    assert (await centre_client.post(f"/access/areas/{area}/delete", {})).status == 303
