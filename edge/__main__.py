@@ -88,7 +88,7 @@ def _main(arguments: list[str] | None) -> int:
             _leave_out_other_databases()
             from edge.desktop import run as run_desktop
 
-            return run_desktop(desktop_options.config_of(chosen), chosen.line, chosen.line_speed)
+            return run_desktop(desktop_options.config_of(chosen), desktop_options.line_of(chosen))
         config = load(chosen.config)
         if config.language:
             use_language(config.language)

@@ -29,6 +29,7 @@ with every reason at once, so that a card has to be written only once more.
     port = "/dev/ttyUSB0"
     speed_baud = 115200
     address = 1                             # 1 to 247, another for each unit of one RS-485 line
+    direction = "auto"                      # RS-485: the converter turns itself round; rts, rts_low: by the line RTS
 
     [emulator]                              # chips, board and clock are emulated (demo, tests)
     control = "127.0.0.1:0"
@@ -55,6 +56,7 @@ PERIOD_S_RANGE: Final = (2, 3_600)
 SPEED_HZ_RANGE: Final = (9_600, 10_000_000)
 SPEED_BAUD_RANGE: Final = (9_600, 3_000_000)
 ADDRESS_MAX: Final = 247
+DIRECTIONS: Final = ("auto", "rts", "rts_low")
 DEFAULT_PORT: Final = "/dev/serial0"
 CENTRES_MAX: Final = 8
 FILE_MAX_BYTES: Final = 256 * 1024
@@ -91,6 +93,8 @@ class SerialConfig(Struct, frozen=True):
     port: str
     speed_baud: int = 115_200
     address: int = 1
+    direction: str = "auto"
+    """One of ``DIRECTIONS``: what turns an RS-485 converter round to send (``edge.link.port.Direction``)."""
 
 
 class EmulatorConfig(Struct, frozen=True):
@@ -257,10 +261,21 @@ def _serial(reading: TableReader) -> SerialConfig | None:
     table = reading.table("serial")
     if table is None:
         return None
+    direction = table.text("direction") or DIRECTIONS[0]
+    if direction not in DIRECTIONS:
+        reading.problem(
+            _(
+                "%(key)s: %(value)s is none of %(known)s",
+                key="serial.direction",
+                value=direction,
+                known=", ".join(DIRECTIONS),
+            )
+        )
     return SerialConfig(
         table.text("port", required=True),
         table.number("speed_baud", 115_200, *SPEED_BAUD_RANGE),
         table.number("address", 1, 1, ADDRESS_MAX),
+        direction,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Final, TextIO
 
 from edge.assembly import Assembly
 from edge.clock import DesktopTime
-from edge.config import NodeConfig
+from edge.config import NodeConfig, SerialConfig
 from edge.core.lines import OutputLine, OutputRole
 from edge.i18n import _
 from edge.node import Node
@@ -40,10 +40,10 @@ BELL: Final = "\a"
 Where = Callable[[], tuple[str, int]]
 
 
-def run(config: NodeConfig, line: str = "", line_speed_baud: int = 0) -> int:
+def run(config: NodeConfig, line: SerialConfig | None = None) -> int:
     """Run until it is told to end.
 
-    :param line: port of units without a network, which are read as long as it runs; empty: none.
+    :param line: of units without a network, which are read as long as it runs; None: there is none.
     """
     with OnlyOne(config.data_dir):
         time = DesktopTime()
@@ -57,7 +57,7 @@ def run(config: NodeConfig, line: str = "", line_speed_baud: int = 0) -> int:
             board,
             {1: reader},
             IssuerRole(),
-            more=lambda node: [Settings(node, screen, where), *_line(config, line, line_speed_baud, screen)],
+            more=lambda node: [Settings(node, screen, where), *_line(config, line, screen)],
             has_status=os.name == "posix",
         )
         code = asyncio.run(_until_signal(Node(parts)))
@@ -67,12 +67,14 @@ def run(config: NodeConfig, line: str = "", line_speed_baud: int = 0) -> int:
     return code
 
 
-def _line(config: NodeConfig, port: str, speed_baud: int, screen: Screen) -> list[Service]:
-    if not port:
+def _line(config: NodeConfig, line: SerialConfig | None, screen: Screen) -> list[Service]:
+    if line is None:
         return []
     from edge.collect.service import LineService
+    from edge.link.port import Direction
 
-    return [LineService(port, speed_baud, config.centre, config.ca_pem, screen.say)]
+    direction = Direction(line.direction)
+    return [LineService(line.port, line.speed_baud, direction, config.centre, config.ca_pem, screen.say)]
 
 
 async def _until_signal(node: Node) -> int:

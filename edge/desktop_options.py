@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Final
 
-from edge.config import NodeConfig, check, load
+from edge.config import DIRECTIONS, NodeConfig, SerialConfig, check, load
 from edge.i18n import _
 
 LINE_SPEED_BAUD: Final = 115_200
@@ -28,6 +28,7 @@ class DesktopOptions(Namespace):
     data: Path
     line: str
     line_speed: int
+    line_direction: str
 
 
 def add_to(parser: ArgumentParser) -> None:
@@ -48,6 +49,14 @@ def add_to(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--line-speed", type=int, default=LINE_SPEED_BAUD, help=_("baud on the port of the units")
+    )
+    parser.add_argument(
+        "--line-direction",
+        choices=DIRECTIONS,
+        default=DIRECTIONS[0],
+        help=_(
+            "what turns the RS-485 converter of the units round: itself, or RTS, active or not, while sending"
+        ),
     )
     parser.add_argument("--data", type=Path, default=default_folder(), help=_("folder for what is kept"))
 
@@ -92,6 +101,13 @@ def config_of(chosen: Any) -> NodeConfig:
         "readers": [reader],
     }
     return check({**values, **common}, Path.cwd())
+
+
+def line_of(chosen: Any) -> SerialConfig | None:
+    """The line of the units that are read here; None: there is none."""
+    return (
+        SerialConfig(chosen.line, chosen.line_speed, direction=chosen.line_direction) if chosen.line else None
+    )
 
 
 def ticket_text(config: NodeConfig) -> str:

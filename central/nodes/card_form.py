@@ -30,6 +30,11 @@ CLOCKS: Final[dict[str, Text]] = {
     "rv3028": "RV3028",
     NO_CLOCK: lazy("None: the time is not known after a power cut until the centre is reached"),
 }
+DIRECTIONS: Final = {
+    "auto": lazy("The converter turns itself round"),
+    "rts": lazy("By RTS, active while sending"),
+    "rts_low": lazy("By RTS, inactive while sending"),
+}
 LINE_PORT: Final = "/dev/ttyUSB0"
 
 
@@ -38,6 +43,7 @@ class CardInput(msgspec.Struct, kw_only=True):
 
     board: str
     base: str = ""
+    release: str | None = None
     clock: str = "ds3231"
     way: str = DHCP
     address: str | None = None
@@ -48,6 +54,7 @@ class CardInput(msgspec.Struct, kw_only=True):
     passphrase: str | None = None
     country: str | None = None
     line_address: int | None = None
+    line_direction: str | None = None
     replace: bool = False
 
 
@@ -55,6 +62,12 @@ FORM: Final = Form(
     CardInput,
     HiddenField("board", ""),
     ChoiceField("base", lazy("Base image"), is_required=False),
+    ChoiceField(
+        "release",
+        lazy("Program"),
+        hint=lazy("Empty: the base image has it already"),
+        is_required=False,
+    ),
     ChoiceField("clock", lazy("Clock chip"), choices=CLOCKS),
     ChoiceField("way", lazy("How it reaches the centre"), choices=WAYS, as_radio=True),
     TextField("address", lazy("Fixed address"), hint=lazy("With its prefix, such as 10.0.0.21/24"), is_required=False),
@@ -65,6 +78,7 @@ FORM: Final = Form(
     PasswordField("passphrase", lazy("Passphrase of the Wi-Fi"), length_max=64, autocomplete="off", is_required=False),
     TextField("country", lazy("Country, for the radio"), hint=lazy("Such as CN"), length_max=2, is_required=False),
     NumberField("line_address", lazy("Address on the serial line"), least=1, most=247, is_required=False),
+    ChoiceField("line_direction", lazy("Direction on two wires (RS-485)"), choices=DIRECTIONS, is_required=False),
     CheckField("replace", lazy("Takes the place of the device that has joined; that one is revoked when it joins")),
 )  # fmt: skip
 

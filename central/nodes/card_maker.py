@@ -25,7 +25,9 @@ from central.web.catalogue import Language
 from central.web.i18n import _
 
 BASES_FOLDER: Final = "base-images"
-"""In the data folder: where the office puts Raspberry Pi OS images with the program."""
+"""In the data folder: where the office puts Raspberry Pi OS images, releases of the program, and the public half of their key."""
+RELEASE_SUFFIX: Final = ".tar.gz"
+RELEASE_KEY: Final = "release.pub"
 WORK_FOLDER: Final = "card-images"
 SUFFIXES: Final = (".img", ".img.xz", ".img.gz", ".img.zst")
 MAKING_S_MAX: Final = 900
@@ -39,10 +41,22 @@ _at_work = asyncio.Lock()
 
 def bases(data: Path) -> list[str]:
     """Names of the base images that lie in the data folder."""
+    return [path.name for path in _lying(data, SUFFIXES)]
+
+
+def releases(data: Path) -> list[str]:
+    """Names of the releases that lie there, the newest first; none without the key that proves them."""
+    if not (data / BASES_FOLDER / RELEASE_KEY).is_file():
+        return []
+    found = sorted(_lying(data, (RELEASE_SUFFIX,)), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.name for path in found]
+
+
+def _lying(data: Path, suffixes: tuple[str, ...]) -> list[Path]:
     folder = data / BASES_FOLDER
     if not folder.is_dir():
         return []
-    return sorted(path.name for path in folder.iterdir() if path.is_file() and path.name.endswith(SUFFIXES))
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name.endswith(suffixes))
 
 
 def sweep(data: Path) -> None:
@@ -51,10 +65,18 @@ def sweep(data: Path) -> None:
 
 
 async def make(
-    data: Path, base: str, node: str, node_toml: str, wifi: str, options: Sequence[str], language: Language
+    data: Path,
+    base: str,
+    release: str,
+    node: str,
+    node_toml: str,
+    wifi: str,
+    options: Sequence[str],
+    language: Language,
 ) -> BinaryIO:
     """The finished image, open and without a name.
 
+    :param release: the program that the card is to bring; empty: the base image has it.
     :param wifi: the passphrase of the Wi-Fi; empty: none.
     :param options: of ``onecard-provision image``, without those for ticket, base and output.
     :raises InvalidInputError: that program refused it; the text is its reason, in the operator's language.
@@ -62,6 +84,8 @@ async def make(
     """
     if base not in bases(data):
         raise InvalidInputError("This base image is not there any more.")
+    if release and release not in releases(data):
+        raise InvalidInputError("This release of the program is not there any more.")
     if _at_work.locked():
         raise ConflictError(_("Another card is being made. Try again in a minute."))
     async with _at_work:
@@ -69,7 +93,10 @@ async def make(
         folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as work:
             out = Path(work) / "card.img"
-            command = ["image", "--base", str(data / BASES_FOLDER / base), "--node", node, "--out", str(out)]
+            lying = data / BASES_FOLDER
+            command = ["image", "--base", str(lying / base), "--node", node, "--out", str(out)]
+            if release:
+                command += ["--release", str(lying / release), "--release-key", str(lying / RELEASE_KEY)]
             code, _said, why = await run(
                 [*command, *options], [("--ticket", node_toml), ("--wifi-pass-file", wifi)], language
             )

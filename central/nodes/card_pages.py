@@ -16,7 +16,7 @@ from central.access.model import AccessPoint
 from central.centre import centre_of
 from central.errors import CentralError, NotFoundError
 from central.nodes import card_maker, service
-from central.nodes.card_form import FORM, LINE, LINE_PORT, CardInput, check, command_line, options_of
+from central.nodes.card_form import DHCP, FORM, LINE, LINE_PORT, CardInput, check, command_line, options_of
 from central.nodes.model import Device
 from central.nodes.pages import PURPOSES, node_urls
 from central.parts import Apps
@@ -50,8 +50,17 @@ async def card_form(request: web.Request) -> web.Response:
     boards = await card_maker.boards(current().language)
     usual = service.board_of(wanted.readers)
     board = request.query.get("board", usual)
-    form = FORM.blank(_choices(request), board=board if board in boards else usual, clock="ds3231", way="dhcp",
-                      line_address=1, base=next(iter(_bases(request)), ""))  # fmt: skip
+    releases = card_maker.releases(centre_of(request).config.data)
+    form = FORM.blank(
+        _choices(request),
+        board=board if board in boards else usual,
+        base=next(iter(_bases(request)), ""),
+        release=next(iter(releases), ""),
+        clock="ds3231",
+        way=DHCP,
+        line_address=1,
+        line_direction="auto",
+    )
     return await _show(request, wanted, form, boards)
 
 
@@ -86,13 +95,22 @@ async def _made(request: web.Request, wanted: Wanted, card: CardInput) -> web.St
         card.board,
     )
     if card.way == LINE:
+        direction = card.line_direction or "auto"
         node_toml += f'\n[serial]\nport = "{LINE_PORT}"\naddress = {card.line_address or 1}\n'
+        node_toml += f'direction = "{direction}"\n'
     options = options_of(card, wanted.site, replaces=wanted.replaces > 0)
     passphrase = (card.passphrase or "") if card.way != LINE else ""
     image = None
     if card.base:
         image = await card_maker.make(
-            centre.config.data, card.base, device.name, node_toml, passphrase, options, current().language
+            centre.config.data,
+            card.base,
+            card.release or "",
+            device.name,
+            node_toml,
+            passphrase,
+            options,
+            current().language,
         )
     try:
         await centre.db.write(_register, request, wanted, ticket_id, secret, card.base)
@@ -176,7 +194,11 @@ def _bases(request: web.Request) -> list[str]:
 
 
 def _choices(request: web.Request) -> dict[str, Any]:
-    return {"base": [Choice(name, name) for name in _bases(request)]}
+    releases = card_maker.releases(centre_of(request).config.data)
+    return {
+        "base": [Choice(name, name) for name in _bases(request)],
+        "release": [Choice(name, name) for name in releases],
+    }
 
 
 async def _show(
@@ -187,7 +209,12 @@ async def _show(
     status: int = 200,
 ) -> web.Response:
     bases = _bases(request)
-    unneeded = {"base": not bases, "replace": not wanted.replaces}
+    has_releases = bool(card_maker.releases(centre_of(request).config.data))
+    unneeded = {
+        "base": not bases,
+        "release": not (bases and has_releases),
+        "replace": not wanted.replaces,
+    }
     form.fields = [field for field in form.fields if not unneeded.get(field.name)]
     context = {
         "device": wanted.device,

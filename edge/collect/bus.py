@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from edge.link.port import SerialPort
+from edge.link.port import Direction, SerialPort
 from protocol.errors import MalformedError
 from protocol.framing import Deframer
 from protocol.line import BLOCK_LENGTH, CREDIT_MAX, Primary, read_piece
@@ -27,10 +27,10 @@ _BITS_PER_BYTE: Final = 10
 class Bus:
     """See the module."""
 
-    def __init__(self, name: str, speed_baud: int) -> None:
+    def __init__(self, name: str, speed_baud: int, direction: Direction = Direction.AUTO) -> None:
         """:raises LinkError: the port cannot be opened."""
         self._arrived = asyncio.Event()
-        self._port = SerialPort(name, speed_baud, self._arrived.set)
+        self._port = SerialPort(name, speed_baud, self._arrived.set, direction)
         self._bytes_per_s = speed_baud / _BITS_PER_BYTE
         self._deframer = Deframer()
         self._is_disturbed = True

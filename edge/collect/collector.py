@@ -13,6 +13,7 @@ from edge.collect.bus import Bus
 from edge.collect.carrier import Carrier
 from edge.collect.watched import Watched
 from edge.link.errors import LinkError
+from edge.link.port import Direction
 from protocol.line import Primary, Service
 
 IDLE_S: Final = 0.02
@@ -59,15 +60,17 @@ class Collector:
         named: bool,
         wait_s: float,
         stays: bool = False,
+        direction: Direction = Direction.AUTO,
         told: Callable[[Unit], None] = lambda _unit: None,
     ) -> None:
         """
         :param named: every address must answer; else those that do, and at least one.
         :param wait_s: without any progress for so long it is given up.
         :param stays: go on with units that are done, until cancelled.
+        :param direction: what turns a converter for two wires round.
         :param told: is called when something about a unit changed.
         """
-        self._port, self._speed_baud = port, speed_baud
+        self._port, self._speed_baud, self._direction = port, speed_baud, direction
         self._urls, self._ca_pem = urls, ca_pem
         self._named, self._wait_s, self._stays, self._told = named, wait_s, stays, told
         live = bytes((Service.LIVE,))
@@ -107,7 +110,7 @@ class Collector:
 
     async def _on_port(self) -> None:
         """:raises LinkError: the port is lost, or not there."""
-        bus = Bus(self._port, self._speed_baud)
+        bus = Bus(self._port, self._speed_baud, self._direction)
         self.port_problem = ""
         try:
             while self._stays or not self.is_done:

@@ -8,6 +8,7 @@ from typing import Final
 
 from edge.collect.collector import Collector, Unit
 from edge.i18n import _
+from edge.link.port import Direction
 
 ADDRESSES: Final = range(1, 17)
 """Units are looked for here, as by the command."""
@@ -18,12 +19,26 @@ class LineService:
     """See the module. A ``Service`` of a node; the node itself goes on by its own connection, whatever becomes of the line."""
 
     def __init__(
-        self, port: str, speed_baud: int, urls: Sequence[str], ca_pem: str, say: Callable[[str], None]
+        self,
+        port: str,
+        speed_baud: int,
+        direction: Direction,
+        urls: Sequence[str],
+        ca_pem: str,
+        say: Callable[[str], None],
     ) -> None:
         """:param say: a line for whoever sits there."""
         self._port, self._say = port, say
         self._collector = Collector(
-            port, speed_baud, urls, ca_pem, tuple(ADDRESSES), named=False, wait_s=0, stays=True
+            port,
+            speed_baud,
+            urls,
+            ca_pem,
+            tuple(ADDRESSES),
+            named=False,
+            wait_s=0,
+            stays=True,
+            direction=direction,
         )
         self._here: dict[int, str] = {}
         self._problem = ""

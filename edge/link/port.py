@@ -1,6 +1,8 @@
 """A serial port of this machine, read by a thread of its own: what an event loop cannot wait for on every system.
 
-Used at both ends of a line: by a unit, and by the collector at a clerk's PC.
+Used at both ends of a line: by a unit, and by the collector at a clerk's PC. On two wires (RS-485) one side speaks at a time, and
+most converters turn round by themselves; for those that do not, the line RTS says who speaks: by the kernel's driver where it
+can (TIOCSRS485, Linux; on Windows RTS_CONTROL_TOGGLE), else from here, which holds the line a little longer than the bytes take.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum
 from typing import Any, Final
 
 import serial
+from serial import rs485
 
 from edge.link.errors import LinkError
 
@@ -27,12 +31,66 @@ LOOK_EVERY_S: Final = 0.5
 WRITE_WITHIN_S: Final = 5.0
 
 
+class Direction(Enum):
+    """What turns a converter for two wires round to send."""
+
+    AUTO = "auto"
+    """It does it by itself, or there are four wires."""
+    RTS = "rts"
+    """RTS active while we send."""
+    RTS_LOW = "rts_low"
+    """RTS inactive while we send."""
+
+
+class _TurnedByRts(rs485.RS485):
+    """RTS from here; whatever becomes of a write, the others are let speak afterwards."""
+
+    def write(self, data: bytes) -> None:
+        """See ``serial.Serial``; returns once everything has left."""
+        try:
+            super().write(data)
+        finally:
+            self.rts = self.rs485_mode.rts_level_for_rx
+
+
+def _opened(name: str, speed_baud: int, direction: Direction) -> Any:
+    """:raises OSError: and the others of ``_LINE_ERRORS``: it cannot be opened."""
+    options: dict[str, Any] = {
+        "baudrate": speed_baud,
+        "timeout": LOOK_EVERY_S,
+        "write_timeout": WRITE_WITHIN_S,
+    }
+    if direction is Direction.AUTO:
+        return serial.Serial(name, **options)
+    active = direction is Direction.RTS
+    settings = rs485.RS485Settings(rts_level_for_tx=active, rts_level_for_rx=not active)
+    for kind in (serial.Serial, _TurnedByRts):
+        port = kind(**options)
+        port.rts = settings.rts_level_for_rx  # before it is open: opening a port speaks to nobody
+        port.port = name
+        port.open()
+        try:
+            port.rs485_mode = settings
+        except (ValueError, OSError, NotImplementedError):  # this driver cannot
+            port.close()
+        else:
+            break
+    return port
+
+
 class SerialPort:
     """An open port. ``arrived`` is called in the loop when bytes came, or the port was lost."""
 
-    def __init__(self, name: str, speed_baud: int, arrived: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        speed_baud: int,
+        arrived: Callable[[], None],
+        direction: Direction = Direction.AUTO,
+    ) -> None:
         """
         :param name: as the system calls it: ``/dev/ttyUSB0``, ``COM3``.
+        :param direction: of two wires, where the converter does not turn round by itself.
         :raises LinkError: it cannot be opened.
         """
         self.name = name
@@ -42,9 +100,7 @@ class SerialPort:
         self._problem = ""
         self._is_over = False
         try:
-            self._port: Any = serial.Serial(
-                name, speed_baud, timeout=LOOK_EVERY_S, write_timeout=WRITE_WITHIN_S
-            )
+            self._port = _opened(name, speed_baud, direction)
             self._port.reset_input_buffer()
         except _LINE_ERRORS as error:
             raise LinkError(f"{name}: {error}") from error

@@ -13,7 +13,7 @@ from typing import Final
 
 from edge.config import SerialConfig
 from edge.link.errors import LinkError
-from edge.link.port import SerialPort
+from edge.link.port import Direction, SerialPort
 from edge.link.way import LinkState, Route, Way
 from protocol.line import Closed, Frame, LineEffect, Opened, Secondary, pieces_in
 from protocol.node_peer import Lost, NodePeer, PeerEffect
@@ -30,7 +30,7 @@ class _Line:
 
     def __init__(self, config: SerialConfig, now_ms: Callable[[], int], wakeup: asyncio.Event) -> None:
         self._now_ms, self._wakeup = now_ms, wakeup
-        self._port = SerialPort(config.port, config.speed_baud, wakeup.set)
+        self._port = SerialPort(config.port, config.speed_baud, wakeup.set, Direction(config.direction))
         self.end = Secondary(config.address, pieces_in(ANSWER_MAX_S, config.speed_baud))
 
     def effects(self) -> list[LineEffect]:

@@ -13,6 +13,7 @@ from typing import Final
 from edge import config
 from edge.collect.collector import Collector, Unit
 from edge.i18n import language_of, use_language
+from edge.link.port import Direction
 from edge.table_reader import ConfigError
 from protocol.line import ADDRESS_MAX
 from provisioning.texts import N_, translator
@@ -60,6 +61,12 @@ def _parser(_: _Translate) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="onecard-provision collect", description=text)
     parser.add_argument("--port", required=True, help=_("serial port, such as COM3 or /dev/ttyUSB0"))
     parser.add_argument("--speed", type=int, default=115_200, help=_("baud on the serial port"))
+    parser.add_argument(
+        "--direction",
+        choices=[direction.value for direction in Direction],
+        default=Direction.AUTO.value,
+        help=_("what turns the RS-485 converter round: itself, or RTS, active or not, while sending"),
+    )
     parser.add_argument(
         "--units", default="", help=_("addresses on the line, such as 1,3-5; else whoever answers among 1-16")
     )
@@ -127,6 +134,7 @@ async def _collect(
             named=bool(addresses),
             wait_s=chosen.wait,
             stays=chosen.stay,
+            direction=Direction(chosen.direction),
             told=told,
         )
         is_done = await collector.run()

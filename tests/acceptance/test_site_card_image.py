@@ -26,9 +26,11 @@ from provisioning.image.fat import FatVolume
 from provisioning.image.partitions import boot_partition, read_table
 from tests.provisioning.conftest import BASES, provision
 from tests.support.disk_images import disk
+from tests.support.releases import PROGRAM, public_key_file, release
 from tests.support.site import Site
 
 OWN_SITE = True
+WITH_FIRST_BOOT = {**PROGRAM, "site/edge/first_boot/__init__.py": b""}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -123,7 +125,7 @@ def tickets_count(centre: Path) -> int:
 
 async def test_a_finished_card_is_downloaded_from_the_page_of_a_device(site: Site, tmp_path: Path) -> None:
     """Seen when: without a base image the page of a device gives a zip, whose command makes a card; with a base image in the data
-    folder it gives the image itself, with the board, the fixed address and the Wi-Fi that were chosen; the program that finds
+    folder it gives the image itself, with the program of a release that lies beside it, for a line, or without, with the board, the fixed address and the Wi-Fi that were chosen; the program that finds
     what stands on it joins; a wrong address is told of and makes no ticket; nothing at the centre holds the ticket or the
     passphrase afterwards.
 
@@ -160,6 +162,14 @@ async def test_a_finished_card_is_downloaded_from_the_page_of_a_device(site: Sit
     wrong = await site.browser.post(path, form.filled(way="fixed", address="10.0.0.0/24", **password))
     assert (wrong.status, "10.0.0.0/24" in wrong.words) == (422, True), wrong.words
     assert tickets_count(centre) == before
+    public_key_file(centre / BASES_FOLDER)
+    release(centre / BASES_FOLDER / "program.tar.gz", "0.2.0", WITH_FIRST_BOOT)
+    image = tmp_path / "with-program.img"
+    image.write_bytes(gzip.decompress(await download(way="line", line_address="7", line_direction="rts")))
+    text = on_card(image)
+    assert "release_key = " in text, "the card brings the program of that folder"
+    assert 'address = 7\ndirection = "rts"' in text
+    (centre / BASES_FOLDER / "release.pub").unlink()
     wifi = {"ssid": "物业", "passphrase": "correct horse 77", "country": "cn"}
     packed = await download(way="fixed", address="10.0.0.22/24", gateway="10.0.0.1", **wifi)
     image = tmp_path / "downloaded.img"

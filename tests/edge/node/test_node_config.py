@@ -44,6 +44,10 @@ def test_a_unit_on_a_serial_line_needs_a_port_and_an_address_of_the_line(tmp_pat
     line = check({"name": "hall-clock", "serial": {"port": "/dev/ttyUSB0", "address": 7}}, tmp_path).serial
     assert line == SerialConfig("/dev/ttyUSB0", 115_200, 7)
     assert len(problems({"name": "hall-clock", "serial": {"address": 248, "speed_baud": 300}})) == 3
+    two_wires = {"name": "hall-clock", "serial": {"port": "/dev/ttyUSB0", "direction": "rts"}}
+    assert check(two_wires, tmp_path).serial == SerialConfig("/dev/ttyUSB0", direction="rts")
+    two_wires["serial"] = {"port": "/dev/ttyUSB0", "direction": "cts"}
+    assert problems(two_wires) == ["serial.direction: cts is none of auto, rts, rts_low"]
 
 
 def test_a_whole_file(tmp_path: Path) -> None:
