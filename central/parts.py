@@ -60,6 +60,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.purse.pages",
     "central.tills.pages",
     "central.reports.pages",
+    "central.compliance.pages",
     "central.nodes.pages",
     "central.nodes.card_pages",
     "central.nodes.reported_pages",

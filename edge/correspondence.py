@@ -54,6 +54,9 @@ class Host(Protocol):
     def clock_sample(self, sample: Sample, *, asked: bool) -> None:
         """What time it is, from the centre."""
 
+    def acknowledged(self, through: int) -> None:
+        """The centre holds the facts up to this one."""
+
     def save_member(self, member: Member) -> None:
         """Keep what the centre said about itself."""
 
@@ -108,6 +111,7 @@ class Correspondence:
                 self._command(command, result)
             case Acked(through):
                 self.acked_through = max(self.acked_through, through)
+                self._host.acknowledged(through)
             case Purge(through, frame):
                 self._host.with_outbox(partial(_back_up, through, frame))
             case Diverged(seq):

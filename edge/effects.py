@@ -29,6 +29,7 @@ from edge.core.actions import (
     Release,
     SetOutput,
     StartTimer,
+    Took,
     WriteOnCard,
 )
 from edge.core.feedback import Pattern, Player, frame
@@ -36,6 +37,7 @@ from edge.core.lines import OutputLine, OutputRole
 from edge.core.stimuli import CommitLate, Committed, IntentId, Stimulus, TimerFired
 from edge.timekeeper import Timekeeper
 from protocol.facts import Alarm, Body, Entry
+from protocol.figures import Figure
 
 
 class Outputs(Protocol):
@@ -88,6 +90,8 @@ class Effects:
         """What each lock relay is: (released, since when in monotonic ms), by unit; none before it was driven first."""
         self.lock_moved: Callable[[], None] = lambda: None
         """Told when a relay has another state than before."""
+        self.took: Callable[[Figure, int], None] = lambda _figure, _duration_ms: None
+        """Counts how long something took, in ms."""
         self.converse: Callable[[Converse], None] = lambda _action: None
         """Talks to a card, in its reader's thread."""
 
@@ -117,6 +121,8 @@ class Effects:
                     self.alarms.pop((alarm, where), None)
                 case Keep(name, value):
                     self._storage.call(partial(_keep, name, value))
+                case Took(figure, since_ms):
+                    self.took(figure, self._keeper.mono_ms() - since_ms)
                 case WriteOnCard() | Inspect():
                     self.converse(action)
 

@@ -163,7 +163,9 @@ class Membership:
         )
 
     def _link_changed(self, state: LinkState) -> None:
-        self._node.deliver(LinkChanged(state.route is not Route.NONE))
+        is_up, keeper = state.route is not Route.NONE, self._node.keeper
+        self._node.upkeep.stopwatch.connection(is_up, keeper.boottime_ms())
+        self._node.deliver(LinkChanged(is_up))
 
     async def _join_if_needed(self) -> Member:
         member = self._member()
@@ -249,6 +251,10 @@ class _Host:
         self.spawn = node.spawn
         self.test_asked = upholding.test
         self.clear_asked = upholding.clear
+
+    def acknowledged(self, through: int) -> None:
+        """The centre holds the facts up to this one."""
+        self._node.upkeep.stopwatch.acknowledged(through, self._node.keeper.boottime_ms())
 
     def save_member(self, member: Member) -> None:
         """Keep what the centre said about itself, off the loop."""

@@ -90,6 +90,7 @@ class Node:
         self.effects = Effects(
             self._loop, self.parts.board, self.recorder, self.keeper, self.deliver, self.upkeep.commit_overdue
         )
+        self.effects.took = self.upkeep.stopwatch.took
         self.effects.lock_moved = lambda: self.upkeep.wake_link()
         self.effects.converse = Conversations(
             self.workers, lambda: self.configuration.view.door_keys, partial(self._post, self.deliver)
@@ -279,8 +280,9 @@ class Node:
 def card_shown(reader: int, event: CardPresented | SeveralCards) -> CardShown:
     """What the role is told of cards in the field of a reader."""
     if isinstance(event, CardPresented):
-        return CardShown(reader, (_presentation(event),), left_alone=event.left_alone)
-    return CardShown(reader, tuple(_presentation(card) for card in event.cards), event.joined, event.more)
+        return CardShown(reader, (_presentation(event),), left_alone=event.left_alone, at_ms=event.at_ms)
+    cards = tuple(_presentation(card) for card in event.cards)
+    return CardShown(reader, cards, event.joined, event.more, at_ms=event.at_ms)
 
 
 def _presentation(card: CardPresented) -> Presentation:

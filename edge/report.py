@@ -52,6 +52,8 @@ class Report:
             locks=self._locks(),
             first_seq=node.mirror.first_seq if node.mirror.is_loaded else 0,
             clock_difference_ms=node.upkeep.measured[0] if node.upkeep.measured else 0,
+            run=self.boot,
+            figures=node.upkeep.stopwatch.readings(),
         )
 
     def _locks(self) -> tuple[tuple[int, bool, int], ...]:

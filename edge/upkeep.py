@@ -13,6 +13,7 @@ from edge.core.alarms import cleared, moment, raised
 from edge.core.stimuli import Stimulus, StorageState, Tick
 from edge.effects import Effects
 from edge.health import Machine
+from edge.stopwatch import Stopwatch
 from edge.timekeeper import Timekeeper
 from protocol.clocksync import Sample
 from protocol.decide import Trust
@@ -45,6 +46,7 @@ class Upkeep:
         self.rebuild_jobs: Callable[[], None] = lambda: None
         self.damaged: list[Callable[[], None]] = []
         """Told when the outbox was found damaged while running, and a new one was begun."""
+        self.stopwatch = Stopwatch()
         self._deliver = deliver
         self._save_clock = save_clock
         self._effects: Effects
@@ -94,6 +96,8 @@ class Upkeep:
         """What time it is, from the centre."""
         ours_ms = self.keeper.utc_ms() + sample.boottime_ms - self.keeper.boottime_ms()
         self.measured = (sample.utc_ms - ours_ms, sample.error_ms, sample.boottime_ms)
+        if not asked:
+            self.stopwatch.clock_told(sample.utc_ms - ours_ms, self.keeper.trust >= Trust.HOLDOVER)
         self.clock_news(self.keeper.offer(sample, asked=asked))
 
     def clock_news(self, news: list[ClockNews]) -> None:
@@ -120,6 +124,7 @@ class Upkeep:
         """Facts are durable, and go up at once when there is a connection."""
         self._storage_event(StorageEvent.COMMITTED_LATE if late else StorageEvent.COMMITTED)
         self._mirror.committed(entries)
+        self.stopwatch.committed(entries)
         self.wake_link()
 
     def purged(self, first_seq: int) -> None:
@@ -167,6 +172,7 @@ class Upkeep:
 
     def _damaged(self, kept_as: str) -> None:
         self.trouble["outbox"] = kept_as
+        self.stopwatch.begun_anew()
         self._effects.perform(moment(Alarm.STORAGE_UNUSABLE, 0, f"damaged, kept as {kept_as}"))
         self._mirror.load()
 

@@ -62,6 +62,8 @@ ENTRIES_PER_LEVEL_MAX: Final = 2_000
 PERIODS_PER_SCHEDULE_MAX: Final = 100
 SPECIAL_DAYS_MAX: Final = 2_000
 POINTS_PER_NODE_MAX: Final = 16
+FIGURES_MAX: Final = 600
+"""Counts in one status: four figures, and fewer steps than 150 each."""
 
 DURATION_MAX_MS: Final = 24 * 3_600_000
 """The longest that a door may be told to stay released, or to be held open without an alarm."""

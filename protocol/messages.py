@@ -23,6 +23,7 @@ from protocol.limits import (
     CHANGES_PER_DELTA_MAX,
     CHANGES_PER_PART_MAX,
     FACTS_PER_BATCH_MAX,
+    FIGURES_MAX,
     KINDS_MAX,
     NODE_NAME_MAX,
     PARTS_MAX,
@@ -217,8 +218,9 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
 
     ``locks``: (door, whether its lock relay is released, for how many milliseconds it has been so); a door that has no
     output on this board is missing. ``first_seq``: the oldest record kept; 0: not told. ``clock_difference_ms``: the
-    centre's time minus the node's as it was before it was last set right. Sent with each poll, and alone at once when a
-    relay has moved.
+    centre's time minus the node's as it was before it was last set right. ``figures``: what ``protocol.figures`` counts,
+    (figure, step, count) since the start of ``run``, a number of this node_epoch. Sent with each poll, and alone at once
+    when a relay has moved.
     """
 
     storage_usable: bool = True
@@ -234,6 +236,8 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     locks: Annotated[tuple[tuple[U32, bool, U63], ...], Meta(max_length=POINTS_PER_NODE_MAX)] = ()
     first_seq: U63 = 0
     clock_difference_ms: int = 0
+    run: U32 = 0
+    figures: Annotated[tuple[tuple[U32, U32, U63], ...], Meta(max_length=FIGURES_MAX)] = ()
 
 
 class Poll(_Message, frozen=True, tag=MessageKind.POLL.value):

@@ -189,6 +189,9 @@ class DoorCommand(Model):
     intent_seq = peewee.BigIntegerField(null=True)
     """The fact by which the device accepted it."""
     answered_at = InstantField(null=True)
+    """When, by the device's corrected clock."""
+    heard_at = InstantField(null=True)
+    """When the answer that stands was here, by the clock that ``created_at`` is from (B10)."""
 
     class Meta:
         indexes = (

@@ -367,8 +367,7 @@ class Hub:
             or now_s - link.written_s >= STATUS_EVERY_S
             or not link.online
         )
-        link.condition, link.online = condition, True
-        link.asked = link.asked and not received_all
+        link.condition, link.online, link.asked = condition, True, link.asked and not received_all
         if due and not link.peer.record.quarantine:
             link.written_s = now_s
             link.marked_s = now_s if received_all else link.marked_s
@@ -380,6 +379,7 @@ class Hub:
                 effect.health,
                 received_all,
                 link.peer.session,
+                link.peer.record.node_epoch,
             )
 
     # -- who is online ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import peewee
 
+from central.compliance import readings
 from central.db import announce
 from central.nodes.model import Device
 from central.sync import catch_up
@@ -61,6 +62,7 @@ def heard(
     health: Health | None,
     received_all: bool,
     session: bytes = b"",
+    node_epoch: int = 0,
 ) -> None:
     """A poll: the newest health and seq. ``received_all``: every fact up to ``last_seq`` is here, so the watermark moves."""
     values: dict[str, Any] = {"online": True, "session": session}
@@ -68,13 +70,15 @@ def heard(
         values["last_seq"] = last_seq
     if health is not None:
         fields = msgspec.to_builtins(msgspec.structs.asdict(health))
-        del fields["locks"]
+        del fields["locks"], fields["run"], fields["figures"]
         values["health"] = fields
         values["clock"] = int(health.clock)
         values["locks"] = [
             [door, released, int(at.timestamp() * 1_000) - for_ms] for door, released, for_ms in health.locks
         ]
     online_since = _update(device_id, at, **values)
+    if health is not None:
+        readings.take(device_id, node_epoch, health.run, health.figures, at)
     if received_all:
         catch_up.note(device_id, online_since, at)
         Enrolment.update(uploaded_through_ms=int(at.timestamp() * 1_000)).where(

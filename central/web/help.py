@@ -68,6 +68,7 @@ SECTIONS: Final = {
     "loss-certificate": "reports#s4",
     "slips": "reports#s5",
     "forms": "reports#s6",
+    "compliance": "reports#s7",
 }
 """Names that pages use for a part of a chapter: the chapter and its n-th section (tests/house/test_manual.py)."""
 

@@ -89,6 +89,11 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         packed=(lazy("Packed"), "square", "info"),
         signed=(lazy("Signed for"), "check", "good"),
     ),
+    "compliance": _states(
+        passed=(lazy("Passed"), "check", "good"),
+        failed=(lazy("Not passed"), "cross", "bad"),
+        unknown=(lazy("Not enough data"), "ring", "idle"),
+    ),
     "books": _states(
         right=(lazy("The books add up"), "check", "good"),
         wrong=(lazy("The books do not add up"), "cross", "bad"),

@@ -31,6 +31,7 @@ from edge.core.feedback import Pattern
 from edge.core.lines import OutputLine
 from edge.core.stimuli import IntentId
 from protocol.facts import Alarm, Body
+from protocol.figures import Figure
 
 if TYPE_CHECKING:
     from protocol.messages import WriteCard
@@ -131,6 +132,13 @@ class Inspect(Struct, frozen=True):
     uid: bytes
 
 
+class Took(Struct, frozen=True):
+    """What began at ``since_ms`` (as ``Now.mono_ms``) has just been done by the action before: count how long it took (B10)."""
+
+    figure: Figure
+    since_ms: int
+
+
 Converse = WriteOnCard | Inspect
 Action = (
     Record
@@ -145,4 +153,5 @@ Action = (
     | Keep
     | WriteOnCard
     | Inspect
+    | Took
 )

@@ -49,7 +49,7 @@ class CardShown(Struct, frozen=True):
 
     ``cards``: everything in the field, at least one. ``joined``: UIDs of those that no earlier stimulus of this stay named;
     empty means all of them. ``more``: there are further cards that could not be told apart. ``left_alone``: the card was
-    named before, among others that have gone since.
+    named before, among others that have gone since. ``at_ms``: when the reader began to look at it, as ``Now.mono_ms``.
     """
 
     reader: int
@@ -57,6 +57,7 @@ class CardShown(Struct, frozen=True):
     joined: tuple[bytes, ...] = ()
     more: bool = False
     left_alone: bool = False
+    at_ms: int | None = None
 
 
 class CardGone(Struct, frozen=True):

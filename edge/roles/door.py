@@ -203,7 +203,7 @@ def _card_shown(turn: Turn, shown: CardShown) -> None:
     if decision.duress:
         turn.add(*moment(Alarm.DURESS, number, "", decision.key))
     if decision.granted:
-        _granted(turn, unit, fact, decision)
+        _granted(turn, shown, fact, decision)
     else:
         _refused(turn, unit, fact, decision)
 
@@ -225,12 +225,15 @@ def _decide(
     return mode, decide(card, turn.view, point, state, turn.now.instant)
 
 
-def _granted(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
+def _granted(turn: Turn, shown: CardShown, fact: AccessFact, decision: Decision) -> None:
+    reader = shown.reader
     unit = turn.wiring.unit_of_reader(reader)
     assert unit is not None, "a point without a door grants nothing"
     number = turn.wiring.door(unit).number
     fact, keep = door_uses.counted(turn, fact, decision)
-    pending = Pending(fact, number, unit, decision.release_ms, reader, decision.key, keep=keep)
+    pending = Pending(
+        fact, number, unit, decision.release_ms, reader, decision.key, keep=keep, shown_ms=shown.at_ms
+    )
     rules = turn.view.access_points[fact.point].rules
     if rules is not None:
         pending = door_rules.granted(turn, rules, pending, decision.holder)

@@ -33,6 +33,7 @@ class Pending(Struct, frozen=True):
     """An intent on its way to the medium.
 
     ``keep``: the count that is remembered with it. ``holders`` go ``into`` that area; None where places are not asked for. ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
+    ``shown_ms``: when the reader saw the card first.
     """
 
     body: AccessFact | CommandFact
@@ -46,6 +47,7 @@ class Pending(Struct, frozen=True):
     keep: tuple[str, bytes] | None = None
     holders: tuple[int, ...] = ()
     into: int | None = None
+    shown_ms: int | None = None
 
 
 class ReaderState(Struct, frozen=True):

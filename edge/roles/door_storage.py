@@ -23,6 +23,7 @@ import msgspec
 from msgspec.structs import replace
 
 from edge.core import door
+from edge.core.actions import Took
 from edge.core.alarms import cleared, raised
 from edge.core.feedback import Pattern
 from edge.core.stimuli import CommitLate, Committed, StorageState
@@ -38,6 +39,7 @@ from protocol.facts import (
     Outcome,
     OutcomeFact,
 )
+from protocol.figures import Figure
 from protocol.reasons import Reason
 from protocol.records import Mode, StoragePolicy
 
@@ -140,6 +142,8 @@ def _leads_out(turn: Turn, body: AccessFact) -> bool:
 
 def _release(turn: Turn, pending: Pending, seq: int | None) -> None:
     turn.with_door(pending.unit, partial(door.release, release_ms=pending.release_ms, seq=seq))
+    if pending.shown_ms is not None:
+        turn.add(Took(Figure.SWIPE, pending.shown_ms))
     if pending.into is not None:
         door_places.goes(turn, pending, seq)
 

@@ -12,6 +12,7 @@ import queue
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -25,8 +26,10 @@ from edge.cache.drafts import Draft, draft
 from edge.cache.outbox import Outbox
 from edge.cache.recorder import Recorder
 from edge.cache.reserve import Reserve
+from edge.stopwatch import Stopwatch
 from protocol.decide import Instant, PointState, Presentation, Trust, decide
-from protocol.facts import SALT_LENGTH, AccessFact, Outcome, OutcomeFact
+from protocol.facts import SALT_LENGTH, AccessFact, Entry, Outcome, OutcomeFact
+from protocol.figures import Figure
 from tests.bench.decisions import NOW, asked, view
 from tests.bench.measure import Row, each_cpu_us, percentile, side_by_side, undisturbed
 from tests.support.crashvfs import Disk
@@ -71,6 +74,19 @@ def rows() -> list[Row]:
     with TemporaryDirectory(prefix="onecard-bench-") as name:
         folder = Path(name)
         return [*undisturbed(lambda: _appends(folder)), *_syncs(), _busy(folder)]
+
+
+def watched(entry: Entry) -> Callable[[Any], None]:
+    """What the stopwatch does about one swipe: the release, the record on its way, its acknowledgement."""
+    watch = Stopwatch()
+    watch.connection(True, 0)
+
+    def one(_: Any) -> None:
+        watch.took(Figure.SWIPE, 3)
+        watch.committed([entry])
+        watch.acknowledged(entry.fact.seq, entry.fact.boottime_ms + 40)
+
+    return one
 
 
 def _appends(folder: Path) -> list[Row]:
@@ -134,6 +150,14 @@ def _appends(folder: Path) -> list[Row]:
         mine, bare, other = (percentile(times, percent) for times in (ours, limit, peer))
         name = f"swipe = decision + durable intent, p{percent}"
         found.append(Row(name, "us", mine, bare, other, f"<= {factor} x raw", mine <= factor * bare))
+    watching = median(each_cpu_us(watched(sample), range(500)))
+    share = watching / percentile(ours, 50)
+    note = f"{share:.1%} of a swipe at p50; the limit is one count in a dict"
+    counted: dict[int, int] = {}
+    bare = median(each_cpu_us(lambda step: counted.__setitem__(step, counted.get(step, 0) + 1), range(500)))
+    found.append(
+        Row("swipe: measuring it (B10)", "us", watching, bare, None, "<= 5 % of a swipe", share <= 0.05, note)
+    )
     note = "decision, numbering, encoding, commitment, chain: what the limit lacks"
     found.append(Row("swipe: CPU beyond the limit's", "us", computing, None, None, "reported", None, note))
     mine, bare, other = (median(times) for times in (one, limit_one, peer_one))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from peewee import EXCLUDED, fn
@@ -253,5 +254,6 @@ def _advance(batch: Batch, asked: DoorCommand, to: CommandState, stored: Stored)
     if to in NEXT[CommandState(asked.state)]:
         asked.state = to.value
         asked.answered_at = stored.at
+        asked.heard_at = datetime.fromtimestamp(stored.received_ms / 1_000, UTC)
     asked.save()
     batch.commands.add(asked.id)
