@@ -6,6 +6,7 @@ Every limit of the centre that is not a matter of one sub-system's file stands h
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import difflib
 import tomllib
@@ -61,6 +62,9 @@ class NodeConfig:
     listen: str = "0.0.0.0:8444"
     names: tuple[str, ...] = ()
     """Host names and IP addresses by which devices reach the centre, besides this machine's own."""
+    release_key: str = ""
+    """Public half of the release key (Ed25519, base64url): which new versions of the devices' program are believed.
+    Empty: none can be brought, and cards are written without one."""
     keepalive_s: int = _range(75, 5, 3_600)
     read_buffer_bytes: int = _range(16_384, 4_096, 262_144)
     """TLS read buffer of one connection: 65 KiB a connection instead of asyncio's 306 KiB."""
@@ -132,6 +136,7 @@ class Config:
         return self.browsers.tls != "off" or self.browsers.public_url.startswith("https://")
 
 
+_KEY_BYTES: Final = 32
 CONFIG_FILE: Final = "centre.toml"
 """Read from the data folder when no ``--config`` is given."""
 
@@ -174,9 +179,26 @@ def _checked(config: Config) -> Config:
         raise ConfigError(
             "browsers.public_url: expected scheme and host alone, for example https://card.example.com"
         )
+    try:
+        release_key_of(config)
+    except ValueError:
+        key = "nodes.release_key"
+        raise ConfigError(f"{key}: expected 32 bytes in base64url") from None
     if config.security.session_idle_s > config.security.session_absolute_s:
         raise ConfigError("security.session_idle_s: cannot be longer than session_absolute_s")
     return config
+
+
+def release_key_of(config: Config) -> bytes:
+    """The key by which releases are believed, 32 bytes; empty when none is set.
+
+    :raises ValueError: it is something else.
+    """
+    text = config.nodes.release_key
+    key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if len(key) not in (0, _KEY_BYTES):
+        raise ValueError(f"{len(key)} bytes")
+    return key
 
 
 def split_address(key: str, address: str) -> tuple[str, int]:

@@ -67,6 +67,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.nodes.pull_pages",
     "central.keys.pages",
     "central.sync.service",
+    "central.updates.pages",
 )
 
 

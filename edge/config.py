@@ -16,6 +16,7 @@ with every reason at once, so that a card has to be written only once more.
     language = "zh_Hans"                    # of the commands; else LANG
     schema = 1                              # form of this file; a newer one is refused
     release_key = "base64url"               # Ed25519 key under which a new version of the program is believed; none: none is
+    update_trial_s = 300                    # how long a new version must have run well before it is kept
     replaces = 2                            # installation whose place it takes; onecard-provision image asks for it
     site, time_servers, [network]           # of the card image; the first boot of the device reads them
 
@@ -61,6 +62,8 @@ DEFAULT_PORT: Final = "/dev/serial0"
 CENTRES_MAX: Final = 8
 FILE_MAX_BYTES: Final = 256 * 1024
 KEY_BYTES: Final = 32
+TRIAL_S_RANGE: Final = (5, 86_400)
+TRIAL_S: Final = 300
 SCHEMA: Final = 1
 """The form of ``node.toml``: a number that grows when an older program would misread a newer file."""
 
@@ -121,6 +124,7 @@ class NodeConfig(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     release_key: bytes = b""
     """32 bytes; empty: this node takes no new version of its program."""
+    update_trial_s: int = TRIAL_S
 
     @property
     def status_socket(self) -> Path:
@@ -175,6 +179,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
         )
     ticket = _ticket(reading)
     release_key = _release_key(reading)
+    trial_s = reading.number("update_trial_s", TRIAL_S, *TRIAL_S_RANGE)
     period_s = reading.number("period_s", 30, *PERIOD_S_RANGE)
     language = reading.text("language").replace("-", "_")
     if language and language not in LANGUAGES:
@@ -206,6 +211,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
         serial,
         tuple(reading.warnings()),
         release_key,
+        trial_s,
     )
 
 

@@ -34,6 +34,7 @@ from protocol.downlink import Apply, HotlistWanted, NodeDownlink, Rejected
 from protocol.facts import Body, CommandFact, CommandResult
 from protocol.node_peer import ClockSample, CommandReceived, Level, Lost, PeerEffect, RefusedBy, Welcomed
 from protocol.records import Revisions
+from protocol.release_fetch import PartArrived, ReleaseOffered
 from protocol.uplink import Acked, Diverged, Purge
 
 _log: Final = logging.getLogger(__name__)
@@ -65,6 +66,12 @@ class Host(Protocol):
 
     def clear_asked(self, command: messages.ClearRecords) -> None:
         """Erase records that the centre has in its backup, and record how many."""
+
+    def release_offered(self, offer: messages.ReleaseOffer) -> None:
+        """The centre wants this version of the program."""
+
+    def release_part(self, part: messages.ReleasePart) -> None:
+        """A part of it is here."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside; an error in it ends the node."""
@@ -127,6 +134,10 @@ class Correspondence:
                 _log.warning("what the centre sent cannot be used: %s", error)
             case Level():
                 self._host.deliver(InStep())
+            case ReleaseOffered(offer):
+                self._host.release_offered(offer)
+            case PartArrived(part):
+                self._host.release_part(part)
             case Lost():
                 pass  # the link's own matter
 

@@ -84,6 +84,7 @@ class Effects:
         self._players: dict[int, Player] = {}
         self._lights: dict[int, asyncio.TimerHandle] = {}
         self._stopped = False
+        self._idle = Pattern.IDLE
         self.alarms: dict[tuple[Alarm, int], str] = {}
         """Alarms that stand, with their detail, by (alarm, where)."""
         self.locks: dict[int, tuple[bool, int]] = {}
@@ -94,6 +95,18 @@ class Effects:
         """Counts how long something took, in ms."""
         self.converse: Callable[[Converse], None] = lambda _action: None
         """Talks to a card, in its reader's thread."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Somebody stands before a reader and waits for a record to be committed."""
+        return bool(self._late)
+
+    def show_idle_as(self, look: Pattern) -> None:
+        """Readers with nothing to show look so from now on."""
+        before, self._idle = self._idle, look
+        for reader, player in list(self._players.items()):
+            if player.look is before:
+                self._play(reader, look)
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Carry the actions out, in their order. After ``stop`` nothing is."""
@@ -190,6 +203,8 @@ class Effects:
 
     def _play(self, reader: int, pattern: Pattern) -> None:
         now_ms = self._keeper.mono_ms()
+        if pattern is Pattern.IDLE:
+            pattern = self._idle
         self._players[reader] = self._players.get(reader, Player(look_since_ms=now_ms)).play(pattern, now_ms)
         self._light(reader)
 

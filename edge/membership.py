@@ -10,7 +10,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.cache.errors import CacheError
 from edge.cache.outbox import Outbox
@@ -30,6 +30,9 @@ from protocol.decide import Trust
 from protocol.downlink import NodeDownlink
 from protocol.node_peer import NodePeer
 
+if TYPE_CHECKING:
+    from edge.update.updates import Updates
+
 RETRY_S: Final = 5.0
 
 
@@ -48,6 +51,8 @@ class Membership:
         self._problem = ""
         self._network_up = True
         self._task: asyncio.Task[None] | None = None
+        self.updates: Updates | None = None
+        """Of a node that takes new versions of its program."""
         self.link: Way | None = None
         """Once the node has joined."""
 
@@ -68,6 +73,29 @@ class Membership:
     def acked_through(self) -> int:
         """The last fact that the centre is known to hold."""
         return self._correspondence.acked_through if self._correspondence else 0
+
+    @property
+    def period_s(self) -> int:
+        """The time between two polls."""
+        return self._config.period_s if self.link is None else self.link.peer.period_s
+
+    def answers(self) -> bool:
+        """Whether the centre has answered a poll since the start."""
+        return self.link is not None and self.link.peer.replies_count > 0
+
+    def is_connected(self) -> bool:
+        """Whether there is a route to it now."""
+        return self.link is not None and self.link.state.route is not Route.NONE
+
+    async def reaches(self) -> bool:
+        """Whether an address of the centre can be reached: TLS with the centre's certificate, and nothing is sent."""
+        from edge.link.tls import reaches
+
+        trusted = self._clock_is_trusted()
+        for url in self._config.centre if self._network_up else ():
+            if await reaches(url, self._config.ca_pem, check_dates=trusted):
+                return True
+        return False
 
     def sync_now(self) -> None:
         """Ask the centre at once."""
@@ -132,7 +160,7 @@ class Membership:
             os.urandom,
             jitter=random.random(),
         )
-        host = _Host(node, self._files, Upholding(node, self.acked_through))
+        host = _Host(node, self._files, Upholding(node, self.acked_through), self.updates)
         self._correspondence = Correspondence(host, node.configuration, member, downlink)
         if settled is Settled.HOMELESS:
             peer.uplink.refused()
@@ -142,6 +170,8 @@ class Membership:
         node.upkeep.damaged.append(peer.uplink.refused)
         self.link = self._make_link(peer, self._correspondence)
         self.link.network_up = self._network_up
+        if self.updates is not None:
+            self.updates.join(peer.release, self.link.wake)
         self._correspondence.wake = node.upkeep.wake_link = node.mirror.ready = self.link.wake
         await self.link.run()
 
@@ -241,7 +271,9 @@ class Membership:
 class _Host:
     """``edge.correspondence.Host`` of a node."""
 
-    def __init__(self, node: Node, files: IdentityFiles, upholding: Upholding) -> None:
+    def __init__(
+        self, node: Node, files: IdentityFiles, upholding: Upholding, updates: Updates | None
+    ) -> None:
         self._node = node
         self._files = files
         self.deliver = node.deliver
@@ -251,6 +283,8 @@ class _Host:
         self.spawn = node.spawn
         self.test_asked = upholding.test
         self.clear_asked = upholding.clear
+        self.release_offered = _passed_over if updates is None else updates.offered
+        self.release_part = _passed_over if updates is None else updates.arrived
 
     def acknowledged(self, through: int) -> None:
         """The centre holds the facts up to this one."""
@@ -259,3 +293,7 @@ class _Host:
     def save_member(self, member: Member) -> None:
         """Keep what the centre said about itself, off the loop."""
         self._node.parts.executor.submit(self._files.save_member, member)
+
+
+def _passed_over(_message: object) -> None:
+    """This node takes no releases."""

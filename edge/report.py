@@ -13,6 +13,7 @@ from protocol.messages import Health, ReaderState
 
 if TYPE_CHECKING:
     from edge.node import Node
+    from edge.update.updates import Updates
 
 
 class Report:
@@ -29,6 +30,8 @@ class Report:
         """The last fact that the centre is known to hold."""
         self.link: Callable[[], dict[str, Any]] = lambda: {"state": "off"}
         """How the connection to the centre is."""
+        self.updates: Updates | None = None
+        """Of a node that takes new versions of its program."""
 
     def trust(self) -> Trust:
         """How far the clock is to be believed."""
@@ -54,6 +57,7 @@ class Report:
             clock_difference_ms=node.upkeep.measured[0] if node.upkeep.measured else 0,
             run=self.boot,
             figures=node.upkeep.stopwatch.readings(),
+            update=self.updates.word if self.updates is not None else None,
         )
 
     def _locks(self) -> tuple[tuple[int, bool, int], ...]:
@@ -138,6 +142,7 @@ class Report:
                 for (alarm, where), detail in node.effects.alarms.items()
             ],
             "link": self.link(),
+            "update": self.updates.status() if self.updates is not None else None,
             "trouble": dict(node.upkeep.trouble),
             "temperature_c": node.parts.machine.temperature_c,
             "memory_mib": node.parts.machine.memory_mib,

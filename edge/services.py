@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.cache.outbox import Outbox
@@ -16,6 +18,8 @@ from edge.status import StatusServer
 if TYPE_CHECKING:
     from edge.emulated import Emulation
 
+LAUNCHED: Final = "ONECARD_LAUNCHED"
+"""Set by the launcher to where releases stand. It alone can put one back: without it none is taken."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -39,6 +43,13 @@ async def services_of(
         from edge.membership import Membership
 
         membership = Membership(node, config, outbox, report)
+        if config.release_key and (home := os.environ.get(LAUNCHED)):
+            from edge.update.updates import Updates
+
+            report.updates = membership.updates = Updates(
+                node, Path(home), config.data_dir, config.release_key, config.update_trial_s, membership
+            )
+            services.append(report.updates)
         services.append(membership)
         sync_now, load = membership.sync_now, membership.load
         if emulation is not None:

@@ -38,6 +38,8 @@ def lines(status: Mapping[str, Any]) -> list[str]:
         ),
         _("Centre: %(state)s", state=_link(status["link"])),
     ]
+    if (update := status.get("update")) is not None and update["state"] != "none":
+        text.append(_update(update))
     if configuration["problem"]:
         text.append(
             _("Configuration cannot be stored or read: %(problem)s", problem=configuration["problem"])
@@ -151,3 +153,37 @@ def _trouble(part: str, detail: str) -> str:
             name=detail,
         )
     return f"{part}: {detail}"
+
+
+def _update(update: Mapping[str, Any]) -> str:
+    version = update["version"]
+    match update["state"]:
+        case "downloading":
+            return _(
+                "New version %(version)s: %(percent)s %% fetched", version=version, percent=update["percent"]
+            )
+        case "ready":
+            return _("New version %(version)s: waits for a quiet moment to start", version=version)
+        case "on_trial":
+            return _("New version %(version)s: ON TRIAL, not kept for good yet", version=version)
+        case "kept":
+            return _("New version %(version)s: kept", version=version)
+        case "rolled_back":
+            return _("New version %(version)s: ROLLED BACK, %(reason)s", version=version, reason=_why(update))
+        case _refused:
+            return _("New version %(version)s: not taken, %(reason)s", version=version, reason=_why(update))
+
+
+def _why(update: Mapping[str, Any]) -> str:
+    reason: str = update["reason"]
+    return {
+        "crashed": _("it ended by itself again and again"),
+        "no_sync": _("the centre was there and no sync came about"),
+        "reader": _("a reader stopped working"),
+        "relay": _("an output of the board did not obey"),
+        "damaged": _("it is damaged or not signed with the release key"),
+        "wrong_machine": _("it is for another machine or another Python"),
+        "too_old": _("it is older than may take the place of this one"),
+        "no_room": _("the medium has too little room"),
+        "storage": _("the medium could not be written"),
+    }.get(reason, reason)

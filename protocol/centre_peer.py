@@ -58,6 +58,9 @@ from protocol.messages import (
     Pull,
     RefusalCode,
     Refused,
+    ReleaseOffer,
+    ReleasePart,
+    ReleasePull,
     Welcome,
 )
 from protocol.records import Kind, Revisions
@@ -120,6 +123,12 @@ class CommandExpired(msgspec.Struct, frozen=True):
     command_id: int
 
 
+class ReleaseAsked(msgspec.Struct, frozen=True):
+    """Effect: the node wants a part of the release that it was offered; answer with ``CentrePeer.release``."""
+
+    pull: ReleasePull
+
+
 CentreEffect: TypeAlias = (
     Delivered
     | NotApplied
@@ -130,6 +139,7 @@ CentreEffect: TypeAlias = (
     | Heard
     | CommandSent
     | CommandExpired
+    | ReleaseAsked
 )
 
 
@@ -234,6 +244,11 @@ class CentrePeer:
         if record.quarantine:
             self._out.append(Refused(RefusalCode.OLD_EPOCH, MessageKind.FACT_BATCH))
 
+    @property
+    def software(self) -> str:
+        """The version of the program that the node runs, as it said when the session began."""
+        return self._hello.software
+
     # -- in -----------------------------------------------------------------------------------------------------
 
     def receive(self, frame: bytes, now_ms: int, utc_ms: int) -> list[CentreEffect]:
@@ -280,6 +295,8 @@ class CentrePeer:
                 if self.uplink.forked:
                     self._refuse(RefusalCode.FORK, MessageKind.FACT_BATCH)
                 return [*effects]
+            case ReleasePull():
+                return [] if self.record.quarantine else [ReleaseAsked(message)]
             case Pull() | Applied() | CannotApply() | HotlistReport() if self.record.quarantine:
                 return []
             case Pull() | Applied() | CannotApply() | HotlistReport():
@@ -313,6 +330,11 @@ class CentrePeer:
     def backed_up(self, message: BackedUp) -> None:
         """The backup holds more of this node's facts."""
         self.uplink.backed_up(message)
+
+    def release(self, message: ReleaseOffer | ReleasePart) -> None:
+        """Offer a release, or give a part of it."""
+        if not self.record.quarantine:
+            self._out.append(message)
 
     def command(self, command: Command, expires_at_ms: int) -> None:
         """Send a command with the next fresh nonce of the node (nonce and time are filled in), or not at all.

@@ -40,8 +40,8 @@ _ROWS_MAX: Final[dict[int, int]] = {
     MessageKind.HOTLIST_REPORT: CHANGES_PER_PART_MAX,
 }
 """Kinds that carry rows, and how many."""
-_BULK: Final = frozenset({*_ROWS_MAX, MessageKind.FACT_BATCH})
-"""Kinds that carry rows or facts; every other message is small."""
+_BULK: Final = frozenset({*_ROWS_MAX, MessageKind.FACT_BATCH, MessageKind.RELEASE_PART})
+"""Kinds that carry rows, facts or a part of a release; every other message is small."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Message]]] = {

@@ -54,6 +54,10 @@ BUNDLE_MAX: Final = 256 * 1024 * 1024
 """One file with frames."""
 PACKET_MAX: Final = 8 * 1024 * 1024
 """One HTTP body or WebSocket message."""
+RELEASE_MAX: Final = 128 * 1024 * 1024
+"""The archive of one release of the node's program."""
+RELEASE_PART_MAX: Final = 64 * 1024
+"""One part of it on its way to a node."""
 ROW_BYTES_MAX: Final = 4_000
 
 TEXT_MAX_CHARS: Final = 200

@@ -28,9 +28,14 @@ from protocol.limits import (
     NODE_NAME_MAX,
     PARTS_MAX,
     POINTS_PER_NODE_MAX,
+    RELEASE_MAX,
+    RELEASE_PART_MAX,
     TEXT_MAX_CHARS,
 )
+from protocol.message_kinds import MessageKind as MessageKind
+from protocol.message_kinds import RefusalCode as RefusalCode
 from protocol.records import Change, Mode, Revisions
+from protocol.updating import UpdateWord
 
 U32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 U63 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -43,60 +48,6 @@ Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 SessionId = Annotated[bytes, Meta(min_length=8, max_length=8)]
 Name = Annotated[str, Meta(min_length=1, max_length=NODE_NAME_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_MAX_CHARS)]
-
-
-class MessageKind(IntEnum):
-    """Numbers of the messages on the wire."""
-
-    ENROL = 1
-    ENROLLED = 2
-    HELLO = 3
-    WELCOME = 4
-    REFUSED = 5
-    POLL = 10
-    POLL_REPLY = 11
-    PULL = 12
-    DELTA = 13
-    SNAPSHOT_PART = 14
-    APPLIED = 15
-    CANNOT_APPLY = 16
-    HOTLIST_REPORT = 17
-    FACT_BATCH = 20
-    FACT_ACK = 21
-    BACKED_UP = 22
-    NUDGE = 30
-    PING = 31
-    PONG = 32
-    HEALTH = 33
-    REMOTE_OPEN = 40
-    SET_MODE = 41
-    TEST_NODE = 42
-    SET_TIME = 43
-    WRITE_CARD = 44
-    CANCEL_WRITE = 45
-    CLEAR_RECORDS = 46
-
-
-class RefusalCode(IntEnum):
-    """Why the other side did not do what was asked. Texts: ``protocol.refusals``."""
-
-    MALFORMED = 1
-    TOO_LARGE = 2
-    VERSION = 3
-    BAD_SIGNATURE = 4
-    UNKNOWN_NODE = 5
-    REVOKED = 6
-    OLD_EPOCH = 7
-    """The node_epoch is closed: a newer enrolment took its place. Facts of it go to quarantine."""
-    SESSION_UNKNOWN = 8
-    TICKET_UNKNOWN = 9
-    TICKET_USED = 10
-    TICKET_EXPIRED = 11
-    BUSY = 12
-    WAITING_FOR_APPROVAL = 13
-    FORK = 14
-    """Two facts under one number: both are kept, the node's later facts go to quarantine (I11)."""
-    UNKNOWN_MESSAGE = 15
 
 
 class ReaderState(IntEnum):
@@ -219,8 +170,8 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     ``locks``: (door, whether its lock relay is released, for how many milliseconds it has been so); a door that has no
     output on this board is missing. ``first_seq``: the oldest record kept; 0: not told. ``clock_difference_ms``: the
     centre's time minus the node's as it was before it was last set right. ``figures``: what ``protocol.figures`` counts,
-    (figure, step, count) since the start of ``run``, a number of this node_epoch. Sent with each poll, and alone at once
-    when a relay has moved.
+    (figure, step, count) since the start of ``run``, a number of this node_epoch. ``update``: of a node that takes
+    releases. Sent with each poll, and alone at once when a relay has moved or an update got on.
     """
 
     storage_usable: bool = True
@@ -238,6 +189,7 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     clock_difference_ms: int = 0
     run: U32 = 0
     figures: Annotated[tuple[tuple[U32, U32, U63], ...], Meta(max_length=FIGURES_MAX)] = ()
+    update: UpdateWord | None = None
 
 
 class Poll(_Message, frozen=True, tag=MessageKind.POLL.value):
@@ -396,6 +348,36 @@ class Pong(_Message, frozen=True, tag=MessageKind.PONG.value):
     server_at_ms: U63
 
 
+# -- a new version of the node's program --------------------------------------------------------------------------
+
+
+class ReleaseOffer(_Message, frozen=True, tag=MessageKind.RELEASE_OFFER.value):
+    """Take this release (``protocol.release``): an archive of ``size`` bytes with this SHA-256. ``offer`` 0: take none now.
+
+    A node that has rolled an offer back takes the same version again only under another number.
+    """
+
+    offer: U32
+    version: Text = ""
+    size: Annotated[int, Meta(ge=0, le=RELEASE_MAX)] = 0
+    sha256: Annotated[bytes, Meta(max_length=32)] = b""
+
+
+class ReleasePull(_Message, frozen=True, tag=MessageKind.RELEASE_PULL.value):
+    """Asks for the archive of an offer from ``offset`` on."""
+
+    offer: U32
+    offset: U63
+
+
+class ReleasePart(_Message, frozen=True, tag=MessageKind.RELEASE_PART.value):
+    """What stands at ``offset`` of the archive."""
+
+    offer: U32
+    offset: U63
+    content: Annotated[bytes, Meta(min_length=1, max_length=RELEASE_PART_MAX)]
+
+
 # -- commands: signed, for one node, void after their nonce; results are CommandFacts -----------------------------
 
 
@@ -509,6 +491,9 @@ Message: TypeAlias = (
     | Ping
     | Pong
     | Health
+    | ReleaseOffer
+    | ReleasePull
+    | ReleasePart
     | RemoteOpen
     | SetMode
     | TestNode

@@ -48,6 +48,8 @@ from protocol.messages import (
     Pong,
     RefusalCode,
     Refused,
+    ReleaseOffer,
+    ReleasePart,
     RemoteOpen,
     SetMode,
     SetTime,
@@ -57,6 +59,7 @@ from protocol.messages import (
     WriteCard,
 )
 from protocol.records import Revisions
+from protocol.release_fetch import PartArrived, ReleaseFetch, ReleaseOffered
 from protocol.sealed_keys import open_row
 from protocol.seals import Seal
 from protocol.session import SHARE_SECRET_LENGTH, channel, share_of
@@ -131,7 +134,16 @@ class Level(msgspec.Struct, frozen=True):
 
 
 PeerEffect: TypeAlias = (
-    DownlinkEffect | UplinkEffect | Welcomed | ClockSample | CommandReceived | RefusedBy | Lost | Level
+    DownlinkEffect
+    | UplinkEffect
+    | Welcomed
+    | ClockSample
+    | CommandReceived
+    | RefusedBy
+    | Lost
+    | Level
+    | ReleaseOffered
+    | PartArrived
 )
 
 
@@ -165,6 +177,9 @@ class NodePeer:
         self.downlink = downlink
         downlink.open_row = partial(open_row, box_secret=box_secret_of(identity.key.private_bytes_raw()))
         self.uplink = NodeUplink(outbox, identity.node, identity.node_epoch, jitter=jitter)
+        self.release = ReleaseFetch()
+        self.replies_count = 0
+        """Polls that the centre has answered since the start."""
         self.period_s = PERIOD_DEFAULT_S
         self.counts: Counter[str] = Counter()
         """Refused frames by the name of the error."""
@@ -186,8 +201,8 @@ class NodePeer:
         self._poll_sent_at_ms: int | None = None
         self._ping_at_ms = 0
         self._heard_at_ms: int | None = None
-        self._relays_told: list[tuple[int, bool]] | None = None
-        """What this session's centre was told of the lock relays."""
+        self._told: tuple[object, ...] | None = None
+        """What this session's centre was told of the lock relays and of an update."""
         self._heads = Revisions()
 
     # -- the route ----------------------------------------------------------------------------------------------
@@ -251,6 +266,7 @@ class NodePeer:
             case PollReply():
                 self._poll_sent_at_ms = None
                 self._poll_at_ms = now_ms + self.period_s * 1_000
+                self.replies_count += 1
                 return [
                     *self._clock(message.boottime_ms, message.server_at_ms, now_ms),
                     *self._stands_at(message.heads),
@@ -263,6 +279,10 @@ class NodePeer:
                 return self._clock(message.boottime_ms, message.server_at_ms, now_ms)
             case FactAck():
                 return [*self.uplink.receive(message, b"", now_ms)]
+            case ReleaseOffer():
+                return [ReleaseOffered(message)]
+            case ReleasePart():
+                return [*self.release.receive(message)]
             case _:
                 raise StateError(f"{type(message).__name__} has no place here")
 
@@ -307,10 +327,11 @@ class NodePeer:
         self._link, self._hello, self._attempt = _Link.OPEN, None, 0
         self._heard_at_ms = self._poll_at_ms = self._ping_at_ms = now_ms
         self._poll_sent_at_ms = None
-        self._relays_told = None
+        self._told = None
         self.period_s = welcome.period_s or PERIOD_DEFAULT_S
         self.downlink.scope = welcome.scope
         self.downlink.reconnected()
+        self.release.reconnected()
         effects: list[PeerEffect] = [Welcomed(welcome)]
         effects += self._clock(welcome.boottime_ms, welcome.server_at_ms, now_ms)
         effects += self._stands_at(welcome.heads, welcome.digests)
@@ -411,16 +432,17 @@ class NodePeer:
             self._ping_at_ms = now_ms + PING_EVERY_MS
             messages.append(Ping(self._nonce(now_ms), now_ms))
         health = self._status.health()
-        relays = [(door, released) for door, released, _ in health.locks]
+        news = (self._update_of(health), *((door, released) for door, released, _ in health.locks))
         if now_ms >= self._poll_due_ms():
             self._poll_sent_at_ms = now_ms
             nonce = self._nonce(now_ms)
             messages.append(Poll(self.downlink.stored, now_ms, nonce, self._outbox.last_seq, health))
-        elif relays != self._relays_told:
+        elif news != self._told:
             messages.append(health)
-        self._relays_told = relays
+        self._told = news
         messages += self.downlink.messages_to_send(now_ms)
         messages += self.uplink.messages_to_send(now_ms)
+        messages += self.release.messages_to_send(now_ms)
         return [self._frame(message, self._channel) for message in messages]
 
     def check(self, now_ms: int) -> list[PeerEffect]:
@@ -438,10 +460,21 @@ class NodePeer:
             return None
         if self._link is _Link.GREETING:
             return self._hello_at_ms
-        timers = [self._poll_due_ms(), self.downlink.next_timer(), self.uplink.next_timer()]
+        timers = [
+            self._poll_due_ms(),
+            self.downlink.next_timer(),
+            self.uplink.next_timer(),
+            self.release.next_timer(),
+        ]
         if self._live and self._heard_at_ms is not None:
             timers += [self._ping_at_ms, self._heard_at_ms + REPLY_WITHIN_MS]
         return min(timer for timer in timers if timer is not None)
+
+    @staticmethod
+    def _update_of(health: Health) -> tuple[int, ...]:
+        """Where an update stands; how many bytes of it are here is told with the polls only."""
+        word = health.update
+        return () if word is None else (word.offer, word.state, word.reason)
 
     def _poll_due_ms(self) -> int:
         if self._poll_sent_at_ms is None:

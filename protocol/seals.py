@@ -55,6 +55,7 @@ FROM_NODE: Final = frozenset(
         MessageKind.FACT_BATCH,
         MessageKind.PING,
         MessageKind.HEALTH,
+        MessageKind.RELEASE_PULL,
     }
 )
 """Kinds that go up; all others go down."""

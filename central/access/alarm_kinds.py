@@ -81,6 +81,13 @@ KINDS: Final[dict[str, AlarmKind]] = {
     "closed_identity": AlarmKind(
         lazy("A replaced or revoked device is still connecting"), Severity.URGENT, Place.DEVICE, lasts=False
     ),
+    "update_failed": AlarmKind(
+        lazy("A new version of the program was not kept"),
+        Severity.WARNING,
+        Place.DEVICE,
+        lasts=False,
+        says_more=True,
+    ),
     "ticket_reused": AlarmKind(
         lazy("A used join ticket was tried by another device"), Severity.URGENT, Place.DEVICE, lasts=False
     ),

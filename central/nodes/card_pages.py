@@ -93,6 +93,7 @@ async def _made(request: web.Request, wanted: Wanted, card: CardInput) -> web.St
         wanted.readers,
         wanted.replaces,
         card.board,
+        centre.config.nodes.release_key,
     )
     if card.way == LINE:
         direction = card.line_direction or "auto"

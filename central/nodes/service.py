@@ -172,16 +172,19 @@ def node_file(
     readers: int,
     replaces: int = 0,
     board: str = "",
+    release_key: str = "",
 ) -> str:
     """``node.toml`` for a device: what goes on its SD card beside the program.
 
     :param replaces: the installation whose place it takes (B12); 0: the device has never joined.
+    :param release_key: by which it believes new versions of its program, in base64url; empty: it takes none.
     """
     lines = [
         f'name = "{device.name}"',
         "centre = [" + ", ".join(f'"{url}"' for url in urls) + "]",
         f'ticket = "{ticket}"',
         *([f"replaces = {replaces}"] if replaces else []),
+        *([f'release_key = "{release_key}"'] if release_key else []),
         f'role = "{"issuer" if "issuer" in device.roles else "door"}"',
         f'board = "{board or board_of(readers)}"',
         f"ca_pem = '''\n{ca_pem.strip()}\n'''",

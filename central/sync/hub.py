@@ -1,7 +1,7 @@
 """The open sessions of this process: frames in, effects carried out, frames out; who is online; commands on their way.
 
-One device is served by one task at a time (a lock per session); storage is asked in the database threads. The hub runs in
-the event loop and keeps nothing that a restart must not lose.
+One task at a time serves a device (a lock per session); storage is asked in the database threads. Nothing is kept here that
+a restart must not lose.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from central.db import Database
 from central.errors import CentralError
 from central.sync import ingest, publish, reported, status, suspicion, tickets
 from central.sync.errands import Errands
-from central.sync.links import Hashes, Link, code_of, condition_of, not_stored
+from central.sync.links import Hashes, Link, code_of, condition_of, not_stored, record_of
+from central.sync.offers import OFFERS, Offering
 from central.sync.silence import MARK_EVERY_S, STATUS_EVERY_S, Silence
 from central.sync.storage import PublishedStorage, read_heads
 from protocol import enrolment
@@ -34,7 +35,7 @@ from protocol.centre_peer import (
     CommandExpired,
     CommandSent,
     Heard,
-    NodeRecord,
+    ReleaseAsked,
     read_hello,
     write_refused,
 )
@@ -94,6 +95,7 @@ class Hub:
         self._silence = Silence(db, clock, monotonic, self.sessions)
         self._watch: asyncio.Task[None] | None = None
         self._errands = Errands()
+        self.offering = Offering(db, clock)
 
     async def start(self) -> None:
         """Take over from a former run. The only process of a centre knows that nobody has been heard yet."""
@@ -103,6 +105,7 @@ class Hub:
         self._db.subscribe(RECORDED, self._recorded)
         self._db.subscribe(LOOK_AGAIN, self._look_again)
         self._db.subscribe(status.ASKED, self._asked)
+        self._db.subscribe(OFFERS, self._offers)
         await self._refresh()
         if self._db.kind == "sqlite":
             await self._db.write(status.all_gone, self._clock.now())
@@ -179,10 +182,6 @@ class Hub:
         at_ms = min(due_ms, default=None)
         return None if at_ms is None else max(0.0, (at_ms - self._now_ms()) / 1_000)
 
-    def disconnected(self, link: Link) -> None:
-        """The live connection of a session is over; the session itself may go on over HTTPS."""
-        link.wake = None
-
     async def _join(self, frame: bytes) -> bytes:
         request = enrolment.read_enrol(frame)
         centre_key = enrolment.raw_public(self._key)
@@ -205,17 +204,7 @@ class Hub:
             raise StateError("no such device")
         hello = read_hello(frame, Ed25519PublicKey.from_public_bytes(bytes(found.public_key)))
         heads = self.storage.heads(found.device.name)
-        record = NodeRecord(
-            node=found.device.name,
-            node_epoch=found.node_epoch,
-            key=Ed25519PublicKey.from_public_bytes(bytes(found.public_key)),
-            salt=bytes(found.salt),
-            scope=found.device.name,
-            period_s=tickets.PERIOD_S,
-            received_through=found.received_through,
-            head=bytes(found.head),
-            quarantine=found.closed_at is not None or found.forked,
-        )
+        record = record_of(found)
         peer = CentrePeer(
             frame,
             record,
@@ -319,6 +308,8 @@ class Hub:
                     )
                 case HotlistReported():
                     await self._db.write(reported.keep, link.device_id, effect.changes, self._clock.now())
+                case ReleaseAsked(pull):
+                    await self.offering.asked(link, pull)
                 case CommandSent() | CommandExpired():
                     self._told(effect.command_id, isinstance(effect, CommandSent))
                 case Rejected():
@@ -381,6 +372,13 @@ class Hub:
                 link.peer.session,
                 link.peer.record.node_epoch,
             )
+        await self.offering.heard(link, effect)
+
+    def _offers(self, payload: Mapping[str, Any]) -> None:
+        self.offering.changes_count += (
+            1  # whoever has a live connection is asked where it stands, and then told
+        )
+        self._asked(payload)
 
     # -- who is online ------------------------------------------------------------------------------------------
 
@@ -395,7 +393,7 @@ class Hub:
 
     async def lost(self, link: Link) -> None:
         """The live connection broke: unless the device is heard soon over another route, it is offline."""
-        self.disconnected(link)
+        link.wake = None  # the session itself may go on over HTTPS
         link.is_broken = True
 
     def _opened(self, payload: Mapping[str, Any]) -> None:
@@ -530,7 +528,7 @@ class Hub:
             link.wake()
 
     def new_nonce(self) -> bytes:
-        """A placeholder for a command's nonce; the engine puts the device's own in its place."""
+        """A placeholder; the engine puts the device's own in its place."""
         return bytes(NONCE_LENGTH)
 
     def _now_ms(self) -> int:

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from central.sync import ingest
-from protocol.centre_peer import CentrePeer, Heard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from central.sync import ingest, tickets
+from central.sync.model import Enrolment
+from protocol.centre_peer import CentrePeer, Heard, NodeRecord
 from protocol.errors import LimitError, ProtocolError, SignatureError, StateError, VersionError
-from protocol.messages import BackedUp, Command, RefusalCode
+from protocol.messages import BackedUp, Command, RefusalCode, ReleaseOffer
 
 
 @dataclass
@@ -41,6 +44,10 @@ class Link:
     """A backup holds more of the device's facts, and the engine has not been told of it."""
     ask: bool = False
     """An operator wants its records now, and the engine has not been told of it."""
+    offered: ReleaseOffer | None = None
+    """The release that the device was last told to take."""
+    release_news: tuple[object, ...] = ()
+    """What was known of offers and of the device's update when it was last looked at."""
     asked: bool = False
     """... and its word that these are all is not written down yet."""
 
@@ -55,6 +62,21 @@ class Link:
         if self.ask:
             self.ask = False
             self.peer.ask()
+
+
+def record_of(found: Enrolment) -> NodeRecord:
+    """What the engine has to know of an enrolment. A closed or forked one gets nothing, and its facts are kept apart."""
+    return NodeRecord(
+        node=found.device.name,
+        node_epoch=found.node_epoch,
+        key=Ed25519PublicKey.from_public_bytes(bytes(found.public_key)),
+        salt=bytes(found.salt),
+        scope=found.device.name,
+        period_s=tickets.PERIOD_S,
+        received_through=found.received_through,
+        head=bytes(found.head),
+        quarantine=found.closed_at is not None or found.forked,
+    )
 
 
 class Hashes:

@@ -58,6 +58,7 @@ SECTIONS: Final = {
     "stock": "cards#s7",
     "sites": "operators#s2",
     "account": "operators#s3",
+    "updates": "devices#s8",
     "audit": "operators#s4",
     "service": "system#s2",
     "card-keys": "system#s5",

@@ -289,6 +289,22 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         refused=(lazy("Refused"), "cross", "bad"),
         cancelled=(lazy("Cancelled"), "slash", "idle"),
     ),
+    "update": _states(
+        waiting=(lazy("Not begun"), "clock", "idle"),
+        offered=(lazy("Offered"), "arrow", "info"),
+        downloading=(lazy("Downloading"), "arrow", "info"),
+        ready=(lazy("Waits for a quiet moment"), "hourglass", "info"),
+        on_trial=(lazy("On trial"), "hourglass", "warn"),
+        done=(lazy("On the new version"), "check", "good"),
+        rolled_back=(lazy("Back on the old version"), "cross", "bad"),
+        refused=(lazy("Not taken"), "slash", "bad"),
+    ),
+    "rollout": _states(
+        running=(lazy("Under way"), "arrow", "info"),
+        paused=(lazy("Paused"), "hourglass", "warn"),
+        stopped=(lazy("Stopped"), "slash", "idle"),
+        done=(lazy("Finished"), "check", "good"),
+    ),
     "bulk": _states(
         waiting=(lazy("Waiting for approval"), "clock", "warn"),
         running=(lazy("On its way"), "arrow", "info"),

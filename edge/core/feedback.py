@@ -74,6 +74,8 @@ class Pattern(StrEnum):
     READER_FAULT = "reader_fault"
     CARD_WANTED = "card_wanted"
     """An issuer waits for the card that is to be written."""
+    ON_TRIAL = "on_trial"
+    """Nothing to show; the program is a new version that is not kept for good yet."""
 
 
 class Frame(NamedTuple):
@@ -149,6 +151,7 @@ LOOKS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.ALARM: (_step(400, "rb"), _step(200, "")),
     Pattern.READER_FAULT: (_step(100, "r"), _step(150, ""), _step(100, "r"), _step(1_650, "")),
     Pattern.CARD_WANTED: (_step(400, "g"), _step(400, "")),
+    Pattern.ON_TRIAL: (_step(2_700, "r"), _step(300, "g")),
 }
 """Repeated until another look replaces them."""
 

@@ -7,11 +7,15 @@ with the time that the centre then says under its own signature (reliability.md 
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 from edge.link.errors import NotTrustedError
 
+REACHED_WITHIN_S: Final = 10.0
+HTTPS_PORT: Final = 443
 NO_CHECK_TIME: Final = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it."""
 
@@ -66,3 +70,18 @@ def centre_context(ca_pem: str, *, check_dates: bool) -> CentreContext:
     if not check_dates:
         context.verify_flags |= NO_CHECK_TIME
     return context
+
+
+async def reaches(url: str, ca_pem: str, *, check_dates: bool) -> bool:
+    """Whether somebody with a certificate of this CA answers at the address; nothing is sent."""
+    parts = urlsplit(url)
+    try:
+        context = centre_context(ca_pem, check_dates=check_dates)
+        async with asyncio.timeout(REACHED_WITHIN_S):
+            _reader, writer = await asyncio.open_connection(
+                parts.hostname, parts.port or HTTPS_PORT, ssl=context
+            )
+    except (OSError, ValueError, TimeoutError, NotTrustedError):
+        return False
+    writer.close()
+    return True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edge.update import launcher
 from provisioning.image import network as net
 from provisioning.image.base import (
     CLOUD_INIT,
@@ -96,6 +97,7 @@ def card_files(
     for name in UNITS:
         text = (_UNITS / name).read_text("utf-8")
         files[f"{SEED_FOLDER}/units/{name}"] = text.replace("/usr/bin/python3", program.python)
+    files[f"{SEED_FOLDER}/launch.py"] = Path(launcher.__file__).read_text("utf-8")
     if release is not None:
         files[f"{SEED_FOLDER}/clock-epoch"] = f"{release.manifest.built_at_ms // 1_000}\n"
         if has_partition:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from edge.release_archive import check_tree
+from edge.update import launcher
 from protocol.enrolment import raw_public
 from provisioning.image import data
 from provisioning.image.cli import main as command_line
@@ -85,7 +86,9 @@ def test_the_card_brings_the_program_on_a_partition_of_its_own(
     assert words[:3] == BASES[kind]["cmdline.txt"].decode().split()[:3]
     assert files["onecard/fstab"].startswith(b"LABEL=onecard-data /data ext4 ")
     for unit in UNITS:
-        assert b"ExecStart=/usr/bin/python3 -P -m edge" in files[f"onecard/units/{unit}.service"]
+        started = "/usr/local/lib/onecard/launch.py" if unit == "onecard-edge" else "-m edge"
+        assert f"ExecStart=/usr/bin/python3 -P {started}".encode() in files[f"onecard/units/{unit}.service"]
+    assert files["onecard/launch.py"] == Path(launcher.__file__).read_bytes()
     assert "onecard/release.tar.gz" not in files
     if kind == "cloud-init":
         assert b'growpart:\n  mode: "off"\n' in files["user-data"]

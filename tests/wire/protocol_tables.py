@@ -28,6 +28,7 @@ from protocol.messages import MESSAGE_TYPE, ReaderState, RefusalCode
 from protocol.reasons import Reason
 from protocol.records import ROW_TYPE, STREAM_OF, CardFlag, ClockPolicy, Mode, PunchStatus, StoragePolicy
 from protocol.seals import FROM_NODE, SEAL, Seal
+from protocol.updating import UpdateReason, UpdateState
 
 CODES: tuple[type[IntEnum], ...] = (
     Seal,
@@ -55,6 +56,8 @@ CODES: tuple[type[IntEnum], ...] = (
     Purpose,
     ReaderState,
     RefusalCode,
+    UpdateState,
+    UpdateReason,
 )
 
 

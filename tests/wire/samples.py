@@ -68,6 +68,9 @@ from protocol.messages import (
     ReaderState,
     RefusalCode,
     Refused,
+    ReleaseOffer,
+    ReleasePart,
+    ReleasePull,
     RemoteOpen,
     SetMode,
     SetTime,
@@ -112,6 +115,7 @@ from protocol.records import (
     delete,
     put,
 )
+from protocol.updating import UpdateReason, UpdateState, UpdateWord
 
 CARD = uid_key(bytes.fromhex("04a1b2c3d4e5f6"))
 OTHER_CARD = uid_key(bytes.fromhex("11223344"))
@@ -340,7 +344,11 @@ MESSAGES: dict[MessageKind, Message] = {
         ((1, False, 60_000), (2, True, 3_000)),
         41,
         -1_250,
+        update=UpdateWord(3, "0.2.0", UpdateState.ROLLED_BACK, 9_000_000, UpdateReason.NO_SYNC),
     ),
+    MessageKind.RELEASE_OFFER: ReleaseOffer(3, "0.2.0", 9_000_000, bytes(range(32))),
+    MessageKind.RELEASE_PULL: ReleasePull(3, 65_536),
+    MessageKind.RELEASE_PART: ReleasePart(3, 65_536, b"a part"),
     MessageKind.REMOTE_OPEN: RemoteOpen(9_001, "east-gate", NONCE, UTC_MS, 1, 5_000),
     MessageKind.SET_MODE: SetMode(9_002, "east-gate", NONCE, UTC_MS, 1, Mode.LOCKED_DOWN),
     MessageKind.TEST_NODE: TestNode(9_003, "east-gate", NONCE, UTC_MS, 11),

@@ -55,7 +55,7 @@ def test_the_limits_in_the_text_are_those_of_the_code() -> None:
     assert (8 * mib, 64) == (limits.PACKET_MAX, limits.FRAMES_PER_PACKET_MAX)
     assert "packet 8 MiB and 64 frames" in TEXT
     assert (16 * mib, 16 * 1024) == (limits.INFLATED_MAX, limits.BODY_MAX)
-    assert "body unpacked 16 MiB for the four kinds above, else 16 KiB" in TEXT
+    assert "body unpacked 16 MiB for the four kinds above and `ReleasePart`, else 16 KiB" in TEXT
     assert 256 * mib == limits.BUNDLE_MAX
     assert "bundle 256 MiB" in TEXT
     assert REPLAY_WINDOW == 1_024

@@ -47,6 +47,7 @@ if [ -f "$card/release.tar.gz" ] && [ ! -e "$home/current" ]; then
   say "program unpacked 程序已解开: $version"
 fi
 
+put "$card/launch.py" "$root/usr/local/lib/onecard/launch.py"
 for unit in onecard-setup onecard-edge onecard-first-boot; do
   put "$card/units/$unit.service" "$root/etc/systemd/system/$unit.service"
   mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
