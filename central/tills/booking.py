@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from central.cards.acts import By
+from central.cards.model import Card, CardAct
+from central.cards.rules import Act
 from central.ledger.accounts import AccountKind, PostingKind
 from central.ledger.model import LedgerAccount, Posting
 from central.ledger.posting import Place, Voucher, account, lines_of, owed, post
@@ -21,6 +23,8 @@ from central.tills.model import Purchase, Shop
 from central.tills.words import PurchaseResult
 
 _A_DAY: Final = timedelta(days=1)
+REPLACED_MAX: Final = 20
+"""Cards in a row that took each other's place while a till was without network."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,48 @@ def posting_of(key: str) -> Posting | None:
 
 
 def purse_of(card_id: int | None, issue_no: int) -> LedgerAccount | None:
-    """The purse of that issue of the card, where it was last; None: it has none."""
-    mine = (LedgerAccount.card == card_id) & (LedgerAccount.issue_no == issue_no)
-    query = LedgerAccount.select().where(mine & (LedgerAccount.kind == AccountKind.PURSE.value))
-    found: LedgerAccount | None = query.order_by(LedgerAccount.id.desc()).first()
+    """The purse of that issue of the card, where it was last; None: it has none.
+
+    What a card spent before its successor took its money over (補卡, 換卡) is told late by a till without network: the
+    successor pays it, since it has the money.
+    """
+    found = _purse(card_id, LedgerAccount.issue_no == issue_no)
+    for _step in range(REPLACED_MAX):
+        act = _replacement(found)
+        if act is None:
+            return found
+        successor = Card.get_or_none(
+            (Card.site == act.site_id) & (Card.card_no == act.details.get("replaced_by", ""))
+        )
+        opened = LedgerAccount.opened_at >= act.at
+        later = None if successor is None else _purse(successor.id, opened)
+        if later is None:
+            return found
+        found = later
+    return found
+
+
+def _purse(card_id: int | None, which: Any) -> LedgerAccount | None:
+    mine = (LedgerAccount.card == card_id) & (LedgerAccount.kind == AccountKind.PURSE.value) & which
+    found: LedgerAccount | None = (
+        LedgerAccount.select().where(mine).order_by(LedgerAccount.issue_no, LedgerAccount.id.desc()).first()
+    )
+    return found
+
+
+def _replacement(purse: LedgerAccount | None) -> CardAct | None:
+    """The act by which another card took the place of that issue."""
+    if purse is None:
+        return None
+    found: CardAct | None = (
+        CardAct.select()
+        .where(
+            (CardAct.card == purse.card_id)
+            & (CardAct.issue_no == purse.issue_no)
+            & CardAct.act.in_([Act.REPLACE.value, Act.SWAP.value])
+        )
+        .first()
+    )
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.tills import (
     join_till,
     pay,
     purchases,
+    set_up,
     till_level,
     top_up,
     undo,
@@ -59,18 +61,16 @@ async def eater(site: Site, amount: str = "") -> Resident:
 
 async def device_choices(site: Site, resident: Resident) -> dict[str, str]:
     """What the form of the card offers as devices: the label, and its value."""
-    page = await site.browser.get(f"{resident.path}/rewrite")
-    (form,) = [form for form in page.forms if "version" in form.fields]
-    labels = {
+    return _devices_in(await site.browser.get(f"{resident.path}/rewrite"))
+
+
+def _devices_in(page: Page) -> dict[str, str]:
+    return {
         name: next(value for value, text in _texts(page) if label in text) for name, label in LABEL.items()
     }
-    assert set(labels.values()) <= set(form.options["devices"])
-    return labels
 
 
 def _texts(page: Page) -> list[tuple[str, str]]:
-    import re
-
     return re.findall(r'name="devices" value="(\d+)"[^>]*>\s*<span>([^<]*)', page.html)
 
 
@@ -204,6 +204,34 @@ async def test_a_canteen_card_is_topped_up_spent_undone_and_paid_back(site: Site
         "Refused",
         "Refused",
     ]
+
+
+@pytest.mark.requirement(40)
+async def test_a_card_class_brings_the_till_and_its_own_price(site: Site) -> None:
+    """Seen when: a card class opens the canteen alone, names a level with both tills and the number of one of them, and that till has a price for
+    the class; a card is issued with what the class proposes, and nothing else is ticked: the till takes the class's price, the
+    other refuses the card.
+
+    Planted breaks that turn it red: ``row_of`` without the prices of classes; ``publishing._row`` without the class.
+    """
+    path = await join_till(site, TILL_A)
+    await join_till(site, TILL_B)
+    level = await till_level(site, TILL_A, TILL_B)
+    devices = _devices_in(await site.browser.get("/cards/classes/new"))
+    card_class = await site.card_class(levels=str(level), devices=devices[TILL_A], sub_systems="4")
+    number = site.next_number()
+    await set_up(site, path, **{f"class_1_{card_class}": "6.00"})
+    person = await site.enter_person(f"7{number:03d}")
+    uid, card_no = f"04DD{number:010X}", f"9{number:07d}"
+    page = await site.browser.get(f"/cards/issue?person={person}&card_class={card_class}")
+    card = await site.browser.send(page, "/cards/issue", uid=uid, card_no=card_no)
+    resident = Resident(uid, f"7{number:03d}", card_no, card.path.partition("?")[0])
+    await top_up(site.browser, resident, "10.00")
+    await until_told(site, TILL_A, uid, 1_000)
+    assert await pay(site, uid) is Pattern.PAID
+    await until_told(site, TILL_A, uid, 400)
+    assert await pay(site, uid) is Pattern.NO_MONEY
+    assert await pay(site, uid, TILL_B) is Pattern.UNKNOWN
 
 
 async def test_a_card_that_is_not_opened_for_shops_is_refused_at_the_till_and_opens_the_door(

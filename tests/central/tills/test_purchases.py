@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from central.access.model import AlarmState
+from central.cards import acts
 from central.cards.model import Card
 from central.ledger.accounts import AccountKind, PostingKind
 from central.ledger.model import Posting
@@ -14,9 +15,10 @@ from central.ledger.posting import Place, account, card_account, move
 from central.nodes.model import Device
 from central.tills import projection
 from central.tills.model import Purchase
+from protocol.ids import uid_key
 from protocol.reasons import Reason
-from tests.central.tills.tills import TillOf, on_card, sums, top_up
-from tests.support.card_acts import issue
+from tests.central.tills.tills import TillOf, on_card, published, sums, top_up
+from tests.support.card_acts import act_on, issue
 from tests.support.estate import NOON, Estate, by, later
 
 STRANGE = bytes.fromhex("04FFFFFF")
@@ -160,6 +162,22 @@ def test_below_zero_is_booked_and_raises_an_alarm(estate: Estate, till: TillOf, 
     """Rule 7."""
     till.tell(*(till.sold(counter=number) for number in (1, 2, 3, 4)))
     assert (on_card(estate, card), alarms(estate)) == (-1_000, ["purse_below_zero"])
+
+
+def test_what_a_lost_card_had_spent_is_paid_by_the_one_that_took_its_money_over(
+    estate: Estate, till: TillOf, card: int
+) -> None:
+    """A till without network tells it after the replacement. Planted break: ``purse_of`` without its loop."""
+    act_on(estate, card, lambda one: acts.report_lost(by(), one))
+    second = act_on(estate, card, lambda one: acts.replace(by(), one, bytes.fromhex("04A1B2C4"), "00000002"))
+    assert second.new_card is not None
+    new = second.new_card.id
+    assert on_card(estate, new) == 5_000
+    till.tell(till.sold(), till.sold(counter=2), till.sold(undoes=2))
+    assert (on_card(estate, card), on_card(estate, new)) == (0, 3_500)
+    assert alarms(estate) == []
+    row, _tags = published(estate, uid_key(bytes.fromhex("04A1B2C4"))) or pytest.fail("not published")
+    assert (row.balance_fen, row.spent) == (3_500, ())
 
 
 def test_the_allowance_is_spent_first(estate: Estate, till: TillOf, card: int) -> None:
