@@ -106,7 +106,7 @@ class Correspondence:
         """Do what an effect asks for."""
         match effect:
             case Apply():
-                self._host.spawn(self.apply(effect))
+                self._host.spawn(self._received(effect))
             case HotlistWanted():
                 self._downlink.report_hotlist(self._configuration.hotlist())
                 self.wake()
@@ -144,9 +144,13 @@ class Correspondence:
     async def apply(self, apply: Apply) -> None:
         """Use rows and store them; returns when both have happened, or failed."""
         await self._configuration.apply(apply, self._downlink)
+        self.wake()
+
+    async def _received(self, apply: Apply) -> None:
+        """Rows that came in a session, so that what they complete is what the centre has now; a file may be old."""
+        await self.apply(apply)
         if self._downlink.is_level:
             self._host.deliver(InStep())
-        self.wake()
 
     def _welcomed(self, welcome: messages.Welcome) -> None:
         self.trouble = ""
