@@ -164,7 +164,7 @@ def _zip(node: str, node_toml: str, passphrase: str, options: list[str]) -> web.
 
 
 async def board_picture(request: web.Request) -> web.Response:
-    """GET /devices/boards/{board}: the wiring as SVG."""
+    """GET /devices/boards/{board}.svg: the wiring as SVG."""
     settle(request)
     board = request.match_info["board"]
     if board not in await card_maker.boards(current().language):
@@ -247,5 +247,5 @@ def install(apps: Apps) -> None:
 ROUTES: Final[list[Route]] = [
     Route("GET", r"/devices/{id:\d+}/card", card_form, ("nodes", "edit")),
     Route("POST", r"/devices/{id:\d+}/card", make_card, ("nodes", "edit"), step_up=True),
-    Route("GET", "/devices/boards/{board:[a-z0-9-]+}", board_picture, ("nodes", "edit")),
+    Route("GET", "/devices/boards/{board:[a-z0-9-]+}.svg", board_picture, ("nodes", "edit")),
 ]

@@ -20,7 +20,7 @@ from tests.support.centre import CHEAP
 
 ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
 NOT_A_PAGE = re.compile(
-    r"^/api/|^/static/|^/live$|^/favicon|/export(-full)?$|\.(csv|crt|jpg|png|pdf|xlsx|zip)$|^/healthz$|^/metrics$"
+    r"^/api/|^/static/|^/live$|^/favicon|/export(-full)?$|\.(csv|crt|jpg|png|pdf|svg|xlsx|zip)$|^/healthz$|^/metrics$"
 )
 """What is not read as a page: the JSON API, files, streams."""
 FRAGMENTS = frozenset(
@@ -55,6 +55,7 @@ ADDRESSES = {
     "/patrol/units/import/1": "/patrol/units/import/4",
     "/patrol/units/import/1/columns": "/patrol/units/import/4/columns",
     "/patrol/units/acts": "/patrol/units/acts?act=1",
+    "/devices/line/progress": "/devices/line/progress?since=0&unit=4",
     "/devices/pulled": "/devices/pulled?since=0&device=1&device=2",
 }
 """Pages that need another card than the first (the second is reported lost), or say of what they are about."""
