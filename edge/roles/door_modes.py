@@ -62,12 +62,13 @@ def put_in_force(turn: Turn) -> None:
 
 
 def _waits(turn: Turn, spec: door.DoorSpec) -> bool:
+    """Whether the unlock schedule of a door has yet to begin with a card. What a card began ends with its time, or its rule."""
     rules = turn.view.door_rules(spec.number)
-    if rules is None or not rules.first_card:
-        return False
-    if spec.number in turn.opened_by_card and not is_unlock_time(spec.row, turn.view, turn.now):
+    has_rule = rules is not None and rules.first_card
+    is_over = not has_rule or not is_unlock_time(spec.row, turn.view, turn.now)
+    if is_over and spec.number in turn.opened_by_card:
         turn.opened_by_card -= {spec.number}
-    return spec.number not in turn.opened_by_card
+    return has_rule and spec.number not in turn.opened_by_card
 
 
 def changed(turn: Turn, command: ModeChanged) -> None:

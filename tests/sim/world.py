@@ -257,6 +257,8 @@ class World:
     """See the module."""
 
     make_node = Node
+    at_rest = PointState()
+    """The state of a point at which every good card opens."""
 
     def __init__(self, directory: Path, seed: int, bugs: Bugs | None = None) -> None:
         self.directory = directory
@@ -518,7 +520,7 @@ class World:
         now = Instant(self.clock.now_ms())
         for point in node.view.access_points.values():
             for uid in (*UIDS, STRANGER):
-                granted = decide(Presentation(uid), node.view, point, PointState(), now).granted
+                granted = decide(Presentation(uid), node.view, point, self.at_rest, now).granted
                 if granted != (uid in self.card_of and uid not in self.lost):
                     raise Violation(f"I16: {node.name} answers {granted} for {uid.hex()}")
 

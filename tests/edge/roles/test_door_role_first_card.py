@@ -176,3 +176,13 @@ def test_the_rules_of_the_door_hold_for_a_duress_card() -> None:
 
 def test_other_cards_raise_nothing() -> None:
     assert told(bank().swipe(GOOD)) == []
+
+
+def test_a_rule_that_is_taken_away_and_given_again_waits_for_a_card_again() -> None:
+    node = hall()
+    node.swipe(GOOD)
+    node.change(put(FRONT, DoorRulesRow(persons=2)), put(FRONT, DoorRow("front")))
+    assert mode(node) is Mode.NORMAL
+    again = put(FRONT, DoorRow("front", unlock_schedule=OFFICE_HOURS))
+    assert released(node.change(put(FRONT, DoorRulesRow(first_card=True)), again)) == []
+    assert mode(node) is Mode.NORMAL

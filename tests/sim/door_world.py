@@ -1,0 +1,268 @@
+"""The whole site with rules at its doors: a hard area, an interlock, a door for two people, one that a first card holds open.
+
+Real besides what ``world`` says: the door role with its timers over the real outbox, the publishing of the rules. Emulated:
+the people, who walk through or do not, and the contacts of the doors.
+
+Checked by what the world itself knows of who is where, which door stands open and who has just shown a card:
+
+- nothing but a durable grant releases a door: no View, no start, no lost or regained network, no passing of time (I9);
+- in the hard area nobody is granted who is inside, and nobody refused who is not, also after power cuts;
+- of the two interlocked doors none is released while the other is not shut and locked;
+- the door for two people is granted only to somebody for whom another has just waited.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from central.access.model import AccessPoint, Area, Door
+from central.nodes.model import Device
+from central.sync import publish
+from edge.cache.drafts import draft
+from edge.cache.errors import CacheError
+from edge.core.actions import Action, CancelTimer, Keep, Lock, Record, Release, StartTimer
+from edge.core.lines import InputLine, InputRole
+from edge.core.stimuli import (
+    CardShown,
+    Committed,
+    InputChanged,
+    Now,
+    Started,
+    Stimulus,
+    Tick,
+    TimerFired,
+    ViewChanged,
+)
+from edge.roles.door import DoorRole
+from edge.roles.door_rules import SECOND_WITHIN_MS
+from protocol.decide import Instant, PointState, Presentation, Trust
+from protocol.door_rows import Passback
+from protocol.facts import AccessFact, Outcome, OutcomeFact
+from protocol.reasons import Reason, is_granted
+from protocol.rules.doors import RuleState
+from protocol.schedule import ALWAYS
+from tests.sim.world import STRANGER, UIDS, Node, Violation, World
+from tests.support.estate import person_row
+
+HARD, INTERLOCKED, TWO = "hall", "garage", "east-gate"
+"""The devices with the hard area, the interlock, and the rules that an operator changes between two people and first card."""
+SOMEBODY_ELSE: Final = 1 << 30
+
+
+class DoorRulesNode(Node):
+    """A node whose doors do what the real role says."""
+
+    world: DoorRulesWorld
+
+    def __init__(self, world: World, name: str, number: int) -> None:
+        self.inside: set[int] = set()
+        """Who is in the area of this node's door, by what is on the medium."""
+        self.going: dict[int, tuple[int, bool]] = {}
+        """Person and direction of grants whose entering is not known yet, by seq."""
+        self.waits: tuple[int, int] | None = None
+        """Who has shown a card last at the door for two people, and until when he waits."""
+        self.shown: tuple[int, bool] = 0, False
+        super().__init__(world, name, number)
+
+    def start(self) -> None:
+        super().start()
+        self.role = DoorRole()
+        self.state = self.role.initial()
+        self.timers: dict[str, int] = {}
+        self.lock_on: dict[int, bool] = {}
+        self.is_open: dict[int, bool] = {}
+        self.going.clear()
+        self.waits = None
+        self._send(Started(kept=dict(self.outbox.kept)))
+        for unit in (1, 2):
+            self._send(InputChanged(InputLine(InputRole.CONTACT, unit), False))
+
+    # -- what people do -----------------------------------------------------------------------------------------
+
+    def swipe(self, uid: bytes) -> None:
+        """Somebody shows a card at one of the readers; if that releases the door, he goes through, or not."""
+        chance = self.world.chance
+        reader = chance.choice((1, 1, 2))
+        point = self.state.wiring.point_of_reader.get(reader)
+        if point is None or point not in self.view.access_points:
+            return
+        self.pass_time()
+        self.shown = self.world.person_of.get(uid, 0), self.view.access_points[point].leaving
+        self._send(CardShown(reader, (Presentation(uid),)))
+        unit = self.state.wiring.unit_of_reader(reader)
+        if unit is not None and self.lock_on.get(unit) and chance.random() < 0.7:
+            self._contact(unit, True)
+            if chance.random() < 0.8:
+                self._contact(unit, False)
+
+    def _contact(self, unit: int, is_open: bool) -> None:
+        self.is_open[unit] = is_open
+        self._send(InputChanged(InputLine(InputRole.CONTACT, unit), is_open))
+
+    def pass_time(self) -> None:
+        """What has come due since."""
+        while due := [name for name, at_ms in self.timers.items() if at_ms <= self.world.now_ms]:
+            name = min(due, key=lambda each: (self.timers[each], each))
+            del self.timers[name]
+            self._send(TimerFired(name))
+        for unit in [unit for unit, is_open in self.is_open.items() if is_open]:
+            if self.world.chance.random() < 0.5:
+                self._contact(unit, False)
+        self._send(Tick())
+
+    def apply_all(self) -> None:
+        before = self.view
+        super().apply_all()
+        if self.view is not before:
+            self._send(ViewChanged())
+
+    # -- the role -----------------------------------------------------------------------------------------------
+
+    def _send(self, stimulus: Stimulus) -> None:
+        world = self.world
+        now = Now(world.now_ms, Instant(world.clock.now_ms()))
+        self.state, actions = self.role.step(self.state, stimulus, self.view, now)
+        for action in actions:
+            self._carry_out_action(action, stimulus)
+
+    def _carry_out_action(self, action: Action, cause: Stimulus) -> None:
+        match action:
+            case Release(unit):
+                self._released(unit, cause)
+            case Lock(unit):
+                self.lock_on[unit] = False
+            case StartTimer(name, after_ms):
+                self.timers[name] = self.world.now_ms + after_ms
+            case CancelTimer(name):
+                self.timers.pop(name, None)
+            case Keep(name, value):
+                try:
+                    self.outbox.keep(name, value)
+                except CacheError:
+                    return
+            case Record():
+                self._record(action)
+
+    def _record(self, action: Record) -> None:
+        world = self.world
+        made = draft(
+            action.body, world.now_ms, world.clock.now_ms(), Trust.TRUSTED, action.personal, action.keep
+        )
+        if isinstance(action.body, AccessFact):
+            self._judge(action.body)
+        try:
+            (entry,) = self.outbox.append([made])
+        except CacheError:
+            if action.intent_id is not None:
+                self._send(Committed(action.intent_id, ok=False))
+            return
+        self.told.hashes[entry.fact.seq] = entry.hash
+        if isinstance(action.body, AccessFact) and is_granted(action.body.reason) and self._has_area():
+            self.going[entry.fact.seq] = self.shown
+        if isinstance(action.body, OutcomeFact) and action.body.outcome is Outcome.ENTERED:
+            self._went(*self.going.pop(action.body.intent_seq, (0, False)))
+        if action.intent_id is not None:
+            self._send(Committed(action.intent_id, ok=True, seq=entry.fact.seq))
+
+    # -- what the world knows -----------------------------------------------------------------------------------
+
+    def _has_area(self) -> bool:
+        rules = self.view.door_rules(1)
+        return rules is not None and rules.inside != 0
+
+    def _went(self, person: int, leaving: bool) -> None:
+        if leaving:
+            self.inside.discard(person)
+        elif person:
+            self.inside.add(person)
+
+    def _judge(self, fact: AccessFact) -> None:
+        person, leaving = self.shown
+        rules = self.view.door_rules(1)
+        if rules is None or leaving:
+            return
+        if self.name == HARD:
+            if is_granted(fact.reason) and person in self.inside:
+                raise Violation(f"B3: {self.name} let {person} in twice")
+            if fact.reason is Reason.PASSBACK and person not in self.inside and not self.disk.is_cut:
+                raise Violation(f"B3: {self.name} refused {person}, who is not inside")
+        if self.name == TWO and rules.persons == 2:
+            first, until_ms = self.waits or (0, 0)
+            if is_granted(fact.reason) and (first in (0, person) or self.world.now_ms >= until_ms):
+                raise Violation(f"B3: {self.name} opened for {person} alone")
+            if fact.reason is Reason.SECOND_PERSON:
+                self.waits = person, self.world.now_ms + SECOND_WITHIN_MS
+
+    def _released(self, unit: int, cause: Stimulus) -> None:
+        if not (isinstance(cause, Committed) and cause.ok and cause.seq is not None):
+            raise Violation(f"I9: {self.name} released door {unit} for {cause}")
+        if self.name == INTERLOCKED and self.view.door_rules(1) is not None:
+            others = [u for u in self.lock_on | self.is_open if u != unit]
+            if any(self.lock_on.get(u) or self.is_open.get(u) for u in others):
+                raise Violation(f"B3: both doors of {self.name} are not shut")
+        self.lock_on[unit] = True
+        self.told.opened.append(cause.seq)
+
+
+class DoorRulesWorld(World):
+    """See the module."""
+
+    make_node = DoorRulesNode
+    at_rest = PointState(rules=RuleState(first_holder=SOMEBODY_ELSE))
+
+    def _furnish(self) -> None:
+        super()._furnish()
+        self.person_of: dict[bytes, int] = {}
+        device = {row.name: row.id for row in Device.select()}
+        doors = {name: Door.get((Door.device == device[name]) & (Door.number == 1)) for name in (HARD, TWO)}
+        AccessPoint.create(device=device[HARD], door=doors[HARD].id, reader=2, label="out", leaving=True)
+        garage = Door.get(Door.device == device[INTERLOCKED])
+        second = Door.create(
+            site=self.estate.site,
+            organisation=self.estate.organisation,
+            device=device[INTERLOCKED],
+            number=2,
+            label="second",
+            interlock=7,
+        )
+        AccessPoint.create(device=device[INTERLOCKED], door=second.id, reader=2, label="second")
+        Door.update(interlock=7).where(Door.id == garage.id).execute()
+        area = Area.create(site=self.estate.site, name="hall", passback=Passback.HARD.value)
+        Door.update(inside=area.id).where(Door.id == doors[HARD].id).execute()
+        self.changing = doors[TWO].id
+        Door.update(persons=2).where(Door.id == self.changing).execute()
+        for each in device.values():
+            publish.device_changed(each)
+
+    def issue(self, uid: bytes) -> None:
+        """Each card has a holder of its own, except that the second is another card of the first one's."""
+        if uid != UIDS[1]:
+            place = self.estate.site, self.estate.organisation
+            name = uid.hex()
+            self.estate.person = self.write(lambda: person_row(*place, name, name).id)
+        self.person_of[uid] = self.estate.person
+        super().issue(uid)
+
+    def _change_rules(self) -> None:
+        """An operator turns a door for two people into one that a first card holds open, or back."""
+        door = Door.get_by_id(self.changing)
+        is_first = not door.first_card
+        door.first_card, door.unlock_schedule = is_first, ALWAYS if is_first else None
+        door.persons = 1 if is_first else 2
+        door.save()
+        publish.door_changed(door.id)
+
+    async def step(self) -> None:
+        """People at the doors, now and then other rules, else what the site does."""
+        fate = self.chance.random()
+        if fate < 0.5:
+            self.steps += 1
+            for _ in range(self.chance.randrange(1, 4)):
+                self.clock.advance(s=self.chance.choice((2, 4, 16)))
+                self.chance.choice(self.nodes).swipe(self.chance.choice([*UIDS[:4], STRANGER]))
+            self.check()
+        elif fate < 0.54:
+            self.steps += 1
+            self.write(self._change_rules)
+        else:
+            await super().step()
