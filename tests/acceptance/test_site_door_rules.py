@@ -56,11 +56,13 @@ async def goes(site: Site, node: str, who: Resident, reader: int = 1) -> None:
     await site.shuts(node)
 
 
+@pytest.mark.requirement("B3")
 @pytest.mark.requirement("B6")
 async def test_a_card_passed_back_is_refused_without_network_until_its_holder_came_out(site: Site) -> None:
     """Seen when: in a hard area, with the network cut, a card that went in is refused at the same reader, is let out, and is let
     in again; the centre learns all of it and says where the holder was; "what if" gives the same answer; after the operator
-    had places forgotten the card goes in; in a soft area it is let in and the record says so; the exit is never refused.
+    had places forgotten the card goes in; in a soft area it is let in and the record says so, in a timed one it is
+    refused for its minutes; the exit is never refused.
 
     Planted breaks that turn it red: ``door_places.settle`` not setting the place; ``rules.doors.judge`` asking
     ``out_of`` alone; ``rows.rule_rows`` leaving out ``reset_s``.
@@ -96,10 +98,15 @@ async def test_a_card_passed_back_is_refused_without_network_until_its_holder_ca
         await site.until_joined()
         await goes(site, "east-gate", who)
         await site.arrival(f"{who.query}&reason={int(Reason.GRANTED_PASSBACK)}", 0)
+
+        await site.browser.send(await site.browser.get(path), path, passback=TIMED, forget_min="60")
+        await site.until_joined()
+        await site.is_refused("east-gate", who.uid, refused)
     gone = await site.browser.send(await site.browser.get(path), f"{path}/delete")
     assert "Yard" not in gone.words
 
 
+@pytest.mark.requirement("B3")
 async def test_a_door_for_two_people_opens_for_the_second_one(site: Site) -> None:
     """Seen when: without network the first card moves no lock and hears its own signal, the same card once more neither, and
     the second person's opens; the records say who waited.
@@ -125,6 +132,7 @@ async def test_a_door_for_two_people_opens_for_the_second_one(site: Site) -> Non
         assert "15 seconds" in answer.words
 
 
+@pytest.mark.requirement("B3")
 async def test_a_door_stands_open_from_the_first_card_on(site: Site) -> None:
     """Seen when: with a schedule that always holds the door stays locked until a card is shown without network; then it is
     held open, and the page says so when the network is back; without the schedule it locks again.
@@ -143,6 +151,7 @@ async def test_a_door_stands_open_from_the_first_card_on(site: Site) -> None:
     await site.until_lock("hall", False)
 
 
+@pytest.mark.requirement("B3")
 async def test_a_duress_card_opens_and_raises_a_silent_alarm(site: Site) -> None:
     """Seen when: the card of a class for duress opens the door as any other, and the alarm is on the page with its holder.
 

@@ -8,7 +8,9 @@ Checked by what the world itself knows of who is where, which door stands open a
 - nothing but a durable grant releases a door: no View, no start, no lost or regained network, no passing of time (I9);
 - in the hard area nobody is granted who is inside, and nobody refused who is not, also after power cuts;
 - of the two interlocked doors none is released while the other is not shut and locked;
-- the door for two people is granted only to somebody for whom another has just waited.
+- the door for two people is granted only to somebody for whom another has just waited, and its timed area to nobody who went
+  in less than its minutes ago;
+- every showing of a duress card at a door where it is known leaves its alarm, and no other card does.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from central.access.model import AccessPoint, Area, Door
+from central.cards.model import Card, CardClass
 from central.nodes.model import Device
 from central.sync import publish
 from edge.cache.drafts import draft
@@ -37,8 +40,10 @@ from edge.roles.door import DoorRole
 from edge.roles.door_rules import SECOND_WITHIN_MS
 from protocol.decide import Instant, PointState, Presentation, Trust
 from protocol.door_rows import Passback
-from protocol.facts import AccessFact, Outcome, OutcomeFact
+from protocol.facts import AccessFact, Alarm, AlarmFact, Outcome, OutcomeFact
+from protocol.ids import uid_key
 from protocol.reasons import Reason, is_granted
+from protocol.records import CardFlag
 from protocol.rules.doors import RuleState
 from protocol.schedule import ALWAYS
 from tests.sim.world import STRANGER, UIDS, Node, Violation, World
@@ -47,6 +52,8 @@ from tests.support.estate import person_row
 HARD, INTERLOCKED, TWO = "hall", "garage", "east-gate"
 """The devices with the hard area, the interlock, and the rules that an operator changes between two people and first card."""
 SOMEBODY_ELSE: Final = 1 << 30
+TIMED_MIN: Final = 2
+DURESS: Final = UIDS[2]
 
 
 class DoorRulesNode(Node):
@@ -59,9 +66,12 @@ class DoorRulesNode(Node):
         """Who is in the area of this node's door, by what is on the medium."""
         self.going: dict[int, tuple[int, bool]] = {}
         """Person and direction of grants whose entering is not known yet, by seq."""
+        self.entered_at: dict[int, int] = {}
+        """When who went in last here."""
         self.waits: tuple[int, int] | None = None
         """Who has shown a card last at the door for two people, and until when he waits."""
         self.shown: tuple[int, bool] = 0, False
+        self.uid = b""
         super().__init__(world, name, number)
 
     def start(self) -> None:
@@ -88,6 +98,7 @@ class DoorRulesNode(Node):
             return
         self.pass_time()
         self.shown = self.world.person_of.get(uid, 0), self.view.access_points[point].leaving
+        self.uid = uid
         self._send(CardShown(reader, (Presentation(uid),)))
         unit = self.state.wiring.unit_of_reader(reader)
         if unit is not None and self.lock_on.get(unit) and chance.random() < 0.7:
@@ -122,6 +133,14 @@ class DoorRulesNode(Node):
         world = self.world
         now = Now(world.now_ms, Instant(world.clock.now_ms()))
         self.state, actions = self.role.step(self.state, stimulus, self.view, now)
+        facts = [action.body for action in actions if isinstance(action, Record)]
+        if isinstance(stimulus, CardShown) and any(isinstance(fact, AccessFact) for fact in facts):
+            card = self.view.card(uid_key(DURESS))
+            is_forced = self.uid == DURESS and card is not None and bool(card.flags & CardFlag.DURESS)
+            is_told = any(isinstance(fact, AlarmFact) and fact.alarm is Alarm.DURESS for fact in facts)
+            is_dead = self.view.restriction(uid_key(self.uid)) is not None
+            if is_told is not is_forced and not (is_forced and is_dead):
+                raise Violation(f"B3: {self.name} told {is_told} of duress")
         for action in actions:
             self._carry_out_action(action, stimulus)
 
@@ -175,6 +194,7 @@ class DoorRulesNode(Node):
             self.inside.discard(person)
         elif person:
             self.inside.add(person)
+            self.entered_at[person] = self.world.clock.now_ms()
 
     def _judge(self, fact: AccessFact) -> None:
         person, leaving = self.shown
@@ -186,12 +206,14 @@ class DoorRulesNode(Node):
                 raise Violation(f"B3: {self.name} let {person} in twice")
             if fact.reason is Reason.PASSBACK and person not in self.inside and not self.disk.is_cut:
                 raise Violation(f"B3: {self.name} refused {person}, who is not inside")
-        if self.name == TWO and rules.persons == 2:
+        if self.name == TWO and is_granted(fact.reason):
+            if self.world.clock.now_ms() - self.entered_at.get(person, 0) < TIMED_MIN * 60_000:
+                raise Violation(f"B3: {self.name} let {person} in again too soon")
             first, until_ms = self.waits or (0, 0)
-            if is_granted(fact.reason) and (first in (0, person) or self.world.now_ms >= until_ms):
+            if rules.persons == 2 and (first in (0, person) or self.world.now_ms >= until_ms):
                 raise Violation(f"B3: {self.name} opened for {person} alone")
-            if fact.reason is Reason.SECOND_PERSON:
-                self.waits = person, self.world.now_ms + SECOND_WITHIN_MS
+        if self.name == TWO and fact.reason is Reason.SECOND_PERSON:
+            self.waits = person, self.world.now_ms + SECOND_WITHIN_MS
 
     def _released(self, unit: int, cause: Stimulus) -> None:
         if not (isinstance(cause, Committed) and cause.ok and cause.seq is not None):
@@ -230,7 +252,11 @@ class DoorRulesWorld(World):
         area = Area.create(site=self.estate.site, name="hall", passback=Passback.HARD.value)
         Door.update(inside=area.id).where(Door.id == doors[HARD].id).execute()
         self.changing = doors[TWO].id
-        Door.update(persons=2).where(Door.id == self.changing).execute()
+        timed = Area.create(
+            site=self.estate.site, name="gate", passback=Passback.TIMED.value, forget_min=TIMED_MIN
+        )
+        Door.update(persons=2, inside=timed.id).where(Door.id == self.changing).execute()
+        self.duress = CardClass.create(site=self.estate.site, name="duress", duress=True).id
         for each in device.values():
             publish.device_changed(each)
 
@@ -242,6 +268,13 @@ class DoorRulesWorld(World):
             self.estate.person = self.write(lambda: person_row(*place, name, name).id)
         self.person_of[uid] = self.estate.person
         super().issue(uid)
+        if uid == DURESS:
+            self.write(self._for_duress)
+
+    def _for_duress(self) -> None:
+        card = self.card_of[DURESS]
+        Card.update(card_class=self.duress).where(Card.id == card).execute()
+        publish.card_changed(card)
 
     def _change_rules(self) -> None:
         """An operator turns a door for two people into one that a first card holds open, or back."""

@@ -11,6 +11,7 @@ import pytest
 
 from edge.roles import door_modes, door_places, door_rules
 from protocol.rules import doors as rules
+from protocol.rules import passback
 from protocol.rules.doors import RuleState
 from protocol.rules.passback import Place, Places
 from tests.sim.door_world import DoorRulesWorld
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.mark.parametrize("first", range(1, HISTORIES + 1, BATCH))
 def test_no_history_breaks_a_rule_of_a_door(tmp_path: Path, first: int) -> None:
     """Seen when: over real outboxes, Views and centre, with power cuts, partitions and lost frames, the doors keep the hard
-    area, the interlock, the rule of two people and first-card unlocking, and nothing but a durable grant releases a lock.
+    and the timed area, the interlock, the rule of two people and first-card unlocking, duress cards raise their alarm, and nothing
+    but a durable grant releases a lock.
 
     Planted breaks that turn it red: those below.
     """
@@ -57,6 +59,20 @@ def nobody_comes_out(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Places, "with_", lambda self, holder, place: real(self, holder, Place(place.area or 1, place.at_ms))
     )
+
+
+def timed_is_not_kept(patch: pytest.MonkeyPatch) -> None:
+    """A passage counts for half as long as the area says."""
+    real = passback.counts
+    patch.setattr(
+        passback,
+        "counts",
+        lambda place, area, now_ms, calendar: real(place, area, 2 * now_ms - place.at_ms, calendar),
+    )
+
+
+def a_silent_alarm_left_out(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("edge.roles.door.moment", lambda *_given: [])
 
 
 def an_interlock_that_is_not_asked(patch: pytest.MonkeyPatch) -> None:
@@ -87,6 +103,8 @@ def unlocked_without_a_card(patch: pytest.MonkeyPatch) -> None:
         places_forgotten_at_a_start,
         gone_in_when_released,
         nobody_comes_out,
+        timed_is_not_kept,
+        a_silent_alarm_left_out,
         an_interlock_that_is_not_asked,
         anybody_is_a_second_person,
         a_first_that_waits_for_ever,
