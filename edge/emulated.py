@@ -195,9 +195,19 @@ class Emulation:
         await self._tell_cards(unit)
 
     async def _fault(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "line" in request:  # an output whose pin stays as it is
+            self.board.stuck[self._output(request["line"])] = bool(request["on"])
+            return {}
         return await self._do(int(request.get("reader", 1)), {"do": "fault", "fault": request["fault"]})
 
+    def _output(self, name: str) -> OutputLine:
+        for pin in self.board.profile.outputs:
+            if str(pin.line) == name:
+                return pin.line
+        raise ControlError(f"there is no output {name}")
+
     async def _mend(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.board.stuck.clear()
         return await self._do(int(request.get("reader", 1)), {"do": "stop"})
 
     # -- the door -----------------------------------------------------------------------------------------------

@@ -12,14 +12,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cache.outbox import PURGE_SLICE, Outbox
+from edge.core.lines import OutputLine, OutputRole
+from edge.relay.errors import BoardError
 from protocol.facts import ClearedFact, CommandResult, TestFact
 
 if TYPE_CHECKING:
     from edge.node import Node
+    from edge.relay.base import Board
     from protocol.messages import ClearRecords, TestNode
 
 READERS_WITHIN_S: Final = 1.0
 """A reader that polls ten times a second and has not come back from one by then does not work."""
+OUTPUTS_WITHIN_S: Final = 3.0
+"""A light or buzzer that the pattern of the test has not switched on and off by then does not obey. The pattern lasts a second."""
+LOOK_EVERY_S: Final = 0.02
+PLAYED: Final = frozenset({OutputRole.LED_GREEN, OutputRole.LED_RED, OutputRole.BUZZER})
+"""What the pattern of a test switches on and off."""
+LOOKED_AT: Final = frozenset({OutputRole.LOCK, OutputRole.SIREN})
+"""What a test does not move: a released lock is an open door, whoever asked."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -42,11 +52,39 @@ class Upholding:
     async def _test(self, command: TestNode) -> None:
         workers = self._node.workers
         before = {unit: worker.heartbeat for unit, worker in workers.items()}
-        await asyncio.sleep(READERS_WITHIN_S)
+        outputs = await self._watch_outputs(command.point)
         polled = {unit for unit, worker in workers.items() if worker.heartbeat > before[unit]}
-        self._node.recorder.call(_probed, partial(self._tested, command, polled))
+        self._node.recorder.call(_probed, partial(self._tested, command, polled, outputs))
 
-    def _tested(self, command: TestNode, polled: set[int], found: Any, error: Exception | None) -> None:
+    async def _watch_outputs(self, point: int) -> tuple[tuple[str, bool], ...]:
+        """Read the pins back while the role plays its pattern; at least as long as the readers take."""
+        node, loop = self._node, asyncio.get_running_loop()
+        board = node.parts.board
+        points = node.configuration.view.points()
+        units = {row.reader for number, row in points.items() if point in (0, number)} & set(node.workers)
+        lines = [pin.line for pin in board.profile.outputs]
+        played = [line for line in lines if line.role in PLAYED and line.unit in units]
+        seen: set[tuple[OutputLine, bool]] = set()
+        began_s = loop.time()
+        while (passed_s := loop.time() - began_s) < OUTPUTS_WITHIN_S:
+            seen |= {(line, level) for line in played if (level := _sensed(board, line)) is not None}
+            if passed_s >= READERS_WITHIN_S and len(seen) == 2 * len(played):
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
+        obey = {line: {(line, True), (line, False)} <= seen for line in played}
+        for line in lines:
+            if line.role in LOOKED_AT:
+                obey[line] = _sensed(board, line) is board.is_on(line)
+        return tuple((str(line), obey[line]) for line in lines if line in obey)
+
+    def _tested(
+        self,
+        command: TestNode,
+        polled: set[int],
+        outputs: tuple[tuple[str, bool], ...],
+        found: Any,
+        error: Exception | None,
+    ) -> None:
         node = self._node
         if error is not None:
             _log.warning("the storage did not pass its test: %s", error)
@@ -80,6 +118,8 @@ class Upholding:
                 percent,
                 node.parts.machine.temperature_c,
                 node.configuration.view.revisions,
+                outputs,
+                tuple((str(line), active) for line, active in node.inputs.items()),
             )
         )
 
@@ -98,6 +138,15 @@ class Upholding:
         if count:
             node.upkeep.purged(first_seq)
         node.record(ClearedFact(command.command_id, result, count, first_seq))
+
+
+def _sensed(board: Board, line: OutputLine) -> bool | None:
+    """What the pin says; None where it cannot be read."""
+    try:
+        return board.sensed(line)
+    except BoardError as error:
+        _log.warning("%s", error)
+        return None
 
 
 def _probed(outbox: Outbox) -> int:

@@ -314,7 +314,8 @@ class TestFact(msgspec.Struct, frozen=True, array_like=True):
     ``readers``: (unit, point, does it work, what the chip says it is). ``storage_ok``: a write was committed just now.
     Records ``first_seq`` up to this fact are kept at the node; the centre has ``acked_through``, its backup
     ``backed_up_through``. ``difference_ms``: the centre's time minus the node's, measured ``measured_ms`` ago (-1: never),
-    wrong by ``error_ms`` at most. ``battery_percent`` -1, ``temperature_c`` -128: not known.
+    wrong by ``error_ms`` at most. ``battery_percent`` -1, ``temperature_c`` -128: not known. ``outputs``: (line, does it
+    obey), as read back at the pin; a lock is looked at and not moved. ``inputs``: (line, is it active now).
     """
 
     command_id: int
@@ -331,6 +332,8 @@ class TestFact(msgspec.Struct, frozen=True, array_like=True):
     battery_percent: int = -1
     temperature_c: int = -128
     revisions: Revisions = Revisions()
+    outputs: tuple[tuple[str, bool], ...] = ()
+    inputs: tuple[tuple[str, bool], ...] = ()
 
     __test__ = False  # pytest: this is no test case
 

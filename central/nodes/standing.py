@@ -54,11 +54,12 @@ def unsent(row: Any) -> int | None:
     return max(0, int(row.last_seq) - int(row.received_through))
 
 
-def _state(row: Any) -> str:
+def state_name(row: Any) -> str:
+    """How a device is, in the vocabulary's group "device"."""
     return state_of(row, None if row.status_id is None else row, row.enrolment_id is not None)
 
 
-STATE: Final = Column("state", lazy("Status"), StatusFormat("device"), value=_state)
+STATE: Final = Column("state", lazy("Status"), StatusFormat("device"), value=state_name)
 UNSENT: Final = Column("unsent", lazy("Not uploaded"), NUMBER, value=unsent)
 UNDELIVERED: Final = Column("undelivered", lazy("Not delivered"), NUMBER)
 COMPLETE_UNTIL: Final = Column(

@@ -35,6 +35,23 @@ RESULT_WORDS: Final[dict[CommandResult, LazyText]] = {
     ),
 }
 assert RESULT_WORDS.keys() == set(CommandResult)
+OUTPUT_WORDS: Final[dict[str, LazyText]] = {
+    "lock": lazy("Lock %(n)s"),
+    "buzzer": lazy("Buzzer %(n)s"),
+    "led_green": lazy("Green light %(n)s"),
+    "led_red": lazy("Red light %(n)s"),
+    "siren": lazy("Siren %(n)s"),
+}
+"""Outputs by the name of their role. What is not here is shown by its name on the board."""
+UNMOVED: Final = frozenset({"lock", "siren"})
+"""A test reads them back and does not move them."""
+INPUT_WORDS: Final[dict[str, tuple[LazyText, LazyText, LazyText]]] = {
+    "contact": (lazy("Door contact %(n)s"), lazy("open"), lazy("closed")),
+    "rex": (lazy("Exit button %(n)s"), lazy("pressed"), lazy("at rest")),
+    "tamper": (lazy("Cover contact"), lazy("open"), lazy("closed")),
+    "fire": (lazy("Fire input"), lazy("active"), lazy("at rest")),
+}
+"""Inputs of a door: (title, when active, when not)."""
 _NO_TEMPERATURE: Final = -128
 
 
@@ -62,6 +79,12 @@ def _tested(answer: dict[str, Any]) -> list[tuple[str, str]]:
         if version.startswith("0x"):
             state = _("%(state)s (chip %(version)s)", state=state, version=version)
         found.append((_("Reader %(name)s", name=name), state))
+    found += [_output(line, obeys) for line, obeys in answer.get("outputs", ())]
+    for line, active in answer.get("inputs", ()):
+        role, _dot, number = line.partition(".")
+        if role in INPUT_WORDS:
+            title, on, off = INPUT_WORDS[role]
+            found.append((str(title) % {"n": number}, str(on if active else off)))
     if answer["measured_ms"] < 0:
         clock = _("not measured")
     else:
@@ -83,6 +106,14 @@ def _tested(answer: dict[str, Any]) -> list[tuple[str, str]]:
     if answer["temperature_c"] != _NO_TEMPERATURE:
         found.append((_("Temperature"), f"{answer['temperature_c']} °C"))
     return found
+
+
+def _output(line: str, obeys: bool) -> tuple[str, str]:
+    role, _dot, number = line.partition(".")
+    title = str(OUTPUT_WORDS[role]) % {"n": number} if role in OUTPUT_WORDS else line
+    if not obeys:
+        return title, _("does not obey")
+    return title, _("as it was set (not moved)") if role in UNMOVED else _("works")
 
 
 def _cleared(answer: dict[str, Any]) -> list[tuple[str, str]]:

@@ -15,10 +15,11 @@ from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
 from central.units import commands
+from central.units.act_pages import AT_ONCE_MAX
 from central.units.model import UnitCommand
 from central.units.rules import Act
 from central.units.tables import UNITS
-from central.units.unit_pages import AT_ONCE_MAX, unit_of
+from central.units.unit_pages import GROUP
 from central.web.lists import list_json
 from central.web.openapi import describes, read_json, send_json
 
@@ -62,7 +63,8 @@ async def api_act(request: web.Request) -> web.Response:
 
     def write() -> list[int]:
         devices = sorted(
-            (unit_of(scope, number) for number in sorted(set(given.units))), key=lambda device: device.number
+            (GROUP.device(scope, number) for number in sorted(set(given.units))),
+            key=lambda device: device.number,
         )
         return commands.ask(devices, given.act, actor, centre.audit, centre.clock.now())
 

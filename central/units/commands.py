@@ -12,7 +12,7 @@ from typing import Final
 
 import peewee
 
-from central.audit import Actor, Audit
+from central.audit import Actor, Audit, act_on_many
 from central.db import announce
 from central.errors import ConflictError
 from central.nodes.model import Device
@@ -40,6 +40,7 @@ def ask(devices: Sequence[Device], act: Act, actor: Actor, audit: Audit, now: da
     if any(not device.enabled for device in devices):
         raise ConflictError("A device that is not in use carries nothing out.")
     anew = _publish_anew(devices, now) if act is Act.LOAD else {}
+    act_on_many(len(devices) - 1)  # one act for each device, with a row of its own; none beside them
     ids = []
     for device in devices:
         command = UnitCommand.create(

@@ -26,10 +26,10 @@ from central.sites.scope import Scope
 from central.sync.model import DeviceStatus
 from central.sync.status import ASKED, CHANGED
 from central.units import commands
+from central.units.act_pages import AT_ONCE_MAX, HTMX_STOP, act_shown
 from central.units.kinds import kinds_of
 from central.units.model import PatrolUnit, UnitCommand
 from central.units.rules import ACT_WORDS, OPEN, Act, UnitKind
-from central.units.unit_pages import AT_ONCE_MAX, HTMX_STOP, act_shown
 from central.web.i18n import _, lazy
 from central.web.nav import NavItem
 from central.web.render import render, settle
@@ -125,6 +125,7 @@ async def progress(request: web.Request) -> web.Response:
         }
 
     context = await centre_of(request).db.read(read)
+    context["group"] = {"path": "/devices", "one": lazy("Device")}
     open_acts = any(one["command"].state in OPEN for one in context["acts"])
     context["is_over"] = not open_acts and all(
         one.state not in ("asked", "waiting") for one in context["units"]

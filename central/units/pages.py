@@ -1,4 +1,4 @@
-"""巡更器: patrol units."""
+"""巡更器 and 門禁控制器: patrol units and door controllers, and what operators have them do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from central.parts import Apps
 from central.people import erasure
 from central.rounds import marks
 from central.routes import Route
-from central.units import api, desk, import_pages, kinds, line_pages, scan_import, unit_pages
+from central.units import (
+    api,
+    controller_pages,
+    desk,
+    import_pages,
+    kinds,
+    line_pages,
+    scan_import,
+    unit_pages,
+)
 from central.web.i18n import lazy
 from central.web.nav import NavItem
 
@@ -17,8 +26,15 @@ NAV: Final = [
     NavItem("patrol_set_up", lazy("Patrol units"), "/patrol/units", order=60),
     NavItem("patrol", lazy("Bring patrol records in"), "/patrol/units/import", order=65),
     *line_pages.NAV,
+    *controller_pages.NAV,
 ]
-ROUTES: Final[list[Route]] = [*import_pages.ROUTES, *unit_pages.ROUTES, *line_pages.ROUTES, *api.ROUTES]
+ROUTES: Final[list[Route]] = [
+    *import_pages.ROUTES,
+    *controller_pages.ROUTES,
+    *unit_pages.ROUTES,
+    *line_pages.ROUTES,
+    *api.ROUTES,
+]
 erasure.ERASERS.append(scan_import.forget)
 if kinds.without_network_ids not in without_network.sources:
     without_network.sources.append(kinds.without_network_ids)

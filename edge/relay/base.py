@@ -36,6 +36,13 @@ class Board(Protocol):
         """What the line was set to last; False for a line that the board does not have."""
         ...
 
+    def sensed(self, line: OutputLine) -> bool:
+        """What the pin of a line says, read back: differs from ``is_on`` where it does not obey. False without such a line.
+
+        :raises BoardError: the pin cannot be read, or the board is not open.
+        """
+        ...
+
     def poll(self, now_ms: int) -> list[tuple[InputLine, bool]]:
         """Inputs whose debounced state is new since the last poll, exit buttons first; at first that is every input.
 

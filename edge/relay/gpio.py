@@ -85,6 +85,18 @@ class GpioBoard:
         """See ``base.Board``."""
         return self._on.get(line, False)
 
+    def sensed(self, line: OutputLine) -> bool:
+        """See ``base.Board``."""
+        pin = self._outputs.get(line)
+        if pin is None:
+            return False
+        if not self._is_open:
+            raise BoardError(f"{line}: the board is not open")
+        try:
+            return bool(GPIO.input(pin.pin)) is bool(pin.level(True))
+        except Exception as error:
+            raise BoardError(f"{line} on GPIO {pin.pin} cannot be read: {error}") from error
+
     def poll(self, now_ms: int) -> list[tuple[InputLine, bool]]:
         """See ``base.Board``."""
         try:

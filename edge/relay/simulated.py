@@ -40,6 +40,8 @@ class SimulatedBoard:
         """:param clock_ms: monotonic milliseconds."""
         self.profile = profile
         self.transitions: deque[Transition] = deque(maxlen=TRANSITIONS_KEPT)
+        self.stuck: dict[OutputLine, bool] = {}
+        """Outputs whose pin stays as it is, whatever they are set to: a short circuit, a burnt driver."""
         self._clock_ms = clock_ms
         self._outputs = {pin.line: pin for pin in profile.outputs}
         self._on = {line: pin.on_at_rest for line, pin in self._outputs.items()}
@@ -72,6 +74,12 @@ class SimulatedBoard:
     def is_on(self, line: OutputLine) -> bool:
         """See ``base.Board``."""
         return self._on.get(line, False)
+
+    def sensed(self, line: OutputLine) -> bool:
+        """See ``base.Board``."""
+        if not self.is_open:
+            raise BoardError(f"{line}: the board is not open")
+        return self.stuck.get(line, self.is_on(line))
 
     def poll(self, now_ms: int) -> list[tuple[InputLine, bool]]:
         """See ``base.Board``."""

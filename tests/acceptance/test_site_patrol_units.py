@@ -147,7 +147,7 @@ async def test_only_what_a_backup_has_is_cleared(site: Site) -> None:
     chain = next(row for row in device.rows if row.cells and "Intact" in row.cells)
     assert int(chain.cells[3].removeprefix("1–").replace(",", "")) >= first_after
     trail = await site.browser.get("/audit")
-    assert "Cleared records of a patrol unit" in trail.words
+    assert "Cleared records of a unit" in trail.words
 
 
 @pytest.mark.requirement(71)

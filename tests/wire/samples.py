@@ -218,6 +218,8 @@ BODIES: dict[FactKind, Body] = {
         83,
         51,
         REVISIONS,
+        (("led_red.1", True), ("lock.1", True), ("buzzer.1", False)),
+        (("contact.1", False), ("rex.1", True)),
     ),
     FactKind.CLEARED: ClearedFact(2**42 + 9, CommandResult.NOT_CONFIRMED, 0, 41),
     FactKind.PUNCH: PunchFact(

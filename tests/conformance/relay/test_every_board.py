@@ -32,6 +32,18 @@ def test_an_output_stays_as_it_was_set(rig) -> None:
         assert rig.board.is_on(LOCK) is on
 
 
+def test_the_pin_of_every_output_can_be_read_back(rig) -> None:
+    """Planted break: ``sensed`` with the level of "off"."""
+    with pytest.raises(BoardError):
+        rig.board.sensed(LOCK)
+    rig.board.open()
+    for pin in rig.profile.outputs:
+        for on in (True, False):
+            rig.board.set(pin.line, on)
+            assert rig.board.sensed(pin.line) is on
+    assert not rig.board.sensed(NOT_THERE)
+
+
 def test_rest_undoes_everything_and_the_board_goes_on(rig) -> None:
     rig.board.open()
     for pin in rig.profile.outputs:

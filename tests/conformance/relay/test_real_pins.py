@@ -42,6 +42,17 @@ def test_the_level_follows_the_polarity(gpio_board, profile: BoardProfile) -> No
             assert energised is (on is not pin.on_at_rest)
 
 
+def test_a_pin_that_does_not_obey_is_found_by_reading_it_back(gpio_board, profile: BoardProfile) -> None:
+    """Planted break: ``sensed`` answering what was set last."""
+    chip, board = gpio_board
+    board.open()
+    board.set(LOCK, True)
+    pin = next(pin for pin in profile.outputs if pin.line == LOCK)
+    chip.pins[pin.pin].level = pin.level(False)  # a short circuit holds it
+    assert board.is_on(LOCK)
+    assert not board.sensed(LOCK)
+
+
 def test_a_closed_board_leaves_its_pins_as_they_are_at_power_up(gpio_board, profile: BoardProfile) -> None:
     chip, board = gpio_board
     before = [(pin.mode, chip.level(number)) for number, pin in enumerate(chip.pins)]
