@@ -138,7 +138,7 @@ async def test_a_controller_clears_only_what_was_uploaded_and_backed_up(site: Si
     records were erased: those that the backup had, which are gone from its medium, while the tap of the time between stays there;
     the centre has every one, that tap among them.
 
-    Planted breaks that turn it red: ``erase`` comparing with ``last_seq``; ``refusal`` without its look at what was uploaded.
+    Planted breaks that turn it red: ``erase`` comparing with ``last_seq``; ``refusal`` without its look at the backup.
     """
     path = (await controllers(site))[GATE]
     resident = await site.resident()
@@ -155,7 +155,9 @@ async def test_a_controller_clears_only_what_was_uploaded_and_backed_up(site: Si
     before = records(site, "east-gate")
     asked = await ask(site, "clear", path)
     assert "Waiting for the unit" in asked.words
-    assert records(site, "east-gate") == before
+    waiting = records(site, "east-gate")
+    assert waiting[0] == before[0]
+    assert waiting[1] >= before[1]
     await site.join("east-gate")
     over = await site.until_page(asked.path, lambda page: "Done by the unit" in page.words, 30.0)
     first_after, count_after = records(site, "east-gate")
