@@ -215,6 +215,22 @@ class AlarmAcknowledgement(Model):
         indexes = ((("device", "node_epoch", "seq"), True),)
 
 
+class PurgedEvents(Model):
+    """清除門禁記錄 (61): events of an estate from ``from_at`` until ``until_at`` that were there are gone; their counts stay."""
+
+    site = peewee.ForeignKeyField(Site, backref="purged_events", on_delete="RESTRICT")
+    from_at = InstantField()
+    until_at = InstantField()
+    through = JsonField(default=dict)
+    """By device: [node_epoch, seq] of the last fact that was there; what came later is kept."""
+    counts = JsonField(default=dict)
+    """By source (card, exit_button, remote) and, of cards, ``refused``."""
+    events_count = peewee.IntegerField()
+    reason = peewee.TextField()
+    made_at = InstantField()
+    made_by = peewee.TextField()
+
+
 # -- what is projected from facts -----------------------------------------------------------------------------------
 
 

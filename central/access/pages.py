@@ -18,6 +18,7 @@ from central.access import (
     hotlist_pages,
     level_pages,
     places,  # noqa: F401  (answers the card centre, from its import on)
+    purge_pages,
     schedule_pages,
     search_pages,
     special_day_pages,
@@ -45,6 +46,7 @@ _PAGES: Final = (
     schedule_pages,
     area_pages,
     special_day_pages,
+    purge_pages,
 )
 NAV: Final[list[NavItem]] = [
     *(item for module in _PAGES for item in module.NAV),

@@ -430,6 +430,8 @@ CREATE INDEX "purchase_person_id_at" ON "purchase" ("person_id", "at");
 CREATE INDEX "purchase_card_id_issue_no" ON "purchase" ("card_id", "issue_no");
 CREATE INDEX "purchase_card_id_at" ON "purchase" ("card_id", "at");
 CREATE INDEX "purchase_site_id_result_at" ON "purchase" ("site_id", "result", "at");
+CREATE TABLE "purged_events" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "from_at" BIGINT NOT NULL, "until_at" BIGINT NOT NULL, "through" TEXT NOT NULL, "counts" TEXT NOT NULL, "events_count" INTEGER NOT NULL, "reason" TEXT NOT NULL, "made_at" BIGINT NOT NULL, "made_by" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);
+CREATE INDEX "purged_events_site_id" ON "purged_events" ("site_id");
 CREATE TABLE "purged_span" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "from_at" BIGINT NOT NULL, "until_at" BIGINT NOT NULL, "through" TEXT NOT NULL, "totals" TEXT NOT NULL, "scans_count" INTEGER NOT NULL, "reason" TEXT NOT NULL, "made_at" BIGINT NOT NULL, "made_by" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);
 CREATE INDEX "purged_span_site_id" ON "purged_span" ("site_id");
 CREATE TABLE "quarantined_fact" ("id" SERIAL NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" BIGINT NOT NULL, "hash" BYTEA NOT NULL, "why" TEXT NOT NULL, "canonical" BYTEA NOT NULL, "personal" BYTEA NOT NULL, "received_ms" BIGINT NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);

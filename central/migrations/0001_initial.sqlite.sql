@@ -430,6 +430,8 @@ CREATE INDEX "purchase_person_id_at" ON "purchase" ("person_id", "at");
 CREATE INDEX "purchase_card_id_issue_no" ON "purchase" ("card_id", "issue_no");
 CREATE INDEX "purchase_card_id_at" ON "purchase" ("card_id", "at");
 CREATE INDEX "purchase_site_id_result_at" ON "purchase" ("site_id", "result", "at");
+CREATE TABLE "purged_events" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "from_at" INTEGER NOT NULL, "until_at" INTEGER NOT NULL, "through" TEXT NOT NULL, "counts" TEXT NOT NULL, "events_count" INTEGER NOT NULL, "reason" TEXT NOT NULL, "made_at" INTEGER NOT NULL, "made_by" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);
+CREATE INDEX "purged_events_site_id" ON "purged_events" ("site_id");
 CREATE TABLE "purged_span" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "from_at" INTEGER NOT NULL, "until_at" INTEGER NOT NULL, "through" TEXT NOT NULL, "totals" TEXT NOT NULL, "scans_count" INTEGER NOT NULL, "reason" TEXT NOT NULL, "made_at" INTEGER NOT NULL, "made_by" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);
 CREATE INDEX "purged_span_site_id" ON "purged_span" ("site_id");
 CREATE TABLE "quarantined_fact" ("id" INTEGER NOT NULL PRIMARY KEY, "device_id" INTEGER NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" INTEGER NOT NULL, "hash" BLOB NOT NULL, "why" TEXT NOT NULL, "canonical" BLOB NOT NULL, "personal" BLOB NOT NULL, "received_ms" INTEGER NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);

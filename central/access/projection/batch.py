@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from central.access.lookup import Lookup
+from central.access.model import PurgedEvents
 from central.cards.ports import SHOWN
 from central.db import announce
 from central.nodes.model import Device
@@ -56,6 +58,22 @@ class Batch:
     topics: set[str] = field(default_factory=set)
     commands: set[int] = field(default_factory=set)
     outcomes: set[int] = field(default_factory=set)
+
+    @cached_property
+    def _purges(self) -> list[PurgedEvents]:
+        return list(PurgedEvents.select().where(PurgedEvents.site == self.device.site_id))
+
+    def is_purged(self, stored: Stored) -> bool:
+        """The event was there when its time was purged (61); one that comes later is kept."""
+        for span in self._purges:
+            through = span.through.get(str(self.device.id))
+            if (
+                through is not None
+                and span.from_at <= stored.at < span.until_at
+                and stored.order <= tuple(through)
+            ):
+                return True
+        return False
 
     def announce(self) -> None:
         """Tell the open pages, once the transaction is committed."""

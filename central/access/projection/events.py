@@ -176,6 +176,8 @@ def shown(batch: Batch) -> list[Shown]:
 
 
 def _add(batch: Batch, stored: Stored, place: Place, **values: Any) -> None:
+    if batch.is_purged(stored):
+        return
     row: dict[str, Any] = {
         "site": batch.device.site_id,
         "organisation": place.organisation_id or batch.device.organisation_id,
