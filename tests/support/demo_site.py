@@ -51,6 +51,7 @@ ADDRESSES = {
     "/cards/takeover/import/1": "/cards/takeover/import/3",
     "/purse/payables/1": "/purse/payables/8",
     "/tills/1": "/tills/4",
+    "/devices/updates/start": "/devices/updates/start?release=1",
     "/reports/papers": "/reports/papers?card=2",
     "/patrol/units/import/1": "/patrol/units/import/4",
     "/patrol/units/import/1/columns": "/patrol/units/import/4/columns",
