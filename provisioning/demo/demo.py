@@ -11,6 +11,7 @@ import secrets
 import shutil
 import ssl
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -58,6 +59,10 @@ class Demo:
         """The wire to the chips of a device, by its name, where it is not the plain emulator: spi or uart."""
         self.security: dict[str, int] = {}
         """Settings of the centre's ``[security]`` that are not its own."""
+        self.release_key = ""
+        """By which new versions of the devices' program are believed; none in the demo."""
+        self.further: list[Callable[[datetime], None]] = []
+        """Written into the new database too, before the centre starts."""
         self.nodes: dict[str, DemoNode] = {}
         self.site: DemoSite | None = None
         self.centre = Child(
@@ -169,7 +174,7 @@ class Demo:
         (data / "centre.toml").write_text(
             f'[browsers]\nlisten = "{self.host}:{self.centre_port}"\n'
             f'tls = "{"own" if self.taps_key else "off"}"\n'
-            f'[nodes]\nlisten = "127.0.0.1:{self.nodes_port}"\n'
+            f'[nodes]\nlisten = "127.0.0.1:{self.nodes_port}"\nrelease_key = "{self.release_key}"\n'
             "[security]\n" + "".join(f"{name} = {value}\n" for name, value in self.security.items())
         )
         clock = SystemClock()
@@ -180,7 +185,10 @@ class Demo:
         try:
             db.call_upgrade()
             hashed = hasher.hash_now(self.password)
-            return db.call_write(make, clock.now(), hashed, LOGIN_VALID_S, self.has_patrol)
+            site = db.call_write(make, clock.now(), hashed, LOGIN_VALID_S, self.has_patrol)
+            for write in self.further:
+                db.call_write(write, clock.now())
+            return site
         finally:
             hasher.close()
             db.call_close()

@@ -68,7 +68,7 @@ async def doors(site: Site) -> AsyncIterator[Site]:
     key = base64.urlsafe_b64encode(raw_public(KEY)).decode().rstrip("=")
     await demo.centre.stop()
     config = demo.folder / "centre" / "centre.toml"
-    config.write_text(config.read_text().replace("[nodes]\n", f'[nodes]\nrelease_key = "{key}"\n'))
+    config.write_text(config.read_text().replace('release_key = ""', f'release_key = "{key}"'))
     await demo.centre.start()
     await demo.centre_answers()
     for name in (GATE, HALL):

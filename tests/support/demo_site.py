@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from central.nodes.model import Device
 from central.parts import collect
 from central.routes import NODE
+from central.updates import archive, service
+from central.updates.model import RolloutDevice
 from central.web.help import CHAPTERS
+from protocol.enrolment import raw_public
 from provisioning.demo.browser import Browser, Page
 from provisioning.demo.demo import Demo
 from provisioning.demo.story import RESIDENT, STRANGER, SiteTester, until
 from tests.support.browser import open_page
 from tests.support.centre import CHEAP
+from tests.support.releases import KEY, release
 
 ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
 NOT_A_PAGE = re.compile(
@@ -117,11 +125,25 @@ async def order_a_card(tester: SiteTester) -> None:
     assert order.path == "/cards/orders/1", order.words[-500:]
 
 
+def a_roll_out(now: datetime) -> None:
+    """A release and its roll-out to two doors, one of which went back; inside ``db.write``."""
+    with TemporaryDirectory() as folder:
+        raw = release(Path(folder) / "0.2.0.tar.gz").read_bytes()
+    kept = service.keep_release(archive.check(raw, raw_public(KEY)), raw, "0.2.0.tar.gz", (None, ""), now)
+    devices = list(Device.select().where(Device.id.in_([1, 2])).order_by(Device.id))
+    rollout = service.start(1, kept, devices, {devices[0].id}, (None, ""), now)
+    mine = RolloutDevice.device == devices[0].id
+    RolloutDevice.update(state="rolled_back", reason="no_sync").where(mine).execute()
+    service.set_state(rollout, service.PAUSED, now)
+
+
 @asynccontextmanager
 async def running_demo(folder: Path, chromium: Any) -> AsyncIterator[DemoSite]:
     """The site, up and joined, with an opened door and a refused card in its events; ended afterwards."""
     demo = Demo(folder, any_ports=True)
     demo.security = dict(CHEAP)
+    demo.release_key = base64.urlsafe_b64encode(raw_public(KEY)).decode().rstrip("=")
+    demo.further.append(a_roll_out)
     try:
         await demo.start()
         assert demo.site is not None

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from functools import partial
 
 import aiohttp
 
-from central.clock import SystemClock
-from central.db import Database
-from central.nodes.model import Device
-from central.updates import archive, service
-from central.updates.model import RolloutDevice
 from edge.config import load
 from edge.export import export
-from protocol.enrolment import raw_public
 from provisioning.demo.browser import Browser, Page
 from provisioning.demo.story import until
 from tests.support.demo_site import ADDRESSES, DemoSite
 from tests.support.patrol import local_now
-from tests.support.releases import KEY, release
 
 PEOPLE = "编号,姓名,人员类别\n0901,龙四,业主\n"
 OLD_CARDS = "卡号,人员编号,车牌,余额\nA-77,0101,沪A12345,12.50\n"
@@ -31,7 +23,6 @@ UNITS = "楼栋,房号,房屋类型\n9栋,901,住宅\n"
 async def fill(site: DemoSite) -> None:
     """What the sample site does not bring, entered through the pages."""
     browser = site.tester.browser
-    await _updates(site)
     await _doors_and_cards(site, browser)
     await _purse(browser)
     await _stock(browser)
@@ -98,34 +89,6 @@ async def _till(browser: Browser) -> None:
     lunch = {"name_1": "午餐", "from_1": "11:00", "until_1": "13:30", "price_1": "15.00", "class_1_1": "6.00"}
     saved = await browser.send(await browser.get(path), path, shop="员工食堂", **lunch)
     assert saved.path == "/tills", saved.words[-500:]
-
-
-async def _updates(site: DemoSite) -> None:
-    """A release key, a release, and its roll-out to two doors, one of which went back; written while the centre is down."""
-    demo = site.demo
-    await demo.centre.stop()
-    config = demo.folder / "centre" / "centre.toml"
-    key = base64.urlsafe_b64encode(raw_public(KEY)).decode().rstrip("=")
-    config.write_text(config.read_text().replace("[nodes]\n", f'[nodes]\nrelease_key = "{key}"\n'))
-    raw = release(demo.folder / "0.2.0.tar.gz").read_bytes()
-    now = SystemClock().now()
-
-    def write() -> None:
-        kept = service.keep_release(archive.check(raw, raw_public(KEY)), raw, "0.2.0.tar.gz", (None, ""), now)
-        devices = list(Device.select().where(Device.id.in_([1, 2])).order_by(Device.id))
-        rollout = service.start(1, kept, devices, {devices[0].id}, (None, ""), now)
-        RolloutDevice.update(state="rolled_back", reason="no_sync").where(
-            RolloutDevice.device == devices[0].id
-        ).execute()
-        service.set_state(rollout, service.PAUSED, now)
-
-    db = Database(f"sqlite:///{demo.folder / 'centre' / 'onecard.db'}")
-    try:
-        db.call_write(write)
-    finally:
-        db.call_close()
-    await demo.centre.start()
-    await demo.centre_answers()
 
 
 async def _stock(browser: Browser) -> None:
