@@ -134,8 +134,9 @@ class Updates:
             self._begin(self._prepare(offer))
 
     def _is_known(self, offer: ReleaseOffer) -> bool:
-        """It is on its way already, or this very offer came to an end."""
-        return offer.offer != 0 and offer.offer == self.word.offer and self.word.state is not UpdateState.NONE
+        """It is on its way already, or this very offer came to an end. (A restored centre may give a number twice.)"""
+        same = (offer.offer, offer.version) == (self.word.offer, self.word.version)
+        return offer.offer != 0 and same and self.word.state is not UpdateState.NONE
 
     def arrived(self, part: ReleasePart) -> None:
         """A part that was asked for."""
