@@ -19,7 +19,7 @@ from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.places import check_place
 from central.sites.scope import Scope
-from central.tills import dossier, forgetting
+from central.tills import dossier, forgetting, takings
 from central.tills.forms import (
     LIMIT_FIELDS,
     OFFLINE_FIELDS,
@@ -86,6 +86,36 @@ async def export_tills(request: web.Request) -> web.StreamResponse:
 async def api_tills(request: web.Request) -> web.Response:
     """GET /api/tills"""
     return await list_json(request, TILLS, scope_of(request))
+
+
+async def list_takings(request: web.Request) -> web.Response:
+    """GET /tills/takings: 營業額 of a day or a longer time, till by till"""
+    settle(request)
+    return await list_page(
+        request,
+        takings.make_table(request.query),
+        scope_of(request),
+        choices=await _choices(request),
+        export_path="/tills/takings/export",
+        context=_HELP,
+    )
+
+
+async def export_takings(request: web.Request) -> web.StreamResponse:
+    """GET /tills/takings/export"""
+    settle(request)
+    table, choices = takings.make_table(request.query), await _choices(request)
+    return await list_export(
+        request, table, scope_of(request), choices=choices, on_export=audited("tills.export")
+    )
+
+
+@describes("What each till sold in a period", rows=takings.make_table())
+async def api_takings(request: web.Request) -> web.Response:
+    """GET /api/tills/takings"""
+    settle(request)
+    table = takings.make_table(request.query)
+    return await list_json(request, table, scope_of(request), choices=await _choices(request))
 
 
 async def _choices(request: web.Request) -> dict[str, Choices]:
@@ -161,12 +191,16 @@ async def _page(
 
 NAV: Final = [
     NavItem("purse", lazy("Purchases at tills"), "/tills/purchases", order=22),
+    NavItem("purse", lazy("Takings of tills"), "/tills/takings", order=46),
     NavItem("purse", lazy("Tills"), "/tills", order=60),
 ]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/tills/purchases", list_purchases, ("purse", "view")),
     Route("GET", "/tills/purchases/export", export_purchases, ("purse", "export")),
     Route("GET", "/api/tills/purchases", api_purchases, ("purse", "view")),
+    Route("GET", "/tills/takings", list_takings, ("purse", "view")),
+    Route("GET", "/tills/takings/export", export_takings, ("purse", "export")),
+    Route("GET", "/api/tills/takings", api_takings, ("purse", "view")),
     Route("GET", "/tills", list_tills, ("purse", "view")),
     Route("GET", "/tills/export", export_tills, ("purse", "export")),
     Route("GET", "/api/tills", api_tills, ("purse", "view")),

@@ -141,7 +141,6 @@ PURCHASES: Final = Table(
         ChoiceFilter("department", lazy("Department"), field=Purchase.department),
     ),
     groups=(
-        Group(lazy("By till"), Device.label),
         Group(lazy("By meal"), Purchase.meal_name, lambda value: value or "—"),
         Group(lazy("By result"), Purchase.result, lambda value: str(RESULT_TEXT[value])),
     ),

@@ -144,6 +144,26 @@ async def test_a_card_pays_at_the_till_it_is_authorised_for_also_without_network
     amounts = ("Opening balance", "Top-ups", "Spent", "Refunds", "Closing balance")
     assert [line[name] for name in amounts] == ["¥0.00", "¥100.00", "-¥45.00", "¥0.00", "¥55.00"]
     assert "The books balance." in (await site.browser.get("/purse/books")).words
+    await takings_agree(site, last[:10])
+
+
+async def takings_agree(site: Site, day: str) -> None:
+    """The takings of a day are what the purchases of that day add up to, till by till."""
+    printed = await site.browser.get(f"/tills/takings/export?format=print&at_from={day}&at_to={day}")
+    head = next(row.cells for row in printed.rows if "Takings" in row.cells)
+    for till, label in LABEL.items():
+        (line,) = [dict(zip(head, row.cells, strict=True)) for row in printed.rows if label in row.cells]
+        listed = await site.browser.get(f"/tills/purchases/export?format=print&at_from={day}&at_to={day}")
+        names = next(row.cells for row in listed.rows if "Booked" in row.cells)
+        found = [dict(zip(names, row.cells, strict=True)) for row in listed.rows if label in row.cells]
+        sold = [fen(one["Booked"]) for one in found if one["Result"] == "Sold"]
+        assert (int(line["Payments"]), fen(line["Sold for"])) == (len(sold), sum(sold)), till
+        assert fen(line["Takings"]) == sum(fen(one["Booked"]) for one in found), till
+
+
+def fen(text: str) -> int:
+    """An amount of a page as integer fen."""
+    return int(text.replace("¥", "").replace(",", "").replace(".", "")) if text else 0
 
 
 def complete_until(page: Page, till: str) -> str:
