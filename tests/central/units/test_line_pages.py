@@ -1,0 +1,77 @@
+"""Units at a clerk's desk: which devices are shown there, and what may be asked of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from central.nodes import without_network
+from central.nodes.model import Device
+from central.sync.model import DeviceStatus
+from central.units.model import UnitCommand
+from tests.support.centre import Browser, RunningCentre
+from tests.support.estate_pages import Estate
+
+LINE = "/devices/line"
+
+
+@pytest.fixture
+async def estate(running_centre: RunningCentre) -> Estate:
+    return await Estate.make(running_centre)
+
+
+async def without(estate: Estate) -> set[int]:
+    return await estate.running.centre.db.read(without_network.devices)
+
+
+async def acts(estate: Estate) -> list[tuple[int, str]]:
+    return await estate.running.centre.db.read(
+        lambda: [(command.device_id, command.kind) for command in UnitCommand.select()]
+    )
+
+
+async def test_any_device_but_a_card_desk_may_work_without_a_network_and_come_back(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Planted break: ``set_kind`` without its look at ``NOT_WITHOUT``."""
+    refused = await centre_client.post(f"{LINE}/kind", {"unit": str(estate.desk_device)})
+    assert (refused.status, "A card desk needs a network" in refused.text) == (422, True)
+    assert (await centre_client.post(f"{LINE}/kind", {"unit": str(estate.gate_device)})).status == 303
+    assert await without(estate) == {estate.gate_device}
+    assert f'id="line-{estate.gate_device}"' in (await centre_client.get(LINE)).text
+    form = {"unit": str(estate.gate_device), "network": "1"}
+    assert (await centre_client.post(f"{LINE}/kind", form)).status == 303
+    assert await without(estate) == set()
+    assert (await centre_client.post(f"{LINE}/kind", {"unit": "99999"})).status == 404
+
+
+async def test_only_units_of_the_page_that_are_in_use_are_asked(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Planted break: ``start`` taking every device that was sent."""
+    await centre_client.post(f"{LINE}/kind", {"unit": str(estate.gate_device)})
+    for form in ({"act": "test"}, {"act": "test", "unit": str(estate.desk_device)}):
+        refused = await centre_client.post(LINE, form)
+        assert (refused.status, "Choose a unit first" in refused.text) == (422, True)
+    assert (await centre_client.post(LINE, {"act": "explode", "all": "1"})).status == 422
+    asked = await centre_client.post(LINE, {"act": "test", "all": "1"})
+    assert asked.status == 303
+    assert await acts(estate) == [(estate.gate_device, "test")]
+    shown = await centre_client.get(asked.headers["Location"])
+    assert "Waiting for the unit" in shown.text
+    await estate.running.write(
+        lambda: Device.update(enabled=False).where(Device.id == estate.gate_device).execute()
+    )
+    assert (await centre_client.post(LINE, {"act": "test", "all": "1"})).status == 422
+
+
+async def test_a_unit_that_is_not_there_is_waited_for(estate: Estate, centre_client: Browser) -> None:
+    """Planted break: ``progress`` over for a unit that is waited for."""
+    await estate.running.write(
+        lambda: DeviceStatus.update(online=False).where(DeviceStatus.device == estate.gate_device).execute()
+    )
+    await centre_client.post(f"{LINE}/kind", {"unit": str(estate.gate_device)})
+    asked = await centre_client.post(LINE, {"act": "read", "unit": str(estate.gate_device)})
+    shown = await centre_client.get(asked.headers["Location"])
+    assert "Connect it now" in shown.text
+    assert "Look again" in shown.text, "it goes on looking"
+    assert await acts(estate) == []
