@@ -132,6 +132,7 @@ async def test_a_destroyed_door_is_replaced_and_its_old_identity_is_refused(
     assert (first[0], first[3:6], first[7]) == ("1", [uploaded, "0", "Intact"], "0")
     assert (second[0], second[2], second[4:6]) == ("2", "", ["0", "Intact"])
     assert "Installation 1: evidence lost " in page.words, page.words[-1500:]
+    assert "not replaced yet" not in page.words, "the time has an end"
     assert await site.count(resident.query) == 2, "one before, one after; neither lost nor twice"
     span = period(planned - timedelta(minutes=5), planned + timedelta(minutes=5))
     await until_figures(site, span, {"expected": 1, "no_evidence": 1})

@@ -235,3 +235,25 @@ def test_what_each_lock_relay_is_and_since_when(bench: Bench) -> None:
     bench.effects.perform([Lock(1), Release(2), Release(2)])
     assert bench.effects.locks == {1: (False, began_ms), 2: (True, began_ms + 5_000)}
     assert len(moved) == 3
+
+
+def test_a_reader_with_nothing_to_show_says_that_a_new_version_is_on_trial(bench: Bench) -> None:
+    """Planted break: ``show_idle_as`` leaving readers that are lit already as they are."""
+    effects = bench.effects
+    effects.light_up([1])
+    effects.show_idle_as(Pattern.ON_TRIAL)
+    assert effects.showing(1) is Pattern.ON_TRIAL
+    effects.perform([Feedback(1, Pattern.RELEASED)])
+    assert effects.showing(1) is Pattern.RELEASED
+    effects.perform([Feedback(1, Pattern.IDLE)])
+    assert effects.showing(1) is Pattern.ON_TRIAL, "back to what idle means now"
+    effects.show_idle_as(Pattern.IDLE)
+    assert effects.showing(1) is Pattern.IDLE
+
+
+def test_a_card_that_waits_for_its_record_is_known(bench: Bench) -> None:
+    """Planted break: ``is_waiting`` always False: an update would be unpacked before the door."""
+    bench.effects.perform([Record(INTENT, b"", IntentId(1))])
+    assert bench.effects.is_waiting
+    bench.answer(1)
+    assert not bench.effects.is_waiting
