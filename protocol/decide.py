@@ -160,30 +160,6 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
     if card is None:
         reason = Reason.WRONG_TRIES if state.unknown_ignored else Reason.UNKNOWN_CARD
         return Decision(reason, key, revisions=revisions)
-    decision = _of_card(shown, card, key, view, point, state, now)
-    if card.flags is not CardFlag.NONE and card.flags & CardFlag.DURESS:
-        return _under_duress(decision, point)
-    return decision
-
-
-def _under_duress(decision: Decision, point: AccessPoint) -> Decision:
-    if point.sub_system is not SubSystem.ACCESS:
-        return decision
-    reason = Reason.GRANTED_UNDER_DURESS if decision.granted else decision.reason
-    return msgspec.structs.replace(decision, reason=reason, duress=True)
-
-
-def _of_card(
-    shown: Presentation,
-    card: CardRow,
-    key: bytes,
-    view: View,
-    point: AccessPoint,
-    state: PointState,
-    now: Instant,
-) -> Decision:
-    """Checks 5 to 16, of a card that is known here."""
-    revisions = view.revisions
     reason, schedule = _judge(shown, card, key, view, point, now)
     if is_granted(reason) and not point.leaving:
         reason = _in_own_hours(reason, key, view, point, now)
@@ -192,20 +168,45 @@ def _of_card(
         release_ms = point.extended_release_ms if extended else point.release_ms
         is_counted = not point.leaving and point.sub_system is SubSystem.ACCESS
         uses = view.uses(key) if is_counted else None
-        if uses is None and point.rules is None:
-            return Decision(reason, key, card.holder, release_ms, schedule, revisions)
-        used = 0 if uses is None else uses_known(uses, state.own_uses)
-        if uses is not None and used >= uses.uses_max:
-            return Decision(Reason.USES_EXHAUSTED, key, card.holder, 0, schedule, revisions, uses, used)
-        place = PLACE_UNKNOWN
-        if point.rules is not None:
-            judged = judge(
-                reason, card.holder, point.rules, state.rules, now.utc_ms, view.calendar, trusted=now.trusted
-            )
-            reason, place = judged.reason, judged.place
-            release_ms = release_ms if is_granted(reason) else 0
-        return Decision(reason, key, card.holder, release_ms, schedule, revisions, uses, used, place=place)
-    return Decision(reason, key, card.holder, 0, schedule, revisions)
+        decision = Decision(reason, key, card.holder, release_ms, schedule, revisions)
+        if uses is not None or point.rules is not None:
+            decision = _limited(decision, uses, view, point, state, now)
+    else:
+        decision = Decision(reason, key, card.holder, 0, schedule, revisions)
+    if card.flags is not CardFlag.NONE and card.flags & CardFlag.DURESS:
+        decision = _under_duress(decision, point)
+    return decision
+
+
+def _limited(
+    decision: Decision, uses: UsesRow | None, view: View, point: AccessPoint, state: PointState, now: Instant
+) -> Decision:
+    """What becomes of a grant by the number of uses of the card and by the rules of the door (14, 15)."""
+    if uses is not None:
+        used = uses_known(uses, state.own_uses)
+        decision = msgspec.structs.replace(decision, uses=uses, used=used)
+        if used >= uses.uses_max:
+            return msgspec.structs.replace(decision, reason=Reason.USES_EXHAUSTED, release_ms=0)
+    if point.rules is None:
+        return decision
+    judged = judge(
+        decision.reason,
+        decision.holder,
+        point.rules,
+        state.rules,
+        now.utc_ms,
+        view.calendar,
+        trusted=now.trusted,
+    )
+    release_ms = decision.release_ms if is_granted(judged.reason) else 0
+    return msgspec.structs.replace(decision, reason=judged.reason, release_ms=release_ms, place=judged.place)
+
+
+def _under_duress(decision: Decision, point: AccessPoint) -> Decision:
+    if point.sub_system is not SubSystem.ACCESS:
+        return decision
+    reason = Reason.GRANTED_UNDER_DURESS if decision.granted else decision.reason
+    return msgspec.structs.replace(decision, reason=reason, duress=True)
 
 
 def restriction_of(shown: Presentation, view: View, keys: tuple[bytes, ...]) -> tuple[Reason, bytes] | None:
