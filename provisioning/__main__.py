@@ -15,6 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="onecard-provision", description=_("onecard: devices and sites"))
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help=_("a whole site on this computer"), add_help=False)
+    commands.add_parser("base", help=_("make a base image from Debian packages (as root)"), add_help=False)
     commands.add_parser(
         "release",
         help=_("build and sign a release of the program of the devices, or check one"),
@@ -36,6 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         from provisioning.demo.__main__ import main as demo
 
         return demo(rest)
+    if chosen.command == "base":
+        from provisioning.base.cli import main as base
+
+        return base(rest)
     if chosen.command == "release":
         from provisioning.release.cli import main as release
 

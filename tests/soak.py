@@ -225,6 +225,38 @@ def serial(seed: int) -> str:
     return f"serial line, seed {seed}: {asyncio.run(play())}"
 
 
+def boot(seed: int) -> str:
+    """The finished card of our own base image, started by systemd in a container: it joins, syncs and opens its door.
+
+    ``build/onecard-base.img`` is made when it is not there (minutes), the release each time.
+    """
+    from tests.support.boot import GIVEN, why_no_system
+
+    if reason := why_no_system():
+        return f"boot of a card: left out, {reason}"
+    root = Path(__file__).parents[1]
+    base = root / "build" / "onecard-base.img"
+    with tempfile.TemporaryDirectory(prefix="onecard-soak-") as name:
+        key = Path(name) / "release.key"
+        module = [sys.executable, "-m", "provisioning"]
+        if not base.exists():
+            subprocess.run([*module, "base", "--out", str(base)], cwd=root, check=True)
+        subprocess.run([*module, "release", "--key", str(key), "--out", name], cwd=root, check=True)
+        (release,) = Path(name).glob("onecard-*.tar.gz")
+        given = dict(zip(GIVEN, (str(base), str(release), str(key)), strict=True))
+        test = "tests/acceptance/test_site_base_boots.py"
+        arguments = [sys.executable, "-m", "pytest", "-x", "-s", "--basetemp", f"{name}/test", test]
+        run = subprocess.run(
+            arguments, cwd=root, env={**os.environ, **given}, capture_output=True, text=True, check=False
+        )
+    if run.returncode or "1 passed" not in run.stdout:
+        raise Violation((run.stdout + run.stderr)[-8_000:])
+    figures = [
+        line for line in run.stdout.splitlines() if " s" in line and ("made" in line or "power-up" in line)
+    ]
+    return f"boot of a card, seed {seed}: {'; '.join(figures)}"
+
+
 PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "histories": (histories, HISTORIES),
     "line": (line, LINE_SEEDS),
@@ -236,6 +268,7 @@ PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "card_plants": (card_plants, 1),
     "move_in": (move_in, 1),
     "serial": (serial, 1),
+    "boot": (boot, 1),
 }
 """Each part and how many seeds a round of it takes."""
 

@@ -20,6 +20,7 @@ from edge.first_boot.led import Pattern, show
 from edge.first_boot.settle import LATER, settle
 from edge.first_boot.steps import ONCE, STAMPS, Setup, Stamps, prepare
 from edge.i18n import use_language
+from edge.release import VERSION
 from edge.table_reader import ConfigError
 
 CARD: Final = "boot/firmware/onecard"
@@ -61,7 +62,11 @@ def _prepare(setup: Setup) -> int:
 def _settle(setup: Setup) -> int:
     stamps = Stamps(setup.under(STAMPS), setup.card.fingerprint())
     setup.said |= {step: done for step in ONCE if (done := stamps.text(step)) is not None}
-    setup.said |= {"clock": "ok", "name": (setup.card.folder / "hostname").read_text("utf-8").strip()}
+    setup.said |= {
+        "clock": "ok",
+        "program": VERSION,
+        "name": (setup.card.folder / "hostname").read_text("utf-8").strip(),
+    }
     settle(setup, time.sleep, lambda: setup.card.report(report.text(setup.config.name, setup.said)))
     show(setup.root, Pattern.DONE)
     return 0

@@ -11,6 +11,7 @@ FAILED: Final = "!!"
 _STEPS: Final = {
     "clock": "时钟 clock",
     "name": "主机名 host name",
+    "program": "程序 program",
     "network": "网络 network",
     "storage": "数据分区 data partition",
     "key": "设备密钥 key of the device",

@@ -5,10 +5,12 @@ A stamp holds the fingerprint of the card: a card that was changed is taken as n
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,10 +23,11 @@ from edge.config import NodeConfig
 from edge.files import FileError, read_whole, sync_folder, write_whole
 from edge.first_boot.card import NETWORK, Card, Run, run_program
 from edge.identity import IdentityFiles
-from edge.release import BUILT_AT_MS
+from edge.release import BUILT_AT_MS, VERSION
 
 STAMPS: Final = "data/onecard/setup"
 DATA_POINT: Final = "data"
+PROGRAM: Final = "data/onecard/current/site"
 _PROFILES: Final = "etc/NetworkManager/system-connections"
 _TIME_SERVERS: Final = "etc/systemd/timesyncd.conf.d/onecard.conf"
 _CLOCK_EPOCH: Final = "usr/lib/clock-epoch"
@@ -156,8 +159,20 @@ def key(setup: Setup) -> str:
     return "ok"
 
 
-EVERY_START: Final[dict[str, Step]] = {"clock": clock, "name": name}
-"""Done each time the device starts: the system forgets them where its own partition is read-only."""
+def program(setup: Setup) -> str:
+    """The program's modules translated once for this Python: a start must not take seconds from the watchdog."""
+    site = setup.under(PROGRAM)
+    if not site.is_dir():
+        return "-"
+    mark = site.parent / f"compiled-{sys.implementation.cache_tag}"
+    if not mark.exists():
+        compileall.compile_dir(site, quiet=2, force=False)
+        write_whole(mark, b"", 0o644)
+    return VERSION
+
+
+EVERY_START: Final[dict[str, Step]] = {"clock": clock, "name": name, "program": program}
+"""Done each time the device starts: the system forgets them where its own partition is read-only, and a program may be new."""
 ONCE: Final[dict[str, Step]] = {"network": network, "storage": grow, "key": key}
 
 

@@ -1,6 +1,6 @@
 """What kind of first boot a base image has, read from its boot partition; never guessed.
 
-Three kinds exist: a script that systemd runs (``firstrun``: Raspberry Pi OS bookworm and the first trixie), cloud-init
+Our own images need none: their services look at the card. Of vendors three kinds exist: a script that systemd runs (``firstrun``: Raspberry Pi OS bookworm and the first trixie), cloud-init
 (later trixie, Ubuntu), and rpi-preseed. An image of the wrong kind would start without any of our files being looked at,
 so what is not plainly one of them is refused.
 """
@@ -18,6 +18,9 @@ from provisioning.texts import N_
 FIRSTRUN: Final = "firstrun"
 CLOUD_INIT: Final = "cloud-init"
 RPI_PRESEED: Final = "rpi-preseed"
+OWN: Final = "onecard"
+BASE_MARK: Final = "onecard-base.json"
+"""On the boot partition of an image of our own, where the services stand in the system already."""
 SEED_FOLDER: Final = "onecard"
 CMDLINE: Final = "cmdline.txt"
 CONFIG: Final = "config.txt"
@@ -29,7 +32,7 @@ _COMMENT: Final = re.compile(r"^\s*(#.*)?$")
 
 @dataclass(frozen=True)
 class Base:
-    """A base image that can be prepared. ``first_boot``: one of the three kinds; ``cmdline``, ``config``: its files."""
+    """A base image that can be prepared. ``first_boot``: one of the four kinds; ``cmdline``, ``config``: its files."""
 
     first_boot: str
     cmdline: str
@@ -85,6 +88,8 @@ def detect(volume: FatVolume) -> Base:
 
 def _kinds(volume: FatVolume, words: list[str]) -> list[str]:
     found = []
+    if volume.find(BASE_MARK) is not None:
+        found.append(OWN)
     if volume.find("rpi-preseed.toml") is not None:
         found.append(RPI_PRESEED)
     if volume.find("user-data") is not None and volume.find("meta-data") is not None:

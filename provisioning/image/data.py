@@ -50,10 +50,11 @@ def open_release(path: Path, public_key: bytes) -> Release:
 
 def has_tools() -> bool:
     """Can this computer make an ext4 file system?"""
-    return all(_program(name) is not None for name in _TOOLS)
+    return all(tool(name) is not None for name in _TOOLS)
 
 
-def _program(name: str) -> str | None:
+def tool(name: str) -> str | None:
+    """Where a program stands; where systems keep those of root too."""
     return shutil.which(name) or shutil.which(name, path=_PLACES)
 
 
@@ -70,18 +71,21 @@ def fill(image: Path, part: Partition, release: Release) -> None:
         unpack(release.path, release.public_key, home / "releases" / release.manifest.version)
         (home / "current").symlink_to(f"releases/{release.manifest.version}")
         (home / "node").mkdir()
+        (top / "var").mkdir()  # for a system that is read-only
+        for name in ("connections", "timesyncd"):
+            (home / "system" / name).mkdir(parents=True)
         environment = {**os.environ, "LC_ALL": "C", "E2FSPROGS_FAKE_TIME": str(seconds)}
         extended = f"offset={part.start},root_owner=0:0,lazy_itable_init=1,hash_seed={_UUID}"
-        made = [str(_program("mke2fs")), "-q", "-F", "-t", "ext4", "-L", DATA_LABEL, "-U", str(_UUID)]
+        made = [str(tool("mke2fs")), "-q", "-F", "-t", "ext4", "-L", DATA_LABEL, "-U", str(_UUID)]
         made += ["-m", "1", "-E", extended, "-d", str(top), str(image), f"{part.size >> 10}k"]
         _run(made, environment)
         commands = Path(scratch) / "commands"
         commands.write_text("".join(_commands(top, seconds)), "utf-8")
         place = f"{image}?offset={part.start}"
-        said = _run([str(_program("debugfs")), "-w", "-f", str(commands), place], environment)
+        said = _run([str(tool("debugfs")), "-w", "-f", str(commands), place], environment)
         if wrong := [line for line in said.splitlines() if not line.startswith("debugfs")]:
             raise _failed("debugfs", wrong[0])
-        _run([str(_program("e2fsck")), "-fn", place], environment)
+        _run([str(tool("e2fsck")), "-fn", place], environment)
         _check(place, release, environment)
 
 
@@ -91,7 +95,7 @@ def _commands(top: Path, seconds: int) -> list[str]:
     for path in [top, *sorted(top.rglob("*"))]:
         name = "/" + path.relative_to(top).as_posix() if path != top else "/"
         mode = "0120777" if path.is_symlink() else "0040755" if path.is_dir() else "0100644"
-        if path == top / HOME / "node":
+        if path in (top / HOME / "node", top / HOME / "system" / "connections"):
             mode = "0040700"
         found += [f'sif "{name}" {field} @{seconds}\n' for field in ("atime", "ctime", "mtime", "crtime")]
         found += [f'sif "{name}" uid 0\n', f'sif "{name}" gid 0\n', f'sif "{name}" mode {mode}\n']
@@ -100,7 +104,7 @@ def _commands(top: Path, seconds: int) -> list[str]:
 
 def _check(place: str, release: Release, environment: dict[str, str]) -> None:
     """The manifest of the release in use is read back, and the last of its files is root's own."""
-    debugfs = str(_program("debugfs"))
+    debugfs = str(tool("debugfs"))
     current = f"/{HOME}/releases/{release.manifest.version}"
     there = _run([debugfs, "-R", f'cat "{current}/manifest.json"', place], environment, only_output=True)
     last = max(release.manifest.files)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import NAMESPACE_DNS, uuid5
 
 from edge.update import launcher
 from provisioning.image import network as net
@@ -15,6 +16,7 @@ from provisioning.image.base import (
     CMDLINE,
     CONFIG,
     FIRSTRUN,
+    OWN,
     SEED_FOLDER,
     Base,
     with_lines,
@@ -32,7 +34,7 @@ RTCS: Final = ("ds3231", "ds1307", "pcf8523", "pcf85063a", "rv3028")
 CARD_AT: Final = "/boot/firmware"
 """Where the boot partition stands in a running system from bookworm on."""
 _FILES: Final = Path(__file__).parent / "files"
-_UNITS: Final = Path(__file__).parents[1] / "systemd"
+UNITS_FOLDER: Final = Path(__file__).parents[1] / "systemd"
 _NO_GROWING: Final = 'growpart:\n  mode: "off"\nresize_rootfs: false\n'
 """For cloud-init: behind the system's partition stands ours."""
 UNITS: Final = (
@@ -86,19 +88,21 @@ def card_files(
         raise RefusedError(N_("--rtc: %(rtc)s is none of %(known)s."), rtc=rtc, known=", ".join(RTCS))
     program = program or Program()
     release = program.release
+    if base.first_boot == OWN and release is None:
+        raise RefusedError(N_("This base image needs the program for the card: --release."))
     has_partition = release is not None and not program.on_boot_partition
     files = {
         f"{SEED_FOLDER}/node.toml": seed.text,
         f"{SEED_FOLDER}/hostname": seed.host_name + "\n",
-        f"{SEED_FOLDER}/first-boot.sh": (_FILES / "first-boot.sh")
-        .read_text("utf-8")
-        .replace("@PYTHON@", program.python),
     }
-    for name in UNITS:
-        text = (_UNITS / name).read_text("utf-8")
-        files[f"{SEED_FOLDER}/units/{name}"] = text.replace("/usr/bin/python3", program.python)
-    files[f"{SEED_FOLDER}/launch.py"] = Path(launcher.__file__).read_text("utf-8")
-    if release is not None:
+    if base.first_boot != OWN:
+        script = (_FILES / "first-boot.sh").read_text("utf-8")
+        files[f"{SEED_FOLDER}/first-boot.sh"] = script.replace("@PYTHON@", program.python)
+        for name in UNITS:
+            text = (UNITS_FOLDER / name).read_text("utf-8")
+            files[f"{SEED_FOLDER}/units/{name}"] = text.replace("/usr/bin/python3", program.python)
+        files[f"{SEED_FOLDER}/launch.py"] = Path(launcher.__file__).read_text("utf-8")
+    if release is not None and base.first_boot != OWN:
         files[f"{SEED_FOLDER}/clock-epoch"] = f"{release.manifest.built_at_ms // 1_000}\n"
         if has_partition:
             files[f"{SEED_FOLDER}/fstab"] = _FSTAB
@@ -116,7 +120,11 @@ def card_files(
     else:
         for name, text in net.profiles(seed.network).items():
             files[f"{SEED_FOLDER}/network/{name}"] = text
-        if base.first_boot == FIRSTRUN:
+        if base.first_boot == OWN:
+            words.append(
+                f"systemd.machine_id={uuid5(NAMESPACE_DNS, f'{seed.ticket_id}.onecard.invalid').hex}"
+            )
+        elif base.first_boot == FIRSTRUN:
             files["firstrun.sh"] = _FIRSTRUN_SH
             words += _FIRSTRUN_WORDS
         else:

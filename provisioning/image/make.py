@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from provisioning.image.base import Base, detect
+from provisioning.image.base import OWN, Base, detect
 from provisioning.image.data import SIZE_BYTES as DATA_BYTES
 from provisioning.image.data import Release, fill, has_tools
-from provisioning.image.errors import ImageError
+from provisioning.image.errors import ImageError, RefusedError
 from provisioning.image.fat import FatVolume
 from provisioning.image.glue import Program, card_files
 from provisioning.image.manifest import Manifest, manifest_path
@@ -64,6 +64,8 @@ def make_image(
             boot = open_boot(file)
             base = detect(boot.volume)
             program = Program(release, on_boot_partition=not has_tools())
+            if base.first_boot == OWN and program.on_boot_partition:
+                raise RefusedError(N_("For this base image mke2fs is needed; install e2fsprogs."))
             files = card_files(base, seed, rtc, program)
             for path, content in files.items():
                 boot.volume.write(path, content)

@@ -24,7 +24,7 @@ from edge.first_boot.__main__ import main
 from edge.first_boot.card import Card, without_secrets
 from edge.first_boot.steps import STAMPS, Setup, Stamps
 from edge.identity import IdentityFiles, Member
-from edge.release import BUILT_AT_MS
+from edge.release import BUILT_AT_MS, VERSION
 from edge.status import short_path
 
 ROOT = Path(__file__).parents[3]
@@ -310,6 +310,22 @@ def test_no_time_is_believed_that_has_certainly_passed(tmp_path: Path) -> None:
     epoch.touch()
     os.utime(epoch, (BUILT_AT_MS // 1_000 + 50, BUILT_AT_MS // 1_000 + 50))
     assert steps.clock(setup_of(tmp_path, Recorder(), FakeTime(wall_ms=BUILT_AT_MS))) == "+50 s"
+
+
+def test_the_program_is_translated_once_for_each_release(tmp_path: Path) -> None:
+    """Planted break: leave the mark out; then each start translates anew."""
+    card_in(tmp_path)
+    setup = setup_of(tmp_path, Recorder())
+    assert steps.program(setup) == "-"
+    site = tmp_path / "data/onecard/releases/1/site"
+    (site / "edge").mkdir(parents=True)
+    (site / "edge/__init__.py").write_text("A = 1\n")
+    (tmp_path / "data/onecard/current").symlink_to("releases/1")
+    assert steps.program(setup) == VERSION
+    (made,) = (site / "edge/__pycache__").iterdir()
+    made.unlink()
+    assert steps.program(setup) == VERSION
+    assert not list((site / "edge/__pycache__").iterdir())
 
 
 def test_a_secret_that_cannot_be_overwritten_is_no_secret_taken_away(
