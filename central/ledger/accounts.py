@@ -80,7 +80,7 @@ class PostingKind(Enum):
 
     TOP_UP = "top_up"
     PURCHASE = "purchase"
-    """消費 at a till; its reversal follows from an undoing there."""
+    """消費 at a till; reversed by an undoing there, or by hand."""
     REFUND = "refund"
     RETURNED = "returned"
     """A card ended: what lay on it is owed back."""
@@ -130,8 +130,8 @@ REVERSAL_TEXT: Final[dict[str, LazyText]] = {
     PostingKind.PAY_OUT.value: lazy("Reversal of a payment"),
 }
 """沖正, by the kind of what is reversed."""
-BY_HAND: Final = frozenset({PostingKind.TOP_UP, PostingKind.REFUND, PostingKind.PAY_OUT})
-"""What an operator may reverse; a purchase is undone at its till."""
+BY_HAND: Final = frozenset(PostingKind(name) for name in REVERSAL_TEXT)
+"""What an operator may reverse."""
 COLUMN_OF: Final[dict[PostingKind, str]] = {
     PostingKind.TOP_UP: "topped_up",
     PostingKind.PURCHASE: "spent",

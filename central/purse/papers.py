@@ -8,7 +8,7 @@ import peewee
 
 from central.errors import NotFoundError
 from central.forms.kinds import WHOLE_NAME, Kind, Paper, register
-from central.ledger.accounts import POSTING_TEXT, REVERSAL_TEXT, AccountKind
+from central.ledger.accounts import POSTING_TEXT, REVERSAL_TEXT, AccountKind, PostingKind
 from central.ledger.model import LedgerAccount, LedgerEntry, Posting
 from central.people.rules import mask_name
 from central.purse.rules import MEANS_TEXT, REVERSIBLE, Means
@@ -17,7 +17,7 @@ from central.web.capitals import capitals, in_traditional
 from central.web.formats import moment, money
 from central.web.i18n import lazy
 
-_KINDS: Final = frozenset(kind.value for kind in REVERSIBLE)
+_KINDS: Final = frozenset(kind.value for kind in REVERSIBLE - {PostingKind.PURCHASE})
 
 
 def has_receipt(posting: Posting) -> bool:

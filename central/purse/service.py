@@ -177,6 +177,9 @@ def take_back(by: By, posting: Posting, reason: str) -> Posting:
         raise InvalidInputError("A reason is required.")
     if PostingKind(posting.kind) not in REVERSIBLE:
         raise ConflictError("This follows from an act on a card and is taken back by an act only.")
+    is_purchase = PostingKind(posting.kind) is PostingKind.PURCHASE
+    if is_purchase:
+        _other_half_back(by, posting, reason)
     is_of_purse = posting.card is not None and PostingKind(posting.kind) is not PostingKind.PAY_OUT
     if is_of_purse and (why := frozen(posting.card.state)):
         raise ConflictError(why)
@@ -185,9 +188,22 @@ def take_back(by: By, posting: Posting, reason: str) -> Posting:
         own = LedgerAccount.get_by_id(line.account_id)
         if own.kind == AccountKind.PURSE.value:
             _need_present(own)
-        if own.kind in (AccountKind.PURSE.value, AccountKind.REFUND_PAYABLE.value) and owed(own) < 0:
+        is_owed = own.kind in (AccountKind.PURSE.value, AccountKind.REFUND_PAYABLE.value)
+        if is_owed and owed(own) < 0 and not is_purchase:
             raise ConflictError("What was paid in is spent already.")
     return made
+
+
+def _other_half_back(by: By, bought: Posting, reason: str) -> None:
+    """Of a purchase at another organisation's till: what stands in the books there is taken back with it.
+
+    :raises ConflictError: this is that half, or nobody's purse paid it.
+    """
+    if bought.card is None:
+        raise ConflictError("This has no purse to go back to.")
+    other: Posting | None = Posting.get_or_none(Posting.key == f"{bought.key}:in")
+    if other is not None:
+        reverse(by, other, reason)
 
 
 def _pay(by: By, source: LedgerAccount, payment: Payment) -> Posting:

@@ -27,6 +27,12 @@ PEOPLE_PER_FILTER_MAX: Final = 50
 """A search for people narrows the list to this many at most; more is no search."""
 
 
+_Reversal: Final = Posting.alias()
+_REVERSED_BY: Final = peewee.fn.COALESCE(
+    _Reversal.select(_Reversal.number).where(_Reversal.reverses == Purchase.posting), None
+)
+
+
 def _query(scope: Scope) -> Any:
     select = (
         Purchase.select(
@@ -51,6 +57,7 @@ def _query(scope: Scope) -> Any:
             Purchase.seq,
             Purchase.posting.alias("posting_id"),
             Posting.number.alias("receipt"),
+            _REVERSED_BY.alias("reversed_by"),
             Shop.name.alias("shop_name"),
             Device.number.alias("device_number"),
             Device.label.alias("device_label"),
@@ -112,6 +119,12 @@ PURCHASES: Final = Table(
             CODE,
             value=lambda row: "" if row.receipt is None else f"{row.receipt:08d}",
             href=lambda row: f"/purse/postings/{row.posting_id}" if row.posting_id else None,
+        ),
+        Column(
+            "reversed_by",
+            lazy("Reversed by"),
+            CODE,
+            value=lambda row: "" if row.reversed_by is None else f"{row.reversed_by:08d}",
         ),
         Column("wall_ms", lazy("Time of the device"), MOMENT, is_shown=False),
         Column("received_at", lazy("Received at"), MOMENT),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import peewee
 
+from central.ledger.model import Posting
 from central.nodes.model import Device
 from central.nodes.standing import COMPLETE_UNTIL, UNSENT, standing
 from central.sites.scope import Scope
@@ -26,6 +27,7 @@ class _Period(DayFilter):
         return query
 
 
+_Reversal: Final = Posting.alias()
 PERIOD: Final = _Period("at", lazy("Day"))
 _WHOLE: Final = DayRange(None, None)
 _SOLD: Final = (PurchaseResult.SOLD.value, PurchaseResult.SUSPENSE.value, PurchaseResult.CONFLICT.value)
@@ -44,13 +46,20 @@ def make_table(query: Mapping[str, str] | None = None) -> Table:
         return peewee.fn.COALESCE(found, nothing)
 
     count, fen = peewee.fn.COUNT(Purchase.id), peewee.fn.SUM(Purchase.booked_fen).cast("bigint")
+    back = peewee.fn.SUM(Purchase.booked_fen * -1).cast("bigint")
+    by_hand = peewee.fn.EXISTS(
+        _Reversal.select(_Reversal.id).where(
+            (_Reversal.reverses == Purchase.posting) & _Reversal.key.startswith("reverse:")
+        )
+    )
     sold, undone = Purchase.result.in_(_SOLD), Purchase.result == PurchaseResult.TAKEN_BACK.value
     sums = {
         "sold_count": of_till(count, sold),
         "sold_fen": of_till(fen, sold),
         "undone_count": of_till(count, undone),
         "undone_fen": of_till(fen, undone),
-        "takings_fen": of_till(fen),
+        "corrected_fen": of_till(back, by_hand),
+        "takings_fen": of_till(fen) + of_till(back, by_hand),
         "unsure_fen": of_till(fen, Purchase.result.in_(_UNSURE)),
         "offline_count": of_till(count, sold, Purchase.offline),
         "refused_count": of_till(count, Purchase.result == PurchaseResult.REFUSED.value),
@@ -60,6 +69,7 @@ def make_table(query: Mapping[str, str] | None = None) -> Table:
         "sold_fen": lazy("Sold for"),
         "undone_count": lazy("Taken back"),
         "undone_fen": lazy("Taken back for"),
+        "corrected_fen": lazy("Reversed at the desk"),
         "takings_fen": lazy("Takings"),
         "unsure_fen": lazy("Of this in suspense"),
         "offline_count": lazy("Of this without network"),

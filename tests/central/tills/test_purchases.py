@@ -9,12 +9,16 @@ import pytest
 from central.access.model import AlarmState
 from central.cards import acts
 from central.cards.model import Card
+from central.errors import ConflictError
 from central.ledger.accounts import AccountKind, PostingKind
 from central.ledger.model import Posting
 from central.ledger.posting import Place, account, card_account, move
 from central.nodes.model import Device
+from central.purse import service
+from central.sites.scope import HEAD_OFFICE
 from central.tills import projection
 from central.tills.model import Purchase
+from central.tills.takings import make_table
 from protocol.ids import uid_key
 from protocol.reasons import Reason
 from tests.central.tills.tills import TillOf, on_card, published, sums, top_up
@@ -209,6 +213,51 @@ def test_a_card_of_another_organisation_pays_through_the_clearing_of_both(
     assert (on_card(estate, card), found[AccountKind.MERCHANT]) == (3_500, 1_500)
     till.tell(till.sold(undoes=1))
     assert (on_card(estate, card), AccountKind.MERCHANT in sums(estate)) == (5_000, False)
+
+
+def test_a_purchase_is_reversed_at_the_desk_once_and_the_till_cannot_undo_it_again(
+    estate: Estate, till: TillOf, card: int
+) -> None:
+    """沖正. Planted break: ``_undo`` without ``is_first``."""
+    rows = till.tell(till.sold(), till.sold(counter=2))
+
+    def reverse() -> None:
+        service.take_back(by(), Posting.get_by_id(rows[0].posting_id), "wrong price")
+
+    estate.write(reverse)
+    assert (on_card(estate, card), sums(estate)[AccountKind.MERCHANT]) == (3_500, 1_500)
+    with pytest.raises(ConflictError):
+        estate.write(reverse)
+    assert [row.result for row in till.tell(till.sold(undoes=1))] == ["sold", "sold", "conflict"]
+    assert on_card(estate, card) == 3_500
+
+    def takings() -> list[tuple[int, int, int]]:
+        view = make_table().view({})
+        return [(row.sold_fen, row.corrected_fen, row.takings_fen) for row in view.rows(HEAD_OFFICE, None, 9)]
+
+    assert estate.read(takings) == [(3_000, -1_500, 1_500)]
+
+
+def test_both_halves_of_a_purchase_elsewhere_are_reversed_together(
+    estate: Estate, till: TillOf, card: int
+) -> None:
+    """Planted break: ``take_back`` without the other half."""
+    estate.write(
+        lambda: (
+            Device.update(organisation=estate.other_organisation).where(Device.id == till.device).execute()
+        )
+    )
+    (row,) = till.tell(till.sold())
+    other = estate.read(lambda: Posting.get(Posting.key.endswith(":in")).id)
+    with pytest.raises(ConflictError):
+        estate.write(lambda: service.take_back(by(), Posting.get_by_id(other), "alone"))
+    estate.write(lambda: service.take_back(by(), Posting.get_by_id(row.posting_id), "wrong price"))
+    found = sums(estate)
+    assert (on_card(estate, card), found.get(AccountKind.MERCHANT), found.get(AccountKind.CLEARING)) == (
+        5_000,
+        None,
+        None,
+    )
 
 
 def test_what_was_refused_and_what_was_free_book_nothing(estate: Estate, till: TillOf, card: int) -> None:
