@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import difflib
+import ipaddress
 import tomllib
 import types
 from dataclasses import dataclass, field
@@ -113,6 +114,18 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True)
+class WebhooksConfig:
+    """``[webhooks]``: sending events to other programs."""
+
+    allow: tuple[str, ...] = ()
+    """Networks (``127.0.0.1/32``) that are sent to although they are this computer or its neighbourhood."""
+    retry_first_s: int = _range(5, 1, 3_600)
+    """Pause after the first failure; it grows to 720 times that."""
+    give_up_s: int = _range(86_400, 1, 2_592_000)
+    """An event that could not be sent for so long is given up, and shown as such."""
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything that is set from outside. ``data`` comes from the command line."""
 
@@ -122,6 +135,7 @@ class Config:
     nodes: NodeConfig = field(default_factory=NodeConfig)
     security: SecurityConfig = field(default_factory=SecurityConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    webhooks: WebhooksConfig = field(default_factory=WebhooksConfig)
     is_development: bool = False
     """Shows the pattern page and checks templates for changes at each request."""
 
@@ -184,6 +198,13 @@ def _checked(config: Config) -> Config:
     except ValueError:
         key = "nodes.release_key"
         raise ConfigError(f"{key}: expected 32 bytes in base64url") from None
+    for text in config.webhooks.allow:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            raise ConfigError(
+                f"webhooks.allow: expected a network such as 10.1.0.0/16, not {text!r}"
+            ) from None
     if config.security.session_idle_s > config.security.session_absolute_s:
         raise ConfigError("security.session_idle_s: cannot be longer than session_absolute_s")
     return config

@@ -37,6 +37,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.security.role_pages",
     "central.security.token_pages",
     "central.security.audit_pages",
+    "central.webhooks.pages",
     "central.sites.pages",
     "central.system.pages",
     "central.people.pages",

@@ -164,6 +164,11 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "operators.token_revoke": lazy("Revoked the token of a program"),
     "operators.totp_remove": lazy("Took the phone code off"),
     "operators.totp_set": lazy("Set up a phone code"),
+    "operators.webhook_again": lazy("Had given-up events sent again"),
+    "operators.webhook_delete": lazy("Deleted an address for events"),
+    "operators.webhook_put": lazy("Entered or changed an address for events"),
+    "operators.webhook_secret": lazy("Made a new secret for an address"),
+    "operators.webhook_test": lazy("Sent a test event"),
     "people.change": lazy("Changed a person"),
     "people.create": lazy("Entered a person"),
     "people.data_out": lazy("Took out everything held on a person"),
@@ -286,6 +291,7 @@ OBJECTS: Final[dict[str, LazyText]] = {
     "special_day": lazy("Special day"),
     "system": lazy("System"),
     "unit": lazy("Unit"),
+    "webhook": lazy("Address for events"),
     "zone": lazy("Key zone"),
 }
 

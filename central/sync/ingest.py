@@ -20,6 +20,7 @@ from central.rounds import projection as rounds_projection
 from central.sync.model import Enrolment, QuarantinedFact, StoredFact
 from central.tills import projection as tills_projection
 from central.units import facts as unit_facts
+from central.webhooks import outbox
 from protocol import clocksync
 from protocol.decide import Trust
 from protocol.facts import ClockFact, Entry, Fact, FactKind, decode_body
@@ -68,6 +69,7 @@ def store(enrolment_id: int, entries: Sequence[Entry], received_ms: int) -> tupl
     received = dict.fromkeys(corrected, received_ms)
     _project(enrolment, [entry.fact for entry in entries], corrected, received, live=True)
     _settle(enrolment, entries)
+    outbox.put(enrolment_id, entries[0].fact.seq, last.fact.seq, received_ms)
     return last.fact.seq, last.hash
 
 

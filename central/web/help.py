@@ -70,6 +70,7 @@ SECTIONS: Final = {
     "slips": "reports#s5",
     "forms": "reports#s6",
     "compliance": "reports#s7",
+    "webhooks": "operators#s6",
 }
 """Names that pages use for a part of a chapter: the chapter and its n-th section (tests/house/test_manual.py)."""
 

@@ -94,6 +94,17 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         failed=(lazy("Not passed"), "cross", "bad"),
         unknown=(lazy("Not enough data"), "ring", "idle"),
     ),
+    "webhook": _states(
+        working=(lazy("Sent and received"), "check", "good"),
+        failing=(lazy("Not received"), "warning", "bad"),
+        given_up=(lazy("Some given up"), "cross", "warn"),
+        off=(lazy("Out of use"), "slash", "idle"),
+    ),
+    "sending": _states(
+        waiting=(lazy("Waits to be sent"), "clock", "info"),
+        sent=(lazy("Sent and received"), "check", "good"),
+        given_up=(lazy("Given up"), "cross", "bad"),
+    ),
     "books": _states(
         right=(lazy("The books add up"), "check", "good"),
         wrong=(lazy("The books do not add up"), "cross", "bad"),

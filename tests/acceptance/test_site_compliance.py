@@ -176,8 +176,8 @@ async def test_the_page_says_what_a_stopwatch_beside_the_door_says(site: Site) -
     included, with the number of events; the estate's line counts its devices'; so few are not judged, and clock and room are;
     what was recorded without a network is told apart; page, file and API say the same.
 
-    Planted breaks that turn it red: ``Took`` counted from the commit of the intent; ``Stopwatch.committed`` taking the moment
-    of the commit's acknowledgement; ``DoorCommand.created_at`` put down when the device came for the command.
+    Planted breaks that turn it red: ``Took`` counted from the commit of the intent; ``Stopwatch.acknowledged`` counting 1 ms
+    for everything; remote openings counted from ``heard_at``.
     """
     card = await site.resident()
     taps: list[Span] = []

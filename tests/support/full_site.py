@@ -35,6 +35,7 @@ async def fill(site: DemoSite) -> None:
     page = await browser.get("/visitors/new")
     await browser.send(page, "/visitors/new", name="吴访客", host="0101", phone="13711112222")
     await _forms(browser)
+    await _webhook(browser)
     await _patrol(browser)
     await _brought(site, browser)
     await upload(browser, "/plates/import", "plates.csv", PLATES)
@@ -200,6 +201,14 @@ async def _forms(browser: Browser) -> None:
     about = {"site": "1", "active": "1"}
     await _post(browser, "/forms/templates/new", name="发卡单", kind="issue_slip", paper="241x140", **about)
     await _post(browser, "/forms/printers/new", name="一号窗口", x="1.5", y="-2", **about)
+
+
+async def _webhook(browser: Browser) -> None:
+    """An address that nothing is sent to."""
+    about = {"label": "停车场", "url": "http://192.0.2.1/events", "site": "all", "organisation": "all"}
+    form = (await browser.get("/webhooks/new")).form("/webhooks/new")
+    sent = {name: value for name, value in form.fields.items() if name not in ("kinds", "enabled")}
+    await browser.post("/webhooks/new", [*{**sent, **about}.items(), ("kinds", "alarm.raised")])
 
 
 async def _post(browser: Browser, path: str, **values: str) -> None:
