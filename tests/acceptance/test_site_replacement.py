@@ -83,7 +83,6 @@ async def test_a_destroyed_door_is_replaced_and_its_old_identity_is_refused(
     await site.opens(GATE, resident.uid)
     await site.shuts(GATE)
     await site.until_joined()
-    uploaded = installations(await browser.get(device_path))[0][3]
     assert await site.count(resident.query) == 1
 
     # -- records that never leave it, and its end
@@ -95,6 +94,8 @@ async def test_a_destroyed_door_is_replaced_and_its_old_identity_is_refused(
     await node.child.kill()
     await node.line.stop()
     shutil.move(folder, old)
+    uploaded = installations(await browser.get(device_path))[0][3]
+    assert await site.count(resident.query) == 1, "what was recorded after the cut never left it"
     assert patrol.local_now() < planned, "the machine is too slow for this test"
 
     # -- another card for the same name
