@@ -85,7 +85,9 @@ FORM: Final = Form(
         "passback",
         lazy("A card that goes in twice"),
         choices={str(int(rule)): text for rule, text in PASSBACK_TEXT.items()},
-        hint=lazy("Readers that lead out refuse nobody, whatever is chosen here."),
+        hint=lazy(
+            "Readers that lead out refuse nobody. Where doors of several devices lead to an area, hard works as soft."
+        ),
     ),
     NumberField(
         "forget_min",

@@ -8,6 +8,7 @@ import msgspec
 import peewee
 
 from central.access.model import AccessPoint, Area, Door, Schedule
+from central.access.rows import devices_of_area
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import Line, Name, RowId
 from central.sync import publish
@@ -72,6 +73,7 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
     _check_areas(door, given)
     if given.interlock and (given.unlock_schedule is not None or given.mode is Mode.UNLOCKED):
         raise InvalidInputError("A door of an interlock cannot be held open.")
+    touched = {door.inside_id, door.outside_id, given.inside, given.outside} - {None}
     for name in given.__struct_fields__:
         value = getattr(given, name)
         setattr(door, name, int(value) if name in NUMBERS else value)
@@ -81,6 +83,9 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
     except peewee.IntegrityError:
         raise ConflictError("Another door of this device has this lock output.") from None
     publish.door_changed(door.id)
+    others = {device for area in touched for device in devices_of_area(area)} - {door.device_id}
+    for device_id in sorted(others):  # whether an area has doors of several devices concerns them all
+        publish.device_changed(device_id)
 
 
 def _check_areas(door: Door, given: DoorInput) -> None:

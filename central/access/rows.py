@@ -116,9 +116,14 @@ def rule_rows(device_id: int) -> tuple[dict[int, DoorRulesRow], dict[int, AreaRo
 
 
 def area_row(area: Area) -> AreaRow:
-    """An area as the devices have it."""
+    """An area as the devices have it: soft in place of hard where doors of several devices lead to it, because none of them
+    knows who came out at another.
+    """
+    rule = Passback(area.passback)
+    if rule is Passback.HARD and len(devices_of_area(area.id)) > 1:
+        rule = Passback.SOFT
     return AreaRow(
-        Passback(area.passback),
+        rule,
         area.forget_min,
         -1 if area.reset_minute is None else area.reset_minute,
         0 if area.reset_at is None else -int(-area.reset_at.timestamp() // 1),
@@ -126,8 +131,10 @@ def area_row(area: Area) -> AreaRow:
 
 
 def devices_of_area(area_id: int) -> set[int]:
-    """Devices with a door that leads into this area or out of it."""
-    query = Door.select(Door.device).where((Door.inside == area_id) | (Door.outside == area_id))
+    """Devices with a door in use that leads into this area or out of it."""
+    query = Door.select(Door.device).where(
+        ((Door.inside == area_id) | (Door.outside == area_id)) & Door.enabled
+    )
     return {number for (number,) in query.tuples()}
 
 

@@ -21,6 +21,7 @@ from central.access.model import (
     SpecialDay,
 )
 from central.audit import AuditEntry
+from central.nodes.model import Device
 from central.sync import status
 from central.sync.model import PublishedRow
 from protocol.door_rows import AreaRow, DoorRulesRow, Passback
@@ -728,3 +729,39 @@ async def test_the_rules_of_a_door_are_published_and_taken_back(
     assert await published(estate, Kind.DOOR_RULES) == [b""]
     assert await published(estate, Kind.AREA) == [b""]
     assert (await centre_client.post(f"/access/areas/{area}/delete", {})).status == 303
+
+
+async def test_a_hard_area_with_doors_of_several_devices_is_soft_at_each(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Planted break that turns it red: ``change_door`` publishing its own device alone."""
+
+    def second_door() -> int:
+        device = Device.create(
+            site=SITE,
+            organisation=1,
+            name="other",
+            number=77,
+            label="other",
+            roles=["door"],
+            created_at=estate.now,
+        )
+        door = Door.create(site=SITE, organisation=1, device=device.id, number=1, label="other")
+        return int(door.id)
+
+    async def rules() -> set[bytes]:
+        return {body for body in await published(estate, Kind.AREA) if body}
+
+    yard = {"site": str(SITE), "name": "Yard", "passback": "2"}
+    assert (await centre_client.post("/access/areas/new", yard)).status == 303
+    (area,) = await estate.running.read(lambda: [row.id for row in Area.select()])
+    hard, soft = (put(area, AreaRow(rule)).body for rule in (Passback.HARD, Passback.SOFT))
+    inside = {**SETTINGS, "inside": str(area)}
+    assert (await centre_client.post(f"/doors/{estate.gate}/edit", inside)).status == 303
+    assert await rules() == {hard}
+    other = await estate.running.write(second_door)
+    assert (await centre_client.post(f"/doors/{other}/edit", {**inside, "label": "other"})).status == 303
+    assert await rules() == {soft}
+    back = {**SETTINGS, "label": "other", "version": "2"}
+    assert (await centre_client.post(f"/doors/{other}/edit", back)).status == 303
+    assert await rules() == {hard}
