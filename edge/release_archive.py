@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import os
 import shutil
+import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from protocol.release import (
     MANIFEST_NAME,
     SIGNATURE_BYTES,
     SIGNATURE_NAME,
+    TREE,
     Manifest,
     read_manifest,
 )
@@ -81,6 +84,17 @@ def unpack(path: Path, public_key: bytes, folder: Path) -> Manifest:
         _clear(growing)
         raise
     return manifest
+
+
+def translate(folder: Path) -> None:
+    """Translate the modules of an unpacked release, once for this Python: a start must not take seconds from the watchdog.
+
+    :raises OSError: the medium cannot be written.
+    """
+    mark = folder / f"compiled-{sys.implementation.cache_tag}"
+    if not mark.exists():
+        compileall.compile_dir(folder / TREE, quiet=2)
+        mark.touch()
 
 
 def check_tree(folder: Path, public_key: bytes) -> Manifest:

@@ -5,12 +5,10 @@ A stamp holds the fingerprint of the card: a card that was changed is taken as n
 
 from __future__ import annotations
 
-import compileall
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,10 +22,11 @@ from edge.files import FileError, read_whole, sync_folder, write_whole
 from edge.first_boot.card import NETWORK, Card, Run, run_program
 from edge.identity import IdentityFiles
 from edge.release import BUILT_AT_MS, VERSION
+from edge.release_archive import translate
 
 STAMPS: Final = "data/onecard/setup"
 DATA_POINT: Final = "data"
-PROGRAM: Final = "data/onecard/current/site"
+PROGRAM: Final = "data/onecard/current"
 _PROFILES: Final = "etc/NetworkManager/system-connections"
 _TIME_SERVERS: Final = "etc/systemd/timesyncd.conf.d/onecard.conf"
 _CLOCK_EPOCH: Final = "usr/lib/clock-epoch"
@@ -160,14 +159,11 @@ def key(setup: Setup) -> str:
 
 
 def program(setup: Setup) -> str:
-    """The program's modules translated once for this Python: a start must not take seconds from the watchdog."""
-    site = setup.under(PROGRAM)
-    if not site.is_dir():
+    """The program's modules, translated for this Python where no update has done it."""
+    release = setup.under(PROGRAM)
+    if not release.is_dir():
         return "-"
-    mark = site.parent / f"compiled-{sys.implementation.cache_tag}"
-    if not mark.exists():
-        compileall.compile_dir(site, quiet=2, force=False)
-        write_whole(mark, b"", 0o644)
+    translate(release)
     return VERSION
 
 

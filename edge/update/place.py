@@ -20,7 +20,7 @@ from edge.config import SCHEMA
 from edge.errors import EdgeError
 from edge.files import sync_folder
 from edge.release import VERSION
-from edge.release_archive import ReleaseError, check_tree, read, unpack
+from edge.release_archive import ReleaseError, check_tree, read, translate, unpack
 from edge.update import launcher
 from protocol.errors import MalformedError, VersionError
 from protocol.messages import ReleaseOffer
@@ -103,6 +103,7 @@ def place(archive: Path, key: bytes, home: Path, version: str) -> None:
                     raise
         folder.parent.mkdir(mode=0o755, exist_ok=True)
         unpack(archive, key, folder)
+        translate(folder)
         sync_folder(home)
     except ReleaseError as error:
         raise NotPlacedError(UpdateReason.DAMAGED, error) from error
