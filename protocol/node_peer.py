@@ -275,8 +275,8 @@ class NodePeer:
                 if message.heads == self._heads:  # no news: the centre asks where this node stands
                     self.poll_now(now_ms)
                 return self._stands_at(message.heads)
-            case Pong():
-                return self._clock(message.boottime_ms, message.server_at_ms, now_ms)
+            case Pong():  # on a live route a nudge says at once what is new, so its silence tells as much as a poll
+                return [*self._clock(message.boottime_ms, message.server_at_ms, now_ms), *self._level()]
             case FactAck():
                 return [*self.uplink.receive(message, b"", now_ms)]
             case ReleaseOffer():
@@ -343,8 +343,10 @@ class NodePeer:
 
     def _stands_at(self, heads: Revisions, digests: Sequence[bytes] = ()) -> list[PeerEffect]:
         self._heads = heads
-        effects: list[PeerEffect] = [*self.downlink.heads(heads, digests)]
-        return [*effects, Level()] if self.downlink.is_level else effects
+        return [*self.downlink.heads(heads, digests), *self._level()]
+
+    def _level(self) -> list[PeerEffect]:
+        return [Level()] if self.downlink.is_level else []
 
     def _clock(self, sent_at_ms: int, server_at_ms: int, now_ms: int) -> list[PeerEffect]:
         sample = clocksync.sample(sent_at_ms, now_ms, server_at_ms)
