@@ -32,7 +32,16 @@ from protocol import messages
 from protocol.clocksync import Sample
 from protocol.downlink import Apply, HotlistWanted, NodeDownlink, Rejected
 from protocol.facts import Body, CommandFact, CommandResult
-from protocol.node_peer import ClockSample, CommandReceived, Level, Lost, PeerEffect, RefusedBy, Welcomed
+from protocol.node_peer import (
+    ClockSample,
+    CommandReceived,
+    Level,
+    Lost,
+    Paced,
+    PeerEffect,
+    RefusedBy,
+    Welcomed,
+)
 from protocol.records import Revisions
 from protocol.release_fetch import PartArrived, ReleaseOffered
 from protocol.uplink import Acked, Diverged, Purge
@@ -54,6 +63,9 @@ class Host(Protocol):
 
     def clock_sample(self, sample: Sample, *, asked: bool) -> None:
         """What time it is, from the centre."""
+
+    def paced(self, period_s: int, time_set_s: int) -> None:
+        """How often the centre is asked, and the clock set by it."""
 
     def acknowledged(self, through: int) -> None:
         """The centre holds the facts up to this one."""
@@ -114,6 +126,8 @@ class Correspondence:
                 self._welcomed(welcome)
             case ClockSample(sample, asked):
                 self._host.clock_sample(sample, asked=asked)
+            case Paced(period_s, time_set_s):
+                self._host.paced(period_s, time_set_s)
             case CommandReceived(command, result):
                 self._command(command, result)
             case Acked(through):

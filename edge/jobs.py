@@ -73,6 +73,14 @@ class Jobs:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
 
+    def pace(self, period_s: int) -> None:
+        """Sync every so many seconds from now on."""
+        if period_s == self._period_s:
+            return
+        self._period_s = period_s
+        if self._scheduler is not None:
+            self.rebuild()
+
     def rebuild(self) -> None:
         """Plan everything anew from the clocks as they are now."""
         if self._scheduler is not None:

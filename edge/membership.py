@@ -281,6 +281,7 @@ class _Host:
         self.with_outbox = node.with_outbox
         self.clock_sample = node.upkeep.clock_sample
         self.spawn = node.spawn
+        self.paced = node.upkeep.paced
         self.test_asked = upholding.test
         self.clear_asked = upholding.clear
         self.release_offered = _passed_over if updates is None else updates.offered

@@ -55,10 +55,23 @@ class Report:
             locks=self._locks(),
             first_seq=node.mirror.first_seq if node.mirror.is_loaded else 0,
             clock_difference_ms=node.upkeep.measured[0] if node.upkeep.measured else 0,
+            **self._clock_set(),
             run=self.boot,
             figures=node.upkeep.stopwatch.readings(),
             update=self.updates.word if self.updates is not None else None,
         )
+
+    def _clock_set(self) -> dict[str, int]:
+        """When the centre last set the clock, and how it had gone until then."""
+        upkeep, boottime_ms = self._node.upkeep, self._node.keeper.boottime_ms()
+        if upkeep.clock_set is None:
+            return {}
+        at_ms, moved_ms, ran_s = upkeep.clock_set
+        return {
+            "clock_set_ms": max(0, boottime_ms - at_ms),
+            "clock_moved_ms": moved_ms,
+            "clock_ran_s": max(0, ran_s),
+        }
 
     def _locks(self) -> tuple[tuple[int, bool, int], ...]:
         """What is driven, by the numbers that the centre gave its doors."""

@@ -73,6 +73,7 @@ async def services_of(
         period_s=config.period_s,
     )
     node.upkeep.rebuild_jobs = jobs.rebuild
+    node.upkeep.pace_jobs = jobs.pace
     services.append(jobs)
     return services
 

@@ -22,6 +22,8 @@ from protocol.facts import Alarm, ClockFact, Entry
 LOOK_EVERY_TICKS: Final = 10
 SAVE_EVERY_TICKS: Final = 3_600
 PROVE_SLICE: Final = 200
+SET_AT_ONCE_MS: Final = 1_000
+"""A clock that is wrong by more is set at once, whatever the interval."""
 UNTRUSTED_ALARM_MS: Final = 120_000
 """A clock that is not set this long after the start is told to the centre; most are set within seconds."""
 
@@ -55,6 +57,11 @@ class Upkeep:
         self._begun = False
         self._started_ms = 0
         self._clock_alarm = False
+        self.pace_jobs: Callable[[int], None] = lambda period_s: None
+        self.time_set_s = 0
+        """How often the centre's time is taken over while ours is right to a second; 0: at each occasion."""
+        self.clock_set: tuple[int, int, int] | None = None
+        """(boot time at which the centre last set the clock, by how many ms it moved, how many s it had run by itself)."""
         self.measured: tuple[int, int, int] | None = None
         """(the centre's time minus ours, its greatest error, the boot time of that), as last measured, in ms."""
 
@@ -98,7 +105,25 @@ class Upkeep:
         self.measured = (sample.utc_ms - ours_ms, sample.error_ms, sample.boottime_ms)
         if not asked:
             self.stopwatch.clock_told(sample.utc_ms - ours_ms, self.keeper.trust >= Trust.HOLDOVER)
-        self.clock_news(self.keeper.offer(sample, asked=asked))
+        moved_ms, at_ms = sample.utc_ms - ours_ms, sample.boottime_ms
+        if asked or self._is_due(moved_ms, at_ms):
+            ran_s = 0 if self.clock_set is None else (at_ms - self.clock_set[0]) // 1_000
+            self.clock_set = (at_ms, moved_ms, ran_s)
+            self.clock_news(self.keeper.offer(sample, asked=asked))
+
+    def _is_due(self, wrong_ms: int, at_ms: int) -> bool:
+        """The clock is set now: its time has come, it is wrong by more than a second, or it is not trusted."""
+        return (
+            self.clock_set is None
+            or at_ms - self.clock_set[0] >= self.time_set_s * 1_000
+            or abs(wrong_ms) > SET_AT_ONCE_MS
+            or self.keeper.trust is not Trust.TRUSTED
+        )
+
+    def paced(self, period_s: int, time_set_s: int) -> None:
+        """How often the centre wants to be asked, and its time to be taken over."""
+        self.time_set_s = time_set_s
+        self.pace_jobs(period_s)
 
     def clock_news(self, news: list[ClockNews]) -> None:
         """Record what the clock found out; everything that was planned by it is planned anew."""

@@ -88,6 +88,7 @@ class NodeRecord(msgspec.Struct, frozen=True):
     period_s: int
     received_through: int
     head: bytes
+    time_set_s: int = 0
     quarantine: bool = False
 
 
@@ -282,7 +283,15 @@ class CentrePeer:
         match message:
             case Poll():
                 self._nonces.append((message.nonce, now_ms))
-                self._out.append(PollReply(message.boottime_ms, utc_ms, self._heads()))
+                self._out.append(
+                    PollReply(
+                        message.boottime_ms,
+                        utc_ms,
+                        self._heads(),
+                        self.record.period_s,
+                        self.record.time_set_s,
+                    )
+                )
                 return [Heard(message.last_seq, message.health), *self._durable(message.revisions)]
             case Ping():
                 self._nonces.append((message.nonce, now_ms))

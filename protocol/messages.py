@@ -171,7 +171,9 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     output on this board is missing. ``first_seq``: the oldest record kept; 0: not told. ``clock_difference_ms``: the
     centre's time minus the node's as it was before it was last set right. ``figures``: what ``protocol.figures`` counts,
     (figure, step, count) since the start of ``run``, a number of this node_epoch. ``update``: of a node that takes
-    releases. Sent with each poll, and alone at once when a relay has moved or an update got on.
+    releases. ``clock_set_ms``: how
+    long ago the centre last set the clock, -1 for never; it moved by ``clock_moved_ms`` then, after it had run by itself for
+    ``clock_ran_s``, 0 where that is not known. Sent with each poll, and alone at once when a relay has moved or an update got on.
     """
 
     storage_usable: bool = True
@@ -190,6 +192,9 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     run: U32 = 0
     figures: Annotated[tuple[tuple[U32, U32, U63], ...], Meta(max_length=FIGURES_MAX)] = ()
     update: UpdateWord | None = None
+    clock_set_ms: int = -1
+    clock_moved_ms: int = 0
+    clock_ran_s: U32 = 0
 
 
 class Poll(_Message, frozen=True, tag=MessageKind.POLL.value):
@@ -203,11 +208,17 @@ class Poll(_Message, frozen=True, tag=MessageKind.POLL.value):
 
 
 class PollReply(_Message, frozen=True, tag=MessageKind.POLL_REPLY.value):
-    """Ends the answer to a poll. ``heads`` equal to the poll's revisions: up to date."""
+    """Ends the answer to a poll. ``heads`` equal to the poll's revisions: up to date.
+
+    ``period_s``: time between two polls from now on; ``time_set_s``: how often the clock is set by the centre, as long as it
+    is right to a second. 0: as before, and at each occasion.
+    """
 
     boottime_ms: U63
     server_at_ms: U63
     heads: Revisions
+    period_s: U32 = 0
+    time_set_s: U32 = 0
 
 
 class Pull(_Message, frozen=True, tag=MessageKind.PULL.value):

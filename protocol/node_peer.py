@@ -105,6 +105,13 @@ class Welcomed(msgspec.Struct, frozen=True):
     welcome: Welcome
 
 
+class Paced(msgspec.Struct, frozen=True):
+    """Effect: how often the centre wants to be asked, and how often the clock is to be set by it (0: at each occasion)."""
+
+    period_s: int
+    time_set_s: int
+
+
 class ClockSample(msgspec.Struct, frozen=True):
     """Effect: what time it is, from the centre. ``asked``: an operator wants the clock set by it."""
 
@@ -138,6 +145,7 @@ PeerEffect: TypeAlias = (
     | UplinkEffect
     | Welcomed
     | ClockSample
+    | Paced
     | CommandReceived
     | RefusedBy
     | Lost
@@ -265,9 +273,11 @@ class NodePeer:
         match message:
             case PollReply():
                 self._poll_sent_at_ms = None
+                self.period_s = message.period_s or self.period_s
                 self._poll_at_ms = now_ms + self.period_s * 1_000
                 self.replies_count += 1
                 return [
+                    Paced(self.period_s, message.time_set_s),
                     *self._clock(message.boottime_ms, message.server_at_ms, now_ms),
                     *self._stands_at(message.heads),
                 ]

@@ -21,6 +21,7 @@ from central.access.projection.batch import COMMANDS
 from central.audit import Actor, Audit
 from central.db import Database, announce
 from central.errors import ConflictError, InvalidInputError
+from central.nodes.timing import timing_of
 from central.parts import Apps
 from central.sync.endpoints import HUB
 from central.sync.hub import Hub
@@ -68,7 +69,7 @@ def ask(door: Door, wish: Wish, actor: Actor, audit: Audit, now: datetime) -> in
         door=door.id,
         kind=wish.kind.value,
         mode=int(wish.mode),
-        release_ms=wish.release_ms,
+        release_ms=wish.release_ms or timing_of(door.site_id).remote_release_s * 1_000,
         operator_id=actor.id if actor.kind == "operator" else None,
         operator_name=actor.name,
         reason=wish.reason.strip()[:REASON_CHARS_MAX],

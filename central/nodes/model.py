@@ -9,6 +9,20 @@ from central.fields import InstantField, JsonField
 from central.sites.model import Organisation, Site
 
 
+class DeviceTiming(Model):
+    """系統設置 of an estate (62, 63): how often its devices report, how long, how often. Estates without a row have the defaults."""
+
+    site = peewee.ForeignKeyField(Site, primary_key=True, on_delete="CASCADE")
+    poll_s = peewee.IntegerField(default=30)
+    """掃描時間: between two polls of a device."""
+    time_set_min = peewee.IntegerField(default=5)
+    """自動校時: how often the centre's time is taken over by a clock that is right to a second."""
+    reload_h = peewee.IntegerField(default=0)
+    """自動加載: how often door controllers get everything anew; 0: only what changes, at once."""
+    remote_release_s = peewee.IntegerField(default=0)
+    """電腦開門時間: how long a remote opening releases a door; 0: the door's own time."""
+
+
 class Device(Model):
     """One node as the office knows it. ``name`` is its identity on the wire, ``number`` the 機號 that staff use."""
 

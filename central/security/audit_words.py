@@ -32,6 +32,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "access.controller_type": lazy("Set the type of a door controller"),
     "access.purge": lazy("Purged door records"),
     "access.retention": lazy("Set how long door records are kept"),
+    "access.timing": lazy("Changed the settings of the doors"),
     "access.reader_change": lazy("Changed a reader"),
     "access.schedule_change": lazy("Changed a schedule"),
     "access.schedule_create": lazy("Made a schedule"),

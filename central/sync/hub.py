@@ -20,7 +20,7 @@ from central.backup_record import RECORDED
 from central.clock import Clock
 from central.db import Database
 from central.errors import CentralError
-from central.sync import ingest, publish, reported, status, suspicion, tickets
+from central.sync import ingest, publish, reported, status, suspicion, tickets, timed
 from central.sync.errands import Errands
 from central.sync.links import Hashes, Link, code_of, condition_of, not_stored, record_of
 from central.sync.offers import OFFERS, Offering
@@ -105,6 +105,7 @@ class Hub:
         self._db.subscribe(RECORDED, self._recorded)
         self._db.subscribe(LOOK_AGAIN, self._look_again)
         self._db.subscribe(status.ASKED, self._asked)
+        timed.follow(self._db, self._links, self._asked)
         self._db.subscribe(OFFERS, self._offers)
         await self._refresh()
         if self._db.kind == "sqlite":
@@ -204,7 +205,7 @@ class Hub:
             raise StateError("no such device")
         hello = read_hello(frame, Ed25519PublicKey.from_public_bytes(bytes(found.public_key)))
         heads = self.storage.heads(found.device.name)
-        record = record_of(found)
+        record = await self._db.read(record_of, found)
         peer = CentrePeer(
             frame,
             record,

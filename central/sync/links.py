@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from central.sync import ingest, tickets
+from central.nodes.timing import timing_of
+from central.sync import ingest
 from central.sync.model import Enrolment
 from protocol.centre_peer import CentrePeer, Heard, NodeRecord
 from protocol.errors import LimitError, ProtocolError, SignatureError, StateError, VersionError
@@ -65,14 +66,19 @@ class Link:
 
 
 def record_of(found: Enrolment) -> NodeRecord:
-    """What the engine has to know of an enrolment. A closed or forked one gets nothing, and its facts are kept apart."""
+    """What the engine has to know of an enrolment. A closed or forked one gets nothing, and its facts are kept apart.
+
+    Inside ``db``.
+    """
+    timing = timing_of(found.device.site_id)
     return NodeRecord(
         node=found.device.name,
         node_epoch=found.node_epoch,
         key=Ed25519PublicKey.from_public_bytes(bytes(found.public_key)),
         salt=bytes(found.salt),
         scope=found.device.name,
-        period_s=tickets.PERIOD_S,
+        period_s=timing.poll_s,
+        time_set_s=timing.time_set_min * 60,
         received_through=found.received_through,
         head=bytes(found.head),
         quarantine=found.closed_at is not None or found.forked,

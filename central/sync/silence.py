@@ -10,7 +10,8 @@ from typing import Final
 from central.clock import Clock
 from central.db import Database
 from central.errors import CentralError
-from central.sync import status, tickets
+from central.nodes.timing import POLL_S_MAX
+from central.sync import status
 from central.sync.links import Link
 from protocol.centre_sessions import Sessions
 
@@ -24,7 +25,7 @@ STATUS_EVERY_S: Final = 30.0
 MARK_EVERY_S: Final = 15.0
 """How far a device's records are here is written with each of its polls, at most this often: pings say nothing of it."""
 SWEEP_EVERY_S: Final = 10.0
-SILENT_S: Final = tickets.PERIOD_S * OFFLINE_PERIODS + STATUS_EVERY_S + 15.0
+SILENT_S: Final = POLL_S_MAX * OFFLINE_PERIODS + STATUS_EVERY_S + 15.0
 """No process has written for so long that it hears a device: none does."""
 
 

@@ -71,6 +71,8 @@ def heard(
     if health is not None:
         fields = msgspec.to_builtins(msgspec.structs.asdict(health))
         del fields["locks"], fields["run"], fields["figures"]
+        ago_ms = fields.pop("clock_set_ms")
+        fields["clock_set_at_ms"] = int(at.timestamp() * 1_000) - ago_ms if ago_ms >= 0 else 0
         values["health"] = fields
         values["clock"] = int(health.clock)
         values["locks"] = [

@@ -12,6 +12,7 @@ from typing import Final
 
 from central.db import announce
 from central.nodes.model import Device
+from central.nodes.timing import timing_of
 from central.sync import evidence
 from central.sync.model import DeviceStatus, Enrolment, Ticket
 from central.sync.storage import read_heads
@@ -23,8 +24,6 @@ from protocol.messages import Enrol, Enrolled, RefusalCode
 CLOSED: Final = "sync.closed"
 """Announced with ``{"enrolments": [ids]}`` when enrolments were closed: every process ends their sessions."""
 TICKET_DAYS: Final = 14
-PERIOD_S: Final = 30
-"""Agreed time between two polls of a device (T9: reload interval)."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def join(request: Enrol, now: datetime, centre_key: bytes, box_key: bytes) -> Jo
         config_epoch=read_heads().config_epoch,
         centre_key=centre_key,
         box_key=box_key,
-        period_s=PERIOD_S,
+        period_s=timing_of(ticket.device.site_id).poll_s,
         scope=request.node,
         server_at_ms=int(now.timestamp() * 1_000),
         nonce=request.nonce,

@@ -19,7 +19,7 @@ from central.units.act_pages import ActPages, newest_acts, refusal_of
 from central.units.controller_tables import CONTROLLERS, query
 from central.units.controllers import CHOICES, TYPE_WORDS, ControllerType, controller_ids, refit, type_of
 from central.units.groups import Group
-from central.units.tables import difference_s, held
+from central.units.tables import clock_set_at, difference_s, drift, held
 from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
@@ -91,6 +91,8 @@ async def show_controller(request: web.Request, problem: str = "") -> web.Respon
             "held": held(row),
             "unsent": unsent(row),
             "difference": difference_s(row),
+            "clock_set_at": clock_set_at(row),
+            "drift": drift(row),
             "doors": list(Door.select().where(Door.device == device.id).order_by(Door.number)),
             "acts": newest_acts(device.id),
             "refusal": refusal_of(device.id),

@@ -9,7 +9,7 @@ from central.nodes.standing import COMPLETE_UNTIL, STATE, UNDELIVERED, UNSENT, s
 from central.sites.scope import Scope
 from central.sync.model import DeviceStatus
 from central.units.controllers import TYPE_WORDS, controller_ids, type_column
-from central.units.tables import difference_s, held
+from central.units.tables import clock_set_at, difference_s, drift, held
 from central.web.columns import MOMENT, NUMBER, Column, WordFormat
 from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
@@ -47,7 +47,9 @@ CONTROLLERS: Final = Table(
         Column("type", lazy("Type of controller"), WordFormat(TYPE_WORDS)),
         STATE,
         Column("heard_at", lazy("Last heard"), MOMENT),
+        Column("clock_set_at", lazy("Clock last set"), MOMENT, value=clock_set_at),
         Column("difference", lazy("Clock difference"), value=difference_s),
+        Column("drift", lazy("Drift a day"), value=drift),
         Column("held", lazy("Records at the unit"), NUMBER, value=held),
         Column("received_through", lazy("Confirmed at the centre"), NUMBER),
         UNSENT,

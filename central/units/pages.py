@@ -16,7 +16,9 @@ from central.units import (
     import_pages,
     kinds,
     line_pages,
+    reload,
     scan_import,
+    timing_pages,
     unit_pages,
 )
 from central.web.i18n import lazy
@@ -27,10 +29,12 @@ NAV: Final = [
     NavItem("patrol", lazy("Bring patrol records in"), "/patrol/units/import", order=65),
     *line_pages.NAV,
     *controller_pages.NAV,
+    *timing_pages.NAV,
 ]
 ROUTES: Final[list[Route]] = [
     *import_pages.ROUTES,
     *controller_pages.ROUTES,
+    *timing_pages.ROUTES,
     *unit_pages.ROUTES,
     *line_pages.ROUTES,
     *api.ROUTES,
@@ -45,3 +49,4 @@ if scan_import.further_marks not in marks.further_marks:
 def install(apps: Apps) -> None:
     """Acts are sent as long as the centre runs."""
     desk.install(apps)
+    reload.install(apps)

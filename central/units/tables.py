@@ -18,6 +18,9 @@ from central.web.filters import ChoiceFilter, TextFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
 
+DRIFT_FROM_S: Final = 30
+"""Over less the way of the message is longer than what a clock goes wrong."""
+
 
 def query(scope: Scope) -> Any:
     """Units inside a scope with everything that is shown of them."""
@@ -51,6 +54,20 @@ def difference_s(row: Any) -> str:
     if "clock_difference_ms" not in health:
         return ""
     return f"{seconds(health['clock_difference_ms'])} s"
+
+
+def clock_set_at(row: Any) -> int | None:
+    """When the centre last set the unit's clock; milliseconds since 1970."""
+    return (row.health or {}).get("clock_set_at_ms") or None
+
+
+def drift(row: Any) -> str:
+    """How much the unit's clock would go wrong in a day, by how it went until it was last set; empty: not known."""
+    health = row.health or {}
+    ran_s = health.get("clock_ran_s", 0)
+    if ran_s < DRIFT_FROM_S:
+        return ""
+    return f"{-health['clock_moved_ms'] * 86_400 / 1_000 / ran_s + 0.0:+.1f} s"
 
 
 def _link(row: Any) -> str:

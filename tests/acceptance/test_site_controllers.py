@@ -213,3 +213,83 @@ async def test_the_type_of_a_controller_says_which_doors_it_has(site: Site) -> N
         assert not [form for form in page.forms if "type" in form.fields]
         csrf = page.form("/logout").fields
         assert (await browser.post(path, {**csrf, "type": "two_doors"})).status == 403
+
+
+async def settings(site: Site, **values: str) -> None:
+    """Set the intervals and times of the doors."""
+    page = await site.browser.get("/doors/settings")
+    await site.browser.send(page, "/doors/settings", **values)
+
+
+def clock_set(page: Page) -> str:
+    return page.facts["Clock last set"]
+
+
+@pytest.mark.requirement(59)
+@pytest.mark.requirement(63)
+async def test_controllers_are_polled_and_hand_over_what_is_new(site: Site) -> None:
+    """Seen when: the polling interval is set to five seconds, and from then on the page of a controller says every few seconds,
+    without anybody asking, that it was heard and up to when its records are here; a tap is on the list of events by itself; an
+    interval that is out of range is refused with words and changes nothing.
+
+    Planted breaks that turn it red: ``timed.follow`` doing nothing; ``Jobs.pace`` and ``NodePeer`` keeping the old period.
+    """
+    path = (await controllers(site))[HALL]
+    before = await site.browser.get("/doors/settings")
+    await settings(site, poll_s="5")
+    assert (await site.browser.get("/doors/settings")).form("/doors/settings").fields["poll_s"] == "5"
+    polls = site.demo.nodes["hall"]
+    assert polls.line.is_connected
+    seen: set[str] = set()
+    for _turn in range(3):  # three new words within much less than three of the default's half minutes
+        page = await site.until_page(path, lambda page: page.facts["Complete until"] not in seen, 24.0)
+        seen.add(page.facts["Complete until"])
+    resident = await site.resident()
+    await site.opens("hall", resident.uid)
+    await site.shuts("hall")
+    await site.until_page(
+        f"/access/events?{resident.query}", lambda page: len(page.rows_of("events")) == 1, 20.0
+    )
+    refused = await site.browser.post(
+        "/doors/settings", {**before.form("/doors/settings").fields, "poll_s": "900"}
+    )
+    assert refused.status == 422
+    await settings(site, poll_s="30")
+
+
+@pytest.mark.requirement(62)
+async def test_how_long_how_often_and_how_the_clocks_go_is_set_and_shown(site: Site) -> None:
+    """Seen when: with a remote opening of two seconds the lock is released about so long instead of the door's own five, as the
+    event says; with an interval set, every controller is loaded anew by itself, once, and the trail names the system; with
+    clocks set each minute the page says when that was last, by how much the clock differs, and after the next time how much
+    it would go wrong in a day. Whoever only opens doors finds no such page.
+
+    Planted breaks that turn it red: ``commands.ask`` without ``timing_of``; ``reload.due`` of nothing; ``Upkeep._is_due``
+    always False.
+    """
+    path = (await controllers(site))[GATE]
+    await settings(site, remote_release_s="2", reload_h="24", time_set_min="1")
+    door = next(link for link in (await site.browser.get(path)).links if re.fullmatch(r"/doors/\d+", link))
+    with site.hearing("east-gate", "lock.1") as opened:
+        await site.browser.send(await site.browser.get(door), f"{door}/open", reason="two seconds")
+        await site.demo.until(lambda: bool(opened), "the lock opens")
+    released_ms = opened[0]["at_ms"]
+    await site.until_lock("east-gate", False)
+    assert site.last("east-gate")[1] - released_ms < 4_000
+    before = (await site.browser.get(path)).facts["Information held"]
+    page = await site.until_page(path, lambda page: page.facts["Information held"] != before, 60.0)
+    assert "Load information" in page.words
+    first = clock_set(page)
+    assert first != "—"
+    page = await site.until_page(
+        path, lambda page: clock_set(page) != first and page.facts["Drift a day"].endswith(" s"), 150.0
+    )
+    assert abs(float(page.facts["Drift a day"].removesuffix(" s"))) < 600
+    loads = [row for row in page.rows if row.id.startswith("act-") and "Load information" in row.cells]
+    trail = (await site.browser.get("/audit")).words
+    assert "Changed the settings of the doors" in trail
+    assert "Loaded a unit" in trail
+    async with site.operator("guard") as browser:
+        assert (await browser.get("/doors/settings")).status == 403
+    await settings(site, remote_release_s="0", reload_h="0", time_set_min="5")
+    assert len(loads) >= 1

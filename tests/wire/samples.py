@@ -308,7 +308,7 @@ MESSAGES: dict[MessageKind, Message] = {
             True, 900, 0, ((11, ReaderState.WORKING),), 51, 40, 3_600, Trust.TRUSTED, 12, 0, ((1, True, 700),)
         ),
     ),
-    MessageKind.POLL_REPLY: PollReply(BOOTTIME_MS, UTC_MS, REVISIONS),
+    MessageKind.POLL_REPLY: PollReply(BOOTTIME_MS, UTC_MS, REVISIONS, 45, 600),
     MessageKind.PULL: Pull(Stream.ACCESS, 3, 0, True, 1_205, 2),
     MessageKind.DELTA: Delta(
         "east-gate",
