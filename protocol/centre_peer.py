@@ -88,8 +88,8 @@ class NodeRecord(msgspec.Struct, frozen=True):
     period_s: int
     received_through: int
     head: bytes
-    time_set_s: int = 0
     quarantine: bool = False
+    time_set_s: int = 0
 
 
 class AuditHead(msgspec.Struct, frozen=True):
