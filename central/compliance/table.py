@@ -13,7 +13,7 @@ from central.nodes.model import Device
 from central.sites.model import Site
 from central.sites.scope import Scope
 from central.web import formats
-from central.web.columns import CODE, NUMBER, Column, StatusFormat, WordFormat
+from central.web.columns import CODE, NUMBER, Column, Format, StatusFormat, WordFormat
 from central.web.cursors import ROW_KEY, SORT_KEY, Cursor
 from central.web.fields import Choices
 from central.web.filters import ChoiceFilter, DayFilter, DayRange, bind_filter
@@ -35,6 +35,15 @@ class Asked:
 
     scope: Scope
     now: datetime
+
+
+class ShortFormat(Format):
+    """A few words that stay in one line."""
+
+    css = "time"
+
+
+SHORT: Final = ShortFormat()
 
 
 class Row:
@@ -133,13 +142,13 @@ COMPLIANCE: Final = ComplianceTable(
         Column("site", lazy("Estate"), is_shown=False),
         Column("place", lazy("Device")),
         Column("figure", lazy("Figure"), WordFormat(KIND_TEXT)),
-        Column("limit", lazy("Limit")),
+        Column("state", lazy("Result"), StatusFormat("compliance")),
+        Column("limit", lazy("Limit"), SHORT),
         Column("shown", lazy("Measured"), CODE),
         Column("measured", lazy("Measured (ms, records or days)"), NUMBER, is_shown=False),
         Column("count", lazy("Measurements"), NUMBER),
         Column("uncounted", lazy("Could not be measured"), NUMBER),
         Column("period", lazy("Period")),
-        Column("state", lazy("Result"), StatusFormat("compliance")),
     ),
     filters=(
         ChoiceFilter("site", lazy("Estate")),

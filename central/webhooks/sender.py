@@ -126,5 +126,7 @@ class Sender:
                 return "" if 200 <= answer.status < 300 else f"HTTP {answer.status}"
         except TimeoutError:
             return NO_ANSWER.message
+        except aiohttp.ClientConnectorError as error:
+            return error.os_error.strerror or str(error.os_error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
