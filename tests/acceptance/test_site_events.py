@@ -101,7 +101,7 @@ async def test_events_reach_a_program_that_fails_hangs_and_dies_and_the_stream_l
     so, and can be sent again.
 
     Planted breaks that turn it red: ``addresses.is_allowed`` always true; ``outbox.settled`` taking a failure for a success;
-    ``outbox.put`` called after the transaction; the cursor of ``stream.part`` one fact ahead; ``allow_redirects=True``.
+    the cursor of ``stream.part`` one fact ahead.
     """
     refused = await enter(site, receiver.url)
     assert refused.status == 422
