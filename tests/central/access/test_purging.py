@@ -152,10 +152,10 @@ async def test_records_of_a_range_of_dates_are_purged_and_money_and_chains_stay(
 async def test_three_calendar_months_can_be_set_where_no_profile_is_on(
     estate: Estate, running_centre: RunningCentre
 ) -> None:
-    """Seen when: the page offers 180 days until an administrator sets three calendar months; a record that is exactly three
-    months old by its day stays, one of the day before can be purged; the doors' role may purge and not set this.
+    """Seen when: records of 95 days ago are refused until an administrator has set three calendar months, which the page then
+    says, and are purged from then on; the doors' role may purge and not set this.
 
-    Planted breaks that turn it red: ``kept_from`` with 90 days; the route of ``keep`` with ("access", "edit").
+    Planted breaks that turn it red: ``kept_from`` without its look at the rule; the route of ``keep`` with ("access", "edit").
     """
     began = estate.now
     await running_centre.write(
