@@ -67,7 +67,7 @@ class DoorRulesNode(Node):
         self.going: dict[int, tuple[int, bool]] = {}
         """Person and direction of grants whose entering is not known yet, by seq."""
         self.entered_at: dict[int, int] = {}
-        """When who went in last here."""
+        """When who is inside went in here."""
         self.waits: tuple[int, int] | None = None
         """Who has shown a card last at the door for two people, and until when he waits."""
         self.shown: tuple[int, bool] = 0, False
@@ -178,7 +178,7 @@ class DoorRulesNode(Node):
         self.told.hashes[entry.fact.seq] = entry.hash
         if isinstance(action.body, AccessFact) and is_granted(action.body.reason) and self._has_area():
             self.going[entry.fact.seq] = self.shown
-        if isinstance(action.body, OutcomeFact) and action.body.outcome is Outcome.ENTERED:
+        if isinstance(action.body, OutcomeFact) and self._is_through(action.body):
             self._went(*self.going.pop(action.body.intent_seq, (0, False)))
         if action.intent_id is not None:
             self._send(Committed(action.intent_id, ok=True, seq=entry.fact.seq))
@@ -189,9 +189,17 @@ class DoorRulesNode(Node):
         rules = self.view.door_rules(1)
         return rules is not None and rules.inside != 0
 
+    def _is_through(self, fact: OutcomeFact) -> bool:
+        """The door was opened for him, or stands open anyhow: no contact tells who goes through a door that is held open."""
+        if fact.outcome is Outcome.ENTERED:
+            return True
+        is_awaited = any(fact.intent_seq in each.grants for each in self.state.doors.values())
+        return fact.outcome is Outcome.RELEASED and not is_awaited
+
     def _went(self, person: int, leaving: bool) -> None:
         if leaving:
             self.inside.discard(person)
+            self.entered_at.pop(person, None)
         elif person:
             self.inside.add(person)
             self.entered_at[person] = self.world.clock.now_ms()
