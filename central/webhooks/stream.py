@@ -163,7 +163,7 @@ def events_of(rows: Sequence[StoredFact]) -> dict[int, Event]:
         key = (row.enrolment.device_id, row.enrolment.node_epoch, row.seq)
         device = devices[row.enrolment.device_id]
         if (values := _values(row, key, known, alarms, doors)) is not None:
-            about = {
+            common = {
                 "id": name_of(device.id, row.enrolment.node_epoch, row.seq),
                 "at": _EPOCH + timedelta(milliseconds=row.corrected_ms),
                 "estate": device.site_id,
@@ -171,7 +171,7 @@ def events_of(rows: Sequence[StoredFact]) -> dict[int, Event]:
                 "device": device.name,
                 "is_time_sure": not row.estimated,
             }
-            made[row.id] = Event(**{**about, **values})
+            made[row.id] = Event(**{**common, **values})
     return made
 
 

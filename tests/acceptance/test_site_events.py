@@ -90,7 +90,6 @@ def wanted_of(seen: list[dict[str, Any]]) -> list[str]:
     return [event["id"] for event in seen if event["kind"] in KINDS]
 
 
-@pytest.mark.requirement("U17")
 async def test_events_reach_a_program_that_fails_hangs_and_dies_and_the_stream_loses_nothing(
     site: Site, receiver: Receiver
 ) -> None:
