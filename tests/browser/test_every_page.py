@@ -102,6 +102,8 @@ CHAPTER_OF = {
     "keys": "system",
     "system": "system",
     "certificate": "system",
+    "compliance": "reports",
+    "webhooks": "operators",
 }
 """Which chapter of the manual the "?" opens, by the first part of the address; hotlist and manual speak for themselves."""
 

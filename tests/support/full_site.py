@@ -47,6 +47,9 @@ async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
     await browser.send(await browser.get("/doors/1"), "/doors/1/open", reason="delivery of a fridge")
     days = await browser.get("/access/special-days")
     await browser.send(days, "/access/special-days", day_on="2026-10-01", name="国庆节")
+    await browser.send(
+        await browser.get("/access/areas/new"), "/access/areas/new", name="停车场", passback="1"
+    )
     await site.tester.report_lost("00000102")
     bulk = await browser.get("/cards/bulk/new?q=00000101&kind=suspend")
     await browser.send(bulk, "/cards/bulk/new", reason="stocktaking")

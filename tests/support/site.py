@@ -83,27 +83,26 @@ class Site(SiteTester):
         assert made.path.startswith("/units/"), made.words[-600:]
         return made.path
 
-    async def issue(self, person: int, uid: str, card_no: str, level: int = 1) -> Page:
+    async def issue(self, person: int, uid: str, card_no: str, level: int = 1, card_class: str = "") -> Page:
         """Issue a card to a person through the form; the page of the card. Level 1 opens every door at all times."""
-        page = await self.browser.get(f"/cards/issue?person={person}")
+        page = await self.browser.get(f"/cards/issue?person={person}&card_class={card_class}")
         return await self.browser.send(page, "/cards/issue", uid=uid, card_no=card_no, levels=str(level))
 
     async def card_class(self, **values: str) -> str:
         """Make a card class, with deposit and cost if said so; its value in the forms."""
         page, name = await self.browser.get("/cards/classes/new"), f"卡类{self.next_number()}"
         given = {"name": name, "active_max_count": "5", "active": "1", **values}
-        fields = page.form("/cards/classes/new").fields
-        await self.browser.post("/cards/classes/new", {**fields, **given})
+        await self.browser.send(page, "/cards/classes/new", **given)
         rows = (await self.browser.get("/cards/classes")).rows
         (link,) = {link for row in rows if name in row.cells for link in row.links if "/classes/" in link}
         return link.rpartition("/")[2]
 
-    async def resident(self, level: int = 1) -> Resident:
-        """A person with a card that every device holds."""
+    async def resident(self, level: int = 1, card_class: str = "") -> Resident:
+        """A person with a card that every device holds, of a class or of the first one."""
         number = self.next_number()
         uid, person_no, card_no = f"04DD{number:010X}", f"7{number:03d}", f"9{number:07d}"
         person = await self.enter_person(person_no)
-        page = await self.issue(person, uid, card_no, level)
+        page = await self.issue(person, uid, card_no, level, card_class)
         await self.until_joined()
         return Resident(uid, person_no, card_no, page.path.partition("?")[0])
 

@@ -210,6 +210,7 @@ async def test_everything_held_on_a_person_comes_as_one_workbook_and_is_recorded
         "History of the cards",
         "Door events",
         "Punches",
+        "Purchases",
         "Units",
         "Number plates",
         "Debts",
