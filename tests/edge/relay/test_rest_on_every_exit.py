@@ -141,7 +141,7 @@ def test_the_service_names_a_stop_hook_that_reads_the_board_from_the_configurati
     lines = (ROOT / "provisioning/systemd/onecard-edge.service").read_text("utf-8").splitlines()
     unit = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     program, *arguments = unit["ExecStopPost"].split()
-    assert Path(program).name == "onecard-edge"
+    assert (Path(program).name, arguments[:3]) == ("python3", ["-P", "-m", "edge"])
     assert unit["WatchdogSec"] == "3"
     config = tmp_path / "node.toml"
     config.write_text(
@@ -151,7 +151,7 @@ def test_the_service_names_a_stop_hook_that_reads_the_board_from_the_configurati
     waiting_door.wait(60)
     assert not machine.is_at_rest()
     done = subprocess.run(
-        [sys.executable, "-m", "edge", *arguments, "--config", str(config)],
+        [sys.executable, *arguments, "--config", str(config)],
         env=machine.environment,
         cwd=ROOT,
         capture_output=True,
