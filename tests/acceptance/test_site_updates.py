@@ -268,6 +268,7 @@ async def test_a_version_that_crashes_rolls_itself_back(doors: Site, tmp_path: P
     assert "Paused" in shown.words
     assert "A new version of the program was not kept" in (await site.browser.get("/alarms")).words
     await site.until_joined()
+    await site.demo.until(lambda: site.demo.nodes[GATE].line.is_connected, GATE)
     await site.opens(GATE, resident.uid)
     await site.shuts(GATE)
     assert "ROLLED BACK" in await asyncio.to_thread(said_at_the_device, site, GATE)
