@@ -17,6 +17,11 @@ class Severity(IntEnum):
     WARNING = 2
     URGENT = 3
 
+    @property
+    def word(self) -> str:
+        """Its name in the vocabulary's group "severity"."""
+        return self.name.lower()
+
 
 class Place(IntEnum):
     """What the number ``where`` of an alarm stands for."""
@@ -94,3 +99,12 @@ KINDS: Final[dict[str, AlarmKind]] = {
 }
 OF_FACT: Final[dict[Alarm, str]] = {alarm: alarm.name.lower() for alarm in Alarm}
 assert set(OF_FACT.values()) <= KINDS.keys()
+
+
+def kinds_from(severity: Severity, *, only: bool = False) -> list[str]:
+    """Kinds that are as grave or graver; ``only``: just as grave."""
+    return [
+        name
+        for name, kind in KINDS.items()
+        if kind.severity is severity or (kind.severity > severity and not only)
+    ]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from central.access import alarms
-from central.access.alarm_kinds import KINDS
+from central.access.alarm_kinds import KINDS, Severity, kinds_from
 from central.access.alarms import line_of, query, state_of
 from central.access.model import AlarmState
 from central.centre import centre_of
@@ -49,6 +49,12 @@ ALARMS: Final = Table(
         Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column("raised_at", lazy("Raised"), MOMENT, sort=AlarmState.raised_at, sorts_down_first=True),
         Column("state", lazy("Status"), StatusFormat("alarm"), value=state_of),
+        Column(
+            "severity",
+            lazy("Severity"),
+            StatusFormat("severity"),
+            value=lambda row: KINDS[row.kind].severity.word,
+        ),
         Column("kind", lazy("Alarm"), WordFormat(_WORDS)),
         Column("device_label", lazy("Device"), href=lambda row: f"/devices/{row.device_id}"),
         Column("place", lazy("Place"), value=lambda row: line_of(row).place),
@@ -73,6 +79,16 @@ ALARMS: Final = Table(
                 "closed": lazy("Closed alarm"),
             },
             where=_state_condition,
+        ),
+        ChoiceFilter(
+            "severity",
+            lazy("Severity"),
+            choices={
+                "urgent": lazy("Urgent"),
+                "warning": lazy("Warning"),
+                "note": lazy("Note only"),
+            },
+            where=lambda word: AlarmState.kind.in_(kinds_from(Severity[word.upper()], only=True)),
         ),
         ChoiceFilter("kind", lazy("Alarm"), choices=_WORDS, field=AlarmState.kind),
         DayFilter("raised_at", lazy("Day"), field=AlarmState.raised_at),

@@ -72,10 +72,24 @@ def query(scope: Scope) -> Any:
 
 
 def result_of(row: Any) -> str:
-    """Name in the vocabulary's group "decision": granted, denied, or granted with an unknown outcome."""
+    """Name in the vocabulary's group "decision": granted, denied, granted and nobody came, or with an unknown outcome."""
     if not row.granted:
         return "denied"
+    if row.outcome == Outcome.NOT_ENTERED:
+        return "not_entered"
     return "unknown" if row.outcome in (Outcome.UNKNOWN, Outcome.LATE_COMMIT) else "granted"
+
+
+def _where_result(value: str) -> Any:
+    if value == "not_entered":
+        return AccessEvent.granted & (AccessEvent.outcome == Outcome.NOT_ENTERED)
+    return AccessEvent.granted == (value == "granted")
+
+
+def _matches_result(row: Any, value: str) -> bool:
+    if value == "not_entered":
+        return result_of(row) == "not_entered"
+    return bool(row.granted == (value == "granted"))
 
 
 def _where_person(text: str) -> Any:
@@ -184,9 +198,13 @@ EVENTS: Final = Table(
         ChoiceFilter(
             "result",
             lazy("Result"),
-            choices={"granted": lazy("Granted"), "denied": lazy("Denied")},
-            where=lambda value: AccessEvent.granted == (value == "granted"),
-            matches=lambda row, value: bool(row.granted == (value == "granted")),
+            choices={
+                "granted": lazy("Granted"),
+                "denied": lazy("Denied"),
+                "not_entered": lazy("Granted, nobody went through"),
+            },
+            where=_where_result,
+            matches=_matches_result,
         ),
         ChoiceFilter(
             "reason",

@@ -173,6 +173,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     "decision": _states(
         granted=(lazy("Granted"), "check", "good"),
         denied=(lazy("Denied"), "cross", "bad"),
+        not_entered=(lazy("Granted, nobody went through"), "ring", "warn"),
         unknown=(lazy("Outcome unknown"), "warning", "warn"),
     ),
     "punch": _states(
@@ -218,6 +219,11 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         open=(lazy("Open alarm"), "warning", "bad"),
         acknowledged=(lazy("Acknowledged"), "clock", "warn"),
         closed=(lazy("Closed alarm"), "check", "idle"),
+    ),
+    "severity": _states(
+        urgent=(lazy("Urgent"), "warning", "bad"),
+        warning=(lazy("Warning"), "diamond", "warn"),
+        note=(lazy("Note only"), "ring", "idle"),
     ),
     "clock": _states(
         trusted=(lazy("Time trusted"), "check", "good"),

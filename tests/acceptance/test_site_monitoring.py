@@ -1,0 +1,172 @@
+"""What a door's wires and its device say, seen where a guard sees it: each alarm is raised, said and over."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from provisioning.demo.browser import Page
+from provisioning.demo.story import until
+from tests.support.site import Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+NODE, PLACE = "east-gate", "东门"
+OFFLINE_WITHIN_S = 20.0
+HELD_S = 9
+"""How long the door may stand open in the test; its reader warns from the first second on."""
+
+
+async def door_path(site: Site) -> str:
+    """The page of the door."""
+    rows = (await site.browser.get("/doors")).rows
+    (path,) = [row.links[0] for row in rows if row.cells and row.cells[0].startswith(PLACE)]
+    return path
+
+
+async def newest(site: Site, kind: str) -> int:
+    """The number of the newest alarm of this kind, 0 for none: what comes later is this test's."""
+    lines = (await site.browser.read(f"/api/alarms?kind={kind}"))["items"]
+    return max((line["id"] for line in lines), default=0)
+
+
+async def until_alarm(site: Site, kind: str, after: int, *, is_over: bool) -> dict[str, object]:
+    """The line of the alarm of this kind that came after that one, once it stands, or is over."""
+
+    async def look() -> dict[str, object] | None:
+        lines = (await site.browser.read(f"/api/alarms?kind={kind}"))["items"]
+        mine = [line for line in lines if line["id"] > after and (line["cleared_at"] is not None) is is_over]
+        return mine[0] if mine else None
+
+    found: dict[str, object] = await until(look, f"{kind}, {'over' if is_over else 'raised'}")
+    return found
+
+
+async def event_kinds(site: Site, after: str, wanted: set[str]) -> list[str]:
+    """Kinds of events (and which alarm) that other programs hear of behind the cursor, once these are among them."""
+
+    async def look() -> list[str] | None:
+        part = await site.browser.read(f"/api/events/stream?after={after}&limit=500")
+        names = [" ".join(filter(None, (item["kind"], item.get("alarm")))) for item in part["items"]]
+        return names if wanted <= set(names) else None
+
+    return await until(look, str(wanted))
+
+
+async def set_times(site: Site, path: str, held_s: int, warning_s: int) -> None:
+    """How long the door may stand open, once the device holds it."""
+    page = await site.browser.get(f"{path}/edit")
+    form = page.form(f"{path}/edit")
+    await site.browser.post(f"{path}/edit", form.filled(held_open_s=str(held_s), pre_alarm_s=str(warning_s)))
+    await site.until_joined()
+
+
+@pytest.mark.requirement(24)
+@pytest.mark.requirement(60)
+async def test_a_door_forced_held_tampered_with_or_on_fire_says_so_and_when_it_is_over(site: Site) -> None:
+    """Seen when: a door pulled open without a card is an urgent alarm and stands at the door's contact, and is over when it
+    shuts; held open after a card, its reader beeps first, then a warning stands, and shutting it ends that; a card whose
+    holder stays outside is on the enquiry as not entered; the exit button lets out and accuses nobody; an opened case is
+    an alarm; while the fire input is on a forced door accuses nobody, the lock is not moved by it and the exit button
+    works; each of them is an event for other programs.
+
+    Planted breaks that turn it red: the pre-alarm without its look (``turn.look_of``); ``door.contact`` forgetting the fire;
+    ``projection.doors.alarm`` taking FORCED_OPEN out; ``kinds_from`` turned round.
+    """
+    path = await door_path(site)
+    cursor = str((await site.browser.read("/api/events/stream"))["next"])
+    kinds = ("forced_open", "held_open_soon", "held_open", "tamper", "fire")
+    before = {kind: await newest(site, kind) for kind in kinds}
+
+    await site.do(NODE, "force", unit=1, open=True)
+    await until_alarm(site, "forced_open", before["forced_open"], is_over=False)
+    page = await site.until_page(f"{path}/facts", lambda page: "orced" in page.facts["Door contact"])
+    assert page.facts["Lock"].startswith("Locked")  # three facts: the lock says nothing of the door
+    page = await site.browser.get("/alarms?state=open&severity=urgent&kind=forced_open")
+    assert any({"Urgent", "Door forced open"} <= set(row.cells) for row in page.rows_of("alarms"))
+    assert not (await site.browser.get("/alarms?severity=warning&kind=forced_open")).rows_of("alarms")
+    await site.do(NODE, "force", unit=1, open=False)
+    await until_alarm(site, "forced_open", before["forced_open"], is_over=True)
+
+    resident = await site.resident()
+    await set_times(site, path, HELD_S, HELD_S - 1)
+    try:
+        await site.opens(NODE, resident.uid)
+        with site.hearing(NODE) as beeps:
+            await site.do(NODE, "force", unit=1, open=True)
+            await until_alarm(site, "held_open", before["held_open"], is_over=False)
+        opened_ms = site.demo.nodes[NODE].line.now["input contact.1"]["at_ms"]
+        soon = await until_alarm(site, "held_open_soon", before["held_open_soon"], is_over=True)
+        assert soon["severity"] == "note"
+        assert beeps[0]["at_ms"] - opened_ms < HELD_S * 1_000, beeps  # at the alarm itself it beeps too
+        await site.do(NODE, "force", unit=1, open=False)
+        held = await until_alarm(site, "held_open", before["held_open"], is_over=True)
+        assert (held["severity"], str(soon["raised_at"]) < str(held["raised_at"])) == ("warning", True)
+    finally:
+        await site.do(NODE, "force", unit=1, open=False)
+        await set_times(site, path, 60, 15)
+
+    await site.opens(NODE, resident.uid)
+    await site.until_lock(NODE, False)
+    await site.until_page(
+        f"/access/events?{resident.query}&result=not_entered",
+        lambda page: any("Granted, nobody went through" in row.cells for row in page.rows_of("events")),
+    )
+
+    forced = await newest(site, "forced_open")
+    await site.do(NODE, "press", unit=1, ms=200)
+    await site.until_lock(NODE, True)
+    await site.shuts(NODE)
+
+    await site.do(NODE, "input", line="tamper", active=True)
+    await until_alarm(site, "tamper", before["tamper"], is_over=False)
+    await site.do(NODE, "input", line="tamper", active=False)
+    await until_alarm(site, "tamper", before["tamper"], is_over=True)
+
+    await site.do(NODE, "input", line="fire", active=True)
+    try:
+        await until_alarm(site, "fire", before["fire"], is_over=False)
+        moved = site.last(NODE)
+        await site.do(NODE, "force", unit=1, open=True)
+        await site.do(NODE, "force", unit=1, open=False)
+        assert site.last(NODE) == moved  # the release in a fire is wired, never the program's
+        await site.do(NODE, "press", unit=1, ms=200)
+        await site.until_lock(NODE, True)
+        await site.until_lock(NODE, False)
+    finally:
+        await site.do(NODE, "input", line="fire", active=False)
+    await until_alarm(site, "fire", before["fire"], is_over=True)
+    assert await newest(site, "forced_open") == forced  # the fire's end came after all of it
+
+    told = {f"alarm.{what} {kind}" for kind in kinds for what in ("raised", "cleared")}
+    heard = await event_kinds(
+        site, cursor, told | {"access.exit", "access.outcome", "door.opened", "door.closed"}
+    )
+    assert heard.count("alarm.raised forced_open") == 1
+
+
+@pytest.mark.requirement(21)
+@pytest.mark.requirement(24)
+async def test_a_device_that_falls_silent_is_an_alarm_within_twenty_seconds_with_its_time(site: Site) -> None:
+    """Seen when: a device that loses its network is told as an alarm within twenty seconds, its page and the list of
+    devices say offline and since when; it comes back and the alarm is over.
+
+    Planted breaks that turn it red: ``alarms.settle_offline`` raising nothing; the sessions' limit of silence at a minute.
+    """
+    before = await newest(site, "device_offline")
+    cut_at = time.monotonic()
+    await site.cut(NODE)
+    try:
+        raised = await until_alarm(site, "device_offline", before, is_over=False)
+        assert time.monotonic() - cut_at < OFFLINE_WITHIN_S
+        page: Page = await site.until_page(
+            "/devices?online=no",
+            lambda page: any(PLACE in " ".join(row.cells) for row in page.rows_of("devices")),
+        )
+        (row,) = [row for row in page.rows_of("devices") if PLACE in " ".join(row.cells)]
+        shown = (await site.browser.get(row.links[0])).words
+        assert "Offline" in shown
+        assert raised["severity"] == "warning"
+    finally:
+        await site.join(NODE)
+    await until_alarm(site, "device_offline", before, is_over=True)
