@@ -30,13 +30,14 @@ class AreaRow(msgspec.Struct, frozen=True, array_like=True):
     """An area that doors lead into and out of.
 
     ``forget_min``: how many minutes after it a passage counts no more, 0 for never. ``reset_minute``: the minute of the local
-    day at which all passages before count no more, -1 for none. ``reset_s``: passages before this moment count no more.
+    day at which all passages before count no more, -1 for none. ``reset_no``: number of the operator's last reset (the centre's
+    second of 1970 and later, made to rise with each reset of any area); a passage made before the device knew of it counts no more.
     """
 
     passback: Passback
     forget_min: int = 0
     reset_minute: int = -1
-    reset_s: int = 0
+    reset_no: int = 0
 
 
 class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):

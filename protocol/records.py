@@ -486,7 +486,7 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
         case AreaRow() if not (
             0 <= row.forget_min <= FORGET_MIN_MAX
             and -1 <= row.reset_minute < MINUTES_A_DAY
-            and 0 <= row.reset_s < 2**32
+            and 0 <= row.reset_no < 2**32
             and (row.forget_min or row.passback is not Passback.TIMED)
         ):
             raise MalformedError("a number of an area is out of range, or timed anti-passback has no time")

@@ -84,6 +84,7 @@ class _Site:
         "calendar",
         "door_keys",
         "grants",
+        "last_reset",
         "rows",
         "schedules",
         "terminals",
@@ -134,6 +135,7 @@ class _Site:
                     pass
         self.door_keys = door_keys(read_keys, public_keys) if read_keys or public_keys else NO_DOOR_KEYS
         self.zones_read = sum(1 << zone for zone in self.door_keys.zones) if self.door_keys.usable else 0
+        self.last_reset = max((area.reset_no for area in areas.values()), default=0)
         self.calendar = Calendar(zone_of(site.zone if isinstance(site, SiteRow) else "UTC"), special)
         for number, point_row in points.items():
             door = doors.get(point_row.door)
@@ -301,6 +303,11 @@ class View:
     def points(self) -> dict[int, PointRow]:
         """Every reader of this node by point number."""
         return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, PointRow)}
+
+    @property
+    def last_reset(self) -> int:
+        """The number of the last reset of places that this node knows of, 0 for none."""
+        return self._site.last_reset
 
     def door_rules(self, door: int) -> DoorRulesRow | None:
         """The rules of a door of this node beyond whose card it is, None for none."""

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
+import peewee
 
 from central.access import rows, terminals
-from central.access.model import AccessEvent, AccessLevel, AccessPoint, Door, LevelEntry, Schedule
+from central.access.model import AccessEvent, AccessLevel, AccessPoint, Area, Door, LevelEntry, Schedule
 from central.cards.credentials import tier_of, zone_bits
 from central.cards.entitlements import levels_of
 from central.cards.limits import devices_of
@@ -179,7 +180,9 @@ def _rule_state(card: Card, view: View, key: bytes, point: AccessPoint, at: date
     if went is None:
         return NO_RULE_STATE
     went_at, leaving, inside, outside = went
-    place = Place((outside if leaving else inside) or 0, int(went_at.timestamp() * 1_000))
+    resets = Area.select(peewee.fn.MAX(Area.reset_at)).where(Area.reset_at <= went_at)
+    known = rows.reset_no(resets.scalar())
+    place = Place((outside if leaving else inside) or 0, int(went_at.timestamp() * 1_000), known)
     return RuleState(Places().with_(row.holder, place))
 
 

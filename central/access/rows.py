@@ -6,7 +6,9 @@ the devices must not hold it (any more).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
+from datetime import datetime
 
 import central.access.entitlement  # noqa: F401  (a card's levels are found through its registration)
 from central.access.model import (
@@ -126,8 +128,13 @@ def area_row(area: Area) -> AreaRow:
         rule,
         area.forget_min,
         -1 if area.reset_minute is None else area.reset_minute,
-        0 if area.reset_at is None else -int(-area.reset_at.timestamp() // 1),
+        reset_no(area.reset_at),
     )
+
+
+def reset_no(reset_at: datetime | None) -> int:
+    """The number at the doors of a reset of places; 0 for none."""
+    return 0 if reset_at is None else math.ceil(reset_at.timestamp())
 
 
 def devices_of_area(area_id: int) -> set[int]:

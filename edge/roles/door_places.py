@@ -18,7 +18,8 @@ from protocol.facts import Outcome, OutcomeFact
 from protocol.rules.passback import Place
 
 PREFIX: Final = "at/"
-_AREA_BYTES, _TIME_BYTES = 4, 8
+_PARTS: Final = (4, 8, 4)
+"""Bytes of the area, the time and the number of the reset, as they are kept."""
 
 
 def goes(turn: Turn, pending: Pending, seq: int | None) -> None:
@@ -49,9 +50,12 @@ def settle(turn: Turn) -> None:
 def remember(turn: Turn, name: str, value: bytes) -> None:
     """Take over what was kept before a restart."""
     holder = name.removeprefix(PREFIX)
-    if name.startswith(PREFIX) and holder.isdecimal() and len(value) == _AREA_BYTES + _TIME_BYTES:
-        place = Place(int.from_bytes(value[:_AREA_BYTES], "big"), int.from_bytes(value[_AREA_BYTES:], "big"))
-        turn.places = turn.places.with_(int(holder), place)
+    if name.startswith(PREFIX) and holder.isdecimal() and len(value) == sum(_PARTS):
+        numbers, at = [], 0
+        for length in _PARTS:
+            numbers.append(int.from_bytes(value[at : at + length], "big"))
+            at += length
+        turn.places = turn.places.with_(int(holder), Place(*numbers))
 
 
 def _kept(turn: Turn, holders: Iterable[int], area: int) -> list[Keep]:
@@ -60,7 +64,7 @@ def _kept(turn: Turn, holders: Iterable[int], area: int) -> list[Keep]:
 
 def _set(turn: Turn, holder: int, area: int) -> tuple[str, bytes]:
     """The holder is in this area from now on; what to keep of it."""
-    at_ms = turn.now.instant.utc_ms
-    turn.places = turn.places.with_(holder, Place(area, at_ms))
-    value = area.to_bytes(_AREA_BYTES, "big") + max(0, at_ms).to_bytes(_TIME_BYTES, "big")
-    return f"{PREFIX}{holder}", value
+    place = Place(area, max(0, turn.now.instant.utc_ms), turn.view.last_reset)
+    turn.places = turn.places.with_(holder, place)
+    numbers = zip((place.area, place.at_ms, place.reset_no), _PARTS, strict=True)
+    return f"{PREFIX}{holder}", b"".join(number.to_bytes(length, "big") for number, length in numbers)

@@ -5,7 +5,8 @@ The rules, in order (``requirements`` B3):
 1. Whose place is not known may go anywhere; his passage makes it known. A place changes only when somebody went through: the
    contact said that the door was opened, or there is no contact and the lock was released.
 2. A passage counts no more after ``forget_min`` minutes, after the area's hour of the day, and after an operator's reset: all
-   as the area has them whose rule is asked. A passage at that very moment of the reset counts, one ``forget_min`` old does not.
+   as the area has them whose rule is asked. The reset is told apart by its number, which each passage carries as its device knew
+   it: no clock decides which came first. A passage ``forget_min`` old counts no more.
 3. Entering an area in which one is already breaks its rule (TIMED, HARD, SOFT).
 4. Coming out of an area in which one is not breaks its rule too (HARD, SOFT): one went in behind somebody.
 5. Readers that lead out refuse nobody, and while the time is not trusted nobody is refused: what is broken is noted.
@@ -26,10 +27,13 @@ OUTSIDE: Final = 0
 
 
 class Place(Struct, frozen=True):
-    """Where somebody went last: the area (0: into none), and when (milliseconds since 1970-01-01 UTC)."""
+    """Where somebody went last: the area (0: into none), when (milliseconds since 1970-01-01 UTC), and the number of the last
+    reset of places that his door knew of.
+    """
 
     area: int
     at_ms: int
+    reset_no: int = 0
 
 
 class Places:
@@ -62,7 +66,7 @@ def counts(place: Place, area: AreaRow, now_ms: int, calendar: Calendar) -> bool
     """Whether that passage still counts for the rule of this area (2)."""
     if area.forget_min and now_ms - place.at_ms >= area.forget_min * 60_000:
         return False
-    if place.at_ms < area.reset_s * 1_000:
+    if place.reset_no < area.reset_no:
         return False
     if area.reset_minute < 0:
         return True

@@ -57,9 +57,9 @@ class SiteTester:
         """Cards with what an issuer has written on them, by UID."""
         self._tapped_at: dict[tuple[str, int, str], float] = {}
 
-    async def do(self, node: str, what: str, **more: Any) -> None:
-        """Something at a device (``edge/emulated.py``)."""
-        await self.demo.nodes[node].line.do({"do": what, **more})
+    async def do(self, node: str, what: str, **more: Any) -> Mapping[str, Any]:
+        """Something at a device (``edge/emulated.py``); its answer."""
+        return await self.demo.nodes[node].line.do({"do": what, **more})
 
     async def tap(self, node: str, uid: str, reader: int = 1) -> None:
         """Hold a card to a reader for a moment. Waits first: two at once are refused, the same at once is one showing."""
@@ -99,8 +99,12 @@ class SiteTester:
         return time.monotonic() - began
 
     async def shuts(self, node: str) -> None:
-        """Walk through, and wait until the lock is at rest."""
-        await self.do(node, "walk", unit=1, ms=200)
+        """Walk through, and wait until the lock is at rest.
+
+        :raises DemoError: whoever was to walk came too late, the lock was at rest again.
+        """
+        if not (await self.do(node, "walk", unit=1, ms=200))["opened"]:
+            raise DemoError(f"{node}: the lock was at rest before anybody walked through")
         await self.until_lock(node, False)
 
     async def is_refused(self, node: str, uid: str, query: str) -> Row:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from edge.roles import door_modes, door_places, door_rules
 from protocol.rules import doors as rules
 from protocol.rules import passback
 from protocol.rules.doors import RuleState
-from protocol.rules.passback import Place, Places
+from protocol.rules.passback import Places
 from tests.sim.door_world import DoorRulesWorld
 from tests.sim.world import Violation, play
 
@@ -57,7 +58,7 @@ def gone_in_when_released(patch: pytest.MonkeyPatch) -> None:
 def nobody_comes_out(patch: pytest.MonkeyPatch) -> None:
     real = Places.with_
     patch.setattr(
-        Places, "with_", lambda self, holder, place: real(self, holder, Place(place.area or 1, place.at_ms))
+        Places, "with_", lambda self, holder, place: real(self, holder, replace(place, area=place.area or 1))
     )
 
 

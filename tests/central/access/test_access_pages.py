@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -723,8 +724,12 @@ async def test_the_rules_of_a_door_are_published_and_taken_back(
     kept = await centre_client.post(f"/access/areas/{area}/delete", {})
     assert "Doors lead to this area" in kept.text
     assert (await centre_client.post(f"/access/areas/{area}/reset", {})).status == 303
-    (body,) = await published(estate, Kind.AREA)
-    assert body != put(area, AreaRow(Passback.TIMED, 30, 240)).body
+    second = math.ceil(estate.now.timestamp())
+    assert await published(estate, Kind.AREA) == [put(area, AreaRow(Passback.TIMED, 30, 240, second)).body]
+    assert (await centre_client.post(f"/access/areas/{area}/reset", {})).status == 303
+    assert await published(estate, Kind.AREA) == [
+        put(area, AreaRow(Passback.TIMED, 30, 240, second + 1)).body
+    ], "a second reset has a later number in the same second too"
     assert (await centre_client.post(path, {**SETTINGS, "version": "2"})).status == 303
     assert await published(estate, Kind.DOOR_RULES) == [b""]
     assert await published(estate, Kind.AREA) == [b""]

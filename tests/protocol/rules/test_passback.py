@@ -97,9 +97,10 @@ def test_2_at_the_hour_of_the_day_all_passages_before_are_forgotten(
 
 
 def test_2_an_operators_reset_forgets_what_was_before_it() -> None:
-    area = AreaRow(HARD, reset_s=NOON // 1_000)
-    for went_ms, found in [(NOON - 1, NO), (NOON, HARD), (NOON + 1, HARD)]:
-        place = Place(HOUSE, went_ms)
+    """By its number alone: a clock that was set back between the two changes nothing."""
+    area = AreaRow(HARD, reset_no=7)
+    for known, found in [(0, NO), (6, NO), (7, HARD), (8, HARD)]:
+        place = Place(HOUSE, NOON - 1, known)
         assert broken((HOUSE, area), (OUTSIDE, None), place, NOON + MINUTE_MS, CALENDAR) is found
 
 
