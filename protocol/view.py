@@ -300,6 +300,10 @@ class View:
         row = self._site.rows.get((Kind.DESK, 0))
         return row if isinstance(row, DeskRow) else None
 
+    def levels(self) -> dict[int, LevelRow]:
+        """Every access level of this node by number."""
+        return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, LevelRow)}
+
     def points(self) -> dict[int, PointRow]:
         """Every reader of this node by point number."""
         return {number: row for (_, number), row in self._site.rows.items() if isinstance(row, PointRow)}

@@ -53,7 +53,7 @@ FORM: Final = Form(
 async def show(request: web.Request) -> web.Response:
     """GET /access/ask?card=&reader=&day=&time=: the question, and its answer once it is whole."""
     centre, scope = centre_of(request), scope_of(request)
-    choices = {"reader": await centre.db.read(_readers, scope)}
+    choices = {"reader": await centre.db.read(readers_in, scope)}
     now = centre.clock.now().astimezone(current().zone)
     if not request.query:
         form = FORM.blank(choices, day=now.date(), time=now.time())
@@ -70,7 +70,7 @@ async def show(request: web.Request) -> web.Response:
     return await render(request, "access/ask.html", context, status=200 if form.is_valid else 422)
 
 
-def _readers(scope: Scope) -> list[Choice]:
+def readers_in(scope: Scope) -> list[Choice]:
     """Readers of doors, by the door that they serve, then terminals, by the device."""
     query = (
         AccessPoint.select(AccessPoint, Door, Device)

@@ -244,14 +244,31 @@ def _next_opening(after: datetime, at_moment: Callable[[datetime], Decision]) ->
     return None
 
 
+def presentation(
+    key: bytes,
+    view: View,
+    *,
+    uid: bytes | None = None,
+    issue_no: int = 0,
+    tier: Tier = Tier.CLASSIC_MAC,
+    zones: int = 0,
+) -> Presentation:
+    """What the reader would find: the UID alone where the credential of the card is not read.
+
+    :param key: what the card is known by. :param zones: where its credential is read, as ``CardRow.zones``.
+    """
+    if key[:1] != b"C":
+        return Presentation(uid=key[1:])
+    if uid is not None and not zones & view.zones_read:
+        return Presentation(uid=uid)
+    return Presentation(uid=b"", credential_id=key[1:], issue_no=issue_no, tier=tier)
+
+
 def _presentation(key: bytes, card: Card | None, view: View) -> Presentation:
-    """What the reader would find: the UID alone where the credential of the card is not read."""
-    if key[:1] == b"C":
-        if card is not None and card.uid is not None and not zone_bits(card) & view.zones_read:
-            return Presentation(uid=bytes(card.uid))
-        issue_no, tier = (card.issue_no, tier_of(card)) if card is not None else (0, Tier.CLASSIC_MAC)
-        return Presentation(uid=b"", credential_id=key[1:], issue_no=issue_no, tier=tier)
-    return Presentation(uid=key[1:])
+    if card is None:
+        return presentation(key, view)
+    uid = None if card.uid is None else bytes(card.uid)
+    return presentation(key, view, uid=uid, issue_no=card.issue_no, tier=tier_of(card), zones=zone_bits(card))
 
 
 def _schedule_names(view: View, decision: Decision, point_id: int, card: Card | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from central.access import (
     feeds,
     hotlist_pages,
     level_pages,
+    opener_pages,
     places,  # noqa: F401  (answers the card centre, from its import on)
     purge_pages,
     schedule_pages,
@@ -39,6 +40,7 @@ from central.web.nav import NavItem
 _PAGES: Final = (
     event_pages,
     ask_pages,
+    opener_pages,
     alarm_pages,
     door_pages,
     hotlist_pages,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +19,7 @@ from central.sync.publish import CONFIG_EPOCH
 from protocol.downlink import DeltaRows, write_snapshot
 from protocol.ids import Stream
 from protocol.limits import CHANGES_PER_DELTA_MAX
-from protocol.records import Change, Digest, Revisions
+from protocol.records import Change, Digest, Kind, Revisions
 from protocol.sealed_keys import seal_row
 from protocol.session import SHARE_SECRET_LENGTH
 from protocol.unit_box import box_key_of
@@ -165,8 +165,13 @@ class PublishedStorage:
         )
 
 
-def rows_of_scope(scope: str, stream: Stream, open_key: OpenKey = no_key) -> Iterator[Change]:
-    """Every row of a stream that this device holds, in the order of kind and key; read keys as far as they can be opened."""
+def rows_of_scope(
+    scope: str, stream: Stream, open_key: OpenKey = no_key, *, but: Collection[Kind] = ()
+) -> Iterator[Change]:
+    """Every row of a stream that this device holds, in the order of kind and key; read keys as far as they can be opened.
+
+    :param but: rows of these kinds are left out.
+    """
     tags, _, _ = _scope(scope)
     query = (
         PublishedRow.select(PublishedRow.kind, PublishedRow.key, PublishedRow.body)
@@ -181,6 +186,8 @@ def rows_of_scope(scope: str, stream: Stream, open_key: OpenKey = no_key) -> Ite
         .order_by(PublishedRow.kind, PublishedRow.key)
         .tuples()
     )
+    if but:
+        query = query.where(PublishedRow.kind.not_in([kind.value for kind in but]))
     return opened((Change(kind, bytes(key), bytes(body)) for kind, key, body in query), open_key)
 
 

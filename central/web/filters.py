@@ -139,6 +139,20 @@ class DayFilter(Filter):
 
 
 @dataclass(frozen=True)
+class AtFilter(Filter):
+    """One minute, in the site's zone: ``name``."""
+
+    control: ClassVar[str] = "moment"
+
+    def parse(self, texts: Mapping[str, str], choices: list[Choice]) -> datetime | None:
+        text = texts.get(self.name, "").strip()
+        return parse_moment(text) if text else None
+
+    def words(self, value: datetime, choices: list[Choice]) -> str:
+        return formats.minute(value)
+
+
+@dataclass(frozen=True)
 class MomentRange:
     """A free span of time: from ``from_at`` until before ``until_at``; either end may be open."""
 

@@ -318,3 +318,65 @@ async def test_any_decision_is_explained_as_it_was_and_as_it_would_be(site: Site
     assert ("Granted" in row.cells) is now["granted"]
     if now["granted"]:
         await site.shuts("hall")
+
+
+@pytest.mark.requirement("B6")
+async def test_who_can_open_a_door_and_which_doors_a_person_can_open(site: Site) -> None:
+    """Seen when: for a Monday at ten the page of a door names two people with the level and the schedule that let them, for
+    Sunday noon only the one whose level always holds; the other one's page says the same of each door, with the reason; the
+    file and the API agree; once a card is reported lost its door names it no more, and does not open for it; an operator of
+    another organisation finds neither of them.
+
+    Planted breaks that turn it red: ``openers_of`` at the present time whatever is asked; ``_without_cards`` without the
+    restrictions; ``find_openers`` without the scope.
+    """
+    always, office = await site.resident(level=1), await site.resident(level=2)
+    today = SystemClock().now().astimezone(ZoneInfo(ZONE)).date()
+    sunday = today + timedelta(days=7 - today.isoweekday() or 7)
+    doors = await site.browser.get("/doors")
+    (door,) = [row.links[0] for row in doors.rows if row.cells and row.cells[0].startswith("大堂")]
+    (link,) = [link for link in (await site.browser.get(door)).links if link.startswith("/access/openers?")]
+
+    async def named(moment: str, who: str) -> list[list[str]]:
+        page = await site.browser.get(f"{link}&at={moment}&q={who}")
+        return [row.cells for row in page.rows_of("openers")]
+
+    monday, noon = f"{sunday + timedelta(days=1)}T10:00", f"{sunday}T12:00"
+    for who in (always, office):
+        (cells,) = await named(monday, who.card_no)
+        assert {who.person_no, who.card_no} <= set(cells)
+        assert all(cells[-2:])  # the level and the schedule
+        assert ("Always" in cells) is (who is always)
+    assert len(await named(noon, always.person_no)) == 1
+    assert await named(noon, office.person_no) == []
+
+    links = (await site.browser.get(office.path)).links
+    person = next(link for link in links if link.removeprefix("/people/").isdecimal())
+    (openings,) = [link for link in (await site.browser.get(person)).links if "/access/openings?" in link]
+    for moment, result, reason in (
+        (monday, "Granted", "Granted"),
+        (noon, "Denied", "Outside the permitted hours"),
+    ):
+        rows = (await site.browser.get(f"{openings}&at={moment}")).rows_of("openings")
+        assert {"东门", "大堂"} <= {cell for row in rows for cell in row.cells}
+        assert all(office.card_no in row.cells and result in row.cells and reason in row.cells for row in rows)
+        api = await site.browser.read(f"/api/openings?q={office.person_no}&at={moment}")
+        assert len(api["items"]) == len(rows)
+    reader = link.partition("reader=")[2]
+    query = f"reader={reader}&at={monday}&q={office.card_no}"
+    text = (await site.browser.get(f"/access/openers/export?{query}&format=csv")).html
+    (line,) = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    (item,) = (await site.browser.read(f"/api/openers?{query}"))["items"]
+    assert line["Card number"] == item["card_no"] == office.card_no
+
+    name, path = f"别家{site.next_number()}", "/organisations/new"
+    await site.browser.send(await site.browser.get(path), path, name=name, active="1")
+    rows = (await site.browser.get("/organisations")).rows_of("organisations")
+    (foreign,) = [row.links[0].rpartition("/")[2] for row in rows if name in row.cells]
+    async with site.operator("guard", organisation=foreign) as guard:
+        assert (await guard.get(f"/access/openings?q={office.person_no}")).rows_of("openings") == []
+
+    await site.browser.send(await site.browser.get(always.path), f"{always.path}/lose")
+    await site.until_joined()
+    assert await named(monday, always.card_no) == []
+    await site.is_refused("hall", always.uid, f"{always.query}&result=denied")

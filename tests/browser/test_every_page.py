@@ -51,6 +51,8 @@ FRAME_SEEN_AT = ("/", "/people", "/system")
 """Menu and head are the same on every page: looked at once for a part of the menu, not a thousand times."""
 MORE = (
     "/access/events?person=nobody",
+    "/access/openers?reader=1",
+    "/access/openings?q=林",
     "/cards/issue?person=1",
     "/cards/2",
     "/cards/bulk/new?kind=add_levels",
