@@ -359,7 +359,9 @@ async def test_who_can_open_a_door_and_which_doors_a_person_can_open(site: Site)
     ):
         rows = (await site.browser.get(f"{openings}&at={moment}")).rows_of("openings")
         assert {"东门", "大堂"} <= {cell for row in rows for cell in row.cells}
-        assert all(office.card_no in row.cells and result in row.cells and reason in row.cells for row in rows)
+        assert all(
+            office.card_no in row.cells and result in row.cells and reason in row.cells for row in rows
+        )
         api = await site.browser.read(f"/api/openings?q={office.person_no}&at={moment}")
         assert len(api["items"]) == len(rows)
     reader = link.partition("reader=")[2]

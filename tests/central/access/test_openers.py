@@ -82,7 +82,7 @@ def test_who_can_open_at_noon_and_in_the_evening(estate: Estate, cards: dict[str
 def test_both_answers_are_the_one_that_is_given_card_by_card(
     estate: Estate, cards: dict[str, int], at: datetime
 ) -> None:
-    """Planted breaks: ``_levels_now`` leaving out the level of the schedule; ``_published`` without ``~RowTag.removed``."""
+    """Planted breaks: ``_without_cards`` without the restrictions; ``_levels_now`` asking the schedule at another time."""
     for point in (estate.entrance, estate.exit):
 
         def one_by_one(point: int = point) -> dict[int, Reason]:
