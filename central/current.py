@@ -74,6 +74,16 @@ class Model(peewee.Model):
         only_save_dirty = True
 
 
+def is_base(model: type[peewee.Model]) -> bool:
+    """True for a class that others inherit their columns from and that has no table itself: it says ``IS_BASE = True``."""
+    return "IS_BASE" in vars(model)
+
+
+def references_to(model: type[peewee.Model]) -> list[peewee.ForeignKeyField]:
+    """The columns of all tables that name a row of this one."""
+    return [key for key in model._meta.backrefs if not is_base(key.model)]
+
+
 def current_transaction() -> Transaction:
     """The transaction that runs in this thread.
 

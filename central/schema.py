@@ -12,6 +12,7 @@ from typing import Final
 
 import peewee
 
+from central.current import is_base
 from central.db import Model
 from central.engines import Kind, make_engine
 
@@ -30,16 +31,12 @@ def models() -> list[type[peewee.Model]]:
     while waiting:
         for model in waiting.pop().__subclasses__():
             waiting.append(model)
-            if model.__module__.startswith("central.") and not _is_base(model):
+            if model.__module__.startswith("central.") and not is_base(model):
                 found.append(model)
     ordered: list[type[peewee.Model]] = peewee.sort_models(
         sorted(set(found), key=lambda m: m._meta.table_name)
     )
     return ordered
-
-
-def _is_base(model: type[peewee.Model]) -> bool:
-    return model.__name__ == "Scoped"
 
 
 def statements(kind: Kind) -> list[str]:

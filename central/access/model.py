@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import peewee
 
 from central.cards.model import Card
@@ -234,29 +236,40 @@ class PurgedEvents(Model):
 # -- what is projected from facts -----------------------------------------------------------------------------------
 
 
-class AccessEvent(Model):
-    """開門記錄: one presentation, press of an exit button or remote open, with what came of it."""
+class Showing(Model):
+    """Base of what is projected from one fact of a card at a reader, and made again by a rebuild with the same outcome."""
+
+    IS_BASE: ClassVar = True
 
     site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
     organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
-    """The holder's; the door's when nobody is known to hold the card."""
+    """Whose row it is: of the holder or of the place, as the sub-system says."""
     device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
     node_epoch = peewee.IntegerField()
     seq = peewee.BigIntegerField()
     at = InstantField()
-    """Corrected time; ``wall_ms`` is what the device's clock said."""
+    """Device time corrected by the measured difference; ``wall_ms`` is what the device's clock said."""
     wall_ms = peewee.BigIntegerField()
     clock = peewee.IntegerField()
     """``protocol.decide.Trust`` of the device's clock at that moment."""
-    source = peewee.TextField()
-    """card, exit_button or remote."""
     point = peewee.ForeignKeyField(AccessPoint, null=True, on_delete="RESTRICT", index=False)
-    door = peewee.ForeignKeyField(Door, null=True, on_delete="RESTRICT", index=False)
-    leaving = peewee.BooleanField(default=False)
     key = peewee.BlobField(null=True)
     """The card key; None where none was read or its time is over."""
     card = peewee.ForeignKeyField(Card, null=True, on_delete="SET NULL", index=False)
     person = peewee.ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    """Who held the card at that time."""
+
+
+class AccessEvent(Showing):
+    """開門記錄: one presentation, press of an exit button or remote open, with what came of it.
+
+    ``organisation``: the holder's; the door's when nobody is known to hold the card.
+    """
+
+    source = peewee.TextField()
+    """card, exit_button or remote."""
+    door = peewee.ForeignKeyField(Door, null=True, on_delete="RESTRICT", index=False)
+    leaving = peewee.BooleanField(default=False)
     department = peewee.TextField(default="")
     """The holder's department; follows the person when it changes, so that the filter stays on an index."""
     reason = peewee.IntegerField()

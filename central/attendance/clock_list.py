@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import peewee
 
+from central.attendance.clocks import ROLE
 from central.attendance.model import Punch
 from central.nodes.model import Device
 from central.nodes.standing import COMPLETE_UNTIL, STATE, UNSENT, standing
@@ -17,7 +18,7 @@ from central.web.tables import Table
 
 def clocks() -> Any:
     """Condition on ``Device``: it is a time clock, or was one when punches came from it."""
-    has_role = Device.roles.cast("text").contains('"attendance"')
+    has_role = Device.roles.cast("text").contains(f'"{ROLE}"')
     return has_role | peewee.fn.EXISTS(Punch.select(Punch.id).where(Punch.device == Device.id))
 
 

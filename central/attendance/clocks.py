@@ -10,6 +10,9 @@ from central.access.terminals import Terminal
 from central.nodes.model import Device
 from protocol.records import Kind, PunchStatus, Row, TimeClockRow
 
+ROLE = "attendance"
+"""Of a device that is a time clock."""
+
 
 def clock_rows(device: Device, points: Sequence[AccessPoint]) -> Mapping[int, Row]:
     """One reader alone says nothing of the direction; of two, the one that leads out says OUT, the other IN."""
@@ -18,4 +21,4 @@ def clock_rows(device: Device, points: Sequence[AccessPoint]) -> Mapping[int, Ro
     return {point.id: TimeClockRow(PunchStatus.OUT if point.leaving else PunchStatus.IN) for point in points}
 
 
-terminals.register(Terminal("attendance", "attendance", Kind.TIME_CLOCK, clock_rows))
+terminals.register(Terminal(ROLE, "attendance", Kind.TIME_CLOCK, clock_rows))

@@ -6,10 +6,12 @@ from typing import Final
 
 from aiohttp import web
 
-import central.attendance.clocks  # noqa: F401  (registers what time clocks hold)
+from central.access.showing_list import choices_in
 from central.attendance import dossier, forgetting
 from central.attendance.clock_list import CLOCKS
-from central.attendance.punches import RAW, choices_in
+from central.attendance.clocks import ROLE
+from central.attendance.model import Punch
+from central.attendance.punches import RAW
 from central.centre import centre_of
 from central.people import dossier as people_dossier
 from central.people import erasure
@@ -72,7 +74,7 @@ async def api_clocks(request: web.Request) -> web.Response:
 
 
 async def _choices(request: web.Request) -> dict[str, Choices]:
-    return await centre_of(request).db.read(choices_in, scope_of(request))
+    return await centre_of(request).db.read(choices_in, scope_of(request), Punch, ROLE)
 
 
 NAV: Final = [

@@ -8,22 +8,17 @@ import peewee
 
 from central.access.events import ReasonFormat
 from central.access.model import AccessPoint
+from central.access.showing_list import FACT, PERSON, TIMES, person_filter
 from central.attendance.model import Punch
 from central.attendance.words import REASON_TEXT, RESULT_TEXT, STATUS_TEXT
 from central.cards.model import Card
 from central.nodes.model import Device
 from central.people.model import Person
-from central.people.search import found_by
 from central.sites.scope import Scope
 from central.web.columns import CODE, MOMENT, NUMBER, YES, Column, StatusFormat, WordFormat
-from central.web.fields import Choices
-from central.web.filters import ChoiceFilter, DayFilter, TextFilter
+from central.web.filters import ChoiceFilter, DayFilter
 from central.web.i18n import lazy
 from central.web.tables import Table
-from protocol.decide import Trust
-
-PEOPLE_PER_FILTER_MAX: Final = 50
-"""A search for people narrows the list to this many at most; more is no search."""
 
 
 def _query(scope: Scope) -> Any:
@@ -60,10 +55,6 @@ def _query(scope: Scope) -> Any:
     return scope.filter(select, Punch)
 
 
-def _where_person(text: str) -> Any:
-    return Punch.person.in_(Person.select(Person.id).where(found_by(text)).limit(PEOPLE_PER_FILTER_MAX))
-
-
 RAW: Final = Table(
     name="punches",
     title=lazy("Raw punches"),
@@ -76,12 +67,7 @@ RAW: Final = Table(
         Column("device_number", lazy("Device number"), NUMBER),
         Column("device_label", lazy("Time clock")),
         Column("point_label", lazy("Reader"), is_shown=False),
-        Column(
-            "person_name",
-            lazy("Person"),
-            href=lambda row: f"/people/{row.person_id}" if row.person_id else None,
-        ),
-        Column("person_number", lazy("Person number"), CODE),
+        *PERSON,
         Column("department", lazy("Department")),
         Column(
             "card_no",
@@ -93,26 +79,12 @@ RAW: Final = Table(
         Column("result", lazy("Result"), StatusFormat("punch")),
         Column("reason", lazy("Reason"), ReasonFormat(REASON_TEXT)),
         Column("keyed", lazy("By key"), YES, is_shown=False),
-        Column("wall_ms", lazy("Time of the device"), MOMENT, is_shown=False),
-        Column("received_at", lazy("Received at"), MOMENT),
-        Column(
-            "time_sure",
-            lazy("Time certain"),
-            YES,
-            value=lambda row: row.clock >= Trust.HOLDOVER,
-            is_shown=False,
-        ),
-        Column("node_epoch", lazy("Installation"), NUMBER, is_shown=False),
-        Column("seq", lazy("Number at the device"), NUMBER, is_shown=False),
+        *TIMES,
+        *FACT,
     ),
     filters=(
         DayFilter("at", lazy("Day"), field=Punch.at),
-        TextFilter(
-            "person",
-            lazy("Person"),
-            where=_where_person,
-            placeholder=lazy("Name, initials, number, card"),
-        ),
+        person_filter(Punch),
         ChoiceFilter("device", lazy("Time clock"), where=lambda value: Punch.device == int(value)),
         ChoiceFilter("department", lazy("Department"), field=Punch.department),
         ChoiceFilter("result", lazy("Result"), choices=RESULT_TEXT, field=Punch.result),
@@ -127,19 +99,3 @@ RAW: Final = Table(
         "Every card that is shown at a time clock appears here, taken or refused, and stays as it was."
     ),
 )
-
-
-def choices_in(scope: Scope) -> dict[str, Choices]:
-    """What the filters for clocks and departments offer. Inside ``db.read``."""
-    clocks = Device.select(Device.id, Device.label).where(
-        Device.id.in_(Punch.select(Punch.device).distinct())
-        | Device.roles.cast("text").contains('"attendance"')
-    )
-    departments = scope.filter(Person.select(Person.department).where(Person.department != "").distinct())
-    return {
-        "device": {
-            str(number): label
-            for number, label in scope.filter(clocks, Device).order_by(Device.number).limit(500).tuples()
-        },
-        "department": {name: name for (name,) in departments.order_by(Person.department).limit(200).tuples()},
-    }

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from central.bulk import insert_rows, update_rows
+from central.current import references_to
 from central.errors import InvalidInputError
 from central.households import service
 from central.households.forms import AreaField
@@ -151,7 +152,7 @@ def _columns(unit: Unit, version: int, now: datetime) -> dict[str, Any]:
 def _referred_to(ids: Sequence[int]) -> set[int]:
     """Those of these units that a household, a card or anything else names."""
     found: set[int] = set()
-    for key in Unit._meta.backrefs:
+    for key in references_to(Unit):
         for group in _groups(ids):
             found |= {number for (number,) in key.model.select(key).where(key.in_(group)).distinct().tuples()}
     return found

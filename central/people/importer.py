@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from central.bulk import insert_rows, update_rows
+from central.current import references_to
 from central.errors import InvalidInputError
 from central.imports.importer import Importer, Place, Planned, Written
 from central.people import service
@@ -185,7 +186,7 @@ def _store(people: Sequence[tuple[Person, int]], now: datetime) -> None:
 def _referred_to(ids: Sequence[int]) -> set[int]:
     """Those of these people whom a card, an event or anything else names."""
     found: set[int] = set()
-    for key in Person._meta.backrefs:
+    for key in references_to(Person):
         for group in _groups(ids):
             rows = key.model.select(key).where(key.in_(list(group))).distinct().tuples()
             found |= {person_id for (person_id,) in rows}

@@ -6,8 +6,7 @@ from typing import Final
 
 import peewee
 
-from central.access.model import AccessPoint
-from central.cards.model import Card
+from central.access.model import Showing
 from central.db import Model
 from central.fields import InstantField, JsonField
 from central.nodes.model import Device
@@ -22,26 +21,15 @@ BY_FILE: Final = 0
 """The ``node_epoch`` of scans that the file of another maker's unit brought."""
 
 
-class PatrolScan(Model):
-    """A card at a checkpoint, or a button pressed there. ``node_epoch`` ``BY_FILE``: brought by a file, not made again by a rebuild."""
+class PatrolScan(Showing):
+    """A card at a checkpoint, or a button pressed there. ``node_epoch`` ``BY_FILE``: brought by a file, not made again by a rebuild.
 
-    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
-    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
-    """The checkpoint's; the device's when the checkpoint is not known."""
-    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
-    node_epoch = peewee.IntegerField()
-    seq = peewee.BigIntegerField()
-    at = InstantField()
-    """Device time corrected by the measured difference; ``wall_ms`` is what the device's clock said."""
-    wall_ms = peewee.BigIntegerField()
-    clock = peewee.IntegerField()
-    """``protocol.decide.Trust`` of the device's clock at that moment."""
+    ``organisation``: the checkpoint's; the device's when the checkpoint is not known.
+    """
+
     received_at = InstantField()
-    point = peewee.ForeignKeyField(AccessPoint, null=True, on_delete="RESTRICT", index=False)
     checkpoint = peewee.IntegerField()
     """Number of the checkpoint in the plans; 0 where a guard's card opened or closed the round of a carried unit."""
-    key = peewee.BlobField(null=True)
-    card = peewee.ForeignKeyField(Card, null=True, on_delete="SET NULL", index=False)
     person = peewee.ForeignKeyField(Person, null=True, on_delete="RESTRICT", index=False)
     """Who held the card at that time; a guard, if the person is registered as one."""
     told = peewee.IntegerField()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import peewee
 
 from central.db import Model
@@ -29,6 +31,8 @@ class Site(Model):
 
 class Scoped(Model):
     """Base of rows that belong to one estate and one organisation; see :class:`central.sites.scope.Scope`."""
+
+    IS_BASE: ClassVar = True
 
     site = peewee.ForeignKeyField(Site, on_delete="RESTRICT")
     organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT")

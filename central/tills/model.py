@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import peewee
 
-from central.access.model import AccessPoint
-from central.cards.model import Card
+from central.access.model import Showing
 from central.db import Model
 from central.fields import InstantField, JsonField
 from central.ledger.model import Posting
 from central.nodes.model import Device
-from central.people.model import Person
 from central.sites.model import Organisation, Site
 from protocol.ids import Tier
 
@@ -39,30 +37,13 @@ class Till(Model):
     changed_at = InstantField()
 
 
-class Purchase(Model):
-    """One showing at a till. A projection of facts: made again by a rebuild, with the same outcome; its postings stand."""
+class Purchase(Showing):
+    """One showing at a till; its postings stand when it is made again. ``organisation``: the till's, whose takings these are."""
 
-    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
-    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
-    """The till's: whose takings these are."""
-    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
-    node_epoch = peewee.IntegerField()
-    seq = peewee.BigIntegerField()
-    at = InstantField()
-    """Device time corrected by the measured difference; ``wall_ms`` is what the device's clock said."""
-    wall_ms = peewee.BigIntegerField()
-    clock = peewee.IntegerField()
-    """``protocol.decide.Trust`` of the device's clock at that moment."""
     received_at = InstantField()
-    point = peewee.ForeignKeyField(AccessPoint, null=True, on_delete="RESTRICT", index=False)
     point_no = peewee.IntegerField()
     """The number that the device said."""
     shop = peewee.ForeignKeyField(Shop, null=True, on_delete="RESTRICT", index=False)
-    key = peewee.BlobField(null=True)
-    """The card key; None where none was read or its time is over."""
-    card = peewee.ForeignKeyField(Card, null=True, on_delete="SET NULL", index=False)
-    person = peewee.ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
-    """Who held the card at that time."""
     department = peewee.TextField(default="")
     issue_no = peewee.IntegerField(default=0)
     counter = peewee.IntegerField(default=0)

@@ -6,26 +6,22 @@ from typing import Any, Final
 
 import peewee
 
+from central.access import showing_list
 from central.access.events import ReasonFormat
+from central.access.showing_list import FACT, PERSON, TIMES, person_filter
 from central.cards.model import Card
 from central.ledger.model import Posting
 from central.nodes.model import Device
 from central.people.model import Person
-from central.people.search import found_by
 from central.sites.scope import Scope
 from central.tills.model import Purchase, Shop
 from central.tills.tills import ROLE
 from central.tills.words import REASON_TEXT, RESULT_TEXT
 from central.web.columns import CODE, MOMENT, MONEY, NUMBER, YES, Column, StatusFormat
 from central.web.fields import Choices
-from central.web.filters import ChoiceFilter, DayFilter, TextFilter
+from central.web.filters import ChoiceFilter, DayFilter
 from central.web.i18n import lazy
 from central.web.tables import Group, Table
-from protocol.decide import Trust
-
-PEOPLE_PER_FILTER_MAX: Final = 50
-"""A search for people narrows the list to this many at most; more is no search."""
-
 
 _Reversal: Final = Posting.alias()
 _REVERSED_BY: Final = peewee.fn.COALESCE(
@@ -77,10 +73,6 @@ def _query(scope: Scope) -> Any:
     return scope.filter(select, Purchase)
 
 
-def _where_person(text: str) -> Any:
-    return Purchase.person.in_(Person.select(Person.id).where(found_by(text)).limit(PEOPLE_PER_FILTER_MAX))
-
-
 PURCHASES: Final = Table(
     name="purchases",
     title=lazy("Purchases at tills"),
@@ -94,12 +86,7 @@ PURCHASES: Final = Table(
         Column("device_label", lazy("Till")),
         Column("shop_name", lazy("Merchant")),
         Column("meal_name", lazy("Meal")),
-        Column(
-            "person_name",
-            lazy("Person"),
-            href=lambda row: f"/people/{row.person_id}" if row.person_id else None,
-        ),
-        Column("person_number", lazy("Person number"), CODE),
+        *PERSON,
         Column("department", lazy("Department"), is_shown=False),
         Column(
             "card_no",
@@ -126,28 +113,14 @@ PURCHASES: Final = Table(
             CODE,
             value=lambda row: "" if row.reversed_by is None else f"{row.reversed_by:08d}",
         ),
-        Column("wall_ms", lazy("Time of the device"), MOMENT, is_shown=False),
-        Column("received_at", lazy("Received at"), MOMENT),
-        Column(
-            "time_sure",
-            lazy("Time certain"),
-            YES,
-            value=lambda row: row.clock >= Trust.HOLDOVER,
-            is_shown=False,
-        ),
+        *TIMES,
         Column("counter", lazy("Number of the payment"), NUMBER, is_shown=False),
         Column("undoes", lazy("Takes back number"), NUMBER, is_shown=False),
-        Column("node_epoch", lazy("Installation"), NUMBER, is_shown=False),
-        Column("seq", lazy("Number at the device"), NUMBER, is_shown=False),
+        *FACT,
     ),
     filters=(
         DayFilter("at", lazy("Day"), field=Purchase.at),
-        TextFilter(
-            "person",
-            lazy("Person"),
-            where=_where_person,
-            placeholder=lazy("Name, initials, number, card"),
-        ),
+        person_filter(Purchase),
         ChoiceFilter("device", lazy("Till"), where=lambda value: Purchase.device == int(value)),
         ChoiceFilter("shop", lazy("Merchant"), where=lambda value: Purchase.shop == int(value)),
         ChoiceFilter("result", lazy("Result"), choices=RESULT_TEXT, field=Purchase.result),
@@ -164,17 +137,8 @@ PURCHASES: Final = Table(
 
 def choices_in(scope: Scope) -> dict[str, Choices]:
     """What the filters for tills, shops and departments offer. Inside ``db.read``."""
-    is_till = Device.roles.cast("text").contains(f'"{ROLE}"')
-    tills = Device.select(Device.id, Device.label).where(
-        is_till | Device.id.in_(Purchase.select(Purchase.device).distinct())
-    )
-    shops = scope.filter(Shop.select(Shop.id, Shop.name), Shop)
-    departments = scope.filter(Person.select(Person.department).where(Person.department != "").distinct())
+    shops = scope.filter(Shop.select(Shop.id, Shop.name), Shop).order_by(Shop.name).limit(500)
     return {
-        "device": {
-            str(number): label
-            for number, label in scope.filter(tills, Device).order_by(Device.number).limit(500).tuples()
-        },
-        "shop": {str(number): name for number, name in shops.order_by(Shop.name).limit(500).tuples()},
-        "department": {name: name for (name,) in departments.order_by(Person.department).limit(200).tuples()},
+        **showing_list.choices_in(scope, Purchase, ROLE),
+        "shop": {str(number): name for number, name in shops.tuples()},
     }
