@@ -126,6 +126,19 @@ class WebhooksConfig:
 
 
 @dataclass(frozen=True)
+class PagingConfig:
+    """``[paging]``: telling people of alarms that nobody has acknowledged. ``[webhooks] allow`` holds for it too."""
+
+    look_every_s: int = _range(5, 1, 60)
+    retry_first_s: int = _range(10, 1, 3_600)
+    """Pause after the first failure; it grows to 30 times that."""
+    give_up_s: int = _range(3_600, 1, 604_800)
+    """A message that could not be sent for so long is given up, and shown as such."""
+    mail_ca: Path | None = None
+    """Certificate of an authority of the own house that the mail server's certificate is from, besides the system's."""
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything that is set from outside. ``data`` comes from the command line."""
 
@@ -136,6 +149,7 @@ class Config:
     security: SecurityConfig = field(default_factory=SecurityConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     webhooks: WebhooksConfig = field(default_factory=WebhooksConfig)
+    paging: PagingConfig = field(default_factory=PagingConfig)
     is_development: bool = False
     """Shows the pattern page and checks templates for changes at each request."""
 

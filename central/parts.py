@@ -52,6 +52,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.bulk_acts.pages",
     "central.takeover.pages",
     "central.access.pages",
+    "central.paging.pages",
     "central.attendance.pages",
     "central.patrol.pages",
     "central.patrol_map.pages",

@@ -71,6 +71,7 @@ SECTIONS: Final = {
     "forms": "reports#s6",
     "compliance": "reports#s7",
     "webhooks": "operators#s6",
+    "alarm-messages": "alarms#s4",
 }
 """Names that pages use for a part of a chapter: the chapter and its n-th section (tests/house/test_manual.py)."""
 

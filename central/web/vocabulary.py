@@ -105,6 +105,13 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         sent=(lazy("Sent and received"), "check", "good"),
         given_up=(lazy("Given up"), "cross", "bad"),
     ),
+    "message": _states(
+        waiting=(lazy("Waits to be sent"), "clock", "info"),
+        sent=(lazy("Sent and received"), "check", "good"),
+        given_up=(lazy("Given up"), "cross", "bad"),
+        handed_on=(lazy("Handed on to the web address"), "arrow", "info"),
+        not_needed=(lazy("Acknowledged before it was sent"), "slash", "idle"),
+    ),
     "books": _states(
         right=(lazy("The books add up"), "check", "good"),
         wrong=(lazy("The books do not add up"), "cross", "bad"),

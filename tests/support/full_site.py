@@ -36,6 +36,7 @@ async def fill(site: DemoSite) -> None:
     await browser.send(page, "/visitors/new", name="吴访客", host="0101", phone="13711112222")
     await _forms(browser)
     await _webhook(browser)
+    await _alarm_messages(browser)
     await _patrol(browser)
     await _brought(site, browser)
     await upload(browser, "/plates/import", "plates.csv", PLATES)
@@ -212,6 +213,20 @@ async def _webhook(browser: Browser) -> None:
     form = (await browser.get("/webhooks/new")).form("/webhooks/new")
     sent = {name: value for name, value in form.fields.items() if name not in ("kinds", "enabled")}
     await browser.post("/webhooks/new", [*{**sent, **about}.items(), ("kinds", "alarm.raised")])
+
+
+async def _alarm_messages(browser: Browser) -> None:
+    """A contact, a rule that is not in force, and a test message that finds no mail server."""
+    base = "/alarms/messages"
+    place = {"site": "all", "organisation": "all"}
+    about = {"label": "值班经理", "language": "zh-Hans", "email": "duty@estate.example", **place}
+    form = (await browser.get(f"{base}/contacts/new")).form(f"{base}/contacts/new")
+    made = await browser.post(f"{base}/contacts/new", form.filled(**about))
+    form = (await browser.get(f"{base}/rules/new")).form(f"{base}/rules/new")
+    ticks = [("ways", "email"), ("contacts", made.path.rpartition("/")[2])]
+    named = [*form.filled(label="升级通知", **place), *ticks]
+    await browser.post(f"{base}/rules/new", [pair for pair in named if pair[0] != "enabled"])
+    await browser.send(made, f"{made.path}/test")
 
 
 async def _post(browser: Browser, path: str, **values: str) -> None:

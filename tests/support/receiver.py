@@ -22,6 +22,8 @@ class Receiver:
         self.requests_count = 0
         self.followed_count = 0
         self.wrong_signatures = 0
+        self.sms: list[tuple[str, str, str]] = []
+        """What a gateway of this kind was asked to send: to, text, and the header that proves the sender."""
         self.port = 0
         self._runner: web.AppRunner | None = None
 
@@ -29,6 +31,11 @@ class Receiver:
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}/events"
+
+    @property
+    def sms_url(self) -> str:
+        """Where it takes SMS."""
+        return f"http://127.0.0.1:{self.port}/sms"
 
     @property
     def ids(self) -> list[str]:
@@ -39,6 +46,7 @@ class Receiver:
         """Listen, on the port of before if there was one."""
         app = web.Application()
         app.router.add_post("/events", self._take)
+        app.router.add_post("/sms", self._take_sms)
         app.router.add_route("*", "/elsewhere", self._follow)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -65,6 +73,14 @@ class Receiver:
             self.wrong_signatures += 1
         self.events += json.loads(body)["events"]
         return web.Response(status=204)
+
+    async def _take_sms(self, request: web.Request) -> web.Response:
+        """As many gateways do: 200 in any case, and in the body whether it was taken."""
+        asked = json.loads(await request.read())
+        if self.answers != "ok":
+            return web.json_response({"code": 1, "message": "no credit"})
+        self.sms.append((asked["mobile"], asked["content"], request.headers.get("Authorization", "")))
+        return web.json_response({"code": 0})
 
     async def _follow(self, _request: web.Request) -> web.Response:
         self.followed_count += 1
