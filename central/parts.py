@@ -42,6 +42,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.system.pages",
     "central.people.pages",
     "central.visitors.pages",
+    "central.duty.pages",
     "central.cards.pages",
     "central.households.pages",
     "central.faces.pages",

@@ -25,6 +25,7 @@ SubSystem = Literal[
     "keys",
     "losses",
     "people",
+    "duty",
     "personal",
     "nodes",
     "operators",

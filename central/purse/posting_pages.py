@@ -7,13 +7,12 @@ from typing import Any, Final
 from aiohttp import web
 
 from central.cards.acts import By
-from central.cards.desk import by_of
 from central.centre import centre_of
-from central.errors import ConflictError, InvalidInputError, NotFoundError
+from central.errors import ConflictError, InvalidInputError
 from central.forms.print_pages import PRINTER_COOKIE, route
-from central.forms.service import offer_of, prints_of, record_print
-from central.forms.slip import COLUMNS, Line, Slip, escpos, layout
-from central.forms.slips import slip_of
+from central.forms.service import offer_of
+from central.forms.slip import COLUMNS
+from central.forms.slip_pages import print_slip, show_slip
 from central.ledger.accounts import ACCOUNT_TEXT, AccountKind
 from central.ledger.model import LedgerEntry, Posting
 from central.ledger.posting import reversal_of
@@ -25,13 +24,12 @@ from central.purse.papers import RECEIPT, amount_of, has_receipt, kind_text, mea
 from central.purse.rules import REVERSIBLE
 from central.purse.table import MOVEMENTS, movement_choices
 from central.routes import Route
-from central.security.principal import actor_of, principal_of, scope_of
-from central.web.exports import attachment
+from central.security.principal import principal_of, scope_of
 from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_json, list_page
 from central.web.nav import NavItem
 from central.web.openapi import describes
-from central.web.render import SHELL, render, settle
+from central.web.render import render, settle
 
 REASON_CHARS_MAX: Final = 200
 _BY_HAND: Final = frozenset(kind.value for kind in REVERSIBLE)
@@ -97,65 +95,14 @@ async def reverse(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/purse/postings/{made.id}")
 
 
-async def print_slip(request: web.Request) -> web.Response:
-    """POST /purse/postings/{id}/slip: count the printing and send bytes for the printer, or lead to the page."""
-    settle(request)
-    posting_id, posted = path_id(request), await request.post()
-    paper_mm, as_bytes = _paper_mm(str(posted.get("width", ""))), posted.get("as") == "printer"
-    centre, scope, actor, by = centre_of(request), scope_of(request), actor_of(request), by_of(request)
-    organisation = request.app[SHELL].organisation(request)
-
-    def write() -> tuple[int, list[Line]]:
-        said = RECEIPT.read(scope, posting_id)
-        printed = record_print(RECEIPT, posting_id, said, by)
-        centre.audit.record(
-            actor,
-            "purse.slip",
-            "posting",
-            posting_id,
-            after={"slip": RECEIPT.code, "number": printed.number, "width_mm": paper_mm},
-            site_id=said.site_id,
-            organisation_id=said.organisation_id,
-        )
-        return printed.id, layout(slip_of(RECEIPT, said, [], printed, organisation), paper_mm)
-
-    print_id, lines = await centre.db.write(write)
-    if not as_bytes:
-        raise web.HTTPSeeOther(f"/purse/postings/{posting_id}/slip?width={paper_mm}")
-    name = attachment(f"slip-{print_id}-{paper_mm}mm.bin")
-    return web.Response(
-        body=escpos(lines),
-        content_type="application/octet-stream",
-        headers={"Content-Disposition": name, "Cache-Control": "no-store"},
-    )
+async def make_slip(request: web.Request) -> web.Response:
+    """POST /purse/postings/{id}/slip"""
+    return await print_slip(request, RECEIPT, "purse.slip", "posting", f"/purse/postings/{path_id(request)}")
 
 
-async def show_slip(request: web.Request) -> web.Response:
-    """GET /purse/postings/{id}/slip?width=: its last printing as a narrow page."""
-    settle(request)
-    scope, posting_id = scope_of(request), path_id(request)
-    paper_mm = _paper_mm(request.query.get("width", "58"))
-    organisation = request.app[SHELL].organisation(request)
-
-    def read() -> Slip:
-        said = RECEIPT.read(scope, posting_id)
-        prints = [one for one in prints_of(RECEIPT, posting_id) if one.form_id is None]
-        if not prints:
-            raise NotFoundError("There is no such paper for this.")
-        return slip_of(RECEIPT, said, [], prints[-1], organisation)
-
-    slip = await centre_of(request).db.read(read)
-    context = {"slip": slip, "paper_mm": paper_mm, "back": f"/purse/postings/{posting_id}"}
-    return await render(request, "reports/slip.html", context)
-
-
-def _paper_mm(text: str) -> int:
-    """
-    :raises InvalidInputError: there is no paper of that width.
-    """
-    if text not in {str(mm) for mm in COLUMNS}:
-        raise InvalidInputError("There is no paper of this width.")
-    return int(text)
+async def get_slip(request: web.Request) -> web.Response:
+    """GET /purse/postings/{id}/slip?width="""
+    return await show_slip(request, RECEIPT, f"/purse/postings/{path_id(request)}")
 
 
 async def list_movements(request: web.Request) -> web.Response:
@@ -191,8 +138,8 @@ NAV: Final = [NavItem("purse", lazy("Top-ups, spending and refunds"), "/purse/mo
 ROUTES: Final[list[Route]] = [
     Route("GET", r"/purse/postings/{id:\d+}", get_posting, ("purse", "view")),
     Route("POST", r"/purse/postings/{id:\d+}/reverse", reverse, ("purse", "approve"), step_up=True),
-    Route("POST", r"/purse/postings/{id:\d+}/slip", print_slip, ("purse", "edit")),
-    Route("GET", r"/purse/postings/{id:\d+}/slip", show_slip, ("purse", "edit")),
+    Route("POST", r"/purse/postings/{id:\d+}/slip", make_slip, ("purse", "edit")),
+    Route("GET", r"/purse/postings/{id:\d+}/slip", get_slip, ("purse", "edit")),
     Route("GET", "/purse/movements", list_movements, ("purse", "view")),
     Route("GET", "/purse/movements/export", export_movements, ("purse", "export")),
     Route("GET", "/api/purse/movements", api_movements, ("purse", "view")),

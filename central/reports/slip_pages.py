@@ -15,6 +15,7 @@ from central.forms.model import PaperPrint
 from central.forms.print_pages import PRINTER_COOKIE, route
 from central.forms.service import Offer, offer_of, record_print
 from central.forms.slip import COLUMNS, Line, Slip, escpos, layout
+from central.forms.slip_pages import paper_width
 from central.forms.slips import slip_of
 from central.people.inputs import path_id, row_id
 from central.reports.certifying import certifiable_loss
@@ -71,7 +72,7 @@ async def print_slip(request: web.Request) -> web.Response:
     """POST /reports/slips: count the printing and send bytes for the printer, or lead to the page."""
     settle(request)
     posted = await request.post()
-    act_id, paper_mm = row_id(str(posted.get("act", ""))) or 0, _paper_mm(str(posted.get("width", "")))
+    act_id, paper_mm = row_id(str(posted.get("act", ""))) or 0, paper_width(str(posted.get("width", "")))
     paper = PAPERS.get(str(posted.get("kind", "")))
     if paper is None:
         raise InvalidInputError("There is no slip for this.")
@@ -113,7 +114,7 @@ async def show_slip(request: web.Request) -> web.Response:
     settle(request)
     scope, print_id = scope_of(request), path_id(request)
     paper_mm, organisation = (
-        _paper_mm(request.query.get("width", "58")),
+        paper_width(request.query.get("width", "58")),
         request.app[SHELL].organisation(request),
     )
 
@@ -129,15 +130,6 @@ async def show_slip(request: web.Request) -> web.Response:
     card_id, slip = await centre_of(request).db.read(read)
     context = {"slip": slip, "paper_mm": paper_mm, "back": f"/reports/papers?card={card_id}"}
     return await render(request, "reports/slip.html", context)
-
-
-def _paper_mm(text: str) -> int:
-    """
-    :raises InvalidInputError: there is no paper of that width.
-    """
-    if text not in {str(mm) for mm in COLUMNS}:
-        raise InvalidInputError("There is no paper of this width.")
-    return int(text)
 
 
 ROUTES: Final[list[Route]] = [

@@ -284,6 +284,7 @@ VALUES: Final[dict[str, dict[str, LazyText]]] = {
         "card_receipt": lazy("Receipt for the cards of a unit"),
         "hand_over": lazy("Hand-over sheet"),
         "purse_receipt": lazy("Receipt of top-up or refund"),
+        "shift_hand_over": lazy("Shift hand-over"),
     },
 }
 """Fields whose values are codes."""

@@ -33,6 +33,7 @@ SUB_SYSTEM_TITLES: Final[dict[SubSystem, LazyText]] = {
     "cards": lazy("Card centre"),
     "losses": lazy("Provisional loss reports"),
     "people": lazy("People and units"),
+    "duty": lazy("Duty desk"),
     "personal": lazy("Personal data in full"),
     "keys": lazy("Card keys"),
     "nodes": lazy("Devices"),

@@ -28,7 +28,12 @@ def change(by: By, visit: Visit, starts_at: datetime, until_at: datetime, purpos
     :raises ConflictError: the visit is called off or over, or the card is out and the end would not be later.
     """
     card = card_out(visit)
-    if visit.cancelled_at is not None or (visit.arrived_at is not None and card is None):
+    has_left = (
+        visit.arrived_at is not None
+        and card is None
+        and (visit.card is not None or visit.left_at is not None)
+    )
+    if visit.cancelled_at is not None or has_left:
         raise ConflictError("This visit is over. Enter another one.")
     if card is not None:
         starts_at = visit.starts_at

@@ -16,6 +16,7 @@ from central.people.inputs import path_id
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.visitors import changing
+from central.visitors.entering_pages import REGISTERS
 from central.visitors.model import Visit
 from central.web.fields import DateField, TextField, TimeField
 from central.web.forms import BoundForm, Form
@@ -139,7 +140,7 @@ async def _page(
 
 
 ROUTES: Final[list[Route]] = [
-    Route("GET", r"/visitors/{id:\d+}/change", edit_visit, ("people", "edit")),
-    Route("POST", r"/visitors/{id:\d+}/change", change_visit, ("people", "edit")),
-    Route("POST", r"/visitors/{id:\d+}/cancel", cancel_visit, ("people", "edit")),
+    Route("GET", r"/visitors/{id:\d+}/change", edit_visit, REGISTERS),
+    Route("POST", r"/visitors/{id:\d+}/change", change_visit, REGISTERS),
+    Route("POST", r"/visitors/{id:\d+}/cancel", cancel_visit, REGISTERS),
 ]

@@ -14,8 +14,8 @@ from central.people.inputs import one_line, row_id
 from central.people.model import Person
 from central.people.rules import mask_id_number, mask_phone
 from central.people.service import masked
-from central.routes import Route
-from central.security.principal import actor_of, scope_of
+from central.routes import AnyOf, Route
+from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.scope import Scope
 from central.visitors import service
 from central.web.fields import CheckField, DateField, HiddenField, NumberField, TextField, TimeField
@@ -24,6 +24,8 @@ from central.web.i18n import _, current, lazy
 from central.web.render import render, settle
 from protocol.limits import USES_MAX
 
+REGISTERS: Final[AnyOf] = frozenset({("people", "edit"), ("duty", "edit")})
+"""Whoever enters people, and the guard at the gate."""
 SUGGESTED_STAY: Final = timedelta(hours=4)
 
 
@@ -95,11 +97,13 @@ async def enter_visitor(request: web.Request) -> web.Response:
     form, matches = FORM.bind(await request.post()), list[Person]()
     if form.is_valid:
         try:
-            person_id, matches = await _enter(request, form)
+            person_id, visit_id, matches = await _enter(request, form)
         except (ConflictError, InvalidInputError) as error:
             form.fail(_(str(error)))
         else:
             if not matches:
+                if not principal_of(request).may("cards", "edit"):
+                    raise web.HTTPSeeOther(f"/visitors/{visit_id}")
                 uses = f"&uses={form.value.uses}" if form.value.uses else ""
                 raise web.HTTPSeeOther(f"/cards/issue?person={person_id}{uses}")
             form.fail(
@@ -110,19 +114,19 @@ async def enter_visitor(request: web.Request) -> web.Response:
     return await _page(request, form, matches, status=422)
 
 
-async def _enter(request: web.Request, form: BoundForm[VisitForm]) -> tuple[int, list[Person]]:
-    """The visitor who was entered; or, and nothing is entered, those who have the same number under another name."""
+async def _enter(request: web.Request, form: BoundForm[VisitForm]) -> tuple[int, int, list[Person]]:
+    """The visitor who was entered, and the visit; or, and nothing is entered, those who have the same number under another name."""
     centre, actor, scope = centre_of(request), actor_of(request), scope_of(request)
     value, now, zone = form.value, centre.clock.now(), current().zone
 
-    def write() -> tuple[int, list[Person]]:
+    def write() -> tuple[int, int, list[Person]]:
         host = service.host_of(scope, value.host)
         known = _chosen(scope, value.visitor or "")
         if known is None and not value.is_new:
             same = service.same_numbers(host, value.phone or "", value.id_number or "")
             known = next((one for one in same if service.is_called(one, value.name)), None)
             if known is None and same:
-                return 0, same
+                return 0, 0, same
         before = masked(known) if known is not None else None
         visit = service.enter(
             host,
@@ -148,7 +152,7 @@ async def _enter(request: web.Request, form: BoundForm[VisitForm]) -> tuple[int,
             site_id=person.site_id,
             organisation_id=person.organisation_id,
         )
-        return int(person.id), []
+        return int(person.id), int(visit.id), []
 
     return await centre.db.write(write)
 
@@ -187,6 +191,6 @@ async def _page(
 
 
 ROUTES: Final[list[Route]] = [
-    Route("GET", "/visitors/new", new_visitor, ("people", "edit")),
-    Route("POST", "/visitors/new", enter_visitor, ("people", "edit")),
+    Route("GET", "/visitors/new", new_visitor, REGISTERS),
+    Route("POST", "/visitors/new", enter_visitor, REGISTERS),
 ]

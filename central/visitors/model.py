@@ -28,7 +28,9 @@ class Visit(Model):
     cancelled_at = InstantField(null=True)
     """When it was called off; no card is issued for it any more."""
     arrived_at = InstantField(null=True)
-    """When the first card of the visit was handed out."""
+    """When the first card of the visit was handed out, or the guard let the visitor in without one."""
+    left_at = InstantField(null=True)
+    """When the guard saw the visitor leave; whether the card is back is another matter."""
     card = peewee.ForeignKeyField(Card, null=True, on_delete="RESTRICT")
     """The card that was handed out last, in which issue."""
     issue_no = peewee.IntegerField(default=0)
@@ -40,3 +42,14 @@ class Visit(Model):
             (("starts_at",), False),
             (("site", "starts_at"), False),
         )
+
+
+class HostCall(Model):
+    """The host of a visit was called: by whom, and what came of it."""
+
+    visit = peewee.ForeignKeyField(Visit, backref="calls", index=True, on_delete="CASCADE")
+    at = InstantField()
+    operator_name = peewee.TextField()
+    result = peewee.TextField()
+    """A key of ``rules.CALL_TEXT``."""
+    note = peewee.TextField(default="")

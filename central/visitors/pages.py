@@ -15,10 +15,12 @@ from central.people.model import Person
 from central.people.rules import mask_id_number, mask_phone
 from central.routes import Route
 from central.security.principal import scope_of
-from central.visitors import changing_pages, entering_pages
-from central.visitors.model import Visit
-from central.visitors.rules import STATES
+from central.visitors import changing_pages, entering_pages, gate_pages
+from central.visitors.gate_pages import gate_context
+from central.visitors.model import HostCall, Visit
+from central.visitors.rules import CALL_TEXT, STATES
 from central.visitors.table import condition, left_at, state, visitors, visits
+from central.web.forms import BoundForm
 from central.web.i18n import lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
@@ -50,8 +52,18 @@ async def export_visitors(request: web.Request) -> web.StreamResponse:
     return await list_export(request, table, scope_of(request), on_export=audited("people.export"))
 
 
-async def show_visit(request: web.Request) -> web.Response:
-    """GET /visitors/{id}: one visit, and all visits of the same visitor."""
+async def get_visit(request: web.Request) -> web.Response:
+    """GET /visitors/{id}"""
+    return await show_visit(request)
+
+
+async def show_visit(
+    request: web.Request, call: BoundForm[Any] | None = None, problem: str = "", host_phone: str = ""
+) -> web.Response:
+    """One visit, and all visits of the same visitor; with a form or a problem: what could not be done at the gate.
+
+    :param host_phone: the whole number of the host, once somebody has asked for it.
+    """
     scope, visit_id, now = scope_of(request), path_id(request), centre_of(request).clock.now()
 
     def read() -> dict[str, Any]:
@@ -63,6 +75,8 @@ async def show_visit(request: web.Request) -> web.Response:
         return {
             "visit": visit,
             "person": person,
+            "calls": list(HostCall.select().where(HostCall.visit == visit_id).order_by(HostCall.id)),
+            "host": Person.get_by_id(visit.host_id),
             "lines": [(row, state(row, now)) for row in others.limit(VISITS_SHOWN_MAX).objects()],
         }
 
@@ -75,13 +89,18 @@ async def show_visit(request: web.Request) -> web.Response:
         "states": STATES,
         "left_at": left_at,
         "now": now,
+        "call_text": CALL_TEXT,
+        "problem": problem,
+        **gate_context(request, context["host"], call, host_phone),
     }
-    return await render(request, "visitors/show.html", context)
+    return await render(request, "visitors/show.html", context, status=422 if problem or call else 200)
 
 
 def _forget(person: Person) -> None:
     """What was written about the visit goes with the visitor."""
     Visit.update(purpose="").where(Visit.person == person.id).execute()
+    mine = Visit.select(Visit.id).where((Visit.person == person.id) | (Visit.host == person.id))
+    HostCall.update(note="").where(HostCall.visit.in_(mine)).execute()
 
 
 def _visits_of(person: Person) -> dossier.Section:
@@ -102,13 +121,27 @@ def _visits_of(person: Person) -> dossier.Section:
     return dossier.Section(lazy("Visitors"), headings, list(query.tuples()))
 
 
+def _calls_of(person: Person) -> dossier.Section:
+    query = (
+        HostCall.select(HostCall.at, HostCall.result, HostCall.note, HostCall.operator_name)
+        .join(Visit)
+        .where((Visit.person == person.id) | (Visit.host == person.id))
+        .order_by(HostCall.at)
+    )
+    headings = (lazy("Time"), lazy("What came of it"), lazy("Note"), lazy("Operator"))
+    rows = [(at, CALL_TEXT[result], note, operator) for at, result, note, operator in query.tuples()]
+    return dossier.Section(lazy("Calls to the host"), headings, list(rows))
+
+
+dossier.SECTIONS.append(_calls_of)
 dossier.SECTIONS.append(_visits_of)
 erasure.ERASERS.append(_forget)
 NAV: Final = [NavItem("people", lazy("Visitors"), "/visitors", order=15)]
 ROUTES: Final[list[Route]] = [
     *entering_pages.ROUTES,
     *changing_pages.ROUTES,
+    *gate_pages.routes(show_visit),
     Route("GET", "/visitors", list_visitors, ("people", "view")),
     Route("GET", "/visitors/export", export_visitors, ("people", "export")),
-    Route("GET", r"/visitors/{id:\d+}", show_visit, ("people", "view")),
+    Route("GET", r"/visitors/{id:\d+}", get_visit, ("people", "view")),
 ]

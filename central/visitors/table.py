@@ -43,6 +43,8 @@ def state(row: Any, now: datetime) -> str:
         returned_at=_instant(row.returned_ms),
         out_at=_instant(row.out_ms),
         cancelled_at=row.cancelled_at,
+        left_at=row.seen_leaving_at,
+        has_card=row.card_id is not None,
     )
 
 
@@ -50,15 +52,17 @@ def condition(name: str, now: datetime) -> Any:
     """The same as a condition of a query."""
     is_over, has_come = Visit.until_at <= now, Visit.arrived_at.is_null(False)
     is_back, is_out = _is_known(returned_at()), _is_known(_out_at())
-    is_off = Visit.cancelled_at.is_null(False)
+    is_off, has_gone = Visit.cancelled_at.is_null(False), Visit.left_at.is_null(False)
+    has_card = Visit.card.is_null(False)
     return {
         "cancelled": is_off,
         "expected": ~is_off & ~has_come & ~is_over,
         "missed": ~is_off & ~has_come & is_over,
-        "inside": has_come & ~is_back & ~is_over & ~is_out,
-        "out": has_come & ~is_back & ~is_over & is_out,
-        "overdue": has_come & ~is_back & is_over,
-        "left": has_come & is_back,
+        "inside": has_come & ~is_back & ~is_over & ~is_out & ~has_gone,
+        "out": has_come & has_card & ~is_back & ~is_over & (is_out | has_gone),
+        "overdue": has_come & has_card & ~is_back & is_over,
+        "late": has_come & ~has_card & ~has_gone & is_over,
+        "left": has_come & (is_back | (~has_card & has_gone)),
     }[name]
 
 
@@ -73,6 +77,7 @@ def visits(scope: Scope) -> Any:
             Visit.entered_at,
             Visit.arrived_at,
             Visit.cancelled_at,
+            Visit.left_at.alias("seen_leaving_at"),
             Visit.purpose,
             Visit.operator_name,
             Person.name.alias("visitor_name"),
@@ -96,7 +101,9 @@ def visits(scope: Scope) -> Any:
 
 
 def left_at(row: Any) -> datetime | None:
-    """When the visitor left, as far as is known: the card was handed back, or last opened a door that leads out."""
+    """When the visitor left, as far as is known: seen by the guard, or the card was handed back, or last opened a door out."""
+    if row.seen_leaving_at is not None:
+        return row.seen_leaving_at
     return _instant(max(row.out_ms or 0, row.returned_ms or 0) or None)
 
 

@@ -38,6 +38,7 @@ CHAPTERS: Final = (
     "attendance",
     "patrol",
     "alarms",
+    "duty",
     "operators",
     "system",
 )

@@ -15,6 +15,7 @@ from central.web.i18n import Text, lazy
 
 SECTIONS: Final[dict[str, Text]] = {
     "overview": lazy("Overview"),
+    "duty": lazy("Duty desk"),
     "access": lazy("Access control"),
     "attendance": lazy("Attendance"),
     "patrol": lazy("Patrol"),

@@ -129,6 +129,10 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         waiting=(lazy("Waiting for confirmation"), "clock", "warn"),
         overdue=(lazy("Not confirmed in time"), "warning", "bad"),
     ),
+    "paper": _states(
+        kept=(lazy("At the desk"), "clock", "warn"),
+        done=(lazy("Delivered or returned"), "check", "idle"),
+    ),
     "permit": _states(
         running=(lazy("Permit runs"), "check", "good"),
         over=(lazy("Permit is over"), "slash", "idle"),

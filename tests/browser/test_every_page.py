@@ -92,6 +92,7 @@ CHAPTER_OF = {
     "attendance": "attendance",
     "patrol": "patrol",
     "alarms": "alarms",
+    "duty": "duty",
     "reports": "reports",
     "forms": "reports",
     "operators": "operators",

@@ -76,6 +76,8 @@ PAPERS = frozenset(
         "/hand-overs/1/sheet",
         "/patrol/month/paper",
         "/purse/postings/1/slip",
+        "/duty/hand-overs/1/print",
+        "/duty/hand-overs/1/slip",
     }
 )
 """Pages to be printed: without the frame, and so without a "?"."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import aiohttp
 
+from central.security.roles import BUILT_IN
 from edge.config import load
 from edge.export import export
 from provisioning.demo.browser import Browser, Page
@@ -37,6 +39,7 @@ async def fill(site: DemoSite) -> None:
     await _forms(browser)
     await _webhook(browser)
     await _alarm_messages(browser)
+    await _duty(site, browser)
     await _patrol(browser)
     await _brought(site, browser)
     await upload(browser, "/plates/import", "plates.csv", PLATES)
@@ -205,6 +208,37 @@ async def _forms(browser: Browser) -> None:
     about = {"site": "1", "active": "1"}
     await _post(browser, "/forms/templates/new", name="发卡单", kind="issue_slip", paper="241x140", **about)
     await _post(browser, "/forms/printers/new", name="一号窗口", x="1.5", y="-2", **about)
+
+
+async def _duty(site: DemoSite, browser: Browser) -> None:
+    """A desk with keys, a paper that waits, a visitor whose host was called, a signed hand-over."""
+    page = await browser.get("/duty/items/new")
+    await browser.send(page, "/duty/items/new", name="机房钥匙", kind="keys", pieces_count="3")
+    await _post(browser, "/duty/papers/new", unit="9栋900", what="装修通知")
+    await _post(browser, "/visitors/1/call", result="let_in")
+    number, password = await colleague(site, browser)
+    page = await browser.get("/duty/hand-overs/new")
+    both = {"outgoing_password": site.demo.password, "incoming": number, "incoming_password": password}
+    signed = await browser.send(
+        page, "/duty/hand-overs/new", item_1="3", cash_1="299", cash_1_why="找错", **both
+    )
+    await browser.send(signed, f"{signed.path}/slip", width="58", **{"as": "page"})
+
+
+async def colleague(site: DemoSite, browser: Browser) -> tuple[str, str]:
+    """A guard who has chosen a password; operator number and password."""
+    number, password = "0009", "nine quiet bicycles 0009"
+    page = await browser.get("/operators/new")
+    options = page.form("/operators/new").options
+    role = options["roles"][list(BUILT_IN).index("guard")]
+    about = {"number": number, "name": "赵接班", "roles": role, "sites": "*", "organisations": "*"}
+    made = await browser.send(page, "/operators/new", **about)
+    link = re.search(r"(/password\?token=[^\"&<\s]+)", made.html)
+    assert link is not None, made.words
+    async with Browser(site.url, "en") as other:
+        form = (await other.get(link[1])).form("/password")
+        await other.post(link[1], {**form.fields, "password": password, "again": password})
+    return number, password
 
 
 async def _webhook(browser: Browser) -> None:

@@ -38,6 +38,13 @@ class SteadyBrowser(Browser):
         return await super()._ask(method, path, [*sent, *given.items()])
 
 
+class Colleague(Browser):
+    """Of an operator whom a test has entered, who can sign with the password anywhere."""
+
+    number = ""
+    password = ""
+
+
 class Site(SiteTester):
     """Each test enters people and issues cards of its own, so that tests do not meet."""
 
@@ -181,7 +188,7 @@ class Site(SiteTester):
     @asynccontextmanager
     async def operator(
         self, role: str, *, estate: str = EVERY, organisation: str = EVERY
-    ) -> AsyncIterator[Browser]:
+    ) -> AsyncIterator[Colleague]:
         """Enter an operator of a built-in role, who chooses a password by the link and signs in; their browser."""
         number = f"op{self.next_number():04d}"
         page = await self.browser.get("/operators/new")
@@ -198,7 +205,8 @@ class Site(SiteTester):
         link = re.search(r"(/password\?token=[^\"&<\s]+)", made.html)
         assert link is not None, made.words
         password = f"seven quiet bicycles {number}"
-        async with Browser(self.demo.centre_url, "en") as browser:
+        async with Colleague(self.demo.centre_url, "en") as browser:
+            browser.number, browser.password = number, password
             form = (await browser.get(link[1])).form("/password")
             await browser.post(link[1], {**form.fields, "password": password, "again": password})
             await browser.send(await browser.get("/login"), "/login", number=number, password=password)
