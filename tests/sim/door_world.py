@@ -241,7 +241,6 @@ class DoorRulesWorld(World):
     at_rest = PointState(rules=RuleState(first_holder=SOMEBODY_ELSE))
 
     def _furnish(self) -> None:
-        super()._furnish()
         self.person_of: dict[bytes, int] = {}
         device = {row.name: row.id for row in Device.select()}
         doors = {name: Door.get((Door.device == device[name]) & (Door.number == 1)) for name in (HARD, TWO)}

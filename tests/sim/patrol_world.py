@@ -98,7 +98,6 @@ class PatrolWorld(World):
 
     def _furnish(self) -> None:
         self.clock.advance(hours=3)  # cards are held since noon
-        super()._furnish()
         place = {"site": self.estate.site, "organisation": self.estate.organisation}
         guard = Guard.create(person=self.estate.person, **place)
         readers = AccessPoint.select(AccessPoint, Device).join(Device)

@@ -16,7 +16,9 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from central.access.model import AccessEvent, CardLevel
@@ -24,6 +26,7 @@ from central.cards.model import Card, CardIssue
 from central.cards.rules import Disable, Holding
 from central.clock import FakeClock
 from central.db import Database
+from central.nodes.service import DeviceInput, create
 from central.sync import publish, tickets
 from central.sync.hub import Hub
 from central.sync.model import Enrolment, StoredFact
@@ -54,6 +57,23 @@ STRANGER = bytes.fromhex("04FFFFFFFFFFFF")
 
 _RECEIVED = "SELECT device.name, enrolment.received_through FROM enrolment JOIN device ON device.id = enrolment.device_id"
 _LISTED = "SELECT key FROM published_row WHERE kind = ? AND length(body) > 0"
+
+
+@cache
+def furnished() -> tuple[bytes, dict[str, int]]:
+    """The database of the centre with which every history begins, and the ids of its rows; made once."""
+    with TemporaryDirectory() as folder:
+        estate = Estate(Path(folder))
+        estate.write(_furnish, estate)
+        estate.close()
+        return (Path(folder) / "estate.db").read_bytes(), estate.ids
+
+
+def _furnish(estate: Estate) -> None:
+    place = {"site": estate.site, "organisation": estate.organisation}
+    for number, name in ((3, "hall"), (4, "garage")):
+        create(DeviceInput(**place, name=name, number=number, label=name), NOON)
+    publish.everything_changed(estate.site)
 
 
 class Violation(AssertionError):
@@ -265,7 +285,9 @@ class World:
         self.seed, self.bugs = seed, bugs or Bugs()
         self.chance = random.Random(seed)
         self.clock = FakeClock()
-        self.estate = Estate(directory)
+        content, ids = furnished()
+        (directory / "estate.db").write_bytes(content)
+        self.estate = Estate.found(directory / "estate.db", ids)
         self._look = sqlite3.connect(directory / "estate.db")
         """What is committed at the centre, seen by other means than its own."""
         self.write, self.read = self.estate.write, self.estate.read
@@ -284,20 +306,7 @@ class World:
         return int(self.clock.monotonic() * 1_000)
 
     def _furnish(self) -> None:
-        from central.nodes.service import DeviceInput, create
-
-        for number, name in ((3, "hall"), (4, "garage")):
-            create(
-                DeviceInput(
-                    site=self.estate.site,
-                    organisation=self.estate.organisation,
-                    name=name,
-                    number=number,
-                    label=name,
-                ),
-                NOON,
-            )
-        publish.everything_changed(self.estate.site)
+        """What the site of a kind of histories has besides."""
 
     def _new_hub(self) -> Hub:
         return Hub(

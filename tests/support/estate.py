@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,6 +74,22 @@ class Estate:
         self.db.call_upgrade()
         self.seq: dict[int, int] = {}
         self.db.call_write(self._make)
+
+    @classmethod
+    def found(cls, path: Path, ids: Mapping[str, int]) -> Estate:
+        """One that stands in a file already.
+
+        :param ids: of its rows, as ``ids`` gave them when it was made.
+        """
+        estate = cls.__new__(cls)
+        estate.db, estate.seq = Database(f"sqlite:///{path}"), {}
+        vars(estate).update(ids)
+        return estate
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """Of the rows, by their names here."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
 
     def _make(self) -> None:
         self.organisation = Organisation.create(name="和谐物业", created_at=NOON).id
