@@ -6,7 +6,8 @@ It refuses to start when a route declares no valid permission, comes twice, or h
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -145,8 +146,19 @@ def _shape(path: str) -> str:
 
 def _add_routes(app: web.Application, routes: Iterable[Route]) -> None:
     # Plain paths first, so that /people/new is never taken for /people/{id}.
-    ordered = sorted(routes, key=lambda route: "{" in route.path)
-    app[ROUTE_OF] = {app.router.add_route(r.method, r.path, r.handler): r for r in ordered}
+    resources, app[ROUTE_OF] = _resources(tuple(sorted(routes, key=lambda route: "{" in route.path)))
+    for resource in resources:
+        app.router.register_resource(resource)
+
+
+@lru_cache(maxsize=4)
+def _resources(
+    routes: tuple[Route, ...],
+) -> tuple[tuple[web.AbstractResource, ...], Mapping[web.AbstractRoute, Route]]:
+    """What the router is given; the same for every application with these routes (a test process makes hundreds)."""
+    router = web.UrlDispatcher()
+    route_of = {router.add_route(r.method, r.path, r.handler): r for r in routes}
+    return tuple(router.resources()), route_of
 
 
 @web.middleware

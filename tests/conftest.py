@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import shutil
+import tempfile
 from glob import glob
 from pathlib import Path
 
@@ -61,6 +62,21 @@ LONGEST_FIRST = (
     "acceptance/test_site_move_in.py",
 )
 """Files of this folder that are begun first, by how long they take; the others follow in the order of their names."""
+
+ROOM_BYTES = 6 << 30
+"""Free memory that a file system in memory must have to take the folders of the tests: they come to two GiB."""
+
+
+def _in_memory() -> str:
+    """Where the folders of tests are made: nothing there has to survive, so nothing need wait for a disk."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or os.statvfs(memory).f_flag & os.ST_NOEXEC:
+        return tempfile.gettempdir()
+    return str(memory) if shutil.disk_usage(memory).free > ROOM_BYTES else tempfile.gettempdir()
+
+
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _in_memory())
+gc.disable()  # until everything is collected, which stays
 
 REQUIREMENTS_OUT = "ONECARD_REQUIREMENTS_OUT"
 """When set: the file to which each requirement test appends one JSON line (tests/requirements_report.py reads it)."""
@@ -124,6 +140,7 @@ def pytest_collection_finish() -> None:
     """Modules and tests stay until the end: collections look at what tests make."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _place(item: pytest.Item) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from central.routes import Open, Permission, Route
@@ -52,10 +53,6 @@ class NavItem:
     path: str
     order: int = 100
 
-    def is_current(self, path: str) -> bool:
-        """True on the entry's page and on the pages below it."""
-        return path == self.path or (self.path != "/" and path.startswith(self.path + "/"))
-
 
 @dataclass(frozen=True)
 class NavSection:
@@ -97,15 +94,25 @@ class Nav:
 
     def current(self, path: str) -> NavItem | None:
         """The entry that a page belongs to: the one with the longest path that leads to it."""
-        found = [item for item in self.items if item.is_current(path)]
-        return max(found, key=lambda item: len(item.path), default=None)
+        while path and path not in self._by_path:
+            path = path.rpartition("/")[0]
+        return self._by_path.get(path)
+
+    @cached_property
+    def _by_path(self) -> dict[str, NavItem]:
+        return {item.path: item for item in reversed(self.items)}
+
+    def allowed(self, operator: Any) -> list[NavItem]:
+        """The entries that this operator may use; none for a visitor."""
+        return [] if operator is None else [i for i in self.items if self.may_open(i.path, operator)]
 
     def sections(self, operator: Any, path: str = "/") -> list[NavSection]:
         """The menu as this operator sees it on the page at ``path``; empty for a visitor."""
-        if operator is None:
-            return []
-        allowed = [item for item in self.items if self.may_open(item.path, operator)]
-        current = self.current(path)
+        return self.sections_of(self.allowed(operator), self.current(path))
+
+    @staticmethod
+    def sections_of(allowed: Sequence[NavItem], current: NavItem | None) -> list[NavSection]:
+        """The menu of these entries on a page of ``current``."""
         found = []
         for name, title in SECTIONS.items():
             items = tuple(item for item in allowed if item.section == name)

@@ -46,10 +46,14 @@ class Shell:
     """Store the signed-in operator's choice of language with the account."""
     is_development: bool = False
     """Shows the pattern page and checks templates for changes."""
+    menus: dict[Any, Markup] = field(default_factory=dict)
+    """Menus that were written already, by language, entry of the page and all entries: a third of the work for a page."""
 
 
 SOUND_COOKIE: Final = "alarm-sound"
 """``off``: this workstation makes no sound when an alarm is raised (64)."""
+MENUS_MAX: Final = 300
+"""Menus that are kept, each of some 10 KiB; one too many, and they are written anew."""
 SHELL: Final = web.AppKey("shell", Shell)
 
 
@@ -134,6 +138,19 @@ def render_text(request: web.Request, template: str, context: Mapping[str, Any] 
     return page.render({**page_context(request), **(context or {})})
 
 
+def menu(shell: Shell, operator: Any, path: str) -> Markup:
+    """The menu as this operator sees it on the page at ``path``; empty for a visitor."""
+    allowed, current = shell.nav.allowed(operator), shell.nav.current(path)
+    key = (i18n.current().language, current, tuple(item.path for item in allowed))
+    if key not in shell.menus or shell.is_development:
+        if len(shell.menus) >= MENUS_MAX:
+            shell.menus.clear()
+        template = environment(shell.is_development).get_template("web/menu.html")
+        sections = shell.nav.sections_of(allowed, current)
+        shell.menus[key] = Markup(template.render(sections=sections, current=current) if sections else "")  # noqa: S704
+    return shell.menus[key]
+
+
 def page_context(request: web.Request) -> dict[str, Any]:
     """What every page knows."""
     shell = request.app[SHELL]
@@ -144,8 +161,7 @@ def page_context(request: web.Request) -> dict[str, Any]:
         "csrf_token": request.get("csrf", ""),
         "language": i18n.current().language,
         "zone": i18n.current().zone.key,
-        "nav": shell.nav.sections(operator, request.path),
-        "nav_current": shell.nav.current(request.path),
+        "menu": menu(shell, operator, request.path),
         "may_open": lambda path: shell.nav.may_open(path, operator),
         "organisation": shell.organisation(request),
         "service": shell.service(),

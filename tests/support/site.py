@@ -219,11 +219,9 @@ class Site(SiteTester):
     async def join(self, node: str) -> None:
         """Join the network again and wait until nothing is on its way."""
         await self.do(node, "network", up=True)
-
-        async def is_back() -> bool | None:
-            return True if (await self.device_pages())[node].facts.get("Status") == "Online" else None
-
-        await until(is_back, f"{node} is back")  # what its page said before it left says nothing of now
+        page = (await self.device_pages())[node]
+        # what its page said before it left says nothing of now
+        await self.until_page(page.path, lambda page: page.facts.get("Status") == "Online")
         await self.until_joined()
 
 
