@@ -27,7 +27,8 @@ _LISTS: Final = frozenset({list, tuple, set, frozenset})
 _IN: Final = frozenset({OP.IN, OP.NOT_IN})
 _JOINED: Final = frozenset({OP.AND, OP.OR})
 
-_INSIDE: Final = {
+_INSIDE: Final[dict[str, Any]] = {
+    "parentheses": False,
     "converter": None,
     "in_expr": False,
     "in_function": False,
@@ -77,8 +78,11 @@ class QuickContext(peewee.Context):
 
     def _select(self, query: Any) -> Any:
         """A whole statement that selects from tables."""
-        self.stack.append(self.state)
-        self.state = peewee.State(peewee.SCOPE_NORMAL, None, {**self.state.settings, **_INSIDE})
+        with self.scope_normal(**_INSIDE):
+            self._select_inside(query)
+        return self
+
+    def _select_inside(self, query: Any) -> None:
         table = query.model._meta.table
         is_plain = query._from_list == [query.model] and _is_plainly_named(query.model)
         is_distinct = query._simple_distinct or query._distinct is not None
@@ -102,8 +106,6 @@ class QuickContext(peewee.Context):
         if query._having is not None:
             self.literal(" HAVING ").sql(query._having)
         query._apply_ordering(self)
-        self.state = self.stack.pop()
-        return self
 
     def _field(self, field: Any) -> Any:
         name = field.column_name.replace('"', _QUOTE)

@@ -15,6 +15,8 @@ from contextlib import suppress
 from random import Random
 
 TICK_S = 0.005
+REST_S = 0.1
+"""A wire on which nobody speaks is looked at so often: whether it is still wanted."""
 
 
 class Wires:
@@ -65,7 +67,7 @@ class Wires:
         while not self._over.is_set():
             now = time.monotonic()
             free = [master for number, master in enumerate(masters) if self._due[number] <= now]
-            ready, _, _ = select.select(free, [], [], TICK_S)
+            ready, _, _ = select.select(free, [], [], REST_S if len(free) == len(masters) else TICK_S)
             if not free:
                 self._over.wait(TICK_S)
             for master in ready:
