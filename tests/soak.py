@@ -41,6 +41,12 @@ MOVE_IN_SECONDS_MAX = 12.0
 ISSUED_CARDS = int(os.environ.get("ONECARD_ISSUED_CARDS", "200"))
 SERIAL_RECORDS = int(os.environ.get("ONECARD_SERIAL_RECORDS", "100000"))
 SERIAL_UNPLUGS = 10
+ROOT = Path(__file__).parents[1]
+RELEASE_KEY = "release.key"
+NEWER = "999.0.0"
+MACHINES = os.environ.get("ONECARD_MACHINES", "virt,raspi3b").split(",")
+MACHINE_CUTS = {"virt": int(os.environ.get("ONECARD_CUTS", "2")), "raspi3b": 0}
+"""Power cuts of a first boot, and again of an update, in a minute of emulated time each."""
 
 
 class Violation(AssertionError):
@@ -234,20 +240,14 @@ def boot(seed: int) -> str:
 
     if reason := why_no_system():
         return f"boot of a card: left out, {reason}"
-    root = Path(__file__).parents[1]
-    base = root / "build" / "onecard-base.img"
     with tempfile.TemporaryDirectory(prefix="onecard-soak-") as name:
-        key = Path(name) / "release.key"
-        module = [sys.executable, "-m", "provisioning"]
-        if not base.exists():
-            subprocess.run([*module, "base", "--out", str(base)], cwd=root, check=True)
-        subprocess.run([*module, "release", "--key", str(key), "--out", name], cwd=root, check=True)
-        (release,) = Path(name).glob("onecard-*.tar.gz")
+        base, key = _base(), Path(name) / RELEASE_KEY
+        release = _release(Path(name), key)
         given = dict(zip(GIVEN, (str(base), str(release), str(key)), strict=True))
         test = "tests/acceptance/test_site_base_boots.py"
         arguments = [sys.executable, "-m", "pytest", "-x", "-s", "--basetemp", f"{name}/test", test]
         run = subprocess.run(
-            arguments, cwd=root, env={**os.environ, **given}, capture_output=True, text=True, check=False
+            arguments, cwd=ROOT, env={**os.environ, **given}, capture_output=True, text=True, check=False
         )
     if run.returncode or "1 passed" not in run.stdout:
         raise Violation((run.stdout + run.stderr)[-8_000:])
@@ -255,6 +255,122 @@ def boot(seed: int) -> str:
         line for line in run.stdout.splitlines() if " s" in line and ("made" in line or "power-up" in line)
     ]
     return f"boot of a card, seed {seed}: {'; '.join(figures)}"
+
+
+def _base() -> Path:
+    """Our base image, made when it is not there."""
+    base = ROOT / "build" / "onecard-base.img"
+    if not base.exists():
+        subprocess.run(
+            [sys.executable, "-m", "provisioning", "base", "--out", str(base)], cwd=ROOT, check=True
+        )
+    return base
+
+
+def _release(folder: Path, key: Path, version: str = "") -> Path:
+    """The release of this checkout, for a card; the key is made when it is not there."""
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "provisioning", "release", "--key", str(key), "--out", str(folder)]
+    command += ["--version", version] if version else []
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    (found,) = folder.glob("onecard-*.tar.gz")
+    return found
+
+
+def machine(seed: int) -> str:
+    """The finished card in a whole emulated computer (QEMU), its plug pulled in the first boot and in an update.
+
+    One computer after the other; ONECARD_MACHINES=virt leaves the emulated Raspberry Pi 3 out, ONECARD_CUTS says how often.
+    """
+    import base64
+
+    from provisioning.release.key import public_half
+    from tests.support.boot import why_no_system
+    from tests.support.machine import why_no_machine
+    from tests.support.machine_trial import Given, trial
+    from tests.support.site import running_site
+
+    reason = why_no_machine() or (None if (ROOT / "build/onecard-base.img").exists() else why_no_system())
+    if reason:
+        return f"emulated computers: left out, {reason}"
+    kind = MACHINES[seed % len(MACHINES)]
+
+    async def play(folder: Path) -> str:
+        key_file = folder / RELEASE_KEY
+        first, newer = _release(folder, key_file), _release(folder / "newer", key_file, NEWER)
+        given = Given(_base(), first, newer, NEWER, key_file)
+        key = base64.urlsafe_b64encode(public_half(given.key)).decode().rstrip("=")
+        async with running_site(folder, {}, key) as site:
+            return await trial(site, folder, given, kind, MACHINE_CUTS[kind], seed)
+
+    with tempfile.TemporaryDirectory(prefix="onecard-soak-") as name:
+        return f"emulated computer, seed {seed}: {asyncio.run(play(Path(name)))}"
+
+
+def gpio(seed: int) -> str:
+    """The relay board over a GPIO chip of a kernel that was made for it: levels, inputs, the stop hook, lines that are held.
+
+    ``build/linux-uml`` is made when it is not there (minutes, from Debian's linux-source).
+    """
+    from tests.support import uml
+
+    if reason := uml.why_no_kernel():
+        return f"GPIO of a kernel: left out, {reason}"
+    uml.make()
+    tests = ["tests/conformance/relay/test_every_board.py", "tests/conformance/relay/test_kernel_pins.py"]
+    options = ["-p", "no:cacheprovider", "--basetemp=/run/tests", "-k", "kernel"]
+    code, said = uml.run(sys.executable, "-m", "pytest", *options, *tests)
+    if code or " passed" not in said:
+        raise Violation(said[-8_000:])
+    (figures,) = [line for line in said.splitlines() if " passed" in line]
+    return f"GPIO of a kernel, seed {seed}: {figures.strip('= ')}"
+
+
+def cloud_init(seed: int) -> str:
+    """What a card says to cloud-init, with a network drawn from ``seed``, checked by cloud-init itself."""
+    from tests.provisioning.conftest import BASES, provision, ticket_file
+    from tests.support import cloud_init as check
+    from tests.support.cards import files_of
+    from tests.support.disk_images import disk
+    from tests.support.releases import PROGRAM, public_key_file, release
+
+    if reason := check.why_no_check():
+        return f"cloud-init: left out, {reason}"
+    check.fetch()
+    random = Random(seed)
+    address = random.choice(
+        [
+            [],
+            ["10.0.0.21/24", "--gateway", "10.0.0.1", "--dns", "10.0.0.1"],
+            ["fd00::21/64", "--gateway", "fd00::1"],
+        ]
+    )
+    with tempfile.TemporaryDirectory(prefix="onecard-soak-") as name:
+        folder = Path(name)
+        (folder / "pass").write_text("correct horse 77\n")
+        wifi = ["--wifi-ssid", random.choice(["lobby", "大堂", "a: b #"]), "--country", "CN"]
+        wifi += random.choice([[], ["--wifi-pass-file", str(folder / "pass")]])
+        options = (["--address", *address] if address else []) + random.choice([[], wifi])
+        if random.random() < 0.5:
+            packed = release(folder / "r.tar.gz", "0.2.0", PROGRAM, arch="aarch64")
+            options += ["--release", str(packed), "--release-key", str(public_key_file(folder))]
+        base, out = disk(folder / "base.img", BASES["cloud-init"]), folder / "card.img"
+        given = ["--base", base, "--node", "east-gate", "--ticket", ticket_file(folder), "--out", out]
+        run = provision("image", *given, *options)
+        if run.returncode:
+            raise Violation(run.stderr)
+        files = files_of(out)
+    for kind in check.KINDS:
+        if found := check.complaint(kind, files[kind]):
+            raise Violation(f"{kind}: {found}\n{files[kind].decode()}")
+    planted = {
+        "user-data": (b"hostname:", b"no_such_key:"),
+        "network-config": (b'"ethernets"', b'"etherwebs"'),
+    }
+    for kind, (right, wrong) in planted.items():
+        if not check.complaint(kind, files[kind].replace(right, wrong, 1)):
+            raise Violation(f"cloud-init accepts a wrong {kind}: nothing was checked")
+    return f"cloud-init, seed {seed}: {' '.join(options) or 'DHCP'}"
 
 
 PARTS: dict[str, tuple[Callable[[int], str], int]] = {
@@ -269,6 +385,9 @@ PARTS: dict[str, tuple[Callable[[int], str], int]] = {
     "move_in": (move_in, 1),
     "serial": (serial, 1),
     "boot": (boot, 1),
+    "machine": (machine, 1),
+    "gpio": (gpio, 1),
+    "cloud_init": (cloud_init, 1),
 }
 """Each part and how many seeds a round of it takes."""
 

@@ -35,8 +35,6 @@ CARD_AT: Final = "/boot/firmware"
 """Where the boot partition stands in a running system from bookworm on."""
 _FILES: Final = Path(__file__).parent / "files"
 UNITS_FOLDER: Final = Path(__file__).parents[1] / "systemd"
-_NO_GROWING: Final = 'growpart:\n  mode: "off"\nresize_rootfs: false\n'
-"""For cloud-init: behind the system's partition stands ours."""
 UNITS: Final = (
     "onecard-setup.service",
     "onecard-edge.service",
@@ -113,7 +111,7 @@ def card_files(
         instance = f"onecard-{seed.ticket_id}"
         files |= {
             "meta-data": f"instance-id: {json.dumps(instance)}\n",
-            "user-data": _user_data(seed) + (_NO_GROWING if has_partition else ""),
+            "user-data": _user_data(seed),
             "network-config": net.netplan(seed.network),
         }
         words.append(f"ds=nocloud;i={instance}")

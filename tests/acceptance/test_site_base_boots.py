@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -13,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from central.security.guard import STEP_UP_FIELD
 from provisioning.demo.control import ControlLine
 from provisioning.demo.demo import DemoNode
 from provisioning.demo.story import until
 from tests.acceptance.test_site_replacement import installations
 from tests.provisioning.conftest import provision
-from tests.support.boot import Container, reason_not_to_boot
-from tests.support.cards import table_of, unpack_card
+from tests.support.boot import SLOW, Container, reason_not_to_boot
+from tests.support.cards import table_of, unpack_card, with_emulated_chips
 from tests.support.site import Site
 
 OWN_SITE = True
@@ -48,14 +45,9 @@ def for_emulated_chips(root: Path) -> None:
     """What differs from the card: a container has no board, and an emulated processor is ten times too slow for the watchdog."""
     slow = root / "etc/systemd/system/onecard-edge.service.d/slow.conf"
     slow.parent.mkdir()
-    slow.write_text("[Service]\nWatchdogSec=120\nTimeoutStartSec=120\nTimeoutStopSec=60\n")
+    slow.write_text(SLOW)
     path = root / "boot/firmware/onecard/node.toml"
-    text = re.sub(r"\n\[\[readers\]\].*?(?=\n\[|\Z)", "", path.read_text("utf-8"), flags=re.S)
-    text = re.sub(r'board = "[^"]*"', 'board = "simulated"', text)
-    text = text.replace("\n[network]", "\nperiod_s = 5\n[network]")
-    path.write_text(
-        text + '\n[[readers]]\nunit = 1\nbus = "emulator"\n\n[emulator]\ncontrol = "127.0.0.1:0"\n', "utf-8"
-    )
+    path.write_text(with_emulated_chips(path.read_text("utf-8")), "utf-8")
 
 
 @pytest.mark.timeout(900)
@@ -75,12 +67,7 @@ async def test_the_finished_card_of_our_base_boots_joins_and_opens_its_door(
     await site.until_joined()
     await demo.nodes[GATE].child.kill()
     await demo.nodes[GATE].line.stop()
-    shown = await browser.send(
-        await browser.get(device_path), f"{device_path}/ticket", **{STEP_UP_FIELD: demo.password}
-    )
-    text = re.search(r"<textarea[^>]*>(.*?)</textarea>", shown.html, re.S)
-    assert text is not None, shown.words
-    (tmp_path / "east-gate.toml").write_text(html.unescape(text[1]).strip() + "\n", "utf-8")
+    await site.save_ticket(device_path, tmp_path / "east-gate.toml")
     image, begun = tmp_path / "card.img", time.monotonic()
     run = await asyncio.to_thread(
         provision,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -14,14 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from central.security.guard import STEP_UP_FIELD
 from provisioning.demo.control import ControlLine
 from provisioning.demo.demo import DemoNode
 from provisioning.demo.processes import Child
 from provisioning.demo.story import until
 from tests.acceptance.test_site_replacement import installations
 from tests.provisioning.conftest import BASES, provision
-from tests.support.cards import system_of
+from tests.support.cards import system_of, with_emulated_chips
 from tests.support.disk_images import disk
 from tests.support.releases import program_files, public_key_file, release
 from tests.support.site import Site
@@ -43,11 +40,7 @@ def for_emulated_chips(root: Path) -> None:
     """The one thing that differs from the card: there is no board here, so its chips are emulated, and ``/data`` is a folder."""
     path = root / "boot/firmware/onecard/node.toml"
     text = path.read_text("utf-8").replace('"/data/onecard/node"', f'"{root}/data/onecard/node"')
-    text = re.sub(r"\n\[\[readers\]\].*?(?=\n\[|\Z)", "", text, flags=re.S)
-    text = re.sub(r'board = "[^"]*"', 'board = "simulated"', text)
-    text = text.replace("\n[network]", "\nperiod_s = 5\n[network]")
-    text += '\n[[readers]]\nunit = 1\nbus = "emulator"\n\n[emulator]\ncontrol = "127.0.0.1:0"\n'
-    path.write_text(text, "utf-8")
+    path.write_text(with_emulated_chips(text), "utf-8")
 
 
 def started(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -75,12 +68,7 @@ async def test_a_card_made_by_one_command_starts_joins_and_opens_its_door(site: 
     await demo.nodes[GATE].child.kill()
     await demo.nodes[GATE].line.stop()
 
-    shown = await browser.send(
-        await browser.get(device_path), f"{device_path}/ticket", **{STEP_UP_FIELD: demo.password}
-    )
-    text = re.search(r"<textarea[^>]*>(.*?)</textarea>", shown.html, re.S)
-    assert text is not None, shown.words
-    (tmp_path / "east-gate.toml").write_text(html.unescape(text[1]).strip() + "\n", "utf-8")
+    await site.save_ticket(device_path, tmp_path / "east-gate.toml")
     (tmp_path / "pass").write_text("correct horse 77\n")
     image = tmp_path / "card.img"
     run = await asyncio.to_thread(

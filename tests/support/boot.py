@@ -9,6 +9,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+SLOW = "[Service]\nWatchdogSec=120\nTimeoutStartSec=120\nTimeoutStopSec=60\n"
+"""For the service of the node on an emulated processor, which is ten times too slow for its watchdog."""
 GIVEN = ("ONECARD_BASE", "ONECARD_RELEASE", "ONECARD_RELEASE_KEY")
 
 

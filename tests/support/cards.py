@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,3 +60,11 @@ def system_of(image: Path, root: Path) -> Path:
     (root / "etc/hostname").write_text("raspberrypi\n")
     (root / "etc/fstab").write_text("PARTUUID=c0ffee01-02  /  ext4  defaults,noatime  0  1\n")
     return root
+
+
+def with_emulated_chips(node_toml: str, control: str = "127.0.0.1:0") -> str:
+    """The one thing that differs from the card: there is no board, so its chips are emulated. ``control``: see ``edge.emulated``."""
+    text = re.sub(r"\n\[\[readers\]\].*?(?=\n\[|\Z)", "", node_toml, flags=re.S)
+    text = re.sub(r'board = "[^"]*"', 'board = "simulated"', text)
+    text = text.replace("\n[network]", "\nperiod_s = 5\n[network]")
+    return text + f'\n[[readers]]\nunit = 1\nbus = "emulator"\n\n[emulator]\ncontrol = "{control}"\n'

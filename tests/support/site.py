@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -212,6 +213,14 @@ class Site(SiteTester):
             await browser.send(await browser.get("/login"), "/login", number=number, password=password)
             yield browser
 
+    async def save_ticket(self, device_path: str, file: Path) -> None:
+        """Let the page of a device make its ticket, and keep the text in a file as an installer does."""
+        page = await self.browser.get(device_path)
+        shown = await self.browser.send(page, f"{device_path}/ticket", **{STEP_UP_FIELD: self.demo.password})
+        text = re.search(r"<textarea[^>]*>(.*?)</textarea>", shown.html, re.S)
+        assert text is not None, shown.words
+        file.write_text(html.unescape(text[1]).strip() + "\n", "utf-8")
+
     async def cut(self, node: str) -> None:
         """Cut a device's network, and see the centre notice."""
         await self.do(node, "network", up=False)
@@ -234,12 +243,14 @@ class Resident:
 
 
 @asynccontextmanager
-async def running_site(folder: Path, buses: Mapping[str, str]) -> AsyncIterator[Site]:
+async def running_site(folder: Path, buses: Mapping[str, str], release_key: str = "") -> AsyncIterator[Site]:
     """Centre, two doors and an issuer, joined; an administrator signed in, pages in English.
 
     :param buses: the wires (spi, uart) between devices and their chips, by device.
+    :param release_key: the public half, as the centre's configuration has it; empty: no new version is believed.
     """
     demo = Demo(folder / "site", any_ports=True)
+    demo.release_key = release_key
     demo.buses, demo.security = dict(buses), dict(CHEAP)
     try:
         await demo.start()
