@@ -66,6 +66,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.compliance.pages",
     "central.nodes.pages",
     "central.nodes.card_pages",
+    "central.nodes.base_pages",
     "central.nodes.reported_pages",
     "central.nodes.pull_pages",
     "central.keys.pages",

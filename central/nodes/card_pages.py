@@ -226,7 +226,6 @@ async def _show(
         "boards": boards,
         "board": form["board"].text,
         "bases": bases,
-        "folder": str(centre_of(request).config.data / card_maker.BASES_FOLDER),
     }
     return await render(request, "nodes/card.html", context, status=status)
 

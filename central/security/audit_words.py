@@ -150,6 +150,8 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "nodes.replace": lazy("Made an SD card that replaces a device"),
     "nodes.reported_keep": lazy("Kept a reported card dead"),
     "nodes.reported_lift": lazy("Let a reported card work again"),
+    "nodes.base_bring": lazy("Brought a base image for SD cards"),
+    "nodes.base_remove": lazy("Deleted a base image for SD cards"),
     "nodes.release_bring": lazy("Brought a new version of the devices' program"),
     "nodes.release_remove": lazy("Removed a version of the devices' program"),
     "nodes.rollout_go_on": lazy("Went on with an update"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from provisioning.image.fat import FatVolume
 from provisioning.image.make import Opened, digest_of, open_boot
 from provisioning.image.manifest import Manifest
 from provisioning.image.seed import hidden, to_toml
-from provisioning.image.unpack import Progress
+from provisioning.image.unpack import Progress, unpack
 from provisioning.texts import N_
 
 REPORT: Final = f"{SEED_FOLDER}/REPORT.txt"
@@ -47,6 +48,17 @@ def inspect(path: Path, _: Callable[..., str]) -> list[str]:
             lines += ["", _("Report of the first boot:")]
             lines.append(volume.read(REPORT).decode("utf-8", "replace")[:_REPORT_MAX_CHARS].rstrip())
         return lines
+
+
+def as_base(path: Path) -> dict[str, object]:
+    """What a base image is, packed or not: ``first_boot``, one of the kinds; ``size`` and ``sha256`` of the image itself.
+
+    :raises ImageError: it cannot be the base of a card; the text is the reason.
+    """
+    with tempfile.TemporaryFile(dir=path.parent) as file:
+        unpacked = unpack(path, file, lambda _done, _all: None)
+        base = detect(open_boot(file).volume)
+    return {"first_boot": base.first_boot, "size": unpacked.size, "sha256": unpacked.sha256}
 
 
 def _head(boot: Opened, _: Callable[..., str]) -> str:

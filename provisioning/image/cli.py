@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -44,7 +45,10 @@ def main(arguments: list[str]) -> int:
             case "image":
                 return _image(chosen, language, _)
             case "inspect":
-                print("\n".join(check.inspect(chosen.image, _)))
+                if chosen.base:
+                    print(json.dumps(check.as_base(chosen.image)))
+                else:
+                    print("\n".join(check.inspect(chosen.image, _)))
                 return 0
             case _verify:
                 return _check(chosen, _)
@@ -120,6 +124,8 @@ def _parser(_: _Translate) -> argparse.ArgumentParser:
     text = _("show what is on an image or a card; secrets stay hidden")
     command = commands.add_parser("inspect", help=text, description=text)
     command.add_argument("image", type=Path, help=_("the image, or the card in its reader"))
+    text = _("answer for programs, in JSON: can this image, packed or not, be the base of a card")
+    command.add_argument("--base", action="store_true", help=text)
     text = _("compare an image, or a card not yet started, with its manifest")
     command = commands.add_parser("verify", help=text, description=text)
     command.add_argument("image", type=Path, help=_("the image, or the card in its reader"))

@@ -321,6 +321,16 @@ def test_inspect_and_verify(base_of: BaseOf, tmp_path: Path) -> None:
     assert secret not in shown
     assert "firstrun" in provision("inspect", base_of("firstrun")).stdout
     assert provision("inspect", ticket_file(tmp_path)).returncode == 1
+    packed = tmp_path / "base.img.gz"
+    packed.write_bytes(gzip.compress(base_of("cloud-init").read_bytes(), 1))
+    said = json.loads(provision("inspect", "--base", packed).stdout)
+    assert (said["first_boot"], said["size"]) == ("cloud-init", base_of("cloud-init").stat().st_size)
+    assert said["sha256"] == hashlib.sha256(base_of("cloud-init").read_bytes()).hexdigest()
+    packed.write_bytes(packed.read_bytes()[:-20])
+    cut_short = provision("inspect", "--base", packed)
+    assert (cut_short.returncode, "cut short" in cut_short.stderr) == (2, True)
+    prepared = provision("inspect", "--base", out)
+    assert (prepared.returncode, "already been prepared" in prepared.stderr) == (2, True)
     good = provision("verify", out)
     assert (good.returncode, "east-gate" in good.stdout) == (0, True)
     card = tmp_path / "card"  # a card is larger than its image

@@ -9,7 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-SLOW = "[Service]\nWatchdogSec=120\nTimeoutStartSec=120\nTimeoutStopSec=60\n"
+SLOW = "[Service]\nWatchdogSec=600\nTimeoutStartSec=600\nTimeoutStopSec=60\n"
 """For the service of the node on an emulated processor, which is ten times too slow for its watchdog."""
 GIVEN = ("ONECARD_BASE", "ONECARD_RELEASE", "ONECARD_RELEASE_KEY")
 

@@ -19,6 +19,7 @@ ROOT: Final = Path(__file__).parents[2]
 PROGRAM: Final = ROOT / "build" / "cloud-init"
 SUITE: Final = "trixie"
 NEEDS: Final = ("jinja2", "pyyaml", "jsonschema", "configobj", "jsonpatch", "requests", "oauthlib")
+_KEYS: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _MODULES: Final = "usr/lib/python3/dist-packages"
 KINDS: Final = ("user-data", "network-config")
 
@@ -39,10 +40,7 @@ def fetch() -> None:
         for folder in ("lists/partial", "cache/archives/partial"):
             (scratch / folder).mkdir(parents=True)
         (scratch / "status").touch()
-        (scratch / "sources.list").write_text(
-            "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
-            f"http://deb.debian.org/debian {SUITE} main\n"
-        )
+        (scratch / "sources.list").write_text(f"deb [signed-by={_KEYS}] {_mirror()} {SUITE} main\n")
         places = {
             "Dir::Etc::sourcelist": "sources.list",
             "Dir::Etc::sourceparts": "none",
@@ -64,6 +62,13 @@ def fetch() -> None:
         pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(unpacked / _MODULES), *NEEDS]
         subprocess.run(pip, check=True)
         unpacked.rename(PROGRAM)
+
+
+def _mirror() -> str:
+    """Where this computer's own packages come from."""
+    command = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages", "Component: main"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return next(site for site in found if site.endswith("/debian"))
 
 
 def complaint(name: str, content: bytes) -> str:

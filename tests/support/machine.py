@@ -32,6 +32,8 @@ _CONTROL, _BRIDGE = 5004, 5005
 _HOST: Final = "10.0.2.2"
 _PROXY: Final = "/lib/systemd/systemd-socket-proxyd"
 _UNITS: Final = "/etc/systemd/system"
+_PATIENT: Final = "[Unit]\nJobRunningTimeoutSec=infinity\n"
+"""For a disk that comes late: every wait of the trial is bounded outside of the machine."""
 MACHINES: Final = {
     "virt": [
         *("-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "1024", "-accel", "tcg,thread=multi"),
@@ -88,7 +90,13 @@ class Machine:
             "control": (f"0.0.0.0:{_BRIDGE}", f"127.0.0.1:{_CONTROL}"),
             "centre": (f"127.0.0.1:{centre_port}", f"{_HOST}:{centre_port}"),
         }
-        written = {f"{_UNITS}/onecard-edge.service.d/slow.conf": SLOW}
+        written = {
+            f"{_UNITS}/onecard-edge.service.d/slow.conf": SLOW,
+            f"{_UNITS}/onecard-setup.service.d/slow.conf": "[Service]\nTimeoutStartSec=infinity\n",
+            f"{_UNITS}/dev-disk-by\\x2dlabel-onecard\\x2ddata.device.d/slow.conf": _PATIENT,
+            f"{_UNITS}/dev-disk-by\\x2dlabel-ONECARDBOOT.device.d/slow.conf": _PATIENT,
+            "/etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultTimeoutStartSec=infinity\n",
+        }
         links = []
         for name, (here, there) in bridges.items():
             written[f"{_UNITS}/bridge-{name}.socket"] = f"[Socket]\nListenStream={here}\n"

@@ -27,9 +27,9 @@ from tests.support.machine import Machine
 from tests.support.site import Resident, Site
 
 GATE: Final = "east-gate"
-JOINED_WITHIN_S: Final = 600.0
-"""Of an emulated computer on a busy one: 90 s where nothing else runs."""
-STEP_WITHIN_S: Final = 300.0
+JOINED_WITHIN_S: Final = 1_800.0
+"""Of an emulated computer that has what others leave of a processor: 90 s where nothing else runs."""
+STEP_WITHIN_S: Final = 900.0
 FIRST_START: Final = ("Run /init", "Starting onecard-setup", "Starting onecard-edge", "Started onecard-edge")
 """What the console says before a plug is pulled in the first boot: one is drawn, and some seconds after it."""
 AFTER_S_MAX: Final = 12.0
@@ -74,7 +74,7 @@ async def trial(site: Site, folder: Path, given: Given, kind: str, cuts: int, se
         machine.start()
 
         async def second() -> bool | None:
-            assert machine.is_running, machine.console()[-3_000:]
+            assert machine.is_running, "it has ended by itself"
             return True if len(installations(await browser.get(device_path))) == 2 else None
 
         await until(second, "the new installation on the page of the device", JOINED_WITHIN_S)
@@ -154,7 +154,7 @@ class _Door:
         """A card is shown until the lock lets go."""
 
         async def opens() -> bool | None:
-            assert self._machine.is_running, self._machine.console()[-3_000:]
+            assert self._machine.is_running, "it has ended by itself"
             if not self._is_on:
                 return None
             try:
@@ -204,7 +204,7 @@ async def _update(
         await door.go_through()
 
     async def taken() -> bool | None:
-        assert machine.is_running, machine.console()[-3_000:]
+        assert machine.is_running, "it has ended by itself"
         return True if await label_says("On the new version") else None
 
     await until(taken, "the new version", JOINED_WITHIN_S)
@@ -214,7 +214,7 @@ async def _update(
 
 async def _until(machine: Machine, is_so: Callable[[], bool], what: str) -> None:
     async def look() -> bool | None:
-        assert machine.is_running, machine.console()[-3_000:]
+        assert machine.is_running, "it has ended by itself"
         return True if is_so() else None
 
     await until(look, what, STEP_WITHIN_S)
