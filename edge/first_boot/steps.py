@@ -100,11 +100,14 @@ def name(setup: Setup) -> str:
     wanted = (read_whole(setup.card.folder / "hostname") or b"").decode().strip()
     if not wanted:
         return "-"
-    hosts = setup.under("etc/hosts")
+    file, hosts = setup.under("etc/hostname"), setup.under("etc/hosts")
+    if file.is_symlink():  # a read-only system keeps it on the data partition; others ask there for the name too
+        file = setup.under(os.readlink(file).lstrip("/"))
+        file.parent.mkdir(parents=True, exist_ok=True)
     lines = (read_whole(hosts) or b"127.0.0.1\tlocalhost\n").decode("utf-8", "replace").splitlines()
     kept = [line for line in lines if line.split()[:1] != ["127.0.1.1"]]
     try:
-        write_whole(setup.under("etc/hostname"), f"{wanted}\n".encode(), 0o644)
+        write_whole(file, f"{wanted}\n".encode(), 0o644)
         write_whole(hosts, "\n".join([*kept, f"127.0.1.1\t{wanted}"]).encode() + b"\n", 0o644)
     except FileError:
         if os.access(setup.under("etc"), os.W_OK):

@@ -41,6 +41,7 @@ _SPARE_BYTES: Final = 64 << 20
 _FILES: Final = Path(__file__).parent / "files"
 _COMMAND_LINE: Final = "console=serial0,115200 console=tty1 root=LABEL=onecard-root ro rootwait net.ifnames=0 fsck.repair=yes panic=10"
 _LINKS: Final = {
+    "etc/hostname": "/data/onecard/system/hostname",
     "etc/NetworkManager/system-connections": "/data/onecard/system/connections",
     "etc/systemd/timesyncd.conf.d": "/data/onecard/system/timesyncd",
 }
@@ -137,7 +138,6 @@ def _our_files(system: Path) -> None:
     shutil.copyfile(_FILES / "fstab.txt", system / "etc/fstab")
     (system / "data").mkdir(exist_ok=True)
     (system / "etc/machine-id").write_text("")  # the card's command line names it
-    (system / "etc/hostname").write_text("onecard\n")
     units = system / "etc/systemd/system"
     (units / "multi-user.target.wants").mkdir(parents=True, exist_ok=True)
     for name in UNITS:
@@ -157,6 +157,7 @@ def _our_files(system: Path) -> None:
         path = system / place
         if path.is_dir():
             shutil.rmtree(path)
+        path.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(target)
     epoch = system / "usr/lib/clock-epoch"

@@ -222,6 +222,18 @@ def test_a_step_that_fails_is_named_tried_again_and_stops_no_other(tmp_path: Pat
     assert "[!]" not in (card / "REPORT.txt").read_text()
 
 
+def test_a_read_only_system_keeps_its_name_on_the_data_partition(tmp_path: Path) -> None:
+    """NetworkManager takes the name from there: with a name of its own in the system it would set that one again.
+
+    Planted break: ``name`` replacing the link by a file.
+    """
+    card_in(tmp_path)
+    (tmp_path / "etc/hostname").symlink_to("/data/onecard/system/hostname")
+    assert run("prepare", tmp_path) == 0
+    assert (tmp_path / "data/onecard/system/hostname").read_text() == "east-gate\n"
+    assert (tmp_path / "etc/hostname").is_symlink()
+
+
 def test_a_card_changed_by_hand_is_taken_as_new(tmp_path: Path) -> None:
     folder = card_in(tmp_path)
     card = Card(folder)
