@@ -263,6 +263,7 @@ OBJECTS: Final[dict[str, LazyText]] = {
     "alarm": lazy("Alarm"),
     "api_token": lazy("Token"),
     "backup": lazy("Backup"),
+    "base": lazy("Base image"),
     "card": lazy("Card"),
     "card_class": lazy("Card class"),
     "cash_count": lazy("Count of a drawer"),

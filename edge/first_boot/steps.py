@@ -101,7 +101,9 @@ def name(setup: Setup) -> str:
     if not wanted:
         return "-"
     file, hosts = setup.under("etc/hostname"), setup.under("etc/hosts")
-    if file.is_symlink():  # a read-only system keeps it on the data partition; others ask there for the name too
+    if (
+        file.is_symlink()
+    ):  # a read-only system keeps it on the data partition; others ask there for the name too
         file = setup.under(os.readlink(file).lstrip("/"))
         file.parent.mkdir(parents=True, exist_ok=True)
     lines = (read_whole(hosts) or b"127.0.0.1\tlocalhost\n").decode("utf-8", "replace").splitlines()
