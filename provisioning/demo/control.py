@@ -72,9 +72,12 @@ class ControlLine:
                 host, _, port = address.rpartition(":")
                 reader, self._writer = await asyncio.open_connection(host, int(port), limit=LINE_MAX_BYTES)
                 watching = asyncio.create_task(self._watch())
-                while line := await reader.readline():
-                    self._take(json.loads(line))
-                await watching
+                try:
+                    while line := await reader.readline():
+                        self._take(json.loads(line))
+                finally:
+                    watching.cancel()
+                    await asyncio.gather(watching, return_exceptions=True)
             except (OSError, ValueError, KeyError, DemoError):
                 pass  # the node is off or starting; the next round finds it
             finally:
