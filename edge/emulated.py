@@ -117,8 +117,10 @@ class Emulation:
     # -- what is -------------------------------------------------------------------------------------------------
 
     async def _snapshot(self) -> list[dict[str, Any]]:
+        # first what is waited for: a line that changes after it was looked at is told to whoever watches by then
+        events = [await self._cards_event(unit) for unit in self._readers]
         now_ms = self.time.mono_ms()
-        events: list[dict[str, Any]] = [
+        events += [
             {"event": "output", "line": str(pin.line), "on": self.board.is_on(pin.line), "at_ms": now_ms}
             for pin in self.board.profile.outputs
         ]
@@ -131,7 +133,6 @@ class Emulation:
             }
             for pin in self.board.profile.inputs
         ]
-        events += [await self._cards_event(unit) for unit in self._readers]
         return [*events, self._switch_event()]
 
     async def _cards_event(self, unit: int) -> dict[str, Any]:

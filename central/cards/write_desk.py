@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from central.audit import Actor
 from central.cards.model import WriteOrder
 from central.cards.write_acts import carry_on
 from central.cards.write_facts import WRITTEN
-from central.cards.write_orders import ASKED, message_of, order_of, settle
+from central.cards.write_orders import ASKED, ENDED, message_of, order_of, settle
 from central.cards.write_rules import OPEN_VALUES, OrderState
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
@@ -41,6 +42,7 @@ class WriteDesk:
         self._tasks: set[asyncio.Task[None]] = set()
         centre.db.subscribe(ASKED, lambda told: self._each(self.send, told))
         centre.db.subscribe(WRITTEN, lambda told: self._each(self.commit, told))
+        centre.db.subscribe(ENDED, lambda told: self._each(self.take_back, told))
         centre.db.subscribe(status.OPENED, self._opened)
         hub.on_command.append(self._handed_over)
 
@@ -69,6 +71,18 @@ class WriteDesk:
             self._hub.command(message.node, message)
         except StateError:
             await self._centre.db.write(_not_sent, order_id)
+
+    async def take_back(self, order_id: int) -> None:
+        """Have a device forget an order that it has taken up after its end; one that goes away now forgets it by itself."""
+        node = await self._centre.db.read(_node_of, order_id)
+        if self._hub.is_online(node):
+            message = await self._centre.db.read(self._forgotten, order_id)
+            with suppress(StateError):
+                self._hub.command(node, message)
+
+    def _forgotten(self, order_id: int) -> Command:
+        order = WriteOrder.get_by_id(order_id)
+        return message_of(order, self._centre.keys.folder, self._hub.new_nonce(), self._centre.clock.now())
 
     def _ready(self, order_id: int) -> Command | None:
         """Mark the order as sent *before* it is: from now on only the device ends it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from central.cards.model import Showing, WriteOrder
 from central.cards.write_acts import credential_of
-from central.cards.write_orders import ASKED, order_of, settle
+from central.cards.write_orders import ASKED, ENDED, is_order, order_of, settle
 from central.cards.write_rules import AT_DEVICE, OPEN, OrderState, after
 from central.db import announce
 from central.web.i18n import lazy
@@ -71,9 +71,19 @@ def _answered(device_id: int, stored: Stored, body: WriteFact) -> None:
 
 
 def _accepted(device_id: int, body: CommandFact) -> None:
-    """The device has the order; or it did not take the command, which is then sent anew."""
+    """The device has the order; or it did not take the command, which is then sent anew.
+
+    An order that was sent again after a new connection may end by the word that was on its way just then: a device that has
+    taken it up once more would wait for its card, and call every other card a wrong one.
+    """
     order = _order(device_id, body.command_id)
-    if order is None or order.state != OrderState.SENT.value:
+    if order is None:
+        return
+    state = OrderState(order.state)
+    has_ended = state not in OPEN or state is OrderState.WRITTEN
+    if has_ended and body.result is CommandResult.DONE and is_order(body.command_id):
+        announce(ENDED, {"ids": [order.id]})
+    if state is not OrderState.SENT:
         return
     if body.result is CommandResult.DONE:
         settle(order, OrderState.WAITING)

@@ -31,12 +31,16 @@ from protocol.messages import CancelWrite, Command, WriteCard
 
 ASKED: Final = "cards.write"
 """Announced with ``{"ids"}``: orders for the process that holds the device's connection."""
+ENDED: Final = "cards.write_ended"
+"""Announced with ``{"ids"}``: orders that a device has taken up although they had ended meanwhile."""
 ORDERS: Final = "cards.orders"
 """Announced with ``{"site", "ids"}`` when an order stands differently. Also the feed of its page."""
 WAIT: Final = timedelta(minutes=2)
 COMMANDS_FROM: Final = 1 << 40
 """Orders have command numbers from here on: commands to doors have the ones below."""
 _CANCELS_FROM: Final = 1 << 41
+_WANTED: Final = frozenset(state.value for state in (OrderState.QUEUED, OrderState.SENT, OrderState.WAITING))
+"""A device is to carry it out."""
 _SECTORS: Final = {0x09: 5, 0x08: 16, 0x88: 16, 0x28: 16, 0x18: 40, 0x38: 40}
 _WRITABLE: Final = (Content.BLANK.value, Content.CREDENTIAL.value, Content.ERASED.value)
 
@@ -167,14 +171,14 @@ def settle(order: WriteOrder, state: OrderState) -> None:
 
 
 def message_of(order: WriteOrder, folder: Path, nonce: bytes, now: datetime) -> Command:
-    """What the device is told: to write, or (cancelled, or too late to begin) to forget the order.
+    """What the device is told: to write, or (cancelled, ended, or too late to begin) to forget the order.
 
     :raises StorageError: the master key of the cards is missing.
     """
     node, at_ms = order.device.name, int(now.timestamp() * 1_000)
     number = COMMANDS_FROM + order.id
     left_s = int((order.expires_at - now).total_seconds())
-    if order.state == OrderState.CANCELLING.value or left_s <= 0:
+    if order.state not in _WANTED or left_s <= 0:
         return CancelWrite(_CANCELS_FROM + order.id, node, nonce, at_ms, number)
     master, in_force = begin(folder, now)
     uid, medium = bytes(order.uid), Medium(order.medium)
@@ -184,6 +188,11 @@ def message_of(order: WriteOrder, folder: Path, nonce: bytes, now: datetime) -> 
         slot = signed_slot(in_force, master, credential_of(order), medium, uid)
     keys = keys_for_card(in_force, master, uid, medium, zones)
     return WriteCard(number, node, nonce, at_ms, uid, medium, order.zones, slot, keys, left_s)
+
+
+def is_order(command_id: int) -> bool:
+    """The number is that of an order itself, not of what takes it back."""
+    return COMMANDS_FROM <= command_id < _CANCELS_FROM
 
 
 def order_of(command_id: int) -> int:

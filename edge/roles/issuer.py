@@ -104,8 +104,8 @@ class IssuerState(Struct, frozen=True):
     orders: Mapping[int, Waiting] = {}
     cards: Mapping[int, Presentation] = {}
     commits: Mapping[IntentId, tuple[int, int]] = {}
-    looks_failed: Mapping[int, int] = {}
-    """How often in a row the card on a reader could not be read."""
+    looks_failed: Mapping[int, tuple[bytes, int]] = {}
+    """The card on a reader that is to be looked at again, and how often in a row it could not be read."""
     last_intent: int = 0
     faults: Mapping[int, int] = {}
     looks: Mapping[int, Pattern] = {}
@@ -216,6 +216,12 @@ class IssuerRole:
 def _shown(turn: _Turn, shown: CardShown) -> None:
     reader = shown.reader
     turn.cards.pop(reader, None)
+    if reader in turn.looks_failed:
+        turn.actions.append(CancelTimer(f"look/{reader}"))
+        if any(card.uid == turn.looks_failed[reader][0] for card in shown.cards):
+            del turn.looks_failed[reader]  # it is back, and is looked at anew
+        else:
+            _look_again(turn, reader)
     if shown.more or len(shown.cards) > 1:
         turn.signal(reader, Pattern.ONE_CARD_PLEASE)
         return
@@ -255,16 +261,32 @@ def _begin(turn: _Turn, reader: int) -> bool:
 
 
 def _inspected(turn: _Turn, told: CardInspected) -> None:
-    failed = turn.looks_failed.pop(told.reader, 0) + 1
+    uid, failed = turn.looks_failed.pop(told.reader, (told.uid, 0))
+    failed = failed + 1 if uid == told.uid else 1
     card = turn.cards.get(told.reader)
     is_there = card is not None and card.uid == told.uid
     if told.fact.content is Content.UNREAD and is_there and failed < LOOKS_MAX:
-        turn.looks_failed[told.reader] = failed
+        turn.looks_failed[told.reader] = told.uid, failed
         turn.actions.append(StartTimer(f"look/{told.reader}", AGAIN_MS))
         return
-    turn.record(replace(told.fact, point=turn.points.get(told.reader, 0)), told.uid)
+    _tell(turn, told.reader, told.uid, told.fact)
+
+
+def _look_again(turn: _Turn, reader: int) -> None:
+    """At the card that could not be read; it has gone, and the desk is told that it was here and was not read."""
+    card, (uid, _failed) = turn.cards.get(reader), turn.looks_failed.get(reader, (b"", 0))
+    if card is not None and card.uid == uid:
+        turn.actions.append(Inspect(reader, uid))
+    elif uid:
+        del turn.looks_failed[reader]
+        _tell(turn, reader, uid, InspectionFact(0, 0, Content.UNREAD, 0))
+
+
+def _tell(turn: _Turn, reader: int, uid: bytes, fact: InspectionFact) -> None:
+    """Record what the look at a card has found."""
+    turn.record(replace(fact, point=turn.points.get(reader, 0)), uid)
     if not turn.orders:
-        turn.signal(told.reader, Pattern.INSPECTED)
+        turn.signal(reader, Pattern.INSPECTED)
 
 
 # -- orders ---------------------------------------------------------------------------------------------------------
@@ -339,8 +361,7 @@ def _timer_fired(turn: _Turn, name: str) -> None:
     if what == "again":
         _begin(turn, int(number))
     elif what == "look":
-        if (card := turn.cards.get(int(number))) is not None:
-            turn.actions.append(Inspect(int(number), card.uid))
+        _look_again(turn, int(number))
     elif int(number) in turn.orders:
         _stopped(turn, int(number), WriteResult.EXPIRED)
 

@@ -19,23 +19,26 @@ class ControlLine:
     """One connection; connects again when the node was off. ``on_event`` gets every change of the node."""
 
     def __init__(self, data_dir: Path, on_event: Callable[[Mapping[str, Any]], None]) -> None:
-        self._file = data_dir / "control.json"
+        self.data_dir = data_dir
+        self.file = data_dir / "control.json"
         self._on_event = on_event
         self._writer: asyncio.StreamWriter | None = None
         self._waiting: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
         self._numbers = count(1)
         self._task: asyncio.Task[None] | None = None
+        self._watch_number = 0
+        self._is_watched = False
         self.now: dict[str, Mapping[str, Any]] = {}
         """The newest event of each kind and place."""
 
     @property
     def is_connected(self) -> bool:
-        """The node runs and answers."""
-        return self._writer is not None
+        """The node runs and answers, and ``now`` is of this run of it."""
+        return self._is_watched
 
     def start(self) -> None:
         """Go on connecting until ``stop``."""
-        self._task = asyncio.create_task(self._run(), name=f"control {self._file.parent.name}")
+        self._task = asyncio.create_task(self._run(), name=f"control {self.file.parent.name}")
 
     async def stop(self) -> None:
         """Close the line."""
@@ -68,30 +71,27 @@ class ControlLine:
     async def _run(self) -> None:
         while True:
             try:
-                address = json.loads(self._file.read_text())["address"]
+                address = json.loads(self.file.read_text())["address"]
                 host, _, port = address.rpartition(":")
                 reader, self._writer = await asyncio.open_connection(host, int(port), limit=LINE_MAX_BYTES)
-                watching = asyncio.create_task(self._watch())
-                try:
-                    while line := await reader.readline():
-                        self._take(json.loads(line))
-                finally:
-                    watching.cancel()
-                    await asyncio.gather(watching, return_exceptions=True)
-            except (OSError, ValueError, KeyError, DemoError):
+                self._watch_number = next(self._numbers)
+                self._writer.write(json.dumps({"do": "watch", "id": self._watch_number}).encode() + b"\n")
+                while line := await reader.readline():
+                    self._take(json.loads(line))
+            except (OSError, ValueError, KeyError):
                 pass  # the node is off or starting; the next round finds it
             finally:
                 self._lost()
             await asyncio.sleep(0.3)
 
-    async def _watch(self) -> None:
-        for event in (await self.do({"do": "watch"}))["now"]:
-            self._note(event)
-        self._on_event({"event": "power", "on": True})
-
     def _take(self, message: Mapping[str, Any]) -> None:
         if "event" in message:
             self._note(message)
+        elif message.get("id") == self._watch_number:  # at once: a change that follows it is newer
+            for event in message["result"]["now"]:
+                self._note(event)
+            self._is_watched = True
+            self._on_event({"event": "power", "on": True})
         elif (future := self._waiting.get(message.get("id", 0))) is not None and not future.done():
             future.set_result(message)
 
@@ -103,6 +103,7 @@ class ControlLine:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+            self._is_watched = False
             self._on_event({"event": "power", "on": False})
         for future in self._waiting.values():
             if not future.done():

@@ -206,10 +206,13 @@ class Demo:
             f'ticket = "{device.ticket}"\nboard = "{device.board}"\nrole = "{device.role}"\nperiod_s = 5\n{readers}\n'
             f'[emulator]\ncontrol = "127.0.0.1:0"\n'
         )
-        child = Child(
-            device.name, ["-m", "edge", "run", "--config", str(folder / "node.toml")], folder / "node.log"
-        )
         line = ControlLine(folder / "data", partial(self._event, device.name))
+        child = Child(
+            device.name,
+            ["-m", "edge", "run", "--config", str(folder / "node.toml")],
+            folder / "node.log",
+            line.file,
+        )
         return DemoNode(device, child, line)
 
     def _event(self, name: str, event: Mapping[str, Any]) -> None:

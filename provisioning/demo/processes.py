@@ -16,8 +16,9 @@ ENDS_WITHIN_S = 0.8
 class Child:
     """One of our programs in a process of its own; its output goes to a file."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
-        self.name, self._arguments, self.log = name, arguments, log
+    def __init__(self, name: str, arguments: list[str], log: Path, announces: Path | None = None) -> None:
+        """:param announces: where it writes how it is reached; what a run before has left there leads to whoever has its port now."""
+        self.name, self._arguments, self.log, self._announces = name, arguments, log, announces
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -29,6 +30,8 @@ class Child:
         """Start it, unless it runs."""
         if self.is_running:
             return
+        if self._announces is not None:
+            self._announces.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from edge.core.presence import AGAIN_AFTER_MS
 from edge.emulated_taps import TAP_MS
 from edge.i18n import language_of
+from edge.status import StatusError, ask
 from provisioning.demo.browser import Browser, Page, Row
 from provisioning.demo.patrol import GUARDS
 from provisioning.errors import DemoError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WITHIN_S: Final = 60.0
 """Each wait ends as soon as it is so; this only bounds it, on a busy machine too."""
-JOINED_WITHIN_S: Final = 60.0
+JOINED_WITHIN_S: Final = 120.0
 EVENTS: Final = "/access/events"
 EVENT_WITHIN_S: Final = 1.0
 APART_S: Final = TAP_MS / 1_000 + 1.0
@@ -35,12 +36,12 @@ RESIDENT, NEIGHBOUR, STRANGER = "04A1B2C3D4E5F6", "04A1B2C3D4E5F7", "A1B2C3D4"
 
 
 async def until(look: Callable[[], Awaitable[T | None]], what: str, within_s: float = WITHIN_S) -> T:
-    """The first answer that is not None; asked for again after a tenth of the time that it has taken so far.
+    """The first answer that is neither None nor False; asked for again after a tenth of the time that it has taken so far.
 
     :raises DemoError: there was none in time.
     """
     began = time.monotonic()
-    while (found := await look()) is None:
+    while (found := await look()) is None or found is False:
         waited_s = time.monotonic() - began
         if waited_s > within_s:
             raise DemoError(f"{what}: not within {within_s:.0f} s")
@@ -73,6 +74,10 @@ class SiteTester:
         card = self.written.get(uid, {"kind": kinds.get(uid, "classic1k"), "uid": uid})
         await self.do(node, "tap", reader=reader, card=card)
         self._tapped_at[place] = self._tapped_at[before] = time.monotonic()
+
+    def tapped_at(self, node: str, reader: int = 1) -> float:
+        """When a card was last held to a reader, by the monotonic clock."""
+        return self._tapped_at[node, reader, ""]
 
     def last(self, node: str, line: str = LOCK) -> tuple[bool, int]:
         """Whether an output is on, and when it last changed (ms of the machine's clock)."""
@@ -108,15 +113,20 @@ class SiteTester:
         await self.until_lock(node, False)
 
     async def is_refused(self, node: str, uid: str, query: str) -> Row:
-        """Tap; the event as the centre has it, with the lock never driven.
+        """Tap; the event as the centre has it, with the lock never driven. The device is online.
 
         :raises DemoError: the lock moved, or no refusal arrived.
         """
         await self.until_lock(node, False)
-        before = await self.count(query)
+        await self.until_uploaded(node)  # or an older event that is still on its way would pass for this one
+        before = {row.id for row in await self.events(query)}
         rested = self.last(node)
         await self.tap(node, uid)
-        row = await self.arrival(query, before)
+
+        async def look() -> Row | None:
+            return next((row for row in await self.events(query) if row.id not in before), None)
+
+        row = await until(look, f"{EVENTS}?{query}")
         if self.last(node) != rested:
             raise DemoError(f"{node}: the lock moved for a card that is refused")
         return row
@@ -161,6 +171,26 @@ class SiteTester:
             if device.name in page.facts.values()
         }
 
+    async def status(self, node: str) -> Mapping[str, Any]:
+        """What a device tells its installer of itself at this moment; empty while it is off."""
+        try:
+            return await asyncio.to_thread(ask, self.demo.nodes[node].line.data_dir / "status.sock")
+        except StatusError:
+            return {}
+
+    async def until_status(self, node: str, is_so: Callable[[Mapping[str, Any]], bool], what: str) -> None:
+        """Until a device that runs says so of itself."""
+
+        async def look() -> bool:
+            found = await self.status(node)
+            return bool(found) and is_so(found)
+
+        await until(look, f"{node}: {what}")
+
+    async def until_uploaded(self, node: str) -> None:
+        """Until the centre has every record of a device, as the device knows: the centre knows of the last one only what it was told."""
+        await self.until_status(node, has_uploaded, "every record is at the centre")
+
     async def until_joined(self) -> None:
         """Until every device has sent records and holds everything that the centre has for it.
 
@@ -170,6 +200,9 @@ class SiteTester:
 
         async def look() -> bool | None:
             assert self.demo.site is not None
+            for device in self.demo.site.devices:
+                if not has_uploaded(await self.status(device.name)):
+                    return None
             while waiting:
                 if not has_everything(await self.browser.get(waiting[0])):
                     return None
@@ -191,11 +224,20 @@ class SiteTester:
         path = (await self.card_page(card_no)).path
 
         async def look() -> bool | None:
-            done = (await self.browser.get(f"{path}/delivery")).progress
-            return True if done is not None and done[0] == done[1] > 0 else None
+            page = await self.browser.get(
+                f"{path}/delivery"
+            )  # with a line for each door that would forget it
+            return page.progress is not None and page.progress[0] == page.progress[1] > 0 and not page.rows
 
         await until(look, f"card {card_no} is refused everywhere")
         return time.monotonic() - began
+
+
+def has_uploaded(status: Mapping[str, Any]) -> bool:
+    """What a device says of itself: it is connected, and the centre has all that it has recorded."""
+    if not status or status["link"]["state"] != "online":
+        return False
+    return bool(status["storage"]["acked_through"] >= status["storage"]["last_seq"])
 
 
 def has_everything(page: Page) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from tests.support.night import sleep_over_midnight
 from tests.support.node_fixtures import make_node, node
+from tests.support.put_right import put_right
 from tests.support.site import Site, running_site
 
 __all__ = ["make_node", "node", "site"]
@@ -34,6 +36,14 @@ def site(request: pytest.FixtureRequest) -> Site:
     is_own = hasattr(request.module, "BUSES") or getattr(request.module, "OWN_SITE", False)
     found: Site = request.getfixturevalue("own_site" if is_own else "shared_site")
     return found
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def right_site(request: pytest.FixtureRequest) -> None:
+    """Each test finds its site as it is when nobody does anything, however the one before has ended."""
+    if "site" in request.fixturenames:
+        await sleep_over_midnight()
+        await put_right(request.getfixturevalue("site"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -37,6 +37,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     await found.start()
     yield found
     await found.stop()
+    found.close()
 
 
 async def fill(target: Site, path: str, action: str, *more: tuple[str, str], **values: str) -> Page:

@@ -134,7 +134,7 @@ async def test_a_change_of_owner_is_one_act_for_cards_plates_deposits_meters_fee
     await site.browser.send(page, "/cards/issue", uid=new_uid, card_no=f"76{n}0001", levels="1")
     await site.until_joined()
     await site.cut("hall")
-    await site.tap("hall", old_uid)
+    await site.is_turned_away("hall", old_uid)
     await site.opens("hall", new_uid)
     await site.shuts("hall")
     await site.join("hall")
@@ -230,7 +230,7 @@ async def test_what_a_tenant_has_ends_with_the_lease(site: Site) -> None:
     assert [row[3:] for row in await plates_of(site, tenant_no)] == [(yesterday, "over")]
     await site.until_joined()
     await site.cut("hall")
-    await site.tap("hall", uids[tenant])
+    await site.is_turned_away("hall", uids[tenant])
     await site.opens("hall", uids[owner])
     await site.shuts("hall")
     await site.join("hall")

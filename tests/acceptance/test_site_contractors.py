@@ -73,7 +73,7 @@ async def test_a_permit_ends_its_cards_and_keeps_the_deposit_until_they_are_back
     await site.browser.send(await site.browser.get(permit), f"{permit}/end", reason="noise at night")
     await site.until_joined()
     await site.cut("hall")
-    await site.tap("hall", uid)
+    await site.is_turned_away("hall", uid)
     await site.join("hall")
     row = await site.arrival(f"person={worker_no}&result=denied", 0)
     assert "Card suspended" in " ".join(row.cells)

@@ -182,7 +182,7 @@ async def test_a_card_is_good_from_its_first_day_to_its_last(site: Site) -> None
     await site.until_joined()
     await site.cut("hall")
     for uid in uids[1:]:
-        await site.tap("hall", uid)
+        await site.is_turned_away("hall", uid)
     await site.opens("hall", uids[0])
     await site.shuts("hall")
     await site.join("hall")
@@ -234,7 +234,7 @@ async def test_a_card_is_returned_only_when_it_is_here(site: Site) -> None:
     assert done.facts["Status"] == "Returned"
     await site.until_joined()
     await site.cut("hall")
-    await site.tap("hall", near.uid)
+    await site.is_turned_away("hall", near.uid)
     await site.opens("hall", resident.uid)
     await site.shuts("hall")
     await site.join("hall")

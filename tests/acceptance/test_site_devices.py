@@ -42,7 +42,7 @@ async def test_the_records_of_one_of_several_and_of_all_devices_are_read(site: S
     async def read(*labels: str) -> dict[str, list[str]]:
         chosen = [*token.items(), *([("device", ids[label]) for label in labels] or [("all", "1")])]
         asked = await site.browser.post("/devices/pull", chosen)
-        page = await site.until_page(asked.path, lambda page: "Being read" not in page.words, 10.0)
+        page = await site.until_page(asked.path, lambda page: "Being read" not in page.words)
         return read_of(page)
 
     before: dict[str, datetime] = {}
@@ -58,7 +58,7 @@ async def test_the_records_of_one_of_several_and_of_all_devices_are_read(site: S
     await site.cut("hall")
     await site.opens("hall", resident.uid)
     await site.shuts("hall")
-    await site.until_page("/devices", lambda page: states_of(page)["大堂"] == "Offline", 40.0)
+    await site.until_page("/devices", lambda page: states_of(page)["大堂"] == "Offline")
     lines = read_of(await site.browser.post("/devices/pull", [*token.items(), ("all", "1")]))
     assert lines["大堂"][2] == "Offline"
     assert await site.count(resident.query) == 0
@@ -113,7 +113,7 @@ async def test_the_list_follows_how_each_device_is(site: Site) -> None:
     """
 
     async def until(state: str) -> None:
-        page = await site.until_page("/devices", lambda page: states_of(page)["大堂"] == state, 40.0)
+        page = await site.until_page("/devices", lambda page: states_of(page)["大堂"] == state)
         assert states_of(page)["东门"] == "Online"
 
     await until("Online")
@@ -121,12 +121,9 @@ async def test_the_list_follows_how_each_device_is(site: Site) -> None:
     await until("Fault")
     await site.do("hall", "mend", reader=1)
     await until("Online")
-    node = site.demo.nodes["hall"]
-    await site.do("hall", "power_off")
-    assert await node.child.wait() == 137
+    await site.power_off("hall")
     await until("Offline")
     assert (await site.browser.get(f"/devices/{(await ids_of(site))['大堂']}")).facts["Offline since"] != "—"
-    await node.child.start()
-    await site.demo.until(lambda: node.line.is_connected, "the hall")
+    await site.power_on("hall")
     await until("Online")
     await site.until_joined()

@@ -161,13 +161,13 @@ async def test_a_door_stands_open_from_the_first_card_on(site: Site) -> None:
     """
     who = await site.resident()
     async with door_set(site, "大堂", unlock_schedule="1", first_card="1") as door:
-        assert not site.last("hall")[0]
+        await site.until_lock("hall", False)
         await site.cut("hall")
         await site.tap("hall", who.uid)
         await site.until_lock("hall", True)
         await site.join("hall")
         await site.until_page(door, lambda page: "Held open by rule" in page.words)
-        assert site.last("hall")[0]
+        await site.until_lock("hall", True)
     await site.until_lock("hall", False)
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from central.clock import SystemClock
 from protocol.records import Mode
-from provisioning.demo.browser import Browser
+from provisioning.demo.browser import Browser, Page
 from provisioning.demo.site import ZONE
+from tests.acceptance.test_site_door_rules import door_set
 from tests.support.site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -35,10 +36,9 @@ async def test_a_card_opens_the_door_and_the_enquiry_finds_the_event(site: Site)
     Planted break that turns it red: ``access.projection`` leaving out facts of GRANTED; the filter ``result`` turned round.
     """
     resident = await site.resident()
-    began = time.monotonic()
     await site.opens("hall", resident.uid)
     row = await site.arrival(resident.query, 0)
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - site.tapped_at("hall") < 5.0
     await site.shuts("hall")
     assert resident.card_no in row.cells
     assert "大堂" in row.cells
@@ -79,19 +79,24 @@ async def test_a_lost_card_is_dead_door_by_door_and_lives_again(site: Site) -> N
     resident = await site.resident()
     hotlist = f"/access/hotlist?q={resident.card_no}"
     await site.cut("hall")
-    await site.report_lost(resident.card_no)
-    page = await site.until_page(f"{resident.path}/delivery", lambda page: page.progress == (1, 2))
-    assert "大堂" in page.words
-    assert "东门" not in page.words
-    page = await site.until_page(f"{resident.path}/delivery", lambda page: "Offline" in page.words)
-    assert "since" in page.words
-    row = await site.is_refused("east-gate", resident.uid, f"{resident.query}&reason=22")
-    assert "Card reported lost" in row.cells
-    (dead,) = (await site.browser.get(hotlist)).rows_of("hotlist")
-    assert "Not delivered" in dead.cells
-    await site.join("hall")
-    page = await site.until_page(f"{resident.path}/delivery", lambda page: page.progress == (2, 2))
-    assert "The last door acknowledged at" in page.words
+    try:
+        await site.report_lost(resident.card_no)
+        page = await site.until_page(
+            f"{resident.path}/delivery", lambda page: "东门" not in page.words and "Offline" in page.words
+        )
+        assert page.progress == (1, 2)
+        assert "大堂" in page.words
+        assert "since" in page.words
+        row = await site.is_refused("east-gate", resident.uid, f"{resident.query}&reason=22")
+        assert "Card reported lost" in row.cells
+        (dead,) = (await site.browser.get(hotlist)).rows_of("hotlist")
+        assert "Not delivered" in dead.cells
+    finally:
+        await site.join("hall")
+    page = await site.until_page(
+        f"{resident.path}/delivery", lambda page: "The last door acknowledged at" in page.words
+    )
+    assert page.progress == (2, 2)
     (dead,) = (await site.browser.get(hotlist)).rows_of("hotlist")
     assert "Delivered" in dead.cells
     await site.is_refused("hall", resident.uid, f"{resident.query}&reason=22")
@@ -122,17 +127,10 @@ async def test_taps_without_network_survive_a_power_cut_and_arrive_once(site: Si
         await site.opens("hall", resident.uid)
         await site.shuts("hall")
     assert await site.count(resident.query) == 0
-    node = site.demo.nodes["hall"]
-    await site.do("hall", "power_off")
-    assert await node.child.wait() == 137
-    await node.child.start()
-    await site.demo.until(lambda: node.line.is_connected, "the hall")
+    await site.power_cycle("hall")
     await site.until_page("/access/events?" + resident.query, lambda page: len(page.rows_of("events")) == 2)
-    await site.until_joined()
+    await site.until_joined()  # its page says that nothing is missing and that the chain is intact
     assert await site.count(resident.query) == 2
-    page = (await site.device_pages())["hall"]
-    assert page.facts["Not uploaded"] == "0"
-    assert "Intact" in page.words
 
 
 @pytest.mark.requirement("B5")
@@ -202,12 +200,14 @@ async def test_the_page_tells_lock_and_door_apart(site: Site) -> None:
 
     page = await site.browser.get(path)
     await site.browser.send(page, f"{path}/mode", mode=str(int(Mode.UNLOCKED)), reason="furniture comes in")
-    await site.until_lock("east-gate", True)
-    await site.do("east-gate", "force", unit=1, open=True)
-    await until_shown("Unlocked", "Door open")
-    await site.do("east-gate", "force", unit=1, open=False)
-    await until_shown("Unlocked", "Door closed")
-    await site.browser.send(page, f"{path}/mode", mode="", reason="furniture is in")
+    try:
+        await site.until_lock("east-gate", True)
+        await site.do("east-gate", "force", unit=1, open=True)
+        await until_shown("Unlocked", "Door open")
+        await site.do("east-gate", "force", unit=1, open=False)
+        await until_shown("Unlocked", "Door closed")
+    finally:
+        await site.browser.send(page, f"{path}/mode", mode="", reason="furniture is in")
     await site.until_lock("east-gate", False)
     await until_shown("Locked", "Door closed")
 
@@ -226,11 +226,14 @@ async def test_the_page_knows_the_lock_after_a_card_and_says_what_it_does_not_kn
         await site.until_page(f"{path}/facts", lambda page: all(word in page.facts["Lock"] for word in words))
 
     resident = await site.resident()
-    await until_lock_is("Locked", "since")
-    await site.opens("east-gate", resident.uid)
-    await until_lock_is("Unlocked", "since")
-    await site.until_lock("east-gate", False)
-    await until_lock_is("Locked", "since")
+    async with door_set(
+        site, "东门", release_s="30", extended_release_s="30"
+    ):  # so that there is time to look
+        await until_lock_is("Locked", "since")
+        await site.opens("east-gate", resident.uid)
+        await until_lock_is("Unlocked", "since")
+        await site.shuts("east-gate")
+        await until_lock_is("Locked", "since")
     await site.cut("east-gate")
     try:
         await until_lock_is("Lock state unknown", "last known at", "Locked")
@@ -246,14 +249,19 @@ async def test_a_dead_reader_is_an_alarm_on_the_page_until_it_works_again(site: 
 
     Planted breaks that turn it red: the projection of ``AlarmFact`` leaving READER_FAULT out; it clearing no alarm.
     """
+
+    def faults(page: Page) -> list[str]:
+        rows = [row.cells for row in page.rows if "Reader fault" in row.cells]
+        return [" ".join(cells) for cells in rows if any("大堂" in cell for cell in cells)]
+
     await site.do("hall", "fault", reader=1, fault={"kind": "lost"})
     try:
-        page = await site.until_page("/alarms", lambda page: len(page.rows_of("alarms")) > 0, 10.0)
-        assert any("大堂" in row.cells for row in page.rows_of("alarms"))
+        await site.until_page("/alarms/open", lambda page: any("over" not in said for said in faults(page)))
     finally:
         await site.do("hall", "mend", reader=1)
-    page = await site.until_page("/alarms/open", lambda page: "· over" in page.words)
-    assert "大堂" in page.words
+    await site.until_page(
+        "/alarms/open", lambda page: bool(faults(page)) and all("· over" in said for said in faults(page))
+    )
     resident = await site.resident()
     await site.opens("hall", resident.uid)
     await site.shuts("hall")
@@ -311,12 +319,15 @@ async def test_any_decision_is_explained_as_it_was_and_as_it_would_be(site: Site
         assert api["granted"] is granted
         assert ("Outside the permitted hours" in answer) is not granted
         assert (f"{sunday + timedelta(days=1)} 08:00" in answer) is not granted
-    now = await site.browser.read(f"/api/ask?uid={card.uid}&reader={reader}")
-    before = await site.count(card.query)
+    asked = f"/api/ask?uid={card.uid}&reader={reader}"
+    await site.until_lock("hall", False)
+    await site.until_uploaded("hall")
+    before, now = await site.count(card.query), (await site.browser.read(asked))["granted"]
     await site.tap("hall", card.uid)
     row = await site.arrival(card.query, before)
-    assert ("Granted" in row.cells) is now["granted"]
-    if now["granted"]:
+    if (await site.browser.read(asked))["granted"] is now:  # unless the office has just opened or closed
+        assert ("Granted" in row.cells) is now
+    if "Granted" in row.cells:
         await site.shuts("hall")
 
 

@@ -27,6 +27,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     await found.start()
     yield found
     await found.stop()
+    found.close()
 
 
 async def enter(site: Site, url: str) -> Page:

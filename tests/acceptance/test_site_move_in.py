@@ -40,6 +40,8 @@ async def test_two_desks_move_eight_households_in_through_a_killed_centre(site: 
     """Number and unit of each card, in the order of ``cards``; the desks take turns."""
     with site.hearing() as beeps:
         packed.append(await desks[0].pack(cards[0]))
+        await site.demo.until(lambda: bool(beeps), "the beep")
+        await site.until_lock("card-desk", True, "led_red.1")  # the whole signal is over
         assert len(beeps) == 1
     for number in range(1, 4):
         packed.append(await desks[number % 2].pack(cards[number]))

@@ -29,7 +29,7 @@ async def test_a_guard_hears_whether_he_is_on_time(site: Site) -> None:
     here = await patrol.checkpoint(site, "地库一号点")
     walks, comes_early, comes_late, elsewhere = [await patrol.guard(site) for _ in range(4)]
     await patrol.route(site, [(here, "+0")], [walks])
-    await patrol.route(site, [(here, "+0")], [comes_early], starts=patrol.clock(3), early="0")
+    await patrol.route(site, [(here, "+0")], [comes_early], starts=patrol.clock(10), early="0")
     await patrol.route(site, [(here, "+0")], [comes_late], late="0")
     stranger = await site.resident()
     await site.until_joined()
@@ -207,7 +207,7 @@ async def test_a_call_for_help_by_an_event_card_is_an_alarm(site: Site) -> None:
     )
     await site.until_joined()
     assert await scan(site, uid) is Pattern.EVENT_SENT
-    await site.until_page("/alarms?state=open", lambda page: "help" in page.words)
+    await site.until_page("/alarms?state=open", lambda page: "Guard calls for help" in page.words)
     listed = await site.browser.get(f"/patrol/event-cards?q={uid}")
     (row,) = listed.rows_of("event_cards")
     await site.browser.send(await site.browser.get(row.links[0]), f"{row.links[0]}/delete")

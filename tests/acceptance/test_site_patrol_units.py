@@ -43,7 +43,7 @@ async def ask(site: Site, act: str, *units: str) -> Page:
 async def until_over(site: Site, page: Page) -> Page:
     """The answers, once every unit has given its own."""
     is_open: Callable[[str], bool] = lambda words: "Waiting for the unit" in words or "Sent to" in words  # noqa: E731
-    return await site.until_page(page.path, lambda page: not is_open(page.words), 30.0)
+    return await site.until_page(page.path, lambda page: not is_open(page.words))
 
 
 def records(site: Site) -> tuple[int, int]:

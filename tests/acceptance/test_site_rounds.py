@@ -22,8 +22,8 @@ AT_ONCE = {"early": "0", "late": "0", "opens": "0", "closes": "0"}
 """Limits of a visit that counts in one instant only: nobody makes it."""
 BEFORE = {"early": "5", "late": "0", "opens": "5", "closes": "0"}
 """Limits of a visit that is on time up to five minutes before."""
-JUDGED_WITHIN_S = 75.0
-"""A watermark is written twice a minute."""
+JUDGED_WITHIN_S = 120.0
+"""A watermark is written twice a minute, later on a busy machine."""
 
 
 def period(first: datetime, last: datetime) -> str:
@@ -45,7 +45,6 @@ async def until_figures(site: Site, query: str, wanted: dict[str, int]) -> None:
         await asyncio.sleep(1)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.requirement("B9")
 @pytest.mark.requirement(82)
 @pytest.mark.requirement(73)
@@ -61,19 +60,17 @@ async def test_nothing_is_missed_before_the_unit_has_handed_over_its_records(sit
     await patrol.join_patrol_point(site)
     here = await patrol.checkpoint(site, "地库一号点", location="地库入口")
     comes, stays_away = await patrol.guard(site), await patrol.guard(site)
-    now = patrol.local_now()
-    ahead = 1 if now.second < 35 else 2  # there is something to do before
-    planned = (now + timedelta(minutes=ahead)).replace(second=0, microsecond=0)
+    planned = patrol.minute(40)  # there is something to do before
     when = {"starts": f"{planned:%H:%M}"}
     walked = await patrol.route(site, [(here, "+0")], [comes], **when, **BEFORE)
     missed = await patrol.route(site, [(here, "+0")], [stays_away], **when, **AT_ONCE)
     await site.until_joined()
     span = period(planned - timedelta(minutes=10), planned + timedelta(minutes=10))
     await site.cut(POINT)
-    await site.until_page("/patrol/uploads", lambda page: "Offline" in page.words)
     assert await scan(site, comes.uid) is Pattern.SCAN_ON_TIME
     assert patrol.local_now() < planned, "the machine is too slow for this test"
-    await asyncio.sleep((planned - patrol.local_now()).total_seconds() + 12)
+    await site.until_page("/patrol/uploads", lambda page: "Offline" in page.words)
+    await asyncio.sleep(max(0.0, (planned - patrol.local_now()).total_seconds() + 12))
     assert await figures(site, span) == {"expected": 2, "pending": 2}
     page = await site.browser.get(f"/patrol/missed?{span}")
     assert "No checkpoint was missed in this period, as far as the records are here." in page.words
@@ -91,7 +88,7 @@ async def test_nothing_is_missed_before_the_unit_has_handed_over_its_records(sit
     assert await figures(site, f"{span}&guard={stays_away.id}") == {"expected": 1, "missed": 1}
 
     uploads = await site.browser.get("/patrol/uploads")
-    rows = [row for row in uploads.html.split("<tr>") if "/patrol/uploads/" in row]
+    rows = [row for row in uploads.html.split("<tr>") if "/patrol/uploads/" in row and patrol.LABEL in row]
     assert rows, uploads.words[-700:]
     number = rows[0].partition("/patrol/uploads/")[2].partition('"')[0]
     changes = await site.browser.get(f"/patrol/uploads/{number}")

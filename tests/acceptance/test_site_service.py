@@ -27,7 +27,7 @@ async def until_light(site: Site, browser: Browser, word: str, status: str) -> N
         public = await browser.get("/healthz")
         return True if (word in head.words and status in public.html) else None
 
-    await until(look, f"the light says {word}", 40.0)
+    await until(look, f"the light says {word}")
     assert word in (await browser.get("/doors")).words
 
 
@@ -68,22 +68,22 @@ async def test_the_service_starts_again_from_its_page_and_everything_comes_back(
     await site.browser.send(await site.browser.get("/system"), "/system/restart")
 
     async def is_new() -> bool | None:
-        if "starting again" not in site.demo.centre.log.read_text():
+        if "starting again" not in site.demo.centre.log.read_text():  # the old one has ended
             return None
         try:
             return True if (await site.browser.get("/healthz")).status == 200 else None
         except aiohttp.ClientError:
             return None  # between the two
 
-    await until(is_new, "the centre starts again", 30.0)
+    await until(is_new, "the centre starts again")
     await site.opens("hall", resident.uid)
     await site.shuts("hall")
     await site.until_joined()
     assert re.search(r"form[^>]*action=\"/logout\"", (await site.browser.get("/doors")).html)
     await site.arrival(resident.query, 0)
     assert await site.count(resident.query) == 1
-    (row, *_) = (await site.browser.get("/audit")).rows_of("audit")
-    assert "restart" in " ".join(row.cells).lower()
+    rows = (await site.browser.get("/audit")).rows_of("audit")
+    assert any("restart" in " ".join(row.cells).lower() for row in rows)
 
 
 @pytest.mark.requirement(64)

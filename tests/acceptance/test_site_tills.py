@@ -18,7 +18,6 @@ from tests.support.tills import (
     SHOP,
     TILL_A,
     TILL_B,
-    held,
     join_till,
     pay,
     purchases,
@@ -26,7 +25,9 @@ from tests.support.tills import (
     till_level,
     top_up,
     undo,
+    until_bought,
     until_told,
+    until_told_nothing,
 )
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
@@ -100,7 +101,7 @@ async def test_a_card_pays_at_the_till_it_is_authorised_for_also_without_network
     resident = await eater(site, "100.00")
     devices = await device_choices(site, resident)
     await rewrite(site, resident, devices=(devices[TILL_A],))
-    assert held(site, TILL_B, resident.uid) is None
+    await until_told_nothing(site, TILL_B, resident.uid)
     assert await pay(site, resident.uid, TILL_B) is Pattern.UNKNOWN
     assert await pay(site, resident.uid) is Pattern.PAID
     await until_told(site, TILL_A, resident.uid, 8_500)
@@ -219,11 +220,7 @@ async def test_a_canteen_card_is_topped_up_spent_undone_and_paid_back(site: Site
         ]
         assert LABEL[TILL_B] in found[1][2]
         assert "The books balance." in (await cashier.get("/purse/books")).words
-    assert [line["Result"] for line in await purchases(site, resident)][-3:] == [
-        "Payment taken back",
-        "Refused",
-        "Refused",
-    ]
+    await until_bought(site, resident, "Payment taken back", "Refused", "Refused")
 
 
 @pytest.mark.requirement(40)
@@ -274,6 +271,7 @@ async def test_a_card_that_is_not_opened_for_shops_is_refused_at_the_till_and_op
         lambda page: "Canteen and shops are not opened for this card" in page.words,
     )
     await rewrite(site, resident, sub_systems=EVERY)
+    await until_told(site, TILL_A, resident.uid, 3_000)
     assert await pay(site, resident.uid) is Pattern.PAID
 
 
@@ -289,11 +287,11 @@ async def test_money_that_is_not_there_after_the_merge_is_booked_and_blocks_the_
     for till in (TILL_A, TILL_B):
         await site.cut(till)
         assert await pay(site, resident.uid, till) is Pattern.PAID
-    for till in (TILL_A, TILL_B):
-        await site.join(till)
+    await site.join(TILL_A, TILL_B)
     for till in (TILL_A, TILL_B):
         await until_told(site, till, resident.uid, -1_500)
     path = f"/purse{resident.path}"
+    await until_bought(site, resident, "Sold", "Sold")
     assert (await site.browser.get(path)).facts["Balance"] == "-¥15.00"
     listed = await site.browser.get("/reports/balances?balance_max=-0.01")
     assert any(resident.card_no in row.cells for row in listed.rows_of("balances"))

@@ -74,6 +74,7 @@ async def doors(site: Site) -> AsyncIterator[Site]:
     for name in (GATE, HALL):
         node, folder = demo.nodes[name], demo.folder / name
         await node.child.stop()
+        await demo.until(lambda line=node.line: not line.is_connected, f"{name} is off")  # type: ignore[misc]
         file = folder / "node.toml"
         file.write_text(f'release_key = "{key}"\nupdate_trial_s = {TRIAL_S}\n' + file.read_text())
         node.child = Child(
@@ -242,9 +243,10 @@ async def test_a_good_version_is_taken_while_the_door_keeps_opening(doors: Site,
         await walker.end()
     other = next(label for label in states(await site.browser.get(page.path)) if label != "东门")
     await until_state(site, page, other, "On the new version")
-    assert "Finished" in (await site.browser.get(page.path)).words
-    listed = (await site.browser.get("/devices")).rows_of("devices")
-    assert sum(version in row.cells for row in listed) == 2, [row.cells for row in listed]
+    await site.until_page(page.path, lambda page: "Finished" in page.words)
+    await site.until_page(
+        "/devices", lambda page: sum(version in row.cells for row in page.rows_of("devices")) == 2
+    )
     await site.until_joined()
     counted = await site.count(resident.query)
     assert walker.opened <= counted <= walker.opened + walker.unsure, (walker.opened, counted, walker.unsure)
@@ -264,9 +266,8 @@ async def test_a_version_that_crashes_rolls_itself_back(doors: Site, tmp_path: P
     found = await until_state(site, page, "东门", "Back on the old version")
     assert "ended by itself again and again" in found["东门"]
     assert all("Not begun" in state for label, state in found.items() if label != "东门")
-    shown = await site.browser.get(page.path)
-    assert "Paused" in shown.words
-    assert "A new version of the program was not kept" in (await site.browser.get("/alarms")).words
+    await site.until_page(page.path, lambda page: "Paused" in page.words)
+    await site.until_page("/alarms", lambda page: "A new version of the program was not kept" in page.words)
     await site.until_joined()
     await site.demo.until(lambda: site.demo.nodes[GATE].line.is_connected, GATE)
     await site.opens(GATE, resident.uid)

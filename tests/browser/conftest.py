@@ -11,6 +11,8 @@ import pytest_asyncio
 
 from tests.support.browser import running_chromium
 from tests.support.demo_site import DemoSite, running_demo
+from tests.support.night import sleep_over_midnight
+from tests.support.put_right import put_right
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,3 +35,11 @@ async def demo_site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> A
     """The whole demo as real processes, once for all tests that stand in the group ``site``."""
     async with running_demo(tmp_path_factory.mktemp("site") / "demo", browser) as site:
         yield site
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def right_site(request: pytest.FixtureRequest) -> None:
+    """Each test finds the demo as it is when nobody does anything, however the one before has ended."""
+    if "demo_site" in request.fixturenames:
+        await sleep_over_midnight()
+        await put_right(request.getfixturevalue("demo_site").tester)

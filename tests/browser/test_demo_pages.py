@@ -68,8 +68,9 @@ async def test_a_tap_stands_on_the_live_page(browser: Any, demo_site: DemoSite, 
         await monitor.goto(f"{demo_site.url}/access/monitor")
         await monitor.wait_for_selector('[data-live-state][data-state="live"]')
         await taps.goto(demo_site.demo.taps_url)
-        before = await monitor.locator(HAPPENED).count()
         await demo_site.tester.until_lock("east-gate", False)
+        await demo_site.tester.until_joined()  # nothing older is still to come
+        before = await monitor.locator(HAPPENED).count()
         began = time.monotonic()
         await tap(taps, "A card to report lost", "Tap: 门外")
         top = monitor.locator(HAPPENED).first
@@ -95,12 +96,12 @@ async def test_an_open_page_sounds_at_a_new_alarm_unless_it_was_switched_off(
             if tones != 3 or await page.get_by_role("button", name="Switch the sound on").count():
                 await page.locator("form[action='/alarms/sound'] button").click()
                 await page.wait_for_load_state("load")
-            before = int(await page.evaluate(ALARMS))
+            before, over = int(await page.evaluate(ALARMS)), await page.get_by_text("· over").count()
             await hands.do("hall", "fault", reader=1, fault={"kind": "lost"})
             await expect(page).to_have_title(re.compile(rf"^\({before + 1}\)"))  # set where the sound is made
             assert await page.evaluate("window.tones") == tones
             await hands.do("hall", "mend", reader=1)
-            await page.get_by_text("· over").nth(before).wait_for()
+            await page.get_by_text("· over").nth(over).wait_for()
 
 
 async def test_ctrl_c_ends_the_demo_with_streams_open_in_under_a_second(tmp_path: Path) -> None:
@@ -236,8 +237,12 @@ async def test_the_tap_page_shows_what_has_arrived_at_the_centre(browser: Any, d
         await hall.get_by_role("button", name="斷網", exact=True).click()
         await expect(hall.locator("[data-network]")).to_contain_text("網絡已斷")
         await taps.get_by_role("radio", name=re.compile("外來的卡")).check()
+        recorded = (await demo_site.tester.status("hall"))["storage"]["last_seq"]
         await hall.get_by_role("button", name=re.compile("刷卡")).first.click()
         await expect(hall.locator('[data-line="led_red.1"]')).to_have_class(re.compile("on"))
+        await demo_site.tester.until_status(
+            "hall", lambda status: status["storage"]["last_seq"] > recorded, "the tap is recorded"
+        )
         assert await taps.locator(newest).inner_text() == before
         await hall.get_by_role("button", name="恢復網絡").click()
         await expect(taps.locator(newest)).to_contain_text("大堂", timeout=SEEN_WITHIN_S * 1_000)

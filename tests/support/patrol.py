@@ -44,7 +44,7 @@ SCANS: Final = (
 _QUIET_S: Final = 1.2
 _BLINKS_MS: Final = 700
 """Red so soon after the only beep: "recorded, the plan is not known"."""
-_HEARD_WITHIN_S: Final = 10.0
+_HEARD_WITHIN_S: Final = 60.0
 _CLOCK_MS: Final = 5
 """Two looks at a clock in whole milliseconds, and the timers of the loop, which may be early by its resolution."""
 
@@ -181,6 +181,11 @@ def day(after: int = 0) -> str:
 def clock(after_min: int = 0) -> str:
     """The minute that runs, or so many later, as a form has it."""
     return f"{local_now() + timedelta(minutes=after_min):%H:%M}"
+
+
+def minute(least_s: float) -> datetime:
+    """The first whole minute that is at least so far away: what is planned for it is entered before it begins."""
+    return (local_now() + timedelta(seconds=least_s + 60)).replace(second=0, microsecond=0)
 
 
 async def route(

@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from provisioning.demo.processes import HeldPort
+
 
 class Receiver:
     """Takes POSTs. ``answers``: "ok", "500", "redirect" or "hang" (until ``stop``)."""
@@ -24,7 +26,8 @@ class Receiver:
         self.wrong_signatures = 0
         self.sms: list[tuple[str, str, str]] = []
         """What a gateway of this kind was asked to send: to, text, and the header that proves the sender."""
-        self.port = 0
+        self._held = HeldPort()
+        self.port = self._held.number
         self._runner: web.AppRunner | None = None
 
     @property
@@ -43,7 +46,7 @@ class Receiver:
         return list(dict.fromkeys(event["id"] for event in self.events))
 
     async def start(self) -> None:
-        """Listen, on the port of before if there was one."""
+        """Listen, always on the same port: nobody else gets it meanwhile."""
         app = web.Application()
         app.router.add_post("/events", self._take)
         app.router.add_post("/sms", self._take_sms)
@@ -52,13 +55,16 @@ class Receiver:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """As if killed: nobody listens, open requests are broken off."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def close(self) -> None:
+        """Nobody listens there any more."""
+        self._held.close()
 
     async def _take(self, request: web.Request) -> web.Response:
         self.requests_count += 1

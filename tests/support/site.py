@@ -140,13 +140,23 @@ class Site(SiteTester):
         self.written[uid] = card
         return card
 
-    async def power_cycle(self, node: str) -> None:
-        """Kill the device as a power cut does, and start it anew."""
+    async def power_off(self, node: str) -> None:
+        """Kill the device as a power cut does."""
         found = self.demo.nodes[node]
         await self.do(node, "power_off")
         assert await found.child.wait() == 137
+        await self.demo.until(lambda: not found.line.is_connected, f"{node} is off")
+
+    async def power_on(self, node: str) -> None:
+        """Start it anew; the hands at its chips are back."""
+        found = self.demo.nodes[node]
         await found.child.start()
         await self.demo.until(lambda: found.line.is_connected, node)
+
+    async def power_cycle(self, node: str) -> None:
+        """Kill the device as a power cut does, and start it anew."""
+        await self.power_off(node)
+        await self.power_on(node)
 
     async def send_form(self, path: str, field: str, **values: str) -> Page:
         """Send the form with this field of a page, as it is but for these values."""
@@ -222,16 +232,45 @@ class Site(SiteTester):
         file.write_text(html.unescape(text[1]).strip() + "\n", "utf-8")
 
     async def cut(self, node: str) -> None:
-        """Cut a device's network, and see the centre notice."""
+        """Cut a device's network: from now on nothing of it reaches the centre, which notices later."""
         await self.do(node, "network", up=False)
+        await self.until_status(node, lambda status: status["link"]["state"] == "offline", "it is cut off")
 
-    async def join(self, node: str) -> None:
-        """Join the network again and wait until nothing is on its way."""
-        await self.do(node, "network", up=True)
-        page = (await self.device_pages())[node]
-        # what its page said before it left says nothing of now
-        await self.until_page(page.path, lambda page: page.facts.get("Status") == "Online")
+    async def join(self, *nodes: str) -> None:
+        """Join the network of all that were cut again, and wait until nothing is on its way in either direction."""
+        for node in nodes:
+            await self.do(node, "network", up=True)
+        for node in nodes:
+            await self.until_read(node)
         await self.until_joined()
+
+    async def until_read(self, node: str) -> None:
+        """Read a device's records as a clerk does: what its page says of a device that was away may be from before it left."""
+        page = (await self.device_pages())[node]
+        asked = await self.browser.send(page, "/devices/pull")
+        await self.until_page(asked.path, lambda page: "All records read" in page.words)
+
+    async def shows(self, node: str, uid: str, reader: int = 1) -> None:
+        """Tap at a device whose records do not arrive now, and wait until it has recorded what came of it."""
+
+        def so_far(status: Mapping[str, Any]) -> tuple[int, int]:
+            (cards,) = [one["cards"] for one in status["readers"] if one["unit"] == reader]
+            return cards, status["storage"]["last_seq"]
+
+        cards, last_seq = so_far(await self.status(node))
+        await self.tap(node, uid, reader)
+        await self.until_status(
+            node,
+            lambda status: so_far(status)[0] > cards and so_far(status)[1] > last_seq,
+            f"{uid} is recorded",
+        )
+
+    async def is_turned_away(self, node: str, uid: str) -> None:
+        """The same of a card that moves no lock."""
+        await self.until_lock(node, False)
+        rested = self.last(node)
+        await self.shows(node, uid)
+        assert self.last(node) == rested, f"{node}: the lock moved for a card that is refused"
 
 
 class Resident:

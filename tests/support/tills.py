@@ -101,6 +101,15 @@ async def until_told(site: Site, till: str, uid: str, fen: int) -> None:
     await until(look, f"{till} never knew that {fen} fen lie on {uid}")
 
 
+async def until_told_nothing(site: Site, till: str, uid: str) -> None:
+    """Wait until the till does not know the card as one that may pay there."""
+
+    async def look() -> bool:
+        return held(site, till, uid) is None
+
+    await until(look, f"{till} still knows {uid}")
+
+
 async def purchases(site: Site, resident: Resident, query: str = "") -> list[dict[str, str]]:
     """The person's purchases at the centre, the oldest first, by the titles of the columns of the print view."""
     path = f"/tills/purchases/export?format=print&person={resident.person_no}{query}"
@@ -109,6 +118,16 @@ async def purchases(site: Site, resident: Resident, query: str = "") -> list[dic
     head = next((row.cells for row in printed.rows if "Result" in row.cells), [])
     lines = [row.cells for row in printed.rows if resident.person_no in row.cells]
     return [dict(zip(head, line, strict=True)) for line in reversed(lines)]
+
+
+async def until_bought(site: Site, resident: Resident, *results: str) -> list[dict[str, str]]:
+    """All purchases, once the centre has the last ones, with these results."""
+
+    async def look() -> list[dict[str, str]] | None:
+        lines = await purchases(site, resident)
+        return lines if [line["Result"] for line in lines][-len(results) :] == list(results) else None
+
+    return await until(look, f"{resident.person_no} has bought: {results}")
 
 
 async def top_up(browser: Browser, resident: Resident, amount: str) -> Page:

@@ -12,11 +12,11 @@ from central.cards import write_facts
 from central.cards.keys_in_force import begin
 from central.cards.model import Card, CardAct, WriteOrder
 from central.cards.write_desk import WRITE_DESK, WriteDesk
-from central.cards.write_orders import COMMANDS_FROM, message_of, next_seq
+from central.cards.write_orders import COMMANDS_FROM, ENDED, message_of, next_seq
 from central.cards.write_rules import OPEN, OrderState, after
 from central.people.model import Person
 from protocol.card_layout.credential import verify
-from protocol.facts import Content, InspectionFact, WriteFact, WriteResult
+from protocol.facts import CommandFact, CommandResult, Content, InspectionFact, WriteFact, WriteResult
 from protocol.ids import uid_key
 from protocol.messages import CancelWrite, WriteCard
 from tests.support.centre import RunningCentre
@@ -192,6 +192,35 @@ async def test_cancelling_ends_at_once_what_no_device_got_and_else_waits_for_its
     await clerk.says(WriteResult.WRITTEN, 2)
     await clerk.desk.commit(2)
     assert await clerk.counts() == (1, 1), "it was written before: the act follows"
+
+
+async def test_an_order_that_is_taken_up_after_its_end_is_taken_back(clerk: Clerk) -> None:
+    """Sent again after a new connection, while the word that it is written was on its way: the device is told to forget it.
+
+    Planted break that turns it red: ``write_facts._accepted`` without its look at the end of the order.
+    """
+    running, told = clerk.running, []
+    running.centre.db.subscribe(ENDED, told.append)
+    await clerk.lay()
+    await clerk.order()
+    order = await clerk.newest()
+
+    async def accepts(command_id: int) -> None:
+        body = CommandFact(command_id, 0, CommandResult.DONE)
+        await clerk._facts(clerk.estate.fact(body, device=clerk.estate.desk_device))
+
+    await accepts(COMMANDS_FROM + order.id)
+    assert told == []
+    await clerk.says(WriteResult.WRITTEN)
+    await accepts(COMMANDS_FROM + order.id)
+    assert told == [{"ids": [order.id]}]
+    message = await running.read(clerk.desk._forgotten, order.id)
+    assert isinstance(message, CancelWrite)
+    assert message.order == COMMANDS_FROM + order.id
+    await accepts(message.command_id)
+    await clerk.says(WriteResult.CANCELLED)
+    assert len(told) == 1, "what the device says of that is not answered"
+    assert (await clerk.newest()).state == OrderState.DONE.value
 
 
 async def test_a_card_ahead_of_a_restored_centre_is_ordered_behind_it(clerk: Clerk) -> None:

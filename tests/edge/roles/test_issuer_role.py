@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from edge.core.actions import Action, Feedback, Inspect, Record, StartTimer, WriteOnCard
 from edge.core.feedback import SIGNALS, Pattern
@@ -106,6 +107,31 @@ def test_a_card_that_could_not_be_read_is_looked_at_again_while_it_lies_there(de
     desk.show()
     desk.send(CardGone(READER, UID))
     assert facts(desk.send(CardInspected(READER, UID, unread))), "it has gone: that is all there is to say"
+
+
+def test_a_card_that_went_before_it_could_be_read_is_told_of_all_the_same(desk: Desk) -> None:
+    """Shown for a moment, gone before the second look: the desk says that it could not be read, instead of nothing at all.
+
+    Planted break that turns it red: ``_look_again`` doing nothing when the card has gone.
+    """
+    unread = InspectionFact(0, 0, Content.UNREAD, 0)
+    said = [Record(replace(unread, point=POINT), uid_key(UID))]
+
+    def told(actions: list[Action]) -> list[Action]:
+        return [action for action in actions if isinstance(action, Record)]
+
+    desk.show()
+    assert not facts(desk.send(CardInspected(READER, UID, unread)))
+    desk.send(CardGone(READER, UID))
+    assert told(desk.send(TimerFired(f"look/{READER}"))) == said
+    assert not told(desk.send(TimerFired(f"look/{READER}")))
+    desk.show()
+    desk.send(CardInspected(READER, UID, unread))
+    desk.send(CardGone(READER, UID))
+    assert told(desk.show(OTHER)) == said, "another card lies there before the second look"
+    desk.send(CardInspected(READER, OTHER, unread))
+    desk.send(CardGone(READER, OTHER))
+    assert not told(desk.show(OTHER)), "it is back, and is looked at anew"
 
 
 def test_an_order_waits_for_its_card_and_beeps_once_when_the_fact_is_durable(desk: Desk) -> None:
