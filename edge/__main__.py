@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edge.clock import MachineTime
     from edge.config import ReaderConfig
     from edge.emulated import Emulation
+    from edge.keypad.base import Keypad
     from edge.node import Node
     from edge.parts import Parts
     from edge.reader.base import CardReader, Verify
@@ -181,12 +182,22 @@ def build(config: NodeConfig) -> tuple[Parts, Callable[[], None]]:
 
         emulation = Emulation(config, time, verify)
         time, board, readers = emulation.time, emulation.board, emulation.readers()
+        keypads: Mapping[int, Keypad] = emulation.keypads
     else:
         board = _board(config)
         readers = {reader.unit: _reader(reader, board, verify) for reader in config.readers}
+        keypads = _keypads(config)
     assembly = Assembly(config, time)
-    parts = assembly.parts(board, readers, _role(config.role, board), emulation)
+    parts = assembly.parts(board, readers, _role(config.role, board), emulation, keypads=keypads)
     return parts, emulation.close if emulation is not None else _nothing
+
+
+def _keypads(config: NodeConfig) -> Mapping[int, Keypad]:
+    if not config.keypads:
+        return {}
+    from edge.keypad.evdev import EvdevKeypad
+
+    return {keypad.reader: EvdevKeypad(keypad.device) for keypad in config.keypads}
 
 
 def _role(name: str, board: Board) -> Role[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from edge.cache.at_start import open_at_start
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from edge.clock import MachineTime
     from edge.config import NodeConfig
     from edge.emulated import Emulation
+    from edge.keypad.base import Keypad
     from edge.node import Node
     from edge.reader.base import CardReader
     from edge.relay.base import Board
@@ -46,6 +48,7 @@ class Assembly:
         more: Callable[[Node], list[Service]] = lambda _node: [],
         *,
         has_status: bool = True,
+        keypads: Mapping[int, Keypad] = MappingProxyType({}),
     ) -> Parts:
         """Everything that a node is made of, nothing of it started.
 
@@ -74,6 +77,7 @@ class Assembly:
             outbox_start=partial(open_at_start, outbox),
             board=board,
             readers=readers,
+            keypads=keypads,
             role=role,
             executor=self._executor,
             save_clock=clock_file.save,

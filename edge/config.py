@@ -26,6 +26,10 @@ with every reason at once, so that a card has to be written only once more.
     device = 0                              # spi: /dev/spidev<bus_number>.<device>
     speed_hz = 4000000
 
+    [[keypads]]                             # beside a reader, where doors ask for PINs
+    reader = 1                              # unit of the reader
+    device = "/dev/input/by-path/..."       # input device of Linux: USB keypad, or a matrix that the kernel scans
+
     [serial]                                # no network: records are fetched over this line, centre is not called
     port = "/dev/ttyUSB0"
     speed_baud = 115200
@@ -90,6 +94,13 @@ class ReaderConfig(Struct, frozen=True):
     """0: the bus's own default."""
 
 
+class KeypadConfig(Struct, frozen=True):
+    """A keypad beside a reader: ``device`` is an input device of Linux."""
+
+    reader: int
+    device: str
+
+
 class SerialConfig(Struct, frozen=True):
     """The line of a unit without a network. ``port`` as the system calls it; ``address`` another for each unit of a line."""
 
@@ -125,6 +136,7 @@ class NodeConfig(Struct, frozen=True):
     release_key: bytes = b""
     """32 bytes; empty: this node takes no new version of its program."""
     update_trial_s: int = TRIAL_S
+    keypads: tuple[KeypadConfig, ...] = ()
 
     @property
     def status_socket(self) -> Path:
@@ -195,6 +207,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
     serial = _serial(reading)
     board = reading.text("board") or "simulated"
     readers = _readers(reading, emulated=emulator is not None)
+    keypads = _keypads(reading, {reader.unit for reader in readers})
     reading.raise_problems()
     return NodeConfig(
         name,
@@ -212,6 +225,7 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
         tuple(reading.warnings()),
         release_key,
         trial_s,
+        keypads,
     )
 
 
@@ -319,3 +333,15 @@ def _readers(reading: TableReader, *, emulated: bool) -> tuple[ReaderConfig, ...
     if len(set(units)) < len(units) or len(units) > POINTS_PER_NODE_MAX:
         reading.problem(_("readers: every unit once, at most %(most)s", most=POINTS_PER_NODE_MAX))
     return tuple(found)
+
+
+def _keypads(reading: TableReader, units: set[int]) -> tuple[KeypadConfig, ...]:
+    tables = reading.tables("keypads")
+    found = tuple(
+        KeypadConfig(table.number("reader", 1, 1, POINTS_PER_NODE_MAX), table.text("device", required=True))
+        for table in tables
+    )
+    readers = [keypad.reader for keypad in found]
+    if len(set(readers)) < len(readers) or not set(readers) <= units:
+        reading.problem(_("keypads: one beside a reader, and only readers that there are"))
+    return found

@@ -18,6 +18,7 @@ from edge.cache.outbox import Outbox
 from edge.core.actions import (
     Action,
     CancelTimer,
+    CheckPin,
     ClearAlarm,
     Converse,
     Feedback,
@@ -95,6 +96,8 @@ class Effects:
         """Counts how long something took, in ms."""
         self.converse: Callable[[Converse], None] = lambda _action: None
         """Talks to a card, in its reader's thread."""
+        self.check_pin: Callable[[CheckPin], None] = lambda _action: None
+        """Works out what was typed, in a thread of its own."""
 
     @property
     def is_waiting(self) -> bool:
@@ -138,6 +141,8 @@ class Effects:
                     self.took(figure, self._keeper.mono_ms() - since_ms)
                 case WriteOnCard() | Inspect():
                     self.converse(action)
+                case CheckPin():
+                    self.check_pin(action)
 
     def record(self, *bodies: Body) -> None:
         """Put facts of the node itself into the outbox."""

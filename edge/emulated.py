@@ -13,6 +13,7 @@ What the control line (``control``) can do; ``reader`` and ``unit`` count from 1
 ``fault``      ``reader``, ``fault``                   breaks the reader: ``{"kind": "lost"}`` ... (``emulator.faults``)
 ``mend``       ``reader``                              ends every fault of the reader
 ``input``      ``line`` ("rex.1"), ``active``          sets an input
+``keys``       ``reader``, ``keys`` ("1234#")          presses keys of the keypad beside a reader
 ``press``      ``unit``, ``ms`` (300)                  presses the exit button and lets it go
 ``walk``       ``unit``, ``ms`` (1500)                 opens the door if its lock lets it, and closes it again
 ``force``      ``unit``, ``open`` (true)               opens (closes) the door whatever the lock says
@@ -43,6 +44,7 @@ from edge.control import ControlError, ControlServer
 from edge.core.lines import InputLine, InputRole, OutputLine, OutputRole
 from edge.emulated_readers import EmulatedReader, emulated_readers
 from edge.emulated_taps import Taps, hold_s
+from edge.keypad.emulated import EmulatedKeypad
 from edge.reader.base import CardReader, Verify
 from edge.relay.board import load as load_profile
 from edge.relay.simulated import SimulatedBoard, Transition
@@ -72,6 +74,7 @@ class Emulation:
             "fault": self._fault,
             "mend": self._mend,
             "input": self._input,
+            "keys": self._keys,
             "press": self._press,
             "walk": self._walk,
             "force": self._force,
@@ -80,6 +83,7 @@ class Emulation:
             "power_off": self._power_off,
             "state": self._state,
         }
+        self.keypads = {reader.unit: EmulatedKeypad() for reader in config.readers}
         self._server = ControlServer(config.emulator.control, commands, self._snapshot)
 
     def readers(self) -> dict[int, CardReader]:
@@ -225,6 +229,13 @@ class Emulation:
     async def _input(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         role, _dot, unit = str(request["line"]).partition(".")
         self._set_input(InputLine(InputRole(role), int(unit or 1)), bool(request["active"]))
+        return {}
+
+    async def _keys(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        unit, keys = int(request.get("reader", 1)), str(request["keys"])
+        if unit not in self.keypads or not set(keys) <= set("0123456789*#"):
+            raise ControlError("keys are digits, # and *, at a reader that there is")
+        self.keypads[unit].press(keys)
         return {}
 
     async def _press(self, request: Mapping[str, Any]) -> Mapping[str, Any]:

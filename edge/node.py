@@ -24,6 +24,7 @@ from edge.core.stimuli import (
     CardGone,
     CardShown,
     InputChanged,
+    KeyPressed,
     Now,
     ReaderFaulted,
     Started,
@@ -34,6 +35,7 @@ from edge.core.stimuli import (
 from edge.core.stimuli import ReaderRecovered as ReaderIsBack
 from edge.effects import Effects
 from edge.parts import Parts, Service
+from edge.pins import PinChecks
 from edge.reader.base import CardPresented, CardRemoved, Event, ReaderFault, ReaderRecovered, SeveralCards
 from edge.reader.worker import ReaderWorker
 from edge.release import VERSION
@@ -77,6 +79,7 @@ class Node:
         self._stopping = asyncio.Event()
         self._services: list[Service] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pins = PinChecks(partial(self._post, self.deliver), partial(self._post, self.fail))
         self._watchdog = Watchdog(parts.notifier.send, self._progress)
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -95,6 +98,7 @@ class Node:
         self.effects.converse = Conversations(
             self.workers, lambda: self.configuration.view.door_keys, partial(self._post, self.deliver)
         ).begin
+        self.effects.check_pin = self._pins.begin
         try:
             self._start()
             await self._stopping.wait()
@@ -120,6 +124,8 @@ class Node:
         self.parts.board.watch(self._from_board_thread)
         for worker in self.workers.values():
             worker.start()
+        for unit, keypad in self.parts.keypads.items():
+            keypad.watch(partial(self._from_keypad, unit))
         self.parts.notifier.send("READY=1")
         _log.info("decisions are possible from now on")
         self._loop.call_later(TICK_S, self._tick)
@@ -159,6 +165,9 @@ class Node:
         for unit, worker in self.workers.items():
             if not worker.stop(READER_STOP_S):
                 _log.error("reader %d did not end", unit)
+        for keypad in self.parts.keypads.values():
+            keypad.close()
+        self._pins.stop()
         self._save_clock()
         if not self.recorder.stop(STORAGE_STOP_S):
             _log.error("storage did not end: what it has not committed is lost")
@@ -241,6 +250,9 @@ class Node:
             case ReaderRecovered():
                 self.faulted_readers.pop(unit, None)
                 self.deliver(ReaderIsBack(unit))
+
+    def _from_keypad(self, reader: int, key: str) -> None:
+        self._post(self.deliver, KeyPressed(reader, key))
 
     def _from_board_thread(self, line: InputLine, active: bool) -> None:
         self._post(self._input_changed, line, active)

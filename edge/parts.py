@@ -13,6 +13,7 @@ from edge.cache.recorder import Recorder
 from edge.clock_state import Saved
 from edge.configuration import Configuration
 from edge.health import Machine
+from edge.keypad.base import Keypad
 from edge.reader.base import CardReader
 from edge.relay.base import Board
 from edge.roles.base import Role
@@ -48,6 +49,8 @@ class Parts(Struct):
     executor: Executor
     save_clock: Callable[[Saved], None]
     boot_id: str
+    keypads: Mapping[int, Keypad] = field(default_factory=dict)
+    """By the reader that they stand beside."""
     services: Callable[[Node], Awaitable[list[Service]]] | None = None
     """Makes link, jobs and status socket, once the first decision is possible."""
     notifier: Notifier = field(default_factory=Notifier)

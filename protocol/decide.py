@@ -17,8 +17,8 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 13. The card has hours of its own and it is outside them; on an untrusted clock by the door's clock policy.
 14. The card may be used a limited number of times at doors and was, at any point (``uses_known``). Readers that lead out
     ask neither for its hours nor for its uses, and count none: nobody is locked in.
-15. The rules of the door, where it has any (``rules.doors``): anti-passback, interlock, two persons.
-16. Granted. With a duress card the reason says so, and whatever came out, the decision does (``Decision.duress``).
+15. The rules of the door, where it has any (``rules.doors``): anti-passback, interlock, PIN, two persons.
+16. Granted. With a duress card or PIN the reason says so, and whatever came out, the decision does (``Decision.duress``).
 
 A point is a door's reader (``View.access_points``) or a terminal of another sub-system (``View.terminals``: a time clock). A
 terminal has no door mode and the clock policy of a home door; the same access levels give rights to both.
@@ -34,8 +34,9 @@ from typing import Final, TypeAlias
 import msgspec
 
 from protocol.ids import SubSystem, Tier, credential_key, is_random_uid, uid_key
+from protocol.pin import PinCheck, checked
 from protocol.reasons import Reason, is_granted
-from protocol.records import CLOSED, CardFlag, CardRow, ClockPolicy, Mode, Revisions, UsesRow
+from protocol.records import CLOSED, CardFlag, CardRow, ClockPolicy, Kind, Mode, Revisions, UsesRow
 from protocol.rules.doors import NO_RULE_STATE, RuleState, judge
 from protocol.rules.passback import UNKNOWN as PLACE_UNKNOWN
 from protocol.schedule import ALWAYS
@@ -88,6 +89,8 @@ class Presentation(msgspec.Struct, frozen=True):
     tier: Tier = Tier.UID_ONLY
     several: bool = False
     clone_suspected: bool = False
+    pin: bytes = b""
+    """The proof of the PIN that was entered with it; empty: none was."""
 
     def keys(self) -> tuple[bytes, ...]:
         """Keys to look up, the most telling first."""
@@ -125,7 +128,7 @@ class Decision(msgspec.Struct, frozen=True):
     used: int = 0
     """How many uses were known before."""
     duress: bool = False
-    """The duress card of a known holder was shown at a door."""
+    """The duress card of a known holder was shown at a door, or his duress PIN entered."""
     place: int = PLACE_UNKNOWN
     """The area where the holder was, at a door that asks for it and as far as known."""
 
@@ -170,7 +173,7 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
         uses = view.uses(key) if is_counted else None
         decision = Decision(reason, key, card.holder, release_ms, schedule, revisions)
         if uses is not None or point.rules is not None:
-            decision = _limited(decision, uses, view, point, state, now)
+            decision = _limited(shown, decision, uses, view, point, state, now)
     else:
         decision = Decision(reason, key, card.holder, 0, schedule, revisions)
     if card.flags is not CardFlag.NONE and card.flags & CardFlag.DURESS:
@@ -179,7 +182,13 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
 
 
 def _limited(
-    decision: Decision, uses: UsesRow | None, view: View, point: AccessPoint, state: PointState, now: Instant
+    shown: Presentation,
+    decision: Decision,
+    uses: UsesRow | None,
+    view: View,
+    point: AccessPoint,
+    state: PointState,
+    now: Instant,
 ) -> Decision:
     """What becomes of a grant by the number of uses of the card and by the rules of the door (14, 15)."""
     if uses is not None:
@@ -189,6 +198,7 @@ def _limited(
             return msgspec.structs.replace(decision, reason=Reason.USES_EXHAUSTED, release_ms=0)
     if point.rules is None:
         return decision
+    pin = _pin(shown, decision.key, view, point, state, now)
     judged = judge(
         decision.reason,
         decision.holder,
@@ -197,9 +207,36 @@ def _limited(
         now.utc_ms,
         view.calendar,
         trusted=now.trusted,
+        pin=pin,
     )
     release_ms = decision.release_ms if is_granted(judged.reason) else 0
-    return msgspec.structs.replace(decision, reason=judged.reason, release_ms=release_ms, place=judged.place)
+    decision = msgspec.structs.replace(
+        decision, reason=judged.reason, release_ms=release_ms, place=judged.place
+    )
+    return _under_duress(decision, point) if pin is PinCheck.DURESS else decision
+
+
+def _pin(
+    shown: Presentation, key: bytes, view: View, point: AccessPoint, state: PointState, now: Instant
+) -> PinCheck:
+    """What becomes of the question for a PIN. A schedule that is not here asks always; without the time a home door never does."""
+    rules = point.rules
+    if rules is None or not rules.row.pin_schedule or rules.leaving or state.mode is Mode.UNLOCKED:
+        return PinCheck.NOT_ASKED
+    schedule = rules.row.pin_schedule
+    if schedule != ALWAYS and view.row(Kind.SCHEDULE, schedule) is not None:
+        if not now.trusted and point.clock_policy is ClockPolicy.HOME:
+            return PinCheck.NOT_ASKED
+        if now.trusted and not view.holds(schedule, now.utc_ms):
+            return PinCheck.NOT_ASKED
+    row = view.pin(key)
+    if row is None:
+        return PinCheck.NOT_SET
+    if state.rules.pin_blocked:
+        return PinCheck.BLOCKED
+    if not shown.pin:
+        return PinCheck.WANTED
+    return checked(row, shown.pin, with_duress=rules.row.duress_pin)
 
 
 def _under_duress(decision: Decision, point: AccessPoint) -> Decision:

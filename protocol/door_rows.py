@@ -1,4 +1,4 @@
-"""Rows about rules that some doors have: areas with anti-passback. A door without such a rule has none of them.
+"""Rows about rules that some doors have: areas with anti-passback, PINs. A door without such a rule has none of them.
 
 The conventions of ``protocol.records`` hold.
 """
@@ -12,6 +12,11 @@ import msgspec
 MINUTES_A_DAY = 1_440
 PERSONS_MAX = 2
 FORGET_MIN_MAX = 7 * MINUTES_A_DAY
+PROOF_LENGTH = 16
+PIN_PROOFS_LENGTH = 2 * PROOF_LENGTH
+SALT_LENGTH = 16
+COST_MAX = 17
+"""128 MiB and some seconds."""
 
 
 class Passback(IntEnum):
@@ -44,7 +49,8 @@ class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):
     """Rules of the door with the same number. ``inside``, ``outside``: areas on its two sides, 0 for none. ``interlock``: of the
     device's doors with the same number one opens only while all others are shut and locked, 0 for none. ``persons``: so many
     different holders must show their cards before it opens inwards, 1 or 2. ``first_card``: the unlock schedule of the door
-    begins each time with the first card that opens it inwards.
+    begins each time with the first card that opens it inwards. ``pin_schedule``: when a PIN is asked for beside the card, 0 for
+    never. ``duress_pin``: the PIN with its last digit one higher opens too, and raises the silent alarm.
     """
 
     inside: int = 0
@@ -52,3 +58,16 @@ class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):
     interlock: int = 0
     persons: int = 1
     first_card: bool = False
+    pin_schedule: int = 0
+    duress_pin: bool = False
+
+
+class PinRow(msgspec.Struct, frozen=True, array_like=True):
+    """The PIN of a card, known by the card's key; only devices with a door that asks for PINs have it.
+
+    ``proofs``: those of the PIN and of its duress PIN, 16 bytes each (``protocol.pin``), made with ``salt`` and ``cost``.
+    """
+
+    proofs: bytes
+    salt: bytes
+    cost: int

@@ -74,7 +74,9 @@ class Alarm(IntEnum):
     HELP_WANTED = 15
     """A guard pressed the help button of a patrol point."""
     DURESS = 16
-    """A duress card was shown at a door: nothing is heard or seen there."""
+    """A duress card was shown at a door, or a duress PIN entered: nothing is heard or seen there."""
+    PIN_BLOCKED = 17
+    """Too many wrong PINs with one card: its PIN is not looked at for a while, at this device."""
 
 
 class CommandResult(IntEnum):

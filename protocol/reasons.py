@@ -66,6 +66,9 @@ class Reason(IntEnum):
     PASSBACK = 70
     INTERLOCK = 71
     SECOND_PERSON = 72
+    PIN_MISSING = 73
+    PIN_WRONG = 74
+    PIN_NOT_SET = 75
 
 
 GRANTED_MAX: Final = 19
@@ -75,7 +78,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.GRANTED_TIME_NOT_CHECKED: "Granted; the time could not be checked",
     Reason.GRANTED_FROM_MEMORY: "Granted from memory; storage was unusable",
     Reason.GRANTED_FREE_PASSAGE: "Free passage",
-    Reason.GRANTED_UNDER_DURESS: "Granted; the duress card was shown",
+    Reason.GRANTED_UNDER_DURESS: "Granted; under duress (card or PIN)",
     Reason.GRANTED_PASSBACK: "Granted against the order of the areas",
     Reason.EXIT_BUTTON: "Exit button",
     Reason.REMOTE_OPEN: "Opened by an operator",
@@ -123,6 +126,9 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.NOTHING_TO_UNDO: "No payment here that could be undone",
     Reason.INTERLOCK: "Another door of the interlock is open",
     Reason.SECOND_PERSON: "First of two persons; the second is awaited",
+    Reason.PIN_MISSING: "No PIN was entered after the card",
+    Reason.PIN_WRONG: "Wrong PIN",
+    Reason.PIN_NOT_SET: "A PIN is asked for here at this time, and this card has none",
     Reason.PASSBACK: "Against the order of the areas: already inside, or came in without this card",
 }
 assert TEXT.keys() == set(Reason)

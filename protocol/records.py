@@ -14,9 +14,18 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, PERSONS_MAX, Passback
+from protocol.door_rows import (
+    COST_MAX,
+    FORGET_MIN_MAX,
+    MINUTES_A_DAY,
+    PERSONS_MAX,
+    PIN_PROOFS_LENGTH,
+    SALT_LENGTH,
+    Passback,
+)
 from protocol.door_rows import AreaRow as AreaRow
 from protocol.door_rows import DoorRulesRow as DoorRulesRow
+from protocol.door_rows import PinRow as PinRow
 from protocol.errors import LimitError, MalformedError, UnknownRecordError
 from protocol.ids import CardKey, Stream, SubSystem, Tier
 from protocol.limits import (
@@ -266,6 +275,7 @@ Row: TypeAlias = (
     | BalanceRow
     | DoorRulesRow
     | AreaRow
+    | PinRow
 )
 
 
@@ -295,6 +305,7 @@ class Kind(IntEnum):
     BALANCE = 40
     DOOR_RULES = 31
     AREA = 32
+    PIN = 33
 
 
 OPTIONAL_KIND_MIN: Final = 64
@@ -323,6 +334,7 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.BALANCE: BalanceRow,
     Kind.DOOR_RULES: DoorRulesRow,
     Kind.AREA: AreaRow,
+    Kind.PIN: PinRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -350,6 +362,7 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.BALANCE: Stream.BALANCES,
     Kind.DOOR_RULES: Stream.ACCESS,
     Kind.AREA: Stream.ACCESS,
+    Kind.PIN: Stream.ACCESS,
 }
 
 SPECIAL_GROUPS: Final = 8
@@ -362,6 +375,7 @@ _CARD_KEYED: Final = frozenset(
         Kind.CARD,
         Kind.USES,
         Kind.HOURS,
+        Kind.PIN,
         Kind.GUARD,
         Kind.PLACE,
         Kind.EVENT_CARD,
@@ -481,6 +495,7 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             and 0 <= row.outside < 2**32
             and 0 <= row.interlock < 2**8
             and 1 <= row.persons <= PERSONS_MAX
+            and 0 <= row.pin_schedule < 2**32
         ):
             raise MalformedError("a number of the rules of a door is out of range")
         case AreaRow() if not (
@@ -490,6 +505,10 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             and (row.forget_min or row.passback is not Passback.TIMED)
         ):
             raise MalformedError("a number of an area is out of range, or timed anti-passback has no time")
+        case PinRow() if not (
+            len(row.proofs) == PIN_PROOFS_LENGTH and len(row.salt) == SALT_LENGTH and 0 < row.cost <= COST_MAX
+        ):
+            raise MalformedError("the row of a PIN has two proofs, a salt, and a cost that a device can bear")
         case ReadKeyRow() if len(row.key) != READ_KEY_LENGTH or int.from_bytes(key, "big") >= ZONES_MAX << 8:
             raise MalformedError("a read key has 16 bytes, and a zone from 0 to 15")
         case IssuerKeyRow() if len(row.public_key) != PUBLIC_KEY_LENGTH or int.from_bytes(key, "big") > 0xFF:

@@ -36,6 +36,7 @@ from protocol.records import (
     Kind,
     LevelRow,
     Mode,
+    PinRow,
     PlaceRow,
     PointRow,
     ReadKeyRow,
@@ -170,6 +171,7 @@ _NO_ROWS: Final[Mapping[bytes, CardRow | None]] = MappingProxyType({})
 _NO_RESTRICTIONS: Final[Mapping[bytes, RestrictionRow]] = MappingProxyType({})
 _NO_USES: Final[Mapping[bytes, UsesRow]] = MappingProxyType({})
 _NO_HOURS: Final[Mapping[bytes, Schedule]] = MappingProxyType({})
+_NO_PINS: Final[Mapping[bytes, PinRow]] = MappingProxyType({})
 _NO_PATROL: Final[Mapping[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow]] = MappingProxyType({})
 _NO_BALANCES: Final[Mapping[bytes, BalanceRow]] = MappingProxyType({})
 _NO_STALE: Final[Mapping[bytes, int]] = MappingProxyType({})
@@ -186,6 +188,7 @@ class View:
         "_hours",
         "_overlay",
         "_patrol",
+        "_pins",
         "_restrictions",
         "_site",
         "_stale",
@@ -203,6 +206,7 @@ class View:
         stale: Mapping[bytes, int] = _NO_STALE,
         uses: Mapping[bytes, UsesRow] = _NO_USES,
         hours: Mapping[bytes, Schedule] = _NO_HOURS,
+        pins: Mapping[bytes, PinRow] = _NO_PINS,
         patrol: Mapping[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow] = _NO_PATROL,
         balances: Mapping[bytes, BalanceRow] = _NO_BALANCES,
         site: _Site = _NO_SITE,
@@ -215,6 +219,7 @@ class View:
         self._stale = stale
         self._uses = uses
         self._hours = hours
+        self._pins = pins
         self._patrol = patrol
         self._balances = balances
         self._site = site
@@ -269,6 +274,10 @@ class View:
         """Whether the instant is inside the card's own hours; None for a card without any."""
         hours = self._hours.get(key)
         return None if hours is None else hours.holds(utc_ms, self._site.calendar)
+
+    def pin(self, key: bytes) -> PinRow | None:
+        """The PIN of a card, None for a card without one (or a device that asks for none)."""
+        return self._pins.get(key)
 
     def schedules_at(self, levels: tuple[int, ...], point: int) -> tuple[int, ...]:
         """Numbers of the schedules by which these access levels open this point; empty for no right here."""
@@ -395,6 +404,7 @@ class View:
         stale: dict[bytes, int] | None = {} if replace is Stream.RESTRICTIONS else None
         uses: dict[bytes, UsesRow] | None = {} if replace is Stream.ACCESS else None
         hours: dict[bytes, Schedule] | None = {} if replace is Stream.ACCESS else None
+        pins: dict[bytes, PinRow] | None = {} if replace is Stream.ACCESS else None
         patrol: dict[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow] | None = (
             {} if replace is Stream.ACCESS else None
         )
@@ -444,6 +454,14 @@ class View:
                 else:
                     assert isinstance(row, HoursRow)
                     hours[change.key] = Schedule(ScheduleRow(row.periods))
+            elif kind is Kind.PIN:
+                if pins is None:
+                    pins = dict(self._pins)
+                if row is None:
+                    pins.pop(change.key, None)
+                else:
+                    assert isinstance(row, PinRow)
+                    pins[change.key] = row
             elif kind is Kind.BALANCE:
                 if balances is None:
                     balances = dict(self._balances)
@@ -482,6 +500,7 @@ class View:
             stale=self._stale if stale is None else stale,
             uses=self._uses if uses is None else uses,
             hours=self._hours if hours is None else hours,
+            pins=self._pins if pins is None else pins,
             patrol=self._patrol if patrol is None else patrol,
             balances=self._balances if balances is None else balances,
             site=self._site if others is None else _Site(others),
@@ -496,6 +515,7 @@ class View:
             stale=self._stale,
             uses=self._uses,
             hours=self._hours,
+            pins=self._pins,
             patrol=self._patrol,
             balances=self._balances,
             site=self._site,

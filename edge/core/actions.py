@@ -132,6 +132,19 @@ class Inspect(Struct, frozen=True):
     uid: bytes
 
 
+class CheckPin(Struct, frozen=True):
+    """Work out the proof of what was typed, beside the loop; answered by ``PinChecked`` with the same number."""
+
+    reader: int
+    check: int
+    digits: str
+    salt: bytes
+    cost: int
+
+    def __repr__(self) -> str:
+        return f"CheckPin({self.reader}, {self.check})"
+
+
 class Took(Struct, frozen=True):
     """What began at ``since_ms`` (as ``Now.mono_ms``) has just been done by the action before: count how long it took (B10)."""
 
@@ -153,5 +166,6 @@ Action = (
     | Keep
     | WriteOnCard
     | Inspect
+    | CheckPin
     | Took
 )

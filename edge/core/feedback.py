@@ -29,6 +29,12 @@ class Pattern(StrEnum):
     ONE_CARD_PLEASE = "one_card_please"
     SECOND_CARD_PLEASE = "second_card_please"
     """The card is good; the door opens when a second person shows one too."""
+    ENTER_PIN = "enter_pin"
+    """The card is good; now its PIN."""
+    KEY = "key"
+    """A key of the keypad was taken."""
+    CARD_FIRST = "card_first"
+    """A key without a card: show the card, then type."""
     STORAGE_FAULT = "storage_fault"
     IDENTIFY = "identify"
     """"Here I am": an operator tests the point."""
@@ -74,6 +80,8 @@ class Pattern(StrEnum):
     READER_FAULT = "reader_fault"
     CARD_WANTED = "card_wanted"
     """An issuer waits for the card that is to be written."""
+    PIN_WANTED = "pin_wanted"
+    """A card was shown, and its PIN is waited for."""
     ON_TRIAL = "on_trial"
     """Nothing to show; the program is a new version that is not kept for good yet."""
 
@@ -114,6 +122,9 @@ SIGNALS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.IGNORED: (_step(100, "r"), _step(100, "")) * 6,
     Pattern.ONE_CARD_PLEASE: (_step(120, "gb"), _step(180, "r")) * 4,
     Pattern.SECOND_CARD_PLEASE: (*_beeps(1, 150, 50, "g"), *(_step(500, "g"), _step(500, "")) * 4),
+    Pattern.ENTER_PIN: (*_beeps(2, 60, 60, "g"), _step(200, "")),
+    Pattern.KEY: (_step(40, "gb"), _step(60, "")),
+    Pattern.CARD_FIRST: (*_beeps(1, 40, 40, "r"), *(_step(80, "r"), _step(80, "")) * 3),
     Pattern.STORAGE_FAULT: (*_beeps(5, 60, 60, "r"), _step(600, "r")),
     Pattern.IDENTIFY: (_step(250, "gb"), _step(250, "r"), _step(250, "g"), _step(250, "rb")) * 5,
     Pattern.WRITTEN: (*_beeps(1, 200, 50, "g"), _step(1_200, "g")),
@@ -151,6 +162,7 @@ LOOKS: Final[dict[Pattern, tuple[Step, ...]]] = {
     Pattern.ALARM: (_step(400, "rb"), _step(200, "")),
     Pattern.READER_FAULT: (_step(100, "r"), _step(150, ""), _step(100, "r"), _step(1_650, "")),
     Pattern.CARD_WANTED: (_step(400, "g"), _step(400, "")),
+    Pattern.PIN_WANTED: (_step(300, "g"), _step(300, "r")),
     Pattern.ON_TRIAL: (_step(2_700, "r"), _step(300, "g")),
 }
 """Repeated until another look replaces them."""

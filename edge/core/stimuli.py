@@ -67,6 +67,21 @@ class CardGone(Struct, frozen=True):
     uid: bytes
 
 
+class KeyPressed(Struct, frozen=True):
+    """A key of the keypad at a reader: a digit, ``#`` or ``*``."""
+
+    reader: int
+    key: str
+
+
+class PinChecked(Struct, frozen=True):
+    """What was typed, as its proof (``protocol.pin``): the answer to the ``actions.CheckPin`` of this number."""
+
+    reader: int
+    check: int
+    proof: bytes
+
+
 class InputChanged(Struct, frozen=True):
     """An input has a new debounced state."""
 
@@ -204,6 +219,8 @@ class Tick(Struct, frozen=True):
 Stimulus = (
     CardShown
     | CardGone
+    | KeyPressed
+    | PinChecked
     | InputChanged
     | LinkChanged
     | InStep

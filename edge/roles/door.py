@@ -1,7 +1,7 @@
 """The door role: cards, exit buttons, contacts, commands and modes of the doors of one node. Pure.
 
 A card goes through: one showing or two (``core.presence``), several cards in the field (``core.several``), the wrong-try
-rule (``core.wrong_tries``), ``protocol.decide``; a grant becomes an intent, and the commit of the intent the release
+rule (``core.wrong_tries``), ``protocol.decide``, its PIN where the door asks for one (``door_pins``); a grant becomes an intent, and the commit of the intent the release
 (``door_storage``). A refusal is a fact at once. Every showing leaves one access fact, whatever came before it.
 
 The exit button goes through nothing: whatever the state, its release stands first in the list of the same step.
@@ -27,8 +27,10 @@ from edge.core.stimuli import (
     CommitLate,
     Committed,
     InputChanged,
+    KeyPressed,
     ModeChanged,
     Now,
+    PinChecked,
     ReaderFaulted,
     ReaderRecovered,
     RemoteOpen,
@@ -43,7 +45,15 @@ from edge.core.stimuli import (
     WriteOrdered,
 )
 from edge.core.wrong_tries import IGNORE_MS, WrongTries
-from edge.roles import door_commands, door_modes, door_places, door_rules, door_storage, door_uses
+from edge.roles import (
+    door_commands,
+    door_modes,
+    door_pins,
+    door_places,
+    door_rules,
+    door_storage,
+    door_uses,
+)
 from edge.roles.door_state import INTENTS_MAX, DoorRoleState, Pending
 from edge.roles.turn import Turn
 from edge.roles.wiring import ALL_UNITS, wiring_of
@@ -62,7 +72,9 @@ from protocol.records import Mode
 from protocol.view import View
 
 UNKNOWN: Final = frozenset({Reason.UNKNOWN_CARD, Reason.RANDOM_UID})
-"""What the wrong-try rule counts: credentials that name nobody here."""
+"""Credentials that name nobody here."""
+WRONG: Final = UNKNOWN | {Reason.PIN_WRONG}
+"""What the wrong-try rule counts."""
 
 REFUSAL: Final[dict[Reason, Pattern]] = {
     Reason.UNKNOWN_CARD: Pattern.UNKNOWN,
@@ -95,6 +107,10 @@ class DoorRole:
         match stimulus:
             case CardShown():
                 _card_shown(turn, stimulus)
+            case KeyPressed(reader, key):
+                door_pins.key_pressed(turn, reader, key)
+            case PinChecked():
+                _pin_checked(turn, stimulus)
             case Committed():
                 door_storage.committed(turn, stimulus)
             case CommitLate():
@@ -181,6 +197,19 @@ def _card_shown(turn: Turn, shown: CardShown) -> None:
     turn.readers[unit] = replace(reader, last=last)
     if not is_new:
         return
+    door_pins.give_up(turn, unit)
+    _judge(turn, unit, card, shown.at_ms)
+
+
+def _pin_checked(turn: Turn, news: PinChecked) -> None:
+    found = door_pins.checked(turn, news)
+    if found is not None:
+        _judge(turn, news.reader, *found)
+
+
+def _judge(turn: Turn, unit: int, card: Presentation, since_ms: int | None) -> None:
+    """Decide and answer. ``since_ms``: from when on the holder waits for it."""
+    reader = turn.reader(unit)
     number = turn.wiring.point_of_reader.get(unit, 0)
     ignoring = reader.tries.ignoring(turn.now.mono_ms)
     mode, decision = _decide(turn, card, number, unit, ignoring)
@@ -200,10 +229,15 @@ def _card_shown(turn: Turn, shown: CardShown) -> None:
         decision.used,
         place=decision.place,
     )
+    if decision.reason is Reason.PIN_MISSING:
+        door_pins.ask(turn, unit, card, fact, decision)
+        return
+    if card.pin:
+        door_pins.judged(turn, decision, number)
     if decision.duress:
         turn.add(*moment(Alarm.DURESS, number, "", decision.key))
     if decision.granted:
-        _granted(turn, shown, fact, decision)
+        _granted(turn, unit, since_ms, fact, decision)
     else:
         _refused(turn, unit, fact, decision)
 
@@ -221,18 +255,17 @@ def _decide(
     mode = turn.doors[door_unit].mode
     state = PointState(mode, ignoring, turn.uses)
     if point.rules is not None:
-        state = replace(state, rules=door_rules.state_of(turn, point.rules, door_unit))
+        state = replace(state, rules=door_rules.state_of(turn, point.rules, door_unit, card))
     return mode, decide(card, turn.view, point, state, turn.now.instant)
 
 
-def _granted(turn: Turn, shown: CardShown, fact: AccessFact, decision: Decision) -> None:
-    reader = shown.reader
+def _granted(turn: Turn, reader: int, since_ms: int | None, fact: AccessFact, decision: Decision) -> None:
     unit = turn.wiring.unit_of_reader(reader)
     assert unit is not None, "a point without a door grants nothing"
     number = turn.wiring.door(unit).number
     fact, keep = door_uses.counted(turn, fact, decision)
     pending = Pending(
-        fact, number, unit, decision.release_ms, reader, decision.key, keep=keep, shown_ms=shown.at_ms
+        fact, number, unit, decision.release_ms, reader, decision.key, keep=keep, shown_ms=since_ms
     )
     rules = turn.view.access_points[fact.point].rules
     if rules is not None:
@@ -253,7 +286,7 @@ def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> N
         turn.add(*moment(Alarm.DEAD_CARD_USED, fact.point, reason.name.lower(), decision.key))
     elif reason is Reason.CLONE_SUSPECTED:
         turn.add(*moment(Alarm.CLONE_SUSPECTED, fact.point, "", decision.key))
-    elif reason in UNKNOWN:
+    elif reason in WRONG:
         state = turn.reader(reader)
         tries = state.tries.refused(turn.now.mono_ms)
         alarm = tries.ignoring(turn.now.mono_ms)
@@ -288,6 +321,9 @@ def _input_changed(turn: Turn, change: InputChanged) -> None:
 
 def _timer_fired(turn: Turn, name: str) -> None:
     owner, _slash, which = name.partition("/")
+    if which == "pin":
+        door_pins.timed_out(turn, int(owner.removeprefix("reader")))
+        return
     if which == "tries":
         reader = int(owner.removeprefix("reader"))
         state = turn.reader(reader)

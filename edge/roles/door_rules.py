@@ -11,20 +11,29 @@ from msgspec.structs import replace
 from edge.core.door import Phase
 from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
+from protocol.decide import Presentation
 from protocol.rules.doors import DoorRules, RuleState
 
 SECOND_WITHIN_MS: Final = 15_000
 """So long the first of two persons waits for the second."""
 
 
-def state_of(turn: Turn, rules: DoorRules, unit: int) -> RuleState:
-    """What the rules of the door at this lock depend on, at this moment."""
+def state_of(turn: Turn, rules: DoorRules, unit: int, card: Presentation) -> RuleState:
+    """What the rules of the door at this lock depend on, at this moment, for this card."""
     holder, until_ms = turn.firsts.get(unit, (0, 0))
     return RuleState(
         turn.places,
         bool(rules.row.interlock) and interlocked(turn, unit),
+        bool(rules.row.pin_schedule) and _is_blocked(turn, card),
         holder if turn.now.mono_ms < until_ms else 0,
     )
+
+
+def _is_blocked(turn: Turn, card: Presentation) -> bool:
+    """Too many wrong PINs were entered with this card."""
+    keys = card.keys()
+    found = (turn.wrong_pins.get(key) for key in keys)
+    return any(wrong is not None and wrong.blocking(turn.now.mono_ms) for wrong in found)
 
 
 def interlocked(turn: Turn, unit: int) -> bool:
@@ -50,6 +59,14 @@ def first(turn: Turn, reader: int, holder: int) -> None:
     unit = turn.wiring.unit_of_reader(reader)
     assert unit is not None, "a point without a door has no rules"
     turn.firsts = {**turn.firsts, unit: (holder, turn.now.mono_ms + SECOND_WITHIN_MS)}
+
+
+def second_is_coming(turn: Turn, reader: int) -> None:
+    """Somebody types a PIN: who waits for a second person has his seconds anew, since that may be the one."""
+    unit = turn.wiring.unit_of_reader(reader)
+    holder, until_ms = turn.firsts.get(unit or 0, (0, 0))
+    if unit is not None and turn.now.mono_ms < until_ms:
+        turn.firsts = {**turn.firsts, unit: (holder, turn.now.mono_ms + SECOND_WITHIN_MS)}
 
 
 def granted(turn: Turn, rules: DoorRules, pending: Pending, holder: int) -> Pending:

@@ -11,9 +11,9 @@ from edge.core.door import DoorState
 from edge.core.feedback import Pattern
 from edge.core.presence import LastShown
 from edge.core.stimuli import IntentId
-from edge.core.wrong_tries import WrongTries
+from edge.core.wrong_tries import WrongPins, WrongTries
 from edge.roles.wiring import Wiring, wiring_of
-from protocol.decide import OwnUses
+from protocol.decide import OwnUses, Presentation
 from protocol.facts import AccessFact, CommandFact
 from protocol.records import Mode
 from protocol.rules.passback import Places
@@ -50,6 +50,23 @@ class Pending(Struct, frozen=True):
     shown_ms: int | None = None
 
 
+class PinEntry(Struct, frozen=True):
+    """A card whose PIN is waited for. ``fact``: what is recorded if none comes. ``duress``: it is a duress card.
+
+    ``digits``: typed so far. ``checking``: the number of the check that is under way, 0 for none; ``ended_ms``: when the last key
+    was pressed; ``until_ms``: how long the next one is waited for.
+    """
+
+    card: Presentation
+    fact: AccessFact
+    key: bytes
+    duress: bool = False
+    digits: str = ""
+    checking: int = 0
+    ended_ms: int = 0
+    until_ms: int = 0
+
+
 class ReaderState(Struct, frozen=True):
     """One reader. ``fault``: what is wrong with it, None for nothing. ``fault_at``, ``tries_at``: the point under whose
     number that alarm stands, None while it does not.
@@ -61,6 +78,7 @@ class ReaderState(Struct, frozen=True):
     fault_at: int | None = None
     tries_at: int | None = None
     look: Pattern | None = None
+    entry: PinEntry | None = None
 
 
 class DoorRoleState(Struct, frozen=True):
@@ -87,3 +105,6 @@ class DoorRoleState(Struct, frozen=True):
     """Doors with first-card unlocking that a card has opened in the time of their schedule, by number."""
     firsts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """Who waits at a door for a second person, by unit: holder, and until when (monotonic)."""
+    wrong_pins: Mapping[bytes, WrongPins] = field(default_factory=dict)
+    """Wrong PINs by card key."""
+    last_pin_check: int = 0

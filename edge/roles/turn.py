@@ -44,6 +44,8 @@ class Turn:
         self.passing = state.passing
         self.opened_by_card = state.opened_by_card
         self.firsts = state.firsts
+        self.wrong_pins = state.wrong_pins
+        self.last_pin_check = state.last_pin_check
 
     def state(self) -> DoorRoleState:
         """The state after this turn."""
@@ -64,6 +66,8 @@ class Turn:
             self.passing,
             self.opened_by_card,
             self.firsts,
+            self.wrong_pins,
+            self.last_pin_check,
         )
 
     def add(self, *actions: Action) -> None:
@@ -108,6 +112,8 @@ class Turn:
     def _look(self, unit: int, reader: ReaderState) -> Pattern:
         if reader.fault is not None:
             return Pattern.READER_FAULT
+        if reader.entry is not None:
+            return Pattern.PIN_WANTED
         door_unit = self.wiring.unit_of_reader(unit)
         state = self.doors.get(door_unit) if door_unit is not None else None
         if state is None:

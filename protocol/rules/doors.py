@@ -5,7 +5,8 @@ Order; the first that refuses gives the reason:
 1. Anti-passback (``rules.passback``).
 2. Interlock, in both directions: another door of the same number is not shut and locked. The fire input ends it, the exit
    button is not asked.
-3. Two persons (多卡開門), inwards: the first holder waits, and his own cards are no second person.
+3. The PIN, in its hours and inwards: not entered yet, none set, wrong, or tried too often.
+4. Two persons (多卡開門), inwards: the first holder waits, and his own cards are no second person.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from protocol.door_rows import AreaRow, DoorRulesRow, Passback
+from protocol.pin import PinCheck
 from protocol.reasons import Reason
 from protocol.rules.passback import UNKNOWN, Places, broken
 from protocol.schedule import Calendar
@@ -40,11 +42,19 @@ class RuleState(Struct, frozen=True):
     places: Places = Places()
     interlocked: bool = False
     """Another door of the interlock is not shut and locked, and there is no fire."""
+    pin_blocked: bool = False
+    """Too many wrong PINs were entered with this card."""
     first_holder: int = 0
     """Who has shown a card just now and waits for a second person; 0 for nobody."""
 
 
 NO_RULE_STATE: Final = RuleState()
+WITHOUT_PIN: Final = {
+    PinCheck.WANTED: Reason.PIN_MISSING,
+    PinCheck.NOT_SET: Reason.PIN_NOT_SET,
+    PinCheck.BLOCKED: Reason.WRONG_TRIES,
+    PinCheck.WRONG: Reason.PIN_WRONG,
+}
 
 
 class Judged(Struct, frozen=True):
@@ -69,6 +79,7 @@ def judge(
     calendar: Calendar,
     *,
     trusted: bool,
+    pin: PinCheck = PinCheck.NOT_ASKED,
 ) -> Judged:
     """What the rules make of the grant ``reason``. ``trusted``: the time is."""
     area = UNKNOWN
@@ -81,6 +92,8 @@ def judge(
         reason = reason if found is Passback.NONE else Reason.GRANTED_PASSBACK
     if state.interlocked and rules.row.interlock:
         return Judged(Reason.INTERLOCK, area)
+    if pin in WITHOUT_PIN:
+        return Judged(WITHOUT_PIN[pin], area)
     if rules.row.persons > 1 and not rules.leaving and state.first_holder in (0, holder):
         return Judged(Reason.SECOND_PERSON, area)
     return Judged(reason, area)

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import SignatureError
-from protocol.records import Change, IssuerKeyRow, Kind, ReadKeyRow, delete, put
-from protocol.sealed_keys import SEALED_LENGTH, open_row, seal_row
+from protocol.ids import uid_key
+from protocol.records import Change, IssuerKeyRow, Kind, PinRow, ReadKeyRow, delete, put
+from protocol.sealed_keys import open_row, seal_row
 from protocol.unit_box import box_key_of, box_secret_of
 
 SEED = bytes(range(32))
 PUBLIC = box_key_of(Ed25519PrivateKey.from_private_bytes(SEED).public_key().public_bytes_raw())
 SECRET = box_secret_of(SEED)
+SEALED = 64
 ROW = put(0x0203, ReadKeyRow(b"sixteen bytes 16"))
 
 
@@ -23,6 +25,17 @@ def test_a_read_key_is_sealed_and_opened() -> None:
     assert (sealed.kind, sealed.key) == (ROW.kind, ROW.key)
     assert b"sixteen" not in sealed.body
     assert open_row(sealed, SECRET) == ROW
+
+
+def test_the_proofs_of_a_pin_are_sealed_and_opened() -> None:
+    row = put(
+        uid_key(b"card"), PinRow(b"two proofs of 16 bytes, side by "[:32].ljust(32, b"."), bytes(16), 13)
+    )
+    sealed = seal_row(row, PUBLIC, bytes(31) + b"\x02")
+    assert b"two proofs" not in sealed.body
+    assert open_row(sealed, SECRET) == row
+    with pytest.raises(SignatureError):
+        open_row(Change(row.kind, uid_key(b"othr"), sealed.body), SECRET)
 
 
 @pytest.mark.parametrize("row", [put(1, IssuerKeyRow(bytes(32))), delete(Kind.READ_KEY, 0x0203)])
@@ -36,12 +49,12 @@ def test_a_row_in_the_clear_is_left_to_whoever_reads_rows(row: Change) -> None:
     assert open_row(row, SECRET) == row
 
 
-@given(at=st.integers(0, SEALED_LENGTH - 1), bit=st.integers(0, 7))
+@given(at=st.integers(0, SEALED - 1), bit=st.integers(0, 7))
 def test_what_was_touched_is_refused(at: int, bit: int) -> None:
     """Also a row that was put under another zone's number. Planted break: ``decrypt`` without the row's key."""
     sealed = seal_row(ROW, PUBLIC, bytes(31) + b"\x01")
     touched = bytearray(sealed.body)
-    touched[-SEALED_LENGTH + at] ^= 1 << bit
+    touched[-SEALED + at] ^= 1 << bit
     for row in (Change(ROW.kind, ROW.key, bytes(touched)), Change(ROW.kind, b"\0\0\1\3", sealed.body)):
         with pytest.raises(SignatureError):
             open_row(row, SECRET)

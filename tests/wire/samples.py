@@ -98,6 +98,7 @@ from protocol.records import (
     Kind,
     LevelRow,
     Mode,
+    PinRow,
     PlaceRow,
     PointRow,
     PunchStatus,
@@ -180,7 +181,8 @@ ROWS: dict[Kind, Change] = {
     Kind.BALANCE: put(
         CARD, BalanceRow(70_000, 3, -250, 1_780_000_000, 7, ((12, 4_500, 1_500), (13, 800, 0)))
     ),
-    Kind.DOOR_RULES: put(1, DoorRulesRow(5, 6, 3, 2, True)),
+    Kind.DOOR_RULES: put(1, DoorRulesRow(5, 6, 3, 2, True, 30, True)),
+    Kind.PIN: put(CARD, PinRow(KEY, SALT, 13)),
     Kind.AREA: put(5, AreaRow(Passback.TIMED, 90, 240, 1_790_000_000)),
     Kind.EVENT_CARD: put(OTHER_CARD, EventCardRow(PatrolEvent.HELP)),
 }

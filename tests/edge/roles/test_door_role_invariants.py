@@ -18,7 +18,9 @@ from edge.core.stimuli import (
     Committed,
     InputChanged,
     IntentId,
+    KeyPressed,
     ModeChanged,
+    PinChecked,
     ReaderFaulted,
     ReaderRecovered,
     RemoteOpen,
@@ -36,8 +38,10 @@ from protocol.reasons import Reason, is_granted
 from protocol.records import (
     Change,
     DoorRow,
+    DoorRulesRow,
     Kind,
     Mode,
+    PinRow,
     PointRow,
     RestrictionRow,
     StoragePolicy,
@@ -76,6 +80,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What was typed at a reader has been worked out, if anything was."""
+
+    reader: int
+    is_right: bool
+
+
+@dataclass(frozen=True)
 class Reconfigure:
     changes: tuple[Change, ...]
 
@@ -85,6 +97,7 @@ class Trusted:
     trust: Trust
 
 
+PIN = put(uid_key(GOOD.uid), PinRow(bytes(16) + b"d" * 16, bytes(16), 1))
 doors = st.builds(
     DoorRow,
     st.just("front"),
@@ -102,6 +115,8 @@ reconfigurations = st.one_of(
     st.just(Reconfigure((put(FRONT, DoorRow("front")), put(IN, PointRow("in", 1, FRONT))))),
     st.just(Reconfigure((put(uid_key(GOOD.uid), RestrictionRow(Reason.CARD_STOLEN, 9, 0)),))),
     st.just(Reconfigure((delete(Kind.RESTRICTION, uid_key(GOOD.uid)),))),
+    st.just(Reconfigure((put(FRONT, DoorRulesRow(pin_schedule=1, duress_pin=True)), PIN))),
+    st.just(Reconfigure((delete(Kind.DOOR_RULES, FRONT), delete(Kind.PIN, uid_key(GOOD.uid))))),
 )
 cards = st.lists(
     st.sampled_from([GOOD, EXTENDED, LOST, OFFICE, STRANGER]), min_size=1, max_size=3, unique=True
@@ -115,6 +130,9 @@ events = st.one_of(
     st.builds(lambda reader, shown: CardShown(reader, tuple(shown)), st.integers(1, 4), cards),
     inputs,
     inputs,
+    st.builds(KeyPressed, st.integers(1, 3), st.sampled_from("1234*#")),
+    st.builds(KeyPressed, st.just(1), st.sampled_from("1#")),
+    st.builds(Proof, st.integers(1, 3), st.booleans()),
     st.builds(Wait, st.sampled_from([100, 700, 1_500, 6_000, 31_000, 3_600_000])),
     st.builds(Answer, st.booleans(), st.sampled_from(["ok", "ok", "late", "failed"])),
     st.builds(
@@ -160,6 +178,10 @@ class Watcher:
                 waiting = sorted(node.state.pending)
                 if waiting:
                     self.answer(IntentId(waiting[-1 if newest else 0]), what)
+            case Proof(reader, is_right):
+                entry = node.state.readers[reader].entry if reader in node.state.readers else None
+                if entry is not None and entry.checking:
+                    node.send(PinChecked(reader, entry.checking, bytes(16) if is_right else b"wrong"))
             case Reconfigure(changes):
                 node.change(*changes)
             case Trusted(trust):
@@ -214,7 +236,7 @@ class Watcher:
                 case CommitLate(intent_id):
                     assert isinstance(before.pending[intent_id].body, AccessFact)
                     assert self.grants_from_memory(unit)
-                case CardShown():
+                case CardShown() | PinChecked():
                     assert not before.storage_usable, (
                         "a card releases at once only where storage is known dead"
                     )
@@ -259,6 +281,9 @@ class Watcher:
                 case Lock(unit):
                     self.on[unit] = False
         state = self.node.state
+        for reader, each in state.readers.items():
+            waits = each.entry is not None and not each.entry.checking
+            assert (f"reader{reader}/pin" in self.node.timers) is waits, "digits are waited for by a timer"
         assert len(state.pending) <= INTENTS_MAX
         for unit, each in state.doors.items():
             assert self.on.get(unit, False) is each.lock_released, "the lock is what the state says"
@@ -303,6 +328,8 @@ def test_left_alone_every_door_comes_to_rest(history: list[object], row: DoorRow
         node.send(InputChanged(InputLine(InputRole.REX, unit), False))
         node.send(InputChanged(InputLine(InputRole.CONTACT, unit), False))
         node.send(ReaderRecovered(unit))
+    for reader in (1, 2, 3):
+        watcher.play_one(Proof(reader, is_right=True))
     for intent in sorted(node.state.pending):
         node.commit(intent)
     node.send(StorageState(True))
@@ -359,6 +386,8 @@ def test_every_stimulus_of_a_door_is_in_the_histories() -> None:
 
     played = {
         CardShown,
+        KeyPressed,
+        PinChecked,
         InputChanged,
         RemoteOpen,
         ModeChanged,

@@ -1,0 +1,1 @@
+"""Keypads beside readers: where the digits of PINs come from."""
