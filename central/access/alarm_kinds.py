@@ -68,7 +68,10 @@ KINDS: Final[dict[str, AlarmKind]] = {
         lazy("A till contradicts its own records"), Severity.URGENT, Place.POINT, lasts=False
     ),
     "purse_below_zero": AlarmKind(lazy("Balance below zero"), Severity.WARNING, Place.POINT, lasts=False),
-    "duress": AlarmKind(lazy("Duress card shown: silent alarm"), Severity.URGENT, Place.POINT, lasts=False),
+    "duress": AlarmKind(lazy("Duress card or PIN: silent alarm"), Severity.URGENT, Place.POINT, lasts=False),
+    "pin_blocked": AlarmKind(
+        lazy("Five wrong PINs with one card: its PIN is blocked"), Severity.WARNING, Place.POINT, lasts=False
+    ),
     # Raised by the centre itself, not by a fact of the device.
     "loss_unconfirmed": AlarmKind(
         lazy("Provisional loss report not confirmed in time"), Severity.WARNING, Place.DEVICE, lasts=False

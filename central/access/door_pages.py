@@ -55,6 +55,8 @@ class DoorForm(msgspec.Struct, kw_only=True):
     outside: str | None
     interlock: int | None
     persons: str
+    pin_schedule: str | None
+    duress_pin: bool
     contact_fitted: bool
     enabled: bool
     version: str
@@ -130,6 +132,21 @@ FORM: Final = Form(
         ),
     ),
     ChoiceField("persons", lazy("Opens for"), choices=PERSONS_TEXT),
+    ChoiceField(
+        "pin_schedule",
+        lazy("Card and PIN during"),
+        is_required=False,
+        hint=lazy(
+            "In these hours a card opens inwards with its PIN only. Needs a keypad at the reader. Empty: never."
+        ),
+    ),
+    CheckField(
+        "duress_pin",
+        lazy("Duress PIN"),
+        hint=lazy(
+            "The PIN with its last digit one higher (9 becomes 0) opens as ever, and an alarm goes up here."
+        ),
+    ),
     CheckField("contact_fitted", lazy("A door contact is fitted")),
     CheckField("enabled", lazy("In use")),
     HiddenField("version", ""),
@@ -186,6 +203,7 @@ async def show_door(request: web.Request, problem: str = "", status: int = 200) 
             "inside": row.inside.name if row.inside_id else "",
             "outside": row.outside.name if row.outside_id else "",
             "persons": PERSONS_TEXT[str(row.persons)],
+            "asks_pin": row.pin_schedule.name if row.pin_schedule_id else "",
             "points": [(point, TIER_WORD[Tier(point.tier_min)]) for point in points],
             "commands": [(command, shown_of(command, now).value) for command in recent],
         }
@@ -331,8 +349,10 @@ def _door_and_choices(scope: Scope, door_id: int) -> tuple[Door, dict[str, Choic
     schedules = Schedule.select().where((Schedule.site == door.site_id) | Schedule.site.is_null())
     areas = Area.select(Area.id, Area.name).where(Area.site == door.site_id).order_by(Area.name).tuples()
     named: Choices = {str(number): name for number, name in areas}
+    hours: Choices = {str(row.id): _(row.name) for row in schedules.order_by(Schedule.id)}
     return door, {
-        "unlock_schedule": {str(row.id): _(row.name) for row in schedules.order_by(Schedule.id)},
+        "unlock_schedule": hours,
+        "pin_schedule": hours,
         "inside": named,
         "outside": named,
     }
@@ -356,6 +376,8 @@ def _form_values(door: Door) -> dict[str, Any]:
         "outside": door.outside_id,
         "interlock": door.interlock or None,
         "persons": door.persons,
+        "pin_schedule": door.pin_schedule_id,
+        "duress_pin": door.duress_pin,
         "contact_fitted": door.contact_fitted,
         "enabled": door.enabled,
         "version": door.version,
@@ -382,6 +404,8 @@ def _given(value: DoorForm) -> DoorInput:
         interlock=value.interlock or 0,
         first_card=value.first_card,
         persons=int(value.persons),
+        pin_schedule=int(value.pin_schedule) if value.pin_schedule else None,
+        duress_pin=value.duress_pin,
     )
 
 

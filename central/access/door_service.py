@@ -24,7 +24,8 @@ Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=600_000)]
 class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The settings of a door. Durations in milliseconds. ``unit``: its lock output on the device; none: the device chooses.
     ``inside``, ``outside``: areas on its two sides. ``interlock``: a number that the device's doors of one interlock share, 0
-    for none. ``persons``: how many people must show their cards."""
+    for none. ``persons``: how many people must show their cards. ``pin_schedule``: when a PIN is asked for beside the card;
+    ``duress_pin``: it may be the duress PIN."""
 
     label: Name
     location: Line = ""
@@ -44,6 +45,8 @@ class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     interlock: Annotated[int, msgspec.Meta(ge=0, le=INTERLOCK_MAX)] = 0
     first_card: bool = False
     persons: Annotated[int, msgspec.Meta(ge=1, le=PERSONS_MAX)] = 1
+    pin_schedule: RowId | None = None
+    duress_pin: bool = False
 
 
 class PointInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -66,8 +69,10 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
         raise InvalidInputError("The extended time cannot be shorter than the release time.")
     if given.pre_alarm_ms >= given.held_open_ms:
         raise InvalidInputError("The warning must come before the alarm.")
-    if given.unlock_schedule is not None:
-        schedule = Schedule.get_or_none(Schedule.id == given.unlock_schedule)
+    for number in (given.unlock_schedule, given.pin_schedule):
+        if number is None:
+            continue
+        schedule = Schedule.get_or_none(Schedule.id == number)
         if schedule is None or schedule.site_id not in (None, door.site_id):
             raise InvalidInputError("There is no such schedule in this estate.")
     _check_areas(door, given)
@@ -127,6 +132,8 @@ def snapshot(door: Door) -> dict[str, Any]:
         "interlock": door.interlock,
         "first_card": door.first_card,
         "persons": door.persons,
+        "pin_schedule": door.pin_schedule_id,
+        "duress_pin": door.duress_pin,
     }
 
 

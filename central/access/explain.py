@@ -23,10 +23,12 @@ from central.cards.model import Card
 from central.cards.rows import card_of_key, rows_of
 from central.web.i18n import LazyText, lazy
 from protocol.decide import Decision, Instant, PointState, Presentation, Trust, decide
+from protocol.door_rows import PIN_PROOFS_LENGTH, SALT_LENGTH
 from protocol.facts import Outcome
 from protocol.ids import Tier
+from protocol.pin import COST
 from protocol.reasons import Reason
-from protocol.records import Change, Mode, Revisions, put
+from protocol.records import Change, Mode, PinRow, Revisions, put
 from protocol.rules.doors import NO_RULE_STATE, RuleState
 from protocol.rules.passback import Place, Places
 from protocol.schedule import ALWAYS
@@ -89,6 +91,9 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.NOTHING_TO_UNDO: lazy("Only the last payment of a card at the same till can be undone, once."),
     Reason.INTERLOCK: lazy("Wait until the other door is shut and locked."),
     Reason.SECOND_PERSON: lazy("Have a second person show a card within 15 seconds."),
+    Reason.PIN_MISSING: lazy("Show the card, then type its PIN and # within 10 seconds."),
+    Reason.PIN_WRONG: lazy("Show the card and type the PIN again, or set another one at the card."),
+    Reason.PIN_NOT_SET: lazy("Set a PIN at the card."),
     Reason.PASSBACK: lazy(
         "Show the card at the reader that leads out, or have everybody's place in the area forgotten."
     ),
@@ -199,6 +204,8 @@ def _view(card: Card | None, point: AccessPoint) -> View:
                 changes.append(put(entry.key, entry.uses))
             if entry.hours is not None:
                 changes.append(put(entry.key, entry.hours))
+            if entry.pin is not None:  # that it has one is all that is needed here
+                changes.append(put(entry.key, PinRow(bytes(PIN_PROOFS_LENGTH), bytes(SALT_LENGTH), COST)))
             if entry.restriction is not None:
                 changes.append(put(entry.key, entry.restriction))
     schedules: set[int] = set()
@@ -207,6 +214,8 @@ def _view(card: Card | None, point: AccessPoint) -> View:
         if row is not None:
             changes.append(put(level, row))
             schedules |= {schedule for _, schedule in row.entries}
+    door_rules, areas = rows.rule_rows(point.device_id)
+    schedules |= {row.pin_schedule for row in door_rules.values() if row.pin_schedule}
     for schedule in sorted(schedules - {ALWAYS}):
         periods = rows.schedule_row(schedule)
         if periods is not None:
@@ -218,8 +227,7 @@ def _view(card: Card | None, point: AccessPoint) -> View:
         _, number, door = rows.door_row(point.door_id)
         if door is not None:
             changes.append(put(number, door))
-    rules, areas = rows.rule_rows(point.device_id)
-    changes.extend(put(number, row) for number, row in rules.items())
+    changes.extend(put(number, row) for number, row in door_rules.items())
     changes.extend(put(number, row) for number, row in areas.items())
     changes.append(put(point.id, rows.point_rows(point.device_id)[point.id]))
     for of_kind in terminals.rows_of(point.device).values():

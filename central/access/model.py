@@ -94,6 +94,10 @@ class Door(Model):
     """Of the device's doors with this number only one may be open; 0: no interlock."""
     first_card = peewee.BooleanField(default=False)
     """首卡常開: it is held open in its hours from the first card on."""
+    pin_schedule = peewee.ForeignKeyField(Schedule, null=True, on_delete="RESTRICT")
+    """In these times a PIN is asked for beside the card; None: never."""
+    duress_pin = peewee.BooleanField(default=False)
+    """The PIN with its last digit one higher opens too, and raises the silent alarm."""
     persons = peewee.IntegerField(default=1)
     """So many different people must show their cards before it opens inwards."""
     version = peewee.IntegerField(default=1)

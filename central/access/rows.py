@@ -109,7 +109,13 @@ def rule_rows(device_id: int) -> tuple[dict[int, DoorRulesRow], dict[int, AreaRo
     found: dict[int, DoorRulesRow] = {}
     for door in Door.select().where((Door.device == device_id) & Door.enabled):
         row = DoorRulesRow(
-            door.inside_id or 0, door.outside_id or 0, door.interlock, door.persons, door.first_card
+            door.inside_id or 0,
+            door.outside_id or 0,
+            door.interlock,
+            door.persons,
+            door.first_card,
+            door.pin_schedule_id or 0,
+            door.duress_pin,
         )
         if row != DoorRulesRow():
             found[door.number] = row
@@ -197,11 +203,13 @@ def devices_of_level(level_id: int) -> set[int]:
 
 
 def devices_of_schedule(schedule_id: int) -> set[int]:
-    """Devices that use this schedule: through a level, or to unlock a door."""
+    """Devices that use this schedule: through a level, to unlock a door, or to ask for PINs at one."""
     by_level = (
         AccessPoint.select(AccessPoint.device).join(LevelEntry).where(LevelEntry.schedule == schedule_id)
     )
-    by_door = Door.select(Door.device).where(Door.unlock_schedule == schedule_id)
+    by_door = Door.select(Door.device).where(
+        (Door.unlock_schedule == schedule_id) | (Door.pin_schedule == schedule_id)
+    )
     return {number for query in (by_level, by_door) for (number,) in query.tuples()}
 
 
@@ -228,7 +236,10 @@ def schedules_of_device(device_id: int) -> set[int]:
     by_door = Door.select(Door.unlock_schedule).where(
         (Door.device == device_id) & Door.unlock_schedule.is_null(False)
     )
-    found = {number for query in (by_level, by_door) for (number,) in query.tuples()}
+    by_pin = Door.select(Door.pin_schedule).where(
+        (Door.device == device_id) & Door.pin_schedule.is_null(False)
+    )
+    found = {number for query in (by_level, by_door, by_pin) for (number,) in query.tuples()}
     return found - {ALWAYS}
 
 

@@ -147,6 +147,16 @@ class Card(Model):
         self.reasons = sorted(reason.value for reason in state.reasons)
 
 
+class CardPin(Model):
+    """The PIN of one issue of a card, as nobody can read it: its row for the devices, sealed with the centre's keys."""
+
+    card = peewee.ForeignKeyField(Card, unique=True, backref="pins", on_delete="CASCADE")
+    issue_no = peewee.IntegerField()
+    sealed = peewee.BlobField()
+    set_at = InstantField()
+    set_by = peewee.TextField(default="")
+
+
 class CardCredential(Model):
     """What an issuing device has written onto a card and read back; no row: the card is known by its UID alone (B11)."""
 

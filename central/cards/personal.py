@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from central.audit import drop_details_of
-from central.cards.model import Card, CardAct, CardIssue, CardLoss
+from central.cards.model import Card, CardAct, CardIssue, CardLoss, CardPin
 from central.cards.rules import Act
 from central.cards.words import ACT_TEXT
 from central.people.dossier import Section
@@ -25,6 +25,8 @@ def forget(person: Person) -> None:
     for issue in CardIssue.select().where(CardIssue.person == person.id):
         drop_details_of("card", issue.card_id, issue.issued_at, issue.ended_at)
     CardIssue.update(holder_unit="").where(CardIssue.person == person.id).execute()
+    of_person = Card.select(Card.id).where(Card.person == person.id)
+    CardPin.delete().where(CardPin.card.in_(of_person)).execute()
     Card.update(holder_unit="").where(Card.person == person.id).execute()
 
 

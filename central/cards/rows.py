@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from central.cards import pins
 from central.cards.credentials import zone_bits
 from central.cards.entitlements import levels_of
 from central.cards.holders import hours_of
@@ -31,6 +32,8 @@ class CardRows:
     restriction: RestrictionRow | None
     uses: UsesRow | None = None
     hours: HoursRow | None = None
+    pin: bytes | None = None
+    """The body of its ``PinRow``, sealed; None without a PIN."""
     device_ids: tuple[int, ...] = ()
     """The only devices that are given ``card``; empty: all at which it has a right (39)."""
 
@@ -62,7 +65,9 @@ def rows_of(card: Card, levels: tuple[int, ...], device_ids: tuple[int, ...]) ->
         )
     uses = uses_row(card) if row is not None else None
     hours = _hours_row(card) if row is not None else None
-    return [CardRows(key, row, restriction, uses, hours, device_ids) for key in keys_of(card)]
+    found = pins.of_card(card) if row is not None else None
+    pin = None if found is None else bytes(found.sealed)
+    return [CardRows(key, row, restriction, uses, hours, pin, device_ids) for key in keys_of(card)]
 
 
 def _hours_row(card: Card) -> HoursRow | None:

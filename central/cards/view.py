@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from central.cards import entitlements
+from central.cards import entitlements, pins
 from central.cards.acts import is_present
 from central.cards.credentials import tier_of
 from central.cards.delivery import Delivery, delivery_of
 from central.cards.history import held_on, unconfirmed_loss
 from central.cards.holders import hours_of
 from central.cards.inspected import TIER_TEXT
-from central.cards.model import Card, CardAct, CardLoss, CardMoney, Showing
+from central.cards.model import Card, CardAct, CardLoss, CardMoney, CardPin, Showing
 from central.cards.money import Kind
 from central.cards.numbering import printed
 from central.cards.ports import places
@@ -74,6 +74,7 @@ class CardView:
     """How often this issue was used, of a card with a limited number of uses."""
     hours: str
     """The times of the day outside which it opens nothing; empty for no limit."""
+    pin: CardPin | None
     provisional: CardLoss | None
     """The open provisional loss report that waits for a clerk."""
 
@@ -117,6 +118,7 @@ def view_of(scope: Scope, card_id: int, now: datetime) -> CardView:
         forfeits=card.card_class is not None and card.card_class.keeps_deposit,
         used_count=used_count(card) if card.uses_max else 0,
         hours=hours_text(hours_of(card.person_id)),
+        pin=pins.of_card(card),
         provisional=unconfirmed_loss(card),
     )
 

@@ -51,6 +51,8 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "bulk.limit": lazy("Set what needs approval"),
     "bulk.stop": lazy("Stopped a bulk act"),
     "attendance.export": lazy("Exported punches"),
+    "cards.pin_remove": lazy("Took the PIN of a card away"),
+    "cards.pin_set": lazy("Set the PIN of a card"),
     "cards.class_change": lazy("Changed a card class"),
     "cards.class_create": lazy("Made a card class"),
     "cards.face_change": lazy("Changed a card face"),

@@ -26,6 +26,8 @@ from central.errors import StorageError
 
 SECRET_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+PUBLISHED_SECRETS: Final = "published read keys"
+"""The purpose under which secrets of published rows stand in the database: read keys of zones, proofs of PINs."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Card keys among the published rows. Read keys are sealed there with the centre's own secret and opened as they are sent.
+"""Card keys among the published rows. Read keys, and the proofs of PINs, are sealed there with the centre's own secret and opened as they are sent.
 
 So a copy of the database gives no key, and doors are served whether the master is at hand or not: it is needed to make a
 new version, not to send one. A row that cannot be opened (it was sealed by other keys) is left out, and ``broken`` names it.
@@ -12,17 +12,17 @@ from typing import Final
 from central.cards.keys_in_force import KeysInForce, door_rows
 from central.errors import StorageError
 from central.security.card_master import CardMaster
-from central.security.keys import Keys
+from central.security.keys import PUBLISHED_SECRETS, Keys
 from central.sync import publish
 from central.sync.key_tags import PUBLIC_TAG, zone_tag
 from central.sync.model import PublishedRow
 from protocol.card_layout.door_keys import zone_and_version
 from protocol.records import Change, Kind
+from protocol.sealed_keys import SECRETS
 
 SPACE: Final = "keys"
-_PURPOSE: Final = "published read keys"
 OpenKey = Callable[[bytes], bytes | None]
-"""The body of a read key as it is sent, from the sealed one; None: it cannot be opened."""
+"""The body of a row with a secret as it is sent, from the sealed one; None: it cannot be opened."""
 
 
 def no_key(_sealed: bytes) -> bytes | None:
@@ -35,7 +35,7 @@ def opener(keys: Keys) -> OpenKey:
 
     def open_key(sealed: bytes) -> bytes | None:
         try:
-            return keys.unseal(_PURPOSE, sealed)
+            return keys.unseal(PUBLISHED_SECRETS, sealed)
         except StorageError:
             return None
 
@@ -45,7 +45,7 @@ def opener(keys: Keys) -> OpenKey:
 def opened(rows: Iterable[Change], open_key: OpenKey) -> Iterator[Change]:
     """Rows as they are sent."""
     for row in rows:
-        if row.kind != Kind.READ_KEY or row.deleted:
+        if row.kind not in SECRETS or row.deleted:
             yield row
         elif (body := open_key(row.body)) is not None:
             yield Change(row.kind, row.key, body)
@@ -66,7 +66,9 @@ def keys_changed(now: KeysInForce, master: CardMaster, keys: Keys) -> None:
             zone, _version = zone_and_version(int.from_bytes(key, "big"))
             if open_key(standing.get((kind, key), b"")) == body:
                 continue
-            publish.set_body(revision, SPACE, Kind.READ_KEY, key, keys.seal(_PURPOSE, body), {zone_tag(zone)})
+            publish.set_body(
+                revision, SPACE, Kind.READ_KEY, key, keys.seal(PUBLISHED_SECRETS, body), {zone_tag(zone)}
+            )
         else:
             publish.set_body(revision, SPACE, Kind.ISSUER_KEY, key, body, {PUBLIC_TAG})
     revision.announce()

@@ -57,6 +57,10 @@ CONFIG_EPOCH: Final = 0
 """The row of ``Head`` that holds the config_epoch."""
 
 
+PIN_TAG: Final = "pin:"
+"""Before the tag of an access level or a device: that of its PINs, for devices with a door that asks for PINs."""
+
+
 class Revision:
     """The revisions of one transaction: each stream rises once, when it is first needed."""
 
@@ -237,6 +241,7 @@ def _publish_card(card_id: int, revision: Revision) -> None:
         _set(revision, former, Kind.CARD, CardKey(key), None, set(), owner)
         _set(revision, former, Kind.USES, CardKey(key), None, set(), owner)
         _set(revision, former, Kind.HOURS, CardKey(key), None, set(), owner)
+        _set(revision, former, Kind.PIN, CardKey(key), None, set(), owner)
         left = revision.reported(int(former.removeprefix("site:"))).get(key)
         _set(revision, former, Kind.RESTRICTION, CardKey(key), left, {former} if left else set(), owner)
     for key, entry in wanted.items():
@@ -247,9 +252,13 @@ def _publish_card(card_id: int, revision: Revision) -> None:
         tags = _tags(entry)
         fewer = _fewer(_published(space, Kind.USES, key)[0], entry.uses)
         fewer = fewer or _other_hours(_published(space, Kind.HOURS, key)[0], entry.hours)
+        pin, pin_before = entry.pin or b"", _body(space, Kind.PIN, key)
+        fewer = fewer or (bool(pin_before) and pin != pin_before)
         fewer = fewer or (bool(entry.device_ids) and not tags_before <= tags)
         changed = _set(revision, space, Kind.USES, key, entry.uses, tags, owner)
         changed = _set(revision, space, Kind.HOURS, key, entry.hours, tags, owner) or changed
+        pin_tags = {f"{PIN_TAG}{tag}" for tag in tags}
+        changed = set_body(revision, space, Kind.PIN, bytes(key), pin, pin_tags, owner) or changed
         changed = _set(revision, space, Kind.CARD, key, entry.card, tags, owner) or changed
         if changed and before is not None and (fewer or _shrank(before, entry.card)):
             stale = StaleRightsRow(revision.of(Stream.ACCESS))
@@ -276,6 +285,14 @@ def _restriction(key: bytes, body: bytes) -> RestrictionRow:
     row = decode_row(Change(Kind.RESTRICTION.value, bytes(key), bytes(body)))
     assert isinstance(row, RestrictionRow)
     return row
+
+
+def _body(space: str, kind: Kind, key: bytes) -> bytes:
+    """The body of a published row, empty for none."""
+    row = PublishedRow.get_or_none(
+        (PublishedRow.space == space) & (PublishedRow.kind == kind.value) & (PublishedRow.key == key)
+    )
+    return b"" if row is None else bytes(row.body)
 
 
 def _published(space: str, kind: Kind, key: bytes) -> tuple[Row | None, set[str]]:
@@ -399,6 +416,11 @@ def _rescope(site_id: int, revision: Revision) -> None:
     )
     for device_id, level_id in pairs:
         levels.setdefault(device_id, set()).add(level_id)
+    asking: dict[int, set[str]] = {}
+    for device_id, level_id in pairs.join(Door, on=(AccessPoint.door == Door.id)).where(
+        Door.pin_schedule.is_null(False) & Door.enabled
+    ):
+        asking.setdefault(device_id, {f"{PIN_TAG}device:{device_id}"}).add(f"{PIN_TAG}level:{level_id}")
     known: Mapping[int, DeviceScope] = {
         scope.device_id: scope for scope in DeviceScope.select().join(Device).where(Device.site == site_id)
     }
@@ -407,6 +429,7 @@ def _rescope(site_id: int, revision: Revision) -> None:
         tags = sorted(
             {_site(site_id), f"device:{device_id}"}
             | {f"level:{n}" for n in levels.get(device_id, ())}
+            | asking.get(device_id, set())
             | of_keys.get(device_id, set())
         )
         scope = known.get(device_id)

@@ -1,10 +1,13 @@
-"""Rules of doors, set on pages and decided at the door without a network: anti-passback, two persons, first card, duress."""
+"""Rules of doors, set on pages and decided at the door without a network: anti-passback, two persons, first card,
+duress, card and PIN."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -57,15 +60,20 @@ async def knocks(site: Site, node: str, who: Resident) -> None:
     """Show the card and hear that it does not open: two readers of a door are read side by side, so what comes next waits."""
     with site.hearing(node) as heard:
         await site.tap(node, who.uid)
+        await _quiet(heard, 1)
 
-        async def answered() -> bool | None:
-            return True if heard else None
 
-        await until(answered, f"{node} answers")
-        count = 0
-        while len(heard) != count:
-            count = len(heard)
-            await asyncio.sleep(_QUIET_S)
+async def _quiet(heard: list[Any], beeps: int) -> None:
+    """So many beeps at the least, and then no more."""
+
+    async def answered() -> bool | None:
+        return True if len(heard) >= beeps else None
+
+    await until(answered, "the door answers")
+    count = 0
+    while len(heard) != count:
+        count = len(heard)
+        await asyncio.sleep(_QUIET_S)
 
 
 async def goes(site: Site, node: str, who: Resident, reader: int = 1) -> None:
@@ -181,7 +189,79 @@ async def test_a_duress_card_opens_and_raises_a_silent_alarm(site: Site) -> None
     await site.opens("hall", who.uid)
     await site.shuts("hall")
     await site.arrival(f"{who.query}&reason={int(Reason.GRANTED_UNDER_DURESS)}", 0)
-    await site.until_page("/alarms", lambda page: "Duress card shown: silent alarm" in page.words)
+    await site.until_page("/alarms", lambda page: "Duress card or PIN: silent alarm" in page.words)
+
+
+@pytest.mark.requirement("B3")
+@pytest.mark.requirement("B6")
+async def test_in_its_hours_a_door_asks_for_the_pin_that_the_clerk_gave(site: Site) -> None:
+    """Seen when: a PIN is drawn on the card's page, shown once and never again; without network the card alone moves no lock, a
+    wrong PIN neither, card and PIN open, and the duress PIN opens too; a card without a PIN is refused with its own reason;
+    the exit reader and the exit button ask for nothing; the records and the silent alarm with its holder arrive; "what if"
+    says what is missing; a PIN set anew ends the old one; once the door asks no more the card alone opens.
+
+    Planted breaks that turn it red: ``publish._publish_card`` without its ``PIN`` rows; ``_rescope`` without their tags;
+    ``decide._pin`` answering NOT_ASKED; ``rows.rule_rows`` without ``duress_pin``.
+    """
+    who, other = await site.resident(), await site.resident()
+    pin = await _draw_pin(site, who)
+    assert pin not in (await site.browser.get(f"{who.path}/pin")).html
+    async with door_set(site, "东门", pin_schedule="1", duress_pin="1"):
+        await site.cut("east-gate")
+        rested = site.last("east-gate")
+        await knocks(site, "east-gate", who)
+        await types(site, "east-gate", f"{int(pin) ^ 1:06d}#")
+        await knocks(site, "east-gate", other)
+        assert site.last("east-gate") == rested
+        await goes(site, "east-gate", who, reader=2)
+        await site.do("east-gate", "press", unit=1)
+        await site.until_lock("east-gate", True)
+        await site.until_lock("east-gate", False)
+        for typed in (pin, f"{pin[:-1]}{(int(pin[-1]) + 1) % 10}"):
+            await knocks(site, "east-gate", who)
+            await site.do("east-gate", "keys", keys=f"{typed}#")
+            await site.until_lock("east-gate", True)
+            await site.shuts("east-gate")
+        await site.join("east-gate")
+        for reason, person in (
+            (Reason.PIN_WRONG, who),
+            (Reason.GRANTED, who),
+            (Reason.GRANTED_UNDER_DURESS, who),
+            (Reason.PIN_NOT_SET, other),
+        ):
+            await site.arrival(f"{person.query}&reason={int(reason)}", 0)
+        alarm = "Duress card or PIN: silent alarm"
+        await site.until_page("/alarms", lambda page: alarm in page.words and who.card_no in page.words)
+        assert "within 10 seconds" in (await site.browser.get(await _asked(site, "东门", who))).words
+        assert "Set a PIN" in (await site.browser.get(await _asked(site, "东门", other))).words
+
+        again = await _draw_pin(site, who)
+        await site.until_joined()
+        await knocks(site, "east-gate", who)
+        await types(site, "east-gate", f"{pin}#")
+        await knocks(site, "east-gate", who)
+        await site.do("east-gate", "keys", keys=f"{again}#")
+        await site.until_lock("east-gate", True)
+        await site.shuts("east-gate")
+    await site.opens("east-gate", who.uid)
+    await site.shuts("east-gate")
+
+
+async def types(site: Site, node: str, keys: str) -> None:
+    """Type what is refused, and hear that it was: three beeps, those of the digits run into one."""
+    with site.hearing(node) as heard:
+        await site.do(node, "keys", keys=keys)
+        await _quiet(heard, 3)
+
+
+async def _draw_pin(site: Site, who: Resident) -> str:
+    """Have a PIN drawn on the page of the card; what is shown."""
+    path = f"{who.path}/pin"
+    page = await site.browser.send(await site.browser.get(path), path, digits="6")
+    found = re.search(r'id="drawn-pin">(\d{6})<', page.html)
+    assert found is not None, page.words[-600:]
+    await site.until_joined()
+    return found[1]
 
 
 async def _asked(site: Site, label: str, who: Resident) -> str:

@@ -1,4 +1,5 @@
-"""The whole site with rules at its doors: a hard area, an interlock, a door for two people, one that a first card holds open.
+"""The whole site with rules at its doors: a hard area, an interlock with card and PIN, a door for two people, one that a first card
+holds open.
 
 Real besides what ``world`` says: the door role with its timers over the real outbox, the publishing of the rules. Emulated:
 the people, who walk through or do not, and the contacts of the doors.
@@ -10,26 +11,33 @@ Checked by what the world itself knows of who is where, which door stands open a
 - of the two interlocked doors none is released while the other is not shut and locked;
 - the door for two people is granted only to somebody for whom another has just waited, and its timed area to nobody who went
   in less than its minutes ago;
-- every showing of a duress card at a door where it is known leaves its alarm, and no other card does.
+- where a PIN is asked for, nobody is granted who has not typed the right one, or the duress PIN, after his card;
+- every showing of a duress card at a door where it is known leaves its alarm, and so does a duress PIN; nothing else does.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from central.access.model import AccessPoint, Area, Door
+from central.cards import pins
 from central.cards.model import Card, CardClass
 from central.nodes.model import Device
 from central.sync import publish
+from central.sync.hub import Hub
 from edge.cache.drafts import draft
 from edge.cache.errors import CacheError
-from edge.core.actions import Action, CancelTimer, Keep, Lock, Record, Release, StartTimer
+from edge.core.actions import Action, CancelTimer, CheckPin, Keep, Lock, Record, Release, StartTimer
 from edge.core.lines import InputLine, InputRole
 from edge.core.stimuli import (
     CardShown,
     Committed,
     InputChanged,
+    KeyPressed,
     Now,
+    PinChecked,
     Started,
     Stimulus,
     Tick,
@@ -42,8 +50,9 @@ from protocol.decide import Instant, PointState, Presentation, Trust
 from protocol.door_rows import Passback
 from protocol.facts import AccessFact, Alarm, AlarmFact, Outcome, OutcomeFact
 from protocol.ids import uid_key
+from protocol.pin import pin_row, proof_of
 from protocol.reasons import Reason, is_granted
-from protocol.records import CardFlag
+from protocol.records import CardFlag, Mode
 from protocol.rules.doors import RuleState
 from protocol.schedule import ALWAYS
 from tests.sim.world import STRANGER, UIDS, Node, Violation, World
@@ -53,6 +62,9 @@ HARD, INTERLOCKED, TWO = "hall", "garage", "east-gate"
 """The devices with the hard area, the interlock, and the rules that an operator changes between two people and first card."""
 SOMEBODY_ELSE: Final = 1 << 30
 TIMED_MIN: Final = 2
+RIGHT, FOR_HELP = "1359", "1350"
+PIN: Final = msgspec.msgpack.encode(pin_row(RIGHT, bytes(16), 1))
+"""Every card's; kept in the open here."""
 DURESS: Final = UIDS[2]
 
 
@@ -72,6 +84,7 @@ class DoorRulesNode(Node):
         """Who has shown a card last at the door for two people, and until when he waits."""
         self.shown: tuple[int, bool] = 0, False
         self.uid = b""
+        self.typed = ""
         super().__init__(world, name, number)
 
     def start(self) -> None:
@@ -98,13 +111,26 @@ class DoorRulesNode(Node):
             return
         self.pass_time()
         self.shown = self.world.person_of.get(uid, 0), self.view.access_points[point].leaving
-        self.uid = uid
+        self.uid, self.typed = uid, ""
         self._send(CardShown(reader, (Presentation(uid),)))
+        self._type(reader)
         unit = self.state.wiring.unit_of_reader(reader)
         if unit is not None and self.lock_on.get(unit) and chance.random() < 0.7:
             self._contact(unit, True)
             if chance.random() < 0.8:
                 self._contact(unit, False)
+
+    def _type(self, reader: int) -> None:
+        """A PIN, if one is waited for: the right one, another, the one for duress, or none in time."""
+        entry = self.state.readers[reader].entry if reader in self.state.readers else None
+        if entry is None:
+            return
+        self.typed = self.world.chance.choice((RIGHT, RIGHT, "2468", FOR_HELP, ""))
+        if not self.typed:
+            self.world.clock.advance(s=11)
+            self.pass_time()
+        for key in f"{self.typed}#" if self.typed else "":
+            self._send(KeyPressed(reader, key))
 
     def _contact(self, unit: int, is_open: bool) -> None:
         self.is_open[unit] = is_open
@@ -134,9 +160,12 @@ class DoorRulesNode(Node):
         now = Now(world.now_ms, Instant(world.clock.now_ms()))
         self.state, actions = self.role.step(self.state, stimulus, self.view, now)
         facts = [action.body for action in actions if isinstance(action, Record)]
-        if isinstance(stimulus, CardShown) and any(isinstance(fact, AccessFact) for fact in facts):
+        if any(isinstance(fact, AccessFact) for fact in facts) and not isinstance(stimulus, Committed):
             card = self.view.card(uid_key(DURESS))
             is_forced = self.uid == DURESS and card is not None and bool(card.flags & CardFlag.DURESS)
+            is_forced = is_forced or any(
+                fact.reason is Reason.GRANTED_UNDER_DURESS for fact in facts if isinstance(fact, AccessFact)
+            )
             is_told = any(isinstance(fact, AlarmFact) and fact.alarm is Alarm.DURESS for fact in facts)
             is_dead = self.view.restriction(uid_key(self.uid)) is not None
             if is_told is not is_forced and not (is_forced and is_dead):
@@ -148,6 +177,8 @@ class DoorRulesNode(Node):
         match action:
             case Release(unit):
                 self._released(unit, cause)
+            case CheckPin(reader, check, digits, salt, cost):
+                self._send(PinChecked(reader, check, proof_of(digits, salt, cost)))
             case Lock(unit):
                 self.lock_on[unit] = False
             case StartTimer(name, after_ms):
@@ -209,6 +240,11 @@ class DoorRulesNode(Node):
         rules = self.view.door_rules(1)
         if rules is None or leaving:
             return
+        if self.name == INTERLOCKED and is_granted(fact.reason) and fact.point == self.world.pin_point:
+            if self.typed not in (RIGHT, FOR_HELP):
+                raise Violation(f"B3: {self.name} opened for {person}, who typed {self.typed or 'nothing'}")
+            if self.typed == FOR_HELP and fact.reason is not Reason.GRANTED_UNDER_DURESS:
+                raise Violation(f"B3: {self.name} heard no call for help")
         if self.name == HARD:
             if is_granted(fact.reason) and person in self.inside:
                 raise Violation(f"B3: {self.name} let {person} in twice")
@@ -238,7 +274,13 @@ class DoorRulesWorld(World):
     """See the module."""
 
     make_node = DoorRulesNode
-    at_rest = PointState(rules=RuleState(first_holder=SOMEBODY_ELSE))
+    at_rest = PointState(Mode.UNLOCKED, rules=RuleState(first_holder=SOMEBODY_ELSE))
+    """What the site itself asks: whose card it is, not what stands beside it at some doors."""
+
+    def _new_hub(self) -> Hub:
+        hub = super()._new_hub()
+        hub.storage.open_key = lambda kept: kept
+        return hub
 
     def _furnish(self) -> None:
         self.person_of: dict[bytes, int] = {}
@@ -255,7 +297,8 @@ class DoorRulesWorld(World):
             interlock=7,
         )
         AccessPoint.create(device=device[INTERLOCKED], door=second.id, reader=2, label="second")
-        Door.update(interlock=7).where(Door.id == garage.id).execute()
+        Door.update(interlock=7, pin_schedule=ALWAYS, duress_pin=True).where(Door.id == garage.id).execute()
+        self.pin_point = AccessPoint.get((AccessPoint.door == garage.id) & (AccessPoint.reader == 1)).id
         area = Area.create(site=self.estate.site, name="hall", passback=Passback.HARD.value)
         Door.update(inside=area.id).where(Door.id == doors[HARD].id).execute()
         self.changing = doors[TWO].id
@@ -275,8 +318,14 @@ class DoorRulesWorld(World):
             self.estate.person = self.write(lambda: person_row(*place, name, name).id)
         self.person_of[uid] = self.estate.person
         super().issue(uid)
+        self.write(lambda: self._with_pin(uid))
         if uid == DURESS:
             self.write(self._for_duress)
+
+    def _with_pin(self, uid: bytes) -> None:
+        card = Card.get_by_id(self.card_of[uid])
+        pins.put(card, PIN, "", card.changed_at)
+        publish.card_changed(card.id)
 
     def _for_duress(self) -> None:
         card = self.card_of[DURESS]

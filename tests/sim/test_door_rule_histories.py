@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from edge.roles import door_modes, door_places, door_rules
+from protocol.pin import PinCheck
 from protocol.rules import doors as rules
 from protocol.rules import passback
 from protocol.rules.doors import RuleState
@@ -31,8 +32,8 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.mark.parametrize("first", range(1, HISTORIES + 1, BATCH))
 def test_no_history_breaks_a_rule_of_a_door(tmp_path: Path, first: int) -> None:
     """Seen when: over real outboxes, Views and centre, with power cuts, partitions and lost frames, the doors keep the hard
-    and the timed area, the interlock, the rule of two people and first-card unlocking, duress cards raise their alarm, and nothing
-    but a durable grant releases a lock.
+    and the timed area, the interlock, card and PIN, the rule of two people and first-card unlocking, duress cards and PINs raise
+    their alarm, and nothing but a durable grant releases a lock.
 
     Planted breaks that turn it red: those below.
     """
@@ -94,6 +95,14 @@ def a_first_that_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(door_rules, "SECOND_WITHIN_MS", 1 << 40)
 
 
+def a_pin_that_is_not_asked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("protocol.decide._pin", lambda *_given: PinCheck.NOT_ASKED)
+
+
+def any_pin_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("protocol.decide.checked", lambda *_given, **_named: PinCheck.RIGHT)
+
+
 def unlocked_without_a_card(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(door_modes, "_waits", lambda _turn, _spec: False)
 
@@ -109,6 +118,8 @@ def unlocked_without_a_card(patch: pytest.MonkeyPatch) -> None:
         an_interlock_that_is_not_asked,
         anybody_is_a_second_person,
         a_first_that_waits_for_ever,
+        a_pin_that_is_not_asked,
+        any_pin_will_do,
         unlocked_without_a_card,
     ],
     ids=lambda one: one.__name__,

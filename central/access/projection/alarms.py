@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -40,7 +41,12 @@ def alarm(batch: Batch, stored: Stored, body: AlarmFact) -> None:
         place = Place() if door is None else Place(door.id, door.organisation_id)
     elif KINDS[kind].place is Where.POINT:
         point = batch.lookup.point(body.where)
-        place = Place() if point is None else Place(point.door_id, point.organisation_id)
+        whose = _holder(batch, stored) if stored.fact.personal else Place()
+        place = (
+            whose
+            if point is None
+            else replace(whose, door_id=point.door_id, organisation_id=point.organisation_id)
+        )
     before = _last_before(batch, stored, kind, body.where)
     if before is None or not KINDS[kind].lasts or _was_over(before, stored):
         _write(batch, stored, kind, body.where, place, body.detail)

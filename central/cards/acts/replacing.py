@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from central.cards import entitlements
+from central.cards import entitlements, pins
 from central.cards.acts.base import (
     By,
     Change,
@@ -101,7 +101,8 @@ def _take_place(
     moved = on_hand_over(deposit)
     book(write(old, act, by, reason, {"replaced_by": issued.card.card_no}), moved, issued.card)
     take_rights(old)
-    publish.card_changed(old.id)
+    pins.hand_over(old, issued.card)
+    publish.cards_changed([old.id, issued.card.id])
     after: dict[str, Any] = {
         **snapshot(old),
         "new_card": issued.card.id,
