@@ -28,7 +28,7 @@ from protocol.facts import Outcome
 from protocol.ids import Tier
 from protocol.pin import COST
 from protocol.reasons import Reason
-from protocol.records import Change, Mode, PinRow, Revisions, put
+from protocol.records import Change, Kind, Mode, PinRow, Revisions, put
 from protocol.rules.doors import NO_RULE_STATE, RuleState
 from protocol.rules.passback import Place, Places
 from protocol.schedule import ALWAYS
@@ -40,6 +40,8 @@ _STEP: Final = timedelta(minutes=5)
 THROUGH: Final = (Outcome.ENTERED.value, Outcome.RELEASED.value, Outcome.RELEASED_FROM_MEMORY.value)
 """Outcomes after which somebody is on the other side: ``RELEASED`` of a door without a contact only."""
 _REVISIONS: Final = Revisions(1, 1, 1, 0)
+SOME_PIN: Final = msgspec.msgpack.encode(PinRow(bytes(PIN_PROOFS_LENGTH), bytes(SALT_LENGTH), COST))
+"""Stands for the PIN of a card: that it has one is all that is asked here."""
 
 REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.UNKNOWN_CARD: lazy("Issue this card to somebody."),
@@ -204,8 +206,8 @@ def _view(card: Card | None, point: AccessPoint) -> View:
                 changes.append(put(entry.key, entry.uses))
             if entry.hours is not None:
                 changes.append(put(entry.key, entry.hours))
-            if entry.pin is not None:  # that it has one is all that is needed here
-                changes.append(put(entry.key, PinRow(bytes(PIN_PROOFS_LENGTH), bytes(SALT_LENGTH), COST)))
+            if entry.pin is not None:
+                changes.append(Change(Kind.PIN.value, entry.key, SOME_PIN))
             if entry.restriction is not None:
                 changes.append(put(entry.key, entry.restriction))
     schedules: set[int] = set()

@@ -2,7 +2,8 @@
 
 Both are answered by the function that the device decides with, on the rows that are published to that device: what stands
 here is what the door will do once it has received them. Runs inside ``db.read``. Rules that depend on who went through before
-(anti-passback, interlock) are taken as at rest; at a door for two persons everybody who may be one of them is named.
+(anti-passback, interlock) are taken as at rest; at a door for two persons everybody who may be one of them is named, and where a
+PIN is asked for everybody who has one.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Final
 import msgspec
 
 from central.access import rows as access_rows
-from central.access.explain import presentation
+from central.access.explain import SOME_PIN, presentation
 from central.access.model import AccessPoint
 from central.cards.credentials import TIER
 from central.cards.model import CardCredential
 from central.nodes.model import Device
 from central.sync.model import DeviceScope, PublishedRow, RowTag
+from central.sync.publish import PIN_TAG
 from central.sync.storage import read_heads, rows_of_scope
 from protocol.card_layout.credential import Medium
 from protocol.decide import Instant, PointState, Trust, decide
@@ -29,7 +31,7 @@ from protocol.records import Change, Kind, LevelRow
 from protocol.view import AccessPoint as Point
 from protocol.view import View
 
-OF_CARDS: Final = frozenset({Kind.CARD, Kind.USES, Kind.HOURS})
+OF_CARDS: Final = frozenset({Kind.CARD, Kind.USES, Kind.HOURS, Kind.PIN})
 _CARDS_AT_ONCE: Final = 4_000
 """So many cards stand in a View together: below what it packs."""
 Keys = list[bytes]
@@ -49,8 +51,8 @@ class Way(msgspec.Struct, frozen=True):
 
     @property
     def opens(self) -> bool:
-        """The door opens for it, at a door for two persons together with another one."""
-        return is_granted(self.reason) or self.reason is Reason.SECOND_PERSON
+        """The door opens for it: with its PIN where one is asked for, at a door for two persons together with another one."""
+        return is_granted(self.reason) or self.reason in (Reason.SECOND_PERSON, Reason.PIN_MISSING)
 
 
 def openers_of(point: AccessPoint, at: datetime) -> list[Way]:
@@ -61,6 +63,7 @@ def openers_of(point: AccessPoint, at: datetime) -> list[Way]:
         return []
     now = _instant(at)
     tags = [f"device:{point.device_id}", *(f"level:{number}" for number in _levels_now(view, point.id, now))]
+    tags += [f"{PIN_TAG}{tag}" for tag in tags]
     found: list[Way] = []
     for cards, changes in _published(tags):
         with_cards = view.apply(changes, view.revisions)
@@ -148,7 +151,7 @@ def _published(
         if number not in cards and len(cards) >= _CARDS_AT_ONCE:
             yield _with_keys(cards), changes
             cards, changes = {}, []
-        change = Change(kind, bytes(key), bytes(body))
+        change = Change(kind, bytes(key), SOME_PIN if kind == Kind.PIN else bytes(body))
         keys = cards.setdefault(number, [])
         if kind == Kind.CARD:
             keys.append(change.key)

@@ -136,7 +136,9 @@ def _in_use(card: Card) -> Card:
     return card
 
 
-async def _page(request: web.Request, card: Card, form: BoundForm[PinForm], status: int = 200) -> web.Response:
+async def _page(
+    request: web.Request, card: Card, form: BoundForm[PinForm], status: int = 200
+) -> web.Response:
     found = await centre_of(request).db.read(pins.of_card, card)
     return await render(request, "cards/pin.html", {"card": card, "form": form, "pin": found}, status=status)
 

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from central.access.explain import ask
-from central.access.model import Door
+from central.access.model import AccessPoint, Door
+from central.access.openers import openers_of, openings_of
 from central.cards import acts, pins
 from central.cards.model import Card, CardPin
 from central.cards.personal import forget
@@ -179,6 +180,21 @@ def test_what_if_knows_the_hours_and_whether_there_is_a_pin(estate: Estate, kept
         assert estate.read(ask, key, estate.entrance, at).reason is had
         put(estate, card_id, kept)
         assert estate.read(ask, key, estate.entrance, at).reason is then
+    estate.write(publish.everything_changed, estate.site)
+    at = monday_morning
+    who = [way.card_id for way in estate.read(lambda: openers_of(AccessPoint.get_by_id(estate.entrance), at))]
+    assert who == [card_id], "with its PIN it opens"
+    assert {way.reason for way in estate.read(openings_of, [card_id], at)} == {
+        Reason.PIN_MISSING,
+        Reason.GRANTED,
+    }
+    estate.write(lambda: _without(card_id))
+    assert estate.read(lambda: openers_of(AccessPoint.get_by_id(estate.entrance), at)) == []
+
+
+def _without(card_id: int) -> None:
+    pins.remove(Card.get_by_id(card_id))
+    publish.card_changed(card_id)
 
 
 # -- the page -------------------------------------------------------------------------------------------------------
