@@ -9,6 +9,8 @@ from enum import IntEnum
 
 import msgspec
 
+from protocol.errors import MalformedError
+
 MINUTES_A_DAY = 1_440
 PERSONS_MAX = 2
 FORGET_MIN_MAX = 7 * MINUTES_A_DAY
@@ -71,3 +73,29 @@ class PinRow(msgspec.Struct, frozen=True, array_like=True):
     proofs: bytes
     salt: bytes
     cost: int
+
+
+def check_rule_row(row: DoorRulesRow | AreaRow | PinRow) -> None:
+    """Raise MalformedError when a row of the right shape has an impossible content."""
+    match row:
+        case DoorRulesRow() if not (
+            0 <= row.inside < 2**32
+            and 0 <= row.outside < 2**32
+            and 0 <= row.interlock < 2**8
+            and 1 <= row.persons <= PERSONS_MAX
+            and 0 <= row.pin_schedule < 2**32
+        ):
+            raise MalformedError("a number of the rules of a door is out of range")
+        case AreaRow() if not (
+            0 <= row.forget_min <= FORGET_MIN_MAX
+            and -1 <= row.reset_minute < MINUTES_A_DAY
+            and 0 <= row.reset_no < 2**32
+            and (row.forget_min or row.passback is not Passback.TIMED)
+        ):
+            raise MalformedError("a number of an area is out of range, or timed anti-passback has no time")
+        case PinRow() if not (
+            len(row.proofs) == PIN_PROOFS_LENGTH and len(row.salt) == SALT_LENGTH and 0 < row.cost <= COST_MAX
+        ):
+            raise MalformedError("the row of a PIN has two proofs, a salt, and a cost that a device can bear")
+        case _:
+            pass

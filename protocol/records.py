@@ -14,18 +14,10 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from protocol.door_rows import (
-    COST_MAX,
-    FORGET_MIN_MAX,
-    MINUTES_A_DAY,
-    PERSONS_MAX,
-    PIN_PROOFS_LENGTH,
-    SALT_LENGTH,
-    Passback,
-)
 from protocol.door_rows import AreaRow as AreaRow
 from protocol.door_rows import DoorRulesRow as DoorRulesRow
 from protocol.door_rows import PinRow as PinRow
+from protocol.door_rows import check_rule_row
 from protocol.errors import LimitError, MalformedError, UnknownRecordError
 from protocol.ids import CardKey, Stream, SubSystem, Tier
 from protocol.limits import (
@@ -490,25 +482,8 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             for duration in (row.release_ms, row.extended_release_ms, row.held_open_ms, row.pre_alarm_ms)
         ):
             raise LimitError("a duration of a door is out of range")
-        case DoorRulesRow() if not (
-            0 <= row.inside < 2**32
-            and 0 <= row.outside < 2**32
-            and 0 <= row.interlock < 2**8
-            and 1 <= row.persons <= PERSONS_MAX
-            and 0 <= row.pin_schedule < 2**32
-        ):
-            raise MalformedError("a number of the rules of a door is out of range")
-        case AreaRow() if not (
-            0 <= row.forget_min <= FORGET_MIN_MAX
-            and -1 <= row.reset_minute < MINUTES_A_DAY
-            and 0 <= row.reset_no < 2**32
-            and (row.forget_min or row.passback is not Passback.TIMED)
-        ):
-            raise MalformedError("a number of an area is out of range, or timed anti-passback has no time")
-        case PinRow() if not (
-            len(row.proofs) == PIN_PROOFS_LENGTH and len(row.salt) == SALT_LENGTH and 0 < row.cost <= COST_MAX
-        ):
-            raise MalformedError("the row of a PIN has two proofs, a salt, and a cost that a device can bear")
+        case DoorRulesRow() | AreaRow() | PinRow():
+            check_rule_row(row)
         case ReadKeyRow() if len(row.key) != READ_KEY_LENGTH or int.from_bytes(key, "big") >= ZONES_MAX << 8:
             raise MalformedError("a read key has 16 bytes, and a zone from 0 to 15")
         case IssuerKeyRow() if len(row.public_key) != PUBLIC_KEY_LENGTH or int.from_bytes(key, "big") > 0xFF:

@@ -23,6 +23,7 @@ from central.cards.desk_settings import desk_row, issuers
 from central.cards.model import Card
 from central.db import announce
 from central.nodes.model import Device
+from central.sync.fewer_rights import fewer, other_hours, shrank
 from central.sync.key_tags import key_tags
 from central.sync.model import (
     DeviceScope,
@@ -34,17 +35,14 @@ from central.sync.model import (
 )
 from protocol.ids import CardKey, Stream
 from protocol.records import (
-    ALL_CLOSED,
     STREAM_OF,
     CardRow,
     Change,
-    HoursRow,
     Kind,
     RestrictionRow,
     Revisions,
     Row,
     StaleRightsRow,
-    UsesRow,
     decode_row,
     number_key,
     put,
@@ -250,17 +248,17 @@ def _publish_card(card_id: int, revision: Revision) -> None:
         restriction = _union(entry.restriction, revision.reported(card.site_id).get(key))
         _set(revision, space, Kind.RESTRICTION, key, restriction, {space}, owner)
         tags = _tags(entry)
-        fewer = _fewer(_published(space, Kind.USES, key)[0], entry.uses)
-        fewer = fewer or _other_hours(_published(space, Kind.HOURS, key)[0], entry.hours)
+        is_less = fewer(_published(space, Kind.USES, key)[0], entry.uses)
+        is_less = is_less or other_hours(_published(space, Kind.HOURS, key)[0], entry.hours)
         pin, pin_before = entry.pin or b"", _body(space, Kind.PIN, key)
-        fewer = fewer or (bool(pin_before) and pin != pin_before)
-        fewer = fewer or (bool(entry.device_ids) and not tags_before <= tags)
+        is_less = is_less or (bool(pin_before) and pin != pin_before)
+        is_less = is_less or (bool(entry.device_ids) and not tags_before <= tags)
         changed = _set(revision, space, Kind.USES, key, entry.uses, tags, owner)
         changed = _set(revision, space, Kind.HOURS, key, entry.hours, tags, owner) or changed
         pin_tags = {f"{PIN_TAG}{tag}" for tag in tags}
         changed = set_body(revision, space, Kind.PIN, bytes(key), pin, pin_tags, owner) or changed
         changed = _set(revision, space, Kind.CARD, key, entry.card, tags, owner) or changed
-        if changed and before is not None and (fewer or _shrank(before, entry.card)):
+        if changed and before is not None and (is_less or shrank(before, entry.card)):
             stale = StaleRightsRow(revision.of(Stream.ACCESS))
             _set(revision, space, Kind.STALE_RIGHTS, key, stale, {space}, owner)
 
@@ -289,49 +287,24 @@ def _restriction(key: bytes, body: bytes) -> RestrictionRow:
 
 def _body(space: str, kind: Kind, key: bytes) -> bytes:
     """The body of a published row, empty for none."""
-    row = PublishedRow.get_or_none(
+    row = _standing(space, kind, key)
+    return b"" if row is None else bytes(row.body)
+
+
+def _standing(space: str, kind: Kind, key: bytes) -> PublishedRow | None:
+    found: PublishedRow | None = PublishedRow.get_or_none(
         (PublishedRow.space == space) & (PublishedRow.kind == kind.value) & (PublishedRow.key == key)
     )
-    return b"" if row is None else bytes(row.body)
+    return found
 
 
 def _published(space: str, kind: Kind, key: bytes) -> tuple[Row | None, set[str]]:
     """The row as it stands, and who needs it."""
-    row = PublishedRow.get_or_none(
-        (PublishedRow.space == space) & (PublishedRow.kind == kind.value) & (PublishedRow.key == key)
-    )
+    row = _standing(space, kind, key)
     if row is None or not row.body:
         return None, set()
     tags = {tag.tag for tag in row.tags if not tag.removed}
     return decode_row(Change(row.kind, bytes(row.key), bytes(row.body))), tags
-
-
-def _fewer(before: Row | None, after: UsesRow | None) -> bool:
-    """True when a card may be used less often than before by a decision of somebody, not because it was used."""
-    if after is None:
-        return False
-    return not isinstance(before, UsesRow) or after.uses_max < before.uses_max
-
-
-def _other_hours(before: Row | None, after: HoursRow | None) -> bool:
-    """True when a card has hours of its own that it did not have like this."""
-    return after is not None and before != after
-
-
-def _shrank(before: CardRow, after: CardRow | None) -> bool:
-    """True when something that opened before may no longer open: the devices must stop using the old row at once."""
-    if after is None:
-        return True
-    earlier_end = after.valid_until_s != 0 and (
-        before.valid_until_s == 0 or after.valid_until_s < before.valid_until_s
-    )
-    return (
-        not set(before.levels) <= set(after.levels)
-        or earlier_end
-        or after.valid_from_s > before.valid_from_s
-        or after.issue_no > before.issue_no
-        or bool(after.flags & ~before.flags & ALL_CLOSED)
-    )
 
 
 def _set(
@@ -366,9 +339,7 @@ def set_body(
 ) -> bool:
     """The same with the row as bytes, empty for its deletion."""
     stream = STREAM_OF[kind]
-    found = PublishedRow.get_or_none(
-        (PublishedRow.space == space) & (PublishedRow.kind == kind.value) & (PublishedRow.key == key_bytes)
-    )
+    found = _standing(space, kind, key_bytes)
     if found is None:
         if not body:
             return False
@@ -502,12 +473,8 @@ def everything_changed(site_id: int) -> None:
 
 def published_restriction(site_id: int, key: bytes) -> RestrictionRow | None:
     """What devices of an estate are told of a card key."""
-    row = PublishedRow.get_or_none(
-        (PublishedRow.space == _site(site_id))
-        & (PublishedRow.kind == Kind.RESTRICTION.value)
-        & (PublishedRow.key == key)
-    )
-    return None if row is None or not row.body else _restriction(key, row.body)
+    body = _body(_site(site_id), Kind.RESTRICTION, key)
+    return _restriction(key, body) if body else None
 
 
 def reported_changed(site_id: int, key: bytes) -> None:
