@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import peewee
 
+from central.access import alarm_events
 from central.access.alarm_kinds import KINDS, Severity
 from central.access.model import AccessPoint, AlarmAcknowledgement, AlarmState, Door
 from central.access.projection.batch import ALARMS
@@ -171,11 +172,17 @@ def acknowledge(
 
 
 def raise_by_centre(
-    device_id: int, kind: str, at: datetime, detail: str = "", card: Card | None = None, where: int = 0
+    device_id: int,
+    kind: str,
+    at: datetime,
+    detail: str = "",
+    card: Card | None = None,
+    where: int = 0,
+    now: datetime | None = None,
 ) -> bool:
     """Raise an alarm of a device that no fact raises; False when one of this kind lasts already.
 
-    :param where: number of the door or reader, as the kind says.
+    :param where: number of the door or reader, as the kind says. :param now: where it is later than ``at``.
     """
     assert kind in KINDS, kind
     same = (
@@ -204,25 +211,26 @@ def raise_by_centre(
         detail=detail,
         raised_at=at,
     ).execute()
+    alarm_events.put(device_id, (CENTRE_EPOCH, seq), at, raised=True, now=now)
     announce(ALARMS, {"site": device.site_id, "device": device_id})
     return True
 
 
 def clear_by_centre(device_id: int, kind: str, at: datetime) -> bool:
     """The cause is over; False when no such alarm was open."""
-    count = (
-        AlarmState.update(cleared_at=at)
-        .where(
-            (AlarmState.device == device_id)
-            & (AlarmState.kind == kind)
-            & (AlarmState.seq < 0)
-            & AlarmState.cleared_at.is_null()
-        )
-        .execute()
+    mine = (
+        (AlarmState.device == device_id)
+        & (AlarmState.kind == kind)
+        & (AlarmState.seq < 0)
+        & AlarmState.cleared_at.is_null()
     )
-    if count:
+    standing = list(AlarmState.select().where(mine).order_by(AlarmState.id))
+    AlarmState.update(cleared_at=at).where(mine).execute()
+    for alarm in standing:
+        alarm_events.put(device_id, (alarm.node_epoch, alarm.seq), at, raised=False)
+    if standing:
         announce(ALARMS, {"site": Device.get_by_id(device_id).site_id, "device": device_id})
-    return bool(count)
+    return bool(standing)
 
 
 def unsettled(device_ids: list[int]) -> list[int]:
@@ -246,7 +254,7 @@ def settle_offline(device_ids: list[int], now: datetime) -> None:
     offline = _offline(device_ids)
     for device_id in device_ids:
         if device_id in offline:
-            raise_by_centre(device_id, "device_offline", offline[device_id] or now)
+            raise_by_centre(device_id, "device_offline", offline[device_id] or now, now=now)
         else:
             clear_by_centre(device_id, "device_offline", now)
 

@@ -221,6 +221,22 @@ class AlarmAcknowledgement(Model):
         indexes = ((("device", "node_epoch", "seq"), True),)
 
 
+class AlarmEvent(Model):
+    """An alarm was raised or ended without an ``AlarmFact``: see ``alarm_events``. Kept apart from the projection."""
+
+    device = peewee.ForeignKeyField(Device, on_delete="CASCADE", index=False)
+    node_epoch = peewee.IntegerField()
+    seq = peewee.BigIntegerField()
+    raised = peewee.BooleanField()
+    at = InstantField()
+    is_time_sure = peewee.BooleanField()
+    after_fact = peewee.BigIntegerField(index=True)
+    """It stands behind the stored fact of this number, and before the next one."""
+
+    class Meta:
+        indexes = ((("device", "node_epoch", "seq", "raised"), True),)
+
+
 class PurgedEvents(Model):
     """清除門禁記錄 (61): events of an estate from ``from_at`` until ``until_at`` that were there are gone; their counts stay."""
 

@@ -68,3 +68,5 @@ class StreamEpoch(Model):
     epoch = peewee.BigIntegerField(primary_key=True)
     """Milliseconds since 1970 of the restore."""
     from_fact = peewee.BigIntegerField()
+    from_own = peewee.BigIntegerField()
+    """As ``from_fact``, of events that the centre made itself."""

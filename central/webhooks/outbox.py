@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 from peewee import JOIN, fn
 
+from central.access import alarm_events
+from central.access.model import AlarmEvent
 from central.db import announce
 from central.sites.scope import Grant
 from central.sync.model import Enrolment, StoredFact
@@ -40,8 +42,22 @@ def put(enrolment_id: int, first_seq: int, last_seq: int, received_ms: int) -> N
         )
         .order_by(StoredFact.id)
     )
-    events = list(stream.events_of(rows).values())
-    at = datetime.fromtimestamp(received_ms / 1_000, UTC)
+    last_fact = StoredFact.select(fn.MAX(StoredFact.id)).scalar()
+    found_out = list(AlarmEvent.select().where(AlarmEvent.after_fact == last_fact).order_by(AlarmEvent.id))
+    events = [*stream.events_of(rows).values(), *stream.own_events_of(found_out).values()]
+    _tell(hooks, events, datetime.fromtimestamp(received_ms / 1_000, UTC))
+
+
+def put_own(event: AlarmEvent, now: datetime) -> None:
+    """An alarm that the centre raised or ended itself."""
+    if hooks := list(Webhook.select().where(Webhook.enabled)):
+        _tell(hooks, list(stream.own_events_of([event]).values()), now)
+
+
+alarm_events.followers.append(put_own)
+
+
+def _tell(hooks: list[Webhook], events: list[stream.Event], at: datetime) -> None:
     told = [hook.id for hook in hooks if _put(hook, events, at)]
     if told:
         announce(WAITING, {"ids": told})

@@ -1,7 +1,8 @@
 """The stream of events: what happened at the doors, in the order in which it was stored, by a cursor. Inside ``db.read``.
 
 The order is that of ``StoredFact``, whose rows are never changed, moved or made again: one writer at a time gives their numbers,
-so whoever has read up to a number has read everything up to it, over kills and rebuilds. After a restore numbers are given
+so whoever has read up to a number has read everything up to it, over kills and rebuilds. Alarms that the centre raised itself
+(``AlarmEvent``) stand behind the fact that was the last one then. After a restore numbers are given
 anew from the backup on; a cursor from before goes on there, so that nothing is lost, and ``id`` tells what comes again.
 """
 
@@ -9,14 +10,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from peewee import fn
+from peewee import JOIN, fn
 
-from central.access.model import AccessEvent, AccessPoint, AlarmState, Door
+from central.access.alarm_kinds import KINDS, Place
+from central.access.model import AccessEvent, AccessPoint, AlarmEvent, AlarmState, Door
+from central.access.projection.alarms import FROM_ACCESS
 from central.cards.model import Card
 from central.errors import InvalidInputError
 from central.nodes.model import Device
@@ -50,6 +53,7 @@ FACTS: Final = (
     FactKind.COMMAND.value,
 )
 FACTS_AT_ONCE_MAX: Final = 500
+CURSOR_CHARS_MAX: Final = 60
 _DOOR_KIND: Final = {DoorEvent.OPENED: "door.opened", DoorEvent.CLOSED: "door.closed"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -82,14 +86,15 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the stream: behind the fact of this number."""
+    """A place in the stream: behind the fact of this number, and behind this event of the centre's own."""
 
     epoch: int
     fact: int
+    own: int
 
     def text(self) -> str:
         """As programs keep it."""
-        return f"{self.epoch}-{self.fact}"
+        return f"{self.epoch}-{self.fact}-{self.own}"
 
 
 @dataclass(frozen=True)
@@ -109,44 +114,62 @@ def cursor_of(text: str) -> Cursor:
 
     :raises InvalidInputError: it is none of ours.
     """
-    epoch, dash, fact = text.partition("-")
-    if not (
-        dash and epoch.isascii() and fact.isascii() and epoch.isdigit() and fact.isdigit() and len(text) < 40
-    ):
+    parts = text.split("-")
+    if len(parts) != 3 or len(text) > CURSOR_CHARS_MAX or not all(p.isascii() and p.isdigit() for p in parts):
         raise InvalidInputError("This place in the stream of events is not valid.")
-    return Cursor(int(epoch), int(fact))
+    epoch, fact, own = map(int, parts)
+    return Cursor(epoch, fact, own)
 
 
 def head() -> Cursor:
     """Behind everything that is here."""
     epoch = StreamEpoch.select(fn.MAX(StreamEpoch.epoch)).scalar() or 0
-    return Cursor(epoch, StoredFact.select(fn.MAX(StoredFact.id)).scalar() or 0)
+    fact = StoredFact.select(fn.MAX(StoredFact.id)).scalar() or 0
+    return Cursor(epoch, fact, AlarmEvent.select(fn.MAX(AlarmEvent.id)).scalar() or 0)
 
 
 def part(after: Cursor, scope: Scope, kinds: Collection[str], limit: int) -> Part:
     """The next events in scope of these kinds; of at most ``FACTS_AT_ONCE_MAX`` facts, so there may be none yet."""
     later = list(StreamEpoch.select().where(StreamEpoch.epoch > after.epoch))
-    epoch = max((row.epoch for row in later), default=after.epoch)
-    start = min((row.from_fact for row in later), default=after.fact)
-    start = min(start, after.fact)
+    end = Cursor(
+        max((row.epoch for row in later), default=after.epoch),
+        min([after.fact, *(row.from_fact for row in later)]),
+        min([after.own, *(row.from_own for row in later)]),
+    )
+    entries, is_all = _entries(end)
+    found: list[Event] = []
+    for mark, event in entries:
+        if event is not None and event.kind in kinds and scope.allows(event.estate, event.organisation):
+            if len(found) == limit:
+                return Part(found, end, False, bool(later))
+            found.append(event)
+        end = replace(end, **mark)
+    return Part(found, end, is_all, bool(later))
+
+
+def _entries(after: Cursor) -> tuple[list[tuple[dict[str, int], Event | None]], bool]:
+    """What stands behind the cursor, in order: how each moves it, and its event if it makes one; and whether that is all."""
     rows = list(
         StoredFact.select(StoredFact, Enrolment)
         .join(Enrolment)
-        .where((StoredFact.id > start) & StoredFact.kind.in_(FACTS))
+        .where((StoredFact.id > after.fact) & StoredFact.kind.in_(FACTS))
         .order_by(StoredFact.id)
         .limit(FACTS_AT_ONCE_MAX)
     )
-    found: list[Event] = []
-    end = start
-    by_id = events_of(rows)
-    for row in rows:
-        event = by_id.get(row.id)
-        if event is not None and event.kind in kinds and scope.allows(event.estate, event.organisation):
-            if len(found) == limit:
-                return Part(found, Cursor(epoch, end), False, bool(later))
-            found.append(event)
-        end = row.id
-    return Part(found, Cursor(epoch, end), len(rows) < FACTS_AT_ONCE_MAX, bool(later))
+    own = list(
+        AlarmEvent.select().where(AlarmEvent.id > after.own).order_by(AlarmEvent.id).limit(FACTS_AT_ONCE_MAX)
+    )
+    is_all = len(rows) < FACTS_AT_ONCE_MAX and len(own) < FACTS_AT_ONCE_MAX
+    if len(rows) == FACTS_AT_ONCE_MAX:  # what stands behind facts that were not read comes with them
+        own = [event for event in own if event.after_fact <= rows[-1].id]
+    if len(own) == FACTS_AT_ONCE_MAX:
+        rows = [row for row in rows if row.id <= own[-1].after_fact]
+    by_id, by_own = events_of(rows), own_events_of(own)
+    placed: list[tuple[tuple[int, int], dict[str, int], Event | None]] = [
+        ((row.id, 0), {"fact": row.id}, by_id.get(row.id)) for row in rows
+    ]
+    placed += [((event.after_fact, event.id), {"own": event.id}, by_own.get(event.id)) for event in own]
+    return [(mark, event) for _place, mark, event in sorted(placed, key=lambda entry: entry[0])], is_all
 
 
 def events_of(rows: Sequence[StoredFact]) -> dict[int, Event]:
@@ -201,6 +224,8 @@ def _values(
         case DoorFact():
             kind = _DOOR_KIND.get(body.event, "door.mode")
             return {"kind": kind, "door": doors.get((key[0], body.door)), "mode": body.mode.name.lower()}
+        case AlarmFact(alarm=alarm) if alarm in FROM_ACCESS:
+            return None  # told with its card by the centre, which takes it from the access itself
         case AlarmFact():
             state = alarms.get(key)
             return {
@@ -291,8 +316,67 @@ def _alarms(rows: Sequence[StoredFact]) -> dict[Key, Any]:
     return found
 
 
+def own_events_of(rows: Sequence[AlarmEvent]) -> dict[int, Event]:
+    """The events of alarms that the centre raised, found out or ended itself, by the number of the row."""
+    if not rows:
+        return {}
+    states = (
+        AlarmState.select(
+            AlarmState.device.alias("device_id"),
+            AlarmState.node_epoch,
+            AlarmState.seq,
+            AlarmState.kind,
+            AlarmState.detail,
+            AlarmState.site.alias("site_id"),
+            AlarmState.organisation.alias("organisation_id"),
+            Device.name.alias("device_name"),
+            Door.label.alias("door_label"),
+            AccessPoint.label.alias("point_label"),
+            Card.card_no.alias("card_no"),
+            Person.number.alias("person_no"),
+        )
+        .join(Device)
+        .join_from(AlarmState, Door, JOIN.LEFT_OUTER)
+        .join_from(
+            AlarmState,
+            AccessPoint,
+            JOIN.LEFT_OUTER,
+            on=((AccessPoint.id == AlarmState.where) & (AccessPoint.device == AlarmState.device)),
+        )
+        .join_from(AlarmState, Card, JOIN.LEFT_OUTER)
+        .join_from(AlarmState, Person, JOIN.LEFT_OUTER)
+        .where(
+            AlarmState.device.in_({row.device_id for row in rows})
+            & AlarmState.seq.in_({row.seq for row in rows})
+        )
+    )
+    known = {(state.device_id, state.node_epoch, state.seq): state for state in states.namedtuples()}
+    made: dict[int, Event] = {}
+    for row in rows:
+        state = known.get((row.device_id, row.node_epoch, row.seq))
+        if state is None:
+            continue
+        about = KINDS[state.kind]
+        name = name_of(row.device_id, row.node_epoch, row.seq)
+        made[row.id] = Event(
+            id=f"{name}.raised" if row.raised else f"{name}.cleared",
+            kind="alarm.raised" if row.raised else "alarm.cleared",
+            at=row.at,
+            estate=state.site_id,
+            organisation=state.organisation_id,
+            device=state.device_name,
+            is_time_sure=row.is_time_sure,
+            door=state.door_label,
+            reader=state.point_label if about.place is Place.POINT else None,
+            card_no=state.card_no,
+            person_no=state.person_no,
+            alarm=state.kind,
+            detail=None if about.says_more else state.detail or None,
+        )
+    return made
+
+
 def restored(at: datetime) -> None:
     """Inside the transaction of a restore: numbers after this one are given anew."""
-    StreamEpoch.create(
-        epoch=int(at.timestamp() * 1_000), from_fact=StoredFact.select(fn.MAX(StoredFact.id)).scalar() or 0
-    )
+    here = head()
+    StreamEpoch.create(epoch=int(at.timestamp() * 1_000), from_fact=here.fact, from_own=here.own)

@@ -98,7 +98,7 @@ async def api_stream(request: web.Request) -> web.Response:
     if not (after := query.get("after", "")):
         cursor = await db.read(stream.head)
     else:
-        cursor = Cursor(0, 0) if after == "start" else stream.cursor_of(after)
+        cursor = Cursor(0, 0, 0) if after == "start" else stream.cursor_of(after)
     until_s = asyncio.get_running_loop().time() + wait_s
     is_restored = False
     while True:

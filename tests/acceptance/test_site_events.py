@@ -94,14 +94,14 @@ def wanted_of(seen: list[dict[str, Any]]) -> list[str]:
 async def test_events_reach_a_program_that_fails_hangs_and_dies_and_the_stream_loses_nothing(
     site: Site, receiver: Receiver
 ) -> None:
-    """Seen when: the centre refuses to send to its own computer until the configuration allows it; then taps, refusals and
-    a forced door arrive signed and in order at a receiver that answers 500, leads elsewhere, hangs and is killed meanwhile,
-    and the centre is killed in between: each event is there, with the id that the stream has; a program that reads the
+    """Seen when: the centre refuses to send to its own computer until the configuration allows it; then taps, refusals,
+    a forced door and a lost card that is used (with its number) arrive signed and in order at a receiver that answers 500,
+    leads elsewhere, hangs and is killed meanwhile, and the centre is killed in between: each event is there, with the id that the stream has; a program that reads the
     stream by its cursor over the kills has each event once; an event that nobody takes is given up where the page says
     so, and can be sent again.
 
     Planted breaks that turn it red: ``addresses.is_allowed`` always true; ``outbox.settled`` taking a failure for a success;
-    the cursor of ``stream.part`` one fact ahead.
+    the cursor of ``stream.part`` one fact ahead; ``alarm_events.put`` leaving its followers out.
     """
     refused = await enter(site, receiver.url)
     assert refused.status == 422
@@ -114,7 +114,7 @@ async def test_events_reach_a_program_that_fails_hangs_and_dies_and_the_stream_l
         "ftp://a.b/",
     ):
         assert (await enter(site, address)).status == 422, address
-    await restart(site, '[webhooks]\nallow = ["127.0.0.1/32"]\nretry_first_s = 1\ngive_up_s = 25\n')
+    await restart(site, '[webhooks]\nallow = ["127.0.0.1/32"]\nretry_first_s = 1\ngive_up_s = 60\n')
     await site.sign_in_again()
     made = await enter(site, receiver.url)
     assert re.fullmatch(r"/webhooks/\d+", made.path), made.words[-500:]
@@ -124,6 +124,10 @@ async def test_events_reach_a_program_that_fails_hangs_and_dies_and_the_stream_l
 
     seen: list[dict[str, Any]] = []
     cursor = str((await site.browser.read("/api/events/stream"))["next"])
+    lost = await site.resident()
+    await site.report_lost(lost.card_no)
+    await site.until_dead(lost.card_no)
+    await site.is_refused("hall", lost.uid, f"{lost.query}&result=denied")
     card = await site.resident()
     for answer in ("ok", "500", "redirect"):
         receiver.answers = answer
@@ -132,6 +136,8 @@ async def test_events_reach_a_program_that_fails_hangs_and_dies_and_the_stream_l
         await site.is_refused("hall", f"04EE{site.next_number():010X}", "reason=20")
     await quiet(site)
     cursor = await streamed(site, cursor, seen)
+    (found,) = [event for event in seen if event.get("alarm") == "dead_card_used"]
+    assert (found["card_no"], found["person_no"]) == (lost.card_no, lost.person_no)
     assert receiver.requests_count > 1
     page = await site.until_page(made.path, lambda page: "HTTP 307" in page.words)
     assert "Not received" in page.words
@@ -147,6 +153,9 @@ async def test_events_reach_a_program_that_fails_hangs_and_dies_and_the_stream_l
     await site.until_joined()
     receiver.answers = "ok"
     await receiver.start()
+    edit = f"{made.path}/edit"  # an address that is entered anew is tried at once, however long its pause has become
+    saved = await site.browser.post(edit, (await site.browser.get(edit)).form(edit).filled())
+    assert saved.path == made.path
     await site.opens("hall", card.uid)
     await site.shuts("hall")
     await quiet(site)
@@ -184,7 +193,7 @@ async def test_events_reach_a_program_that_fails_hangs_and_dies_and_the_stream_l
     await until_received(receiver, set(wanted_of(seen)))
     await receiver.stop()
     await site.browser.send(await site.browser.get(made.path), f"{made.path}/test")
-    page = await site.until_page(made.path, lambda page: page.facts["Given up"] == "1", 90.0)
+    page = await site.until_page(made.path, lambda page: page.facts["Given up"] == "1", 150.0)
     assert "Some given up" in (await site.browser.get("/webhooks")).words or "Not received" in page.words
     await receiver.start()
     before = len(receiver.events)

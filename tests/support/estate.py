@@ -19,9 +19,11 @@ from central.db import Database
 from central.nodes.model import Device
 from central.people.model import Person
 from central.sites.model import Organisation, Site
+from central.sync import ingest
+from central.sync.model import Enrolment
 from central.web import fold
 from protocol.decide import Trust
-from protocol.facts import AccessFact, Body, Fact, encode_body
+from protocol.facts import CHAIN_START, AccessFact, Body, Entry, Fact, chained, encode_body
 from protocol.ids import uid_key
 from protocol.reasons import Reason
 from protocol.records import Revisions
@@ -31,6 +33,7 @@ from tests.support.ready import lay_sqlite
 T = TypeVar("T")
 NOON = datetime(2026, 7, 1, 4, 0, tzinfo=UTC)
 """12:00 in Shanghai, a Wednesday."""
+NOON_MS = int(NOON.timestamp() * 1_000)
 
 
 def person_row(site: int, organisation: int, number: str, name: str, **values: Any) -> Person:
@@ -197,3 +200,35 @@ def by(at: datetime = NOON, number: int = 1) -> By:
 def later(**units: float) -> datetime:
     """So much after noon."""
     return NOON + timedelta(**units)
+
+
+class Chain:
+    """The gate's device as the ingest knows it: joined once, its facts chained and stored."""
+
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
+        self.entries: list[Entry] = []
+        self.enrolment = estate.write(self._enrol)
+
+    def _enrol(self) -> int:
+        made = Enrolment.create(
+            device=self._estate.gate_device,
+            node_epoch=1,
+            public_key=bytes(32),
+            salt=bytes(16),
+            enrolled_at=NOON,
+            head=CHAIN_START,
+        )
+        return int(made.id)
+
+    def store(self, *bodies: Body, received_ms: int = NOON_MS) -> None:
+        """A batch of facts, each a second after the one before; accesses are of card 04A1B2C3."""
+        batch = []
+        for body in bodies:
+            seq, (kind, encoded) = len(self.entries) + 1, encode_body(body)
+            personal = uid_key(b"\x04\xa1\xb2\xc3") if isinstance(body, AccessFact) else b""
+            fact = Fact(seq, kind, 1, 1_000 * seq, NOON_MS + 1_000 * seq, Trust.TRUSTED, encoded, personal)
+            before = self.entries[-1].hash if self.entries else CHAIN_START
+            self.entries.append(chained(before, fact, bytes(16)))
+            batch.append(self.entries[-1])
+        self._estate.write(ingest.store, self.enrolment, batch, received_ms)

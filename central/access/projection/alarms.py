@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from central.access import alarm_events
 from central.access.alarm_kinds import KINDS, OF_FACT
 from central.access.alarm_kinds import Place as Where
 from central.access.model import AlarmState
@@ -23,13 +24,13 @@ _OF_REASON: Final[dict[Reason, str]] = {
     Reason.CLONE_SUSPECTED: _COPY,
     Reason.CREDENTIAL_MISSING: "credential_missing",
 }
-_FROM_ACCESS: Final = frozenset({Alarm.DEAD_CARD_USED, Alarm.CLONE_SUSPECTED})
+FROM_ACCESS: Final = frozenset({Alarm.DEAD_CARD_USED, Alarm.CLONE_SUSPECTED})
 """Alarms that the centre takes from the access itself, which names the card; the device's own notice adds nothing."""
 
 
 def alarm(batch: Batch, stored: Stored, body: AlarmFact) -> None:
     """The device raised or cleared an alarm."""
-    if body.alarm in _FROM_ACCESS:
+    if body.alarm in FROM_ACCESS:
         return
     kind = OF_FACT[body.alarm]
     if not body.raised:
@@ -96,6 +97,13 @@ def _of_card(batch: Batch, stored: Stored, kind: str, point: int, place: Place, 
     before = _last_before(batch, stored, kind, point)
     if before is None or before.card_id != place.card_id or stored.at - before.raised_at >= SAME_ALARM_WITHIN:
         _write(batch, stored, kind, point, place, detail)
+        _tell(batch, stored, stored.order, raised=True)
+
+
+def _tell(batch: Batch, stored: Stored, order: tuple[int, int], *, raised: bool) -> None:
+    """No ``AlarmFact`` says it: an event of its own."""
+    is_sure = not stored.is_estimated
+    alarm_events.put(batch.device.id, order, stored.at, raised=raised, is_time_sure=is_sure, with_facts=True)
 
 
 def boot(batch: Batch, stored: Stored) -> None:
@@ -107,18 +115,20 @@ def boot(batch: Batch, stored: Stored) -> None:
     same_clearing = (AlarmState.cleared_epoch == stored.node_epoch) & (
         AlarmState.cleared_seq == stored.fact.seq
     )
-    count = (
-        AlarmState.update(cleared_at=stored.at, cleared_epoch=stored.node_epoch, cleared_seq=stored.fact.seq)
-        .where(
-            (AlarmState.device == batch.device.id)
-            & (AlarmState.seq > 0)
-            & AlarmState.kind.in_(lasting)
-            & earlier
-            & (AlarmState.cleared_at.is_null() | same_clearing)
-        )
-        .execute()
+    mine = (
+        (AlarmState.device == batch.device.id)
+        & (AlarmState.seq > 0)
+        & AlarmState.kind.in_(lasting)
+        & earlier
+        & (AlarmState.cleared_at.is_null() | same_clearing)
     )
-    if count:
+    ended = list(AlarmState.select().where(mine).order_by(AlarmState.id))
+    AlarmState.update(
+        cleared_at=stored.at, cleared_epoch=stored.node_epoch, cleared_seq=stored.fact.seq
+    ).where(mine).execute()
+    for one in ended:
+        _tell(batch, stored, (one.node_epoch, one.seq), raised=False)
+    if ended:
         batch.topics.add(ALARMS)
 
 

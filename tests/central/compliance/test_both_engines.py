@@ -9,15 +9,28 @@ from pathlib import Path
 import pytest
 from peewee import fn
 
+from central.access import alarms
+from central.access.model import AlarmEvent
 from central.compliance import readings
 from central.compliance.lines import Kind, Period, lines_of
 from central.compliance.model import FigureDay
 from central.sites.model import Site
 from central.sites.scope import HEAD_OFFICE
+from central.sync import ingest
 from central.webhooks import outbox, stream
 from central.webhooks.model import Delivery, Webhook
+from protocol.facts import (
+    AccessFact,
+    Alarm,
+    AlarmFact,
+    BootFact,
+    DoorEvent,
+    DoorFact,
+)
 from protocol.figures import Figure, step_of
-from tests.support.estate import NOON, Estate
+from protocol.reasons import Reason
+from protocol.records import Revisions
+from tests.support.estate import NOON, Chain, Estate
 
 
 @pytest.fixture
@@ -75,8 +88,76 @@ def test_an_address_is_served_by_one_process_at_a_time_and_given_up_by_age(estat
 def test_a_cursor_from_before_a_restore_goes_on_where_the_backup_ended(estate: Estate) -> None:
     before = estate.read(stream.head)
     estate.write(stream.restored, NOON)
-    ahead = stream.Cursor(before.epoch, before.fact + 500)  # what the backup had not seen
+    ahead = stream.Cursor(before.epoch, before.fact + 500, before.own + 500)  # what the backup had not seen
     part = estate.read(stream.part, ahead, HEAD_OFFICE, stream.KIND_TEXT, 10)
     assert part.is_restored
-    assert (part.next.fact, part.next.epoch) == (before.fact, int(NOON.timestamp() * 1_000))
+    assert part.next == stream.Cursor(int(NOON.timestamp() * 1_000), before.fact, before.own)
     assert not estate.read(stream.part, part.next, HEAD_OFFICE, stream.KIND_TEXT, 10).is_restored
+
+
+@pytest.mark.parametrize("at_once", [2, 3, 500])
+def test_alarms_of_the_centre_stand_in_one_order_however_the_stream_is_read(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Planted breaks: ``after_fact`` always 0; an own event read beyond the facts of a full page; ``own`` of the cursor
+    never moved; the device's notice of a dead card told beside the centre's.
+    """
+
+    def enter() -> int:
+        hook = Webhook.create(label="x", url="http://192.0.2.1/", kinds=[*stream.KIND_TEXT], created_at=NOON)
+        return int(hook.id)
+
+    def offline(is_so: bool, minute: int) -> None:
+        at = NOON + timedelta(minutes=minute)
+        act = alarms.raise_by_centre if is_so else alarms.clear_by_centre
+        estate.write(act, estate.desk_device, "device_offline", at)
+
+    hook, chain = estate.write(enter), Chain(estate)
+    lost = AccessFact(estate.entrance, Reason.CARD_LOST, Revisions(1, 3, 5, 0))
+    notice = AlarmFact(Alarm.DEAD_CARD_USED, True, estate.entrance, "card_lost")
+    offline(True, 0)
+    chain.store(lost, notice, DoorFact(1, DoorEvent.OPENED), DoorFact(1, DoorEvent.CLOSED))
+    offline(False, 1)
+    offline(True, 2)
+    chain.store(AlarmFact(Alarm.TAMPER, True), BootFact("b", "1", 0, True), DoorFact(1, DoorEvent.OPENED))
+    offline(False, 3)
+
+    everything = estate.read(stream.part, stream.Cursor(0, 0, 0), HEAD_OFFICE, stream.KIND_TEXT, 500)
+    names = [" ".join(filter(None, (event.kind, event.alarm))) for event in everything.events]
+    assert names == [
+        "alarm.raised device_offline",
+        "access.denied",
+        "door.opened",
+        "door.closed",
+        "alarm.raised dead_card_used",
+        "alarm.cleared device_offline",
+        "alarm.raised device_offline",
+        "alarm.raised tamper",
+        "door.opened",
+        "alarm.cleared tamper",
+        "alarm.cleared device_offline",
+    ]
+    dead = everything.events[4]
+    assert (dead.door, dead.reader, dead.detail) == ("东门", "东门进", "card_lost")
+    ids = [event.id for event in everything.events]
+    assert len(set(ids)) == len(ids)
+    queue = estate.read(
+        lambda: [row.event for row in Delivery.select().where(Delivery.webhook == hook).order_by(Delivery.id)]
+    )
+    assert queue == ids
+
+    monkeypatch.setattr(stream, "FACTS_AT_ONCE_MAX", at_once)
+    for limit in (1, 2, 500):
+        cursor, read, is_all = stream.Cursor(0, 0, 0), [], False
+        while not is_all:
+            part = estate.read(
+                stream.part, stream.cursor_of(cursor.text()), HEAD_OFFICE, stream.KIND_TEXT, limit
+            )
+            assert part.next != cursor or part.is_all
+            cursor, is_all = part.next, part.is_all
+            read += [event.id for event in part.events]
+        assert read == ids, limit
+    assert cursor == estate.read(stream.head)
+
+    estate.write(ingest.rebuild)
+    assert estate.read(lambda: AlarmEvent.select().count()) == 6
