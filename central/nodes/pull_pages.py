@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from aiohttp import web
 from central.centre import centre_of
 from central.db import announce
 from central.errors import InvalidInputError
+from central.nodes import service
 from central.nodes.model import Device
 from central.people.inputs import row_id
 from central.routes import Route
@@ -38,6 +39,9 @@ class Pulled:
     state: str
     received_through: int
     complete_at: datetime | None
+    gaps_count: int | None = None
+    intact: bool | None = None
+    """Gaps and chain, once it has answered."""
 
 
 async def choose(request: web.Request) -> web.Response:
@@ -79,7 +83,10 @@ async def pulled(request: web.Request) -> web.Response:
     wanted = {row_id(text) for text in request.query.getall("device", [])}
     since, now = datetime.fromtimestamp(since_ms / 1_000, UTC), centre.clock.now()
     found = await centre.db.read(_pulled, scope_of(request), wanted, since, now)
-    context = {"pulled": found, "is_over": all(one.state != "asked" for one in found)}
+    is_over = all(one.state != "asked" for one in found)
+    if is_over:
+        found = await centre.db.read(_proved, found, since_ms)
+    context = {"pulled": found, "is_over": is_over}
     if "HX-Request" in request.headers:
         status = HTMX_STOP if context["is_over"] else 200
         return await render(request, "nodes/pulled_rows.html", context, status=status)
@@ -110,6 +117,16 @@ def _pulled(scope: Scope, wanted: set[int | None], since: datetime, now: datetim
         state = _state(status, complete, since, now)
         found.append(Pulled(device, state, enrolment.received_through, complete if has_any else None))
     return found
+
+
+def _proved(found: list[Pulled], since_ms: int) -> list[Pulled]:
+    """With gaps and chain of what has been read (B1)."""
+    proved = []
+    for one in found:
+        enrolment = Enrolment.get((Enrolment.device == one.device.id) & Enrolment.closed_at.is_null())
+        gaps_count, intact = service.newest_proof(enrolment, since_ms)
+        proved.append(replace(one, gaps_count=gaps_count, intact=intact))
+    return proved
 
 
 def _state(status: Any, complete: datetime, since: datetime, now: datetime) -> str:

@@ -10,6 +10,7 @@ from provisioning.demo.browser import Page
 from tests.support.site import Site
 
 OWN_SITE = True
+USE = "/doors/controllers/use"
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -32,7 +33,7 @@ async def ids_of(site: Site) -> dict[str, str]:
 @pytest.mark.requirement(57)
 async def test_the_records_of_one_of_several_and_of_all_devices_are_read(site: Site) -> None:
     """Seen when: one device, several, all are asked, and just those say that all their records are here, up to a moment
-    after they were asked; one without network is named offline, its tap is not here, and it is read once it is back.
+    after they were asked, without gaps and with their chain intact; one without network is named offline, its tap is not here, and it is read once it is back.
 
     Planted break that turns it red: ``Hub._asked`` doing nothing; ``pull`` asking every device whatever is ticked.
     """
@@ -51,7 +52,8 @@ async def test_the_records_of_one_of_several_and_of_all_devices_are_read(site: S
         assert set(lines) == set(labels or ids)
         for label, cells in lines.items():
             assert cells[2] == "All records read", cells
-            complete = datetime.fromisoformat(cells[4])
+            assert cells[4:6] == ["0", "Intact"], cells
+            complete = datetime.fromisoformat(cells[6])
             assert complete >= before.get(label, complete)
             before[label] = complete
 
@@ -69,11 +71,12 @@ async def test_the_records_of_one_of_several_and_of_all_devices_are_read(site: S
 
 @pytest.mark.requirement(67)
 async def test_a_device_is_asked_and_counted_only_while_it_is_ticked_for_use(site: Site) -> None:
-    """Seen when: taken out of use, the device is not among those that are read, its door does not count for a lost card
-    and cannot be opened from the page; put into use again, all of this is back.
+    """Seen when: its tick taken off among the controllers in use, the device is not among those that are read, its door does
+    not count for a lost card and cannot be opened from the page, while the others stay ticked; put into use again on its own
+    page, all of this is back.
 
-    Planted break that turns it red: ``pull_pages._joined`` and ``status._deliveries`` taking every device;
-    ``commands.ask`` without its look at the device.
+    Planted breaks that turn it red: ``pull_pages._joined`` and ``status._deliveries`` taking every device;
+    ``commands.ask`` without its look at the device; ``use_pages.save`` taking whatever was not shown for not ticked.
     """
     ids = await ids_of(site)
     device = f"/devices/{ids['大堂']}"
@@ -85,7 +88,13 @@ async def test_a_device_is_asked_and_counted_only_while_it_is_ticked_for_use(sit
     resident = await site.resident()
     await site.report_lost(resident.card_no)
     for enabled in (False, True):
-        await site.browser.send(await site.browser.get(device), f"{device}/enabled")
+        if enabled:
+            await site.browser.send(await site.browser.get(device), f"{device}/enabled")
+        else:
+            form = (await site.browser.get(USE)).form(USE)
+            assert ids["大堂"] in form.ticked["device"]
+            sent = {"csrf": form.fields["csrf"], "shown": ids["大堂"]}
+            assert "Saved" in (await site.browser.post(USE, sent)).words
         choice = (await site.browser.get("/devices/pull")).form("/devices/pull")
         assert (ids["大堂"] in choice.options["device"]) is enabled
         lines = read_of(await site.browser.post("/devices/pull", {**choice.fields, "all": "1"}))
