@@ -20,6 +20,7 @@ from central.units import (
     scan_import,
     timing_pages,
     unit_pages,
+    use_pages,
 )
 from central.web.i18n import lazy
 from central.web.nav import NavItem
@@ -30,11 +31,13 @@ NAV: Final = [
     *line_pages.NAV,
     *controller_pages.NAV,
     *timing_pages.NAV,
+    *use_pages.NAV,
 ]
 ROUTES: Final[list[Route]] = [
     *import_pages.ROUTES,
     *controller_pages.ROUTES,
     *timing_pages.ROUTES,
+    *use_pages.ROUTES,
     *unit_pages.ROUTES,
     *line_pages.ROUTES,
     *api.ROUTES,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from central.audit import AuditEntry
+from central.nodes.model import Device
 from central.security.model import Operator, Role
 from tests.support.centre import PASSWORD, RunningCentre
 
@@ -57,6 +59,42 @@ async def test_a_device_is_enrolled_by_who_may_and_gives_the_password_again(
     shown = await browser.post(ticket, {"_password": PASSWORD})
     assert shown.status == 200
     assert "ticket =" in shown.text
+
+
+@pytest.mark.requirement(66)
+async def test_a_controller_is_watched_by_who_may_and_gives_the_password_again(
+    running_centre: RunningCentre,
+) -> None:
+    """Seen when: the tick that has a door controller watched is set and taken off by who has the right, with their own
+    password given anew, each with its line in the audit trail; by nobody else, whatever they send.
+
+    Planted breaks that turn it red: the route of ``use_pages.save`` without ``step_up``; for who may view.
+    """
+
+    def enabled() -> list[bool]:
+        return [device.enabled for device in Device.select().order_by(Device.id)]
+
+    def audited() -> int:
+        return AuditEntry.select().where(AuditEntry.action == "nodes.enable").count()
+
+    browser, use = await running_centre.as_role("installer"), "/doors/controllers/use"
+    guard = await running_centre.as_role("guard")
+    for number in ("1", "2"):
+        given = {"name": f"gate-{number}", "label": f"Gate {number}", "number": number, "purpose": "door"}
+        await browser.post("/devices/new", given | {"site": "1", "organisation": "1"})
+    page = await browser.get(use)
+    assert page.text.count(" checked") == 2
+    taken_off = {"shown": "1", "_password": PASSWORD}
+    assert (await guard.get(use)).status == (await guard.post(use, taken_off)).status == 403
+    running_centre.clock.advance(s=running_centre.centre.config.security.step_up_s)
+    assert (await browser.post(use, {"shown": "1"})).status == 403
+    assert (await browser.post(use, {"shown": "1", "_password": "js168"})).status == 403
+    assert await running_centre.read(enabled) == [True, True]
+    assert (await browser.post(use, taken_off)).status == 303
+    assert await running_centre.read(enabled) == [False, True]
+    assert (await browser.post(use, {"shown": "1", "device": "1"})).status == 303
+    assert await running_centre.read(enabled) == [True, True]
+    assert await running_centre.read(audited) == 2
 
 
 async def test_a_page_is_reached_by_way_of_the_password(running_centre: RunningCentre) -> None:
