@@ -54,6 +54,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.takeover.pages",
     "central.access.pages",
     "central.paging.pages",
+    "central.muster.pages",
     "central.attendance.pages",
     "central.patrol.pages",
     "central.patrol_map.pages",

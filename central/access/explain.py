@@ -16,6 +16,7 @@ import peewee
 
 from central.access import rows, terminals
 from central.access.model import AccessEvent, AccessLevel, AccessPoint, Area, Door, LevelEntry, Schedule
+from central.access.passages import went_through
 from central.cards.credentials import tier_of, zone_bits
 from central.cards.entitlements import levels_of
 from central.cards.limits import devices_of
@@ -24,7 +25,6 @@ from central.cards.rows import card_of_key, rows_of
 from central.web.i18n import LazyText, lazy
 from protocol.decide import Decision, Instant, PointState, Presentation, Trust, decide
 from protocol.door_rows import PIN_PROOFS_LENGTH, SALT_LENGTH
-from protocol.facts import Outcome
 from protocol.ids import Tier
 from protocol.pin import COST
 from protocol.reasons import Reason
@@ -37,8 +37,6 @@ from protocol.view import View
 NEXT_OPENING_WITHIN: Final = timedelta(days=8)
 """How far ahead the next moment is looked for at which the card would open."""
 _STEP: Final = timedelta(minutes=5)
-THROUGH: Final = (Outcome.ENTERED.value, Outcome.RELEASED.value, Outcome.RELEASED_FROM_MEMORY.value)
-"""Outcomes after which somebody is on the other side: ``RELEASED`` of a door without a contact only."""
 _REVISIONS: Final = Revisions(1, 1, 1, 0)
 SOME_PIN: Final = msgspec.msgpack.encode(PinRow(bytes(PIN_PROOFS_LENGTH), bytes(SALT_LENGTH), COST))
 """Stands for the PIN of a card: that it has one is all that is asked here."""
@@ -175,9 +173,7 @@ def _rule_state(card: Card, view: View, key: bytes, point: AccessPoint, at: date
             (AccessEvent.device == point.device_id)
             & (AccessEvent.person == card.person_id if card.person_id else AccessEvent.card == card.id)
             & (AccessEvent.at <= at)
-            & (AccessEvent.source == "card")
-            & AccessEvent.outcome.in_(THROUGH)
-            & ((AccessEvent.outcome != Outcome.RELEASED) | ~Door.contact_fitted)
+            & went_through()
             & (Door.inside.is_null(False) | Door.outside.is_null(False))
         )
         .order_by(AccessEvent.at.desc(), AccessEvent.seq.desc())

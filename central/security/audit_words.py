@@ -28,6 +28,12 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "access.export": lazy("Exported door records"),
     "access.level_change": lazy("Changed an access level"),
     "access.level_create": lazy("Made an access level"),
+    "access.muster_add": lazy("Added who came in since to a muster"),
+    "access.muster_end": lazy("Ended a muster"),
+    "access.muster_export": lazy("Took the list of who is inside"),
+    "access.muster_safe": lazy("Saw somebody safe at a muster"),
+    "access.muster_start": lazy("Began a muster"),
+    "access.muster_unsafe": lazy("Took back that somebody was safe"),
     "access.open": lazy("Opened a door from here"),
     "access.controller_type": lazy("Set the type of a door controller"),
     "access.paging_again": lazy("Had a message about alarms sent again"),
@@ -263,6 +269,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
 
 OBJECTS: Final[dict[str, LazyText]] = {
     "alarm": lazy("Alarm"),
+    "muster": lazy("Muster"),
     "api_token": lazy("Token"),
     "backup": lazy("Backup"),
     "base": lazy("Base image"),

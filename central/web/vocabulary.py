@@ -236,6 +236,12 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         warning=(lazy("Warning"), "diamond", "warn"),
         note=(lazy("Note only"), "ring", "idle"),
     ),
+    # Somebody on a muster list.
+    "muster": _states(
+        missing=(lazy("Not seen yet"), "warning", "bad"),
+        out=(lazy("Came out by card"), "diamond", "warn"),
+        safe=(lazy("Safe"), "check", "good"),
+    ),
     "clock": _states(
         trusted=(lazy("Time trusted"), "check", "good"),
         holdover=(lazy("Time held over"), "clock", "good"),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
+from urllib.parse import urlencode
 
 import pytest
 
-from provisioning.demo.browser import Page
+from provisioning.demo.browser import Browser, Page
 from provisioning.demo.story import until
-from tests.support.site import Site
+from tests.support.site import Resident, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NODE, PLACE = "east-gate", "东门"
 OFFLINE_WITHIN_S = 20.0
 HELD_S = 9
 """How long the door may stand open in the test; its reader warns from the first second on."""
+PHONE = "13912345678"
 
 
 async def door_path(site: Site) -> str:
@@ -172,3 +176,94 @@ async def test_a_device_that_falls_silent_is_an_alarm_within_twenty_seconds_with
         await site.join(NODE)
     await until_alarm(site, "device_offline", before, is_over=True)
     await event_kinds(site, cursor, {"alarm.raised device_offline", "alarm.cleared device_offline"})
+
+
+async def goes(site: Site, who: Resident, reader: int = 1) -> None:
+    """Show the card at one of the readers of the door and walk through."""
+    await site.until_lock(NODE, False)
+    await site.tap(NODE, who.uid, reader)
+    await site.until_lock(NODE, True)
+    await site.shuts(NODE)
+
+
+@pytest.mark.requirement(24)
+async def test_a_fire_input_puts_down_who_is_inside_and_telephones_tick_them_off(site: Site) -> None:
+    """Seen when: who went in is named as inside until a card comes out; a fire input puts everybody inside down at that
+    moment, without anybody asking; a guard ticks one off and the other page says so; who then comes out by card is told
+    apart from who was seen; the printed list names both, and telephone numbers only for those who may see them; once ended
+    it is kept as it was and nobody can be ticked off any more; the page of each is allowed to whom the doors are.
+
+    Planted breaks that turn it red: ``last_places`` taking the oldest passage; ``watch.fires`` asking for cleared alarms;
+    ``service.tick`` without ``_open_one``; ``asker_of`` giving telephone numbers to everybody.
+    """
+    one, two = await site.resident(), await site.resident(phone=PHONE)
+
+    async def is_inside(who: Resident) -> bool:
+        page = await site.browser.get(f"/occupancy?q={who.person_no}")
+        return any(who.person_no in row.cells for row in page.rows_of("inside"))
+
+    async def until_inside(who: Resident, wanted: bool) -> None:
+        async def look() -> bool | None:
+            return True if await is_inside(who) is wanted else None
+
+        await until(look, f"{who.person_no} is inside: {wanted}")
+
+    await goes(site, one)
+    await goes(site, two)
+    await until_inside(one, True)
+    await until_inside(two, True)
+    await goes(site, two, reader=2)
+    await until_inside(two, False)
+    assert await is_inside(one)
+    await goes(site, two)
+    await until_inside(two, True)
+
+    await site.do(NODE, "input", line="fire", active=True)
+    try:
+        page = await site.until_page(
+            "/musters?state=open",
+            lambda page: any("Fire input" in row.cells for row in page.rows_of("musters")),
+        )
+        (path,) = [
+            link for row in page.rows_of("musters") for link in row.links if link.startswith("/musters/")
+        ]
+
+        async def states(**asked: str) -> dict[str, str]:
+            rows = (await site.browser.read(f"/api{path}?{urlencode(asked)}"))["items"]
+            return {row["person_number"]: row["state"] for row in rows}
+
+        found = await states()
+        assert (found[one.person_no], found[two.person_no]) == ("missing", "missing")
+        async with site.operator("guard") as guard:
+            shown = await guard.get(f"{path}?q={one.person_no}")
+            (form,) = [form for form in shown.forms if "/lines/" in form.action]
+            tick = form.action
+            ticked = await guard.post(tick, form.filled())
+            assert "Take back" in ticked.words
+            assert (await states(q=one.person_no)) == {one.person_no: "safe"}
+            await goes(site, two, reader=2)
+            await site.until_page(f"{path}?q={two.person_no}&state=out", lambda page: "Safe" in page.words)
+            assert (await guard.get(f"{path}/export?format=csv")).status == 403  # a guard takes no list away
+
+        async def line(browser: Browser) -> dict[str, str]:
+            text = (await browser.get(f"{path}/export?format=csv&q={two.person_no}")).html
+            (found,) = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+            return found
+
+        assert (await line(site.browser))["Telephone"] == PHONE
+        async with site.operator("doors") as clerk:
+            printed = await line(clerk)
+            assert (printed["Person number"], printed["Telephone"]) == (two.person_no, "")
+        assert two.person_no in (await site.browser.get(f"{path}/export?format=print")).words
+    finally:
+        await site.do(NODE, "input", line="fire", active=False)
+    await site.browser.send(await site.browser.get(path), f"{path}/end", note="全部到齐")
+    kept = await states()
+    assert (kept[one.person_no], kept[two.person_no]) == ("safe", "out")
+    await goes(site, two)
+    await until_inside(two, True)
+    assert await states() == kept
+    form = (await site.browser.get("/occupancy")).form("/musters")
+    refused = await site.browser.post(tick.replace("/safe", "/unsafe"), form.filled())
+    assert refused.status == 409
+    assert "This muster is over." in refused.words

@@ -89,6 +89,8 @@ CHAPTER_OF = {
     "devices": "devices",
     "doors": "doors",
     "access": "doors",
+    "occupancy": "doors",
+    "musters": "doors",
     "attendance": "attendance",
     "patrol": "patrol",
     "alarms": "alarms",

@@ -54,6 +54,8 @@ async def _doors_and_cards(site: DemoSite, browser: Browser) -> None:
     await browser.send(
         await browser.get("/access/areas/new"), "/access/areas/new", name="停车场", passback="1"
     )
+    inside = await browser.get("/occupancy")
+    await browser.post("/musters", {**inside.form("/musters").fields, "kind": "drill", "reason": "演习"})
     await site.tester.report_lost("00000102")
     bulk = await browser.get("/cards/bulk/new?q=00000101&kind=suspend")
     await browser.send(bulk, "/cards/bulk/new", reason="stocktaking")

@@ -105,11 +105,11 @@ class Site(SiteTester):
         (link,) = {link for row in rows if name in row.cells for link in row.links if "/classes/" in link}
         return link.rpartition("/")[2]
 
-    async def resident(self, level: int = 1, card_class: str = "") -> Resident:
-        """A person with a card that every device holds, of a class or of the first one."""
+    async def resident(self, level: int = 1, card_class: str = "", **values: str) -> Resident:
+        """A person, with more values if said so, with a card that every device holds, of a class or of the first one."""
         number = self.next_number()
         uid, person_no, card_no = f"04DD{number:010X}", f"7{number:03d}", f"9{number:07d}"
-        person = await self.enter_person(person_no)
+        person = await self.enter_person(person_no, **values)
         page = await self.issue(person, uid, card_no, level, card_class)
         await self.until_joined()
         return Resident(uid, person_no, card_no, page.path.partition("?")[0])
