@@ -65,6 +65,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.tills.pages",
     "central.reports.pages",
     "central.compliance.pages",
+    "central.repairs.pages",
     "central.nodes.pages",
     "central.nodes.card_pages",
     "central.nodes.base_pages",

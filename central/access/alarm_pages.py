@@ -19,7 +19,7 @@ from central.security.principal import actor_of, principal_of, scope_of
 from central.web.columns import MOMENT, NUMBER, Column, StatusFormat, WordFormat
 from central.web.figures import Figure
 from central.web.filters import ChoiceFilter, DayFilter
-from central.web.i18n import lazy
+from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_page
 from central.web.nav import NavItem
 from central.web.render import SOUND_COOKIE, render
@@ -68,6 +68,13 @@ ALARMS: Final = Table(
         Column("ack_by", lazy("Acknowledged by")),
         Column("ack_at", lazy("Acknowledged"), MOMENT, is_shown=False),
         Column("ack_note", lazy("Note")),
+        Column(
+            "ticket",
+            lazy("Repair"),
+            value=lambda row: _("Fault ticket"),
+            href=lambda row: f"/repairs/new?alarm={row.id}",
+            is_exported=False,
+        ),
     ),
     filters=(
         ChoiceFilter(

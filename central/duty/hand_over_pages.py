@@ -290,7 +290,8 @@ async def show_hand_over(request: web.Request, template: str = "duty/hand_over.h
         row = scope.get(HandOver, row_no)
         content = row.content
         lines = {
-            name: seen_by(scope, row.site_id, content[name]) for name in ("alarms", "visitors", "papers")
+            name: seen_by(scope, row.site_id, content[name])
+            for name in ("alarms", "visitors", "papers", "tickets")
         }
         return {
             "row": row,

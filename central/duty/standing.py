@@ -19,6 +19,9 @@ from central.purse import cash
 from central.purse.cash import Drawer
 from central.purse.model import CashCount
 from central.purse.rules import CountState
+from central.repairs.model import Ticket
+from central.repairs.papers import place_of
+from central.repairs.rules import OPEN
 from central.sites.scope import Grant, Scope
 from central.visitors.model import Visit
 from central.visitors.table import condition, visits
@@ -52,6 +55,8 @@ class Standing:
     visitors_count: int
     papers: list[dict[str, Any]]
     papers_count: int
+    tickets: list[dict[str, Any]]
+    tickets_count: int
     cards_out_count: int
     items: list[ItemLine]
     drawers: list[Drawer] = field(default_factory=list)
@@ -67,6 +72,8 @@ class Standing:
             "visitors_count": self.visitors_count,
             "papers": self.papers,
             "papers_count": self.papers_count,
+            "tickets": self.tickets,
+            "tickets_count": self.tickets_count,
             "cards_out_count": self.cards_out_count,
         }
 
@@ -95,6 +102,7 @@ def standing(scope: Scope, site_id: int, organisation_id: int, operator_id: int,
     papers = here.filter(KeptPaper.select().where(KeptPaper.delivered_at.is_null())).order_by(
         KeptPaper.kept_at
     )
+    tickets = here.filter(Ticket.select().where(Ticket.state.in_(OPEN))).order_by(Ticket.due_at)
     cards_out = _cards_out_count(here)
     desk = (DeskItem.site == site_id) & (DeskItem.organisation == organisation_id) & DeskItem.active
     items = [
@@ -122,6 +130,8 @@ def standing(scope: Scope, site_id: int, organisation_id: int, operator_id: int,
         visiting.count(),
         [_paper(row) for row in papers.limit(LINES_MAX)],
         papers.count(),
+        [_ticket(row) for row in tickets.limit(LINES_MAX)],
+        tickets.count(),
         cards_out,
         items,
         [drawer for drawer in drawers if drawer.account.id not in held],
@@ -167,6 +177,18 @@ def _paper(row: KeptPaper) -> dict[str, Any]:
         "unit": row.unit.label,
         "what": row.what,
         "at": _ms(row.kept_at),
+    }
+
+
+def _ticket(row: Ticket) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "organisation": row.organisation_id,
+        "number": row.number,
+        "state": row.state,
+        "place": place_of(row),
+        "what": row.what,
+        "due": _ms(row.due_at),
     }
 
 

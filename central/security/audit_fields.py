@@ -291,6 +291,7 @@ VALUES: Final[dict[str, dict[str, LazyText]]] = {
         "card_receipt": lazy("Receipt for the cards of a unit"),
         "hand_over": lazy("Hand-over sheet"),
         "purse_receipt": lazy("Receipt of top-up or refund"),
+        "fault_ticket": lazy("Fault ticket"),
         "shift_hand_over": lazy("Shift hand-over"),
     },
 }

@@ -79,7 +79,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
     },
     "night_guard": {"losses": _WORK},
     "manager": dict.fromkeys((name for name in SUB_SYSTEMS if name not in ("keys", "personal")), _READ),
-    "installer": {"nodes": _WORK, "access": _VIEW, "sites": _VIEW, "system": _VIEW},
+    "installer": {"nodes": _WORK, "duty": _WORK, "access": _VIEW, "sites": _VIEW, "system": _VIEW},
 }
 assert BUILT_IN.keys() == TITLES.keys()
 

@@ -71,6 +71,7 @@ SECTIONS: Final = {
     "slips": "reports#s5",
     "forms": "reports#s6",
     "compliance": "reports#s7",
+    "repairs": "duty#s4",
     "webhooks": "operators#s6",
     "alarm-messages": "alarms#s4",
 }

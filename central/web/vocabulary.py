@@ -133,6 +133,14 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         kept=(lazy("At the desk"), "clock", "warn"),
         done=(lazy("Delivered or returned"), "check", "idle"),
     ),
+    "ticket": _states(
+        reported=(lazy("Reported"), "warning", "warn"),
+        assigned=(lazy("Assigned"), "clock", "info"),
+        repaired=(lazy("Repaired, to be confirmed"), "arrow", "info"),
+        confirmed=(lazy("Repair confirmed"), "check", "good"),
+        withdrawn=(lazy("Withdrawn"), "slash", "idle"),
+        late=(lazy("Repair overdue"), "cross", "bad"),
+    ),
     "permit": _states(
         running=(lazy("Permit runs"), "check", "good"),
         over=(lazy("Permit is over"), "slash", "idle"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -130,5 +130,93 @@ async def test_a_shift_is_handed_over_with_two_passwords_and_stays_as_it_was_sig
         assert left.facts["Status"] == "Has left"
         page = await late.get("/duty/hand-overs/new")
         assert (visitor in page.words, "三号楼道闸已报修" in page.words) == (False, True)
+    for alarm in alarms.form("/alarms/acknowledge").options["alarm"]:
+        await site.browser.send(await site.browser.get("/alarms"), "/alarms/acknowledge", alarm=alarm)
+
+
+@pytest.mark.requirement("U12")
+async def test_a_fault_goes_from_the_alarm_to_a_repair_that_somebody_else_confirms(site: Site) -> None:
+    """Seen when: a forced door's alarm opens one ticket, urgent, due four hours later, and a second time leads to the same; a
+    guard may not assign it; a repair without a word is refused, as is its confirmation by the one who made it; another reopens
+    it, it is repaired and confirmed; the hand-over names it while it is open and not afterwards; the door's log has every step
+    and a maintenance of its own; the figures count it once with its time to repair; it is printed and exported.
+
+    Planted breaks that turn it red: ``NEXT`` without reopening; ``act`` without looking who has repaired; ``report`` without
+    ``open_ticket_of``; ``standing`` without ``OPEN``; ``RIGHT_FOR[ASSIGN]`` the right to edit.
+    """
+    await site.do("hall", "force", unit=1, open=True)
+    await site.do("hall", "force", unit=1, open=False)
+    path = "/alarms?state=open&kind=forced_open"
+    alarms = await site.until_page(path, lambda page: bool(page.rows_of("alarms")))
+    (link,) = {link for link in alarms.rows_of("alarms")[0].links if "/repairs/new?alarm=" in link}
+    fault = f"锁舌卡住 {site.next_number()}"
+    async with (
+        site.operator("guard") as early,
+        site.operator("guard") as late,
+        site.operator("doors") as chief,
+    ):
+        page = await early.get(link)
+        assert page.form("/repairs/new").fields["severity"] == "urgent"
+        ticket = (await early.send(page, "/repairs/new", what=fault)).path
+        assert (await late.get(link)).path == ticket, "the same alarm leads to the same ticket"
+        shown = await early.get(ticket)
+        reported, due = shown.facts["Reported"][:16], shown.facts["Due"]
+        hours = datetime.fromisoformat(due) - datetime.fromisoformat(reported)
+        assert (hours, shown.facts["Opened from the alarm"]) == (timedelta(hours=4), "Door forced open")
+        assert fault in (await early.get("/duty/hand-overs/new")).words
+
+        async def step(by: Colleague, act: str, **said: str) -> Page:
+            csrf = (await by.get(ticket)).form("/logout").fields["csrf"]
+            return await by.post(f"{ticket}/step", {"csrf": csrf, "act": act, **said})
+
+        assert (await step(early, "assign", assigned_to="李师傅")).status == 403
+        assert "Assigned" in (await step(chief, "assign", assigned_to="李师傅")).words
+        assert (await step(chief, "repair")).status == 422
+        assert "to be confirmed" in (await step(chief, "repair", note="润滑锁舌")).words
+        assert "Somebody else confirms" in (await step(chief, "confirm")).words
+        again = await step(late, "reopen", note="又卡住")
+        assert ("reopened 1 time" in again.words, "Reported" in again.words) == (True, True)
+        assert (await step(late, "confirm")).status == 409 or "not possible" in (
+            await step(late, "confirm")
+        ).words
+        await step(chief, "repair", note="换了锁舌")
+        done = await step(late, "confirm")
+        assert "Repair confirmed" in done.words, done.words[-600:]
+        assert fault not in (await early.get("/duty/hand-overs/new")).words
+
+        (door,) = {
+            link
+            for link in done.links
+            if re.fullmatch(r"/doors/\d+", link) and link in done.html.split("<main")[1]
+        }
+        log = f"/repairs/log?door={door.rpartition('/')[2]}"
+        assert log in (await chief.get(door)).links
+        page = await chief.get(f"/repairs/log/new?door={door.rpartition('/')[2]}")
+        await chief.send(page, "/repairs/log/new", note=f"季度保养 {fault}")
+        notes = [row.cells for row in (await chief.get(log)).rows_of("maintenance_log")]
+        acts = [
+            cells[2]
+            for cells in notes
+            if fault in " ".join(cells) or ticket.rpartition("/")[2].zfill(6) in cells
+        ]
+        assert acts[0] == "Maintenance"
+        assert acts[1:] == [
+            "Repair confirmed",
+            "Fault repaired",
+            "Ticket reopened",
+            "Fault repaired",
+            "Repair assigned",
+            "Fault reported",
+        ]
+        figures = (await chief.get("/repairs/figures")).facts
+        assert (int(figures["Repaired"]) >= 1, figures["Mean time to repair"].endswith("s")) == (True, True)
+        paper_of = await chief.get(ticket)
+        paper = await chief.get(f"{ticket}/print")
+        assert [text in paper.words for text in (fault, "换了锁舌", "又卡住")] == [True] * 3
+        csrf = {"csrf": paper_of.form("/logout").fields["csrf"], "width": "80", "as": "printer"}
+        slip = "".join(line.text for line in printed(await chief.load(f"{ticket}/slip", csrf), 48))
+        assert fault.replace(" ", "") in slip.replace(" ", "")
+        exported = (await chief.load(f"/repairs/export?format=csv&q={fault}")).decode("utf-8-sig")
+        assert ("Repair confirmed" in exported, exported.count("\n")) == (True, 2)
     for alarm in alarms.form("/alarms/acknowledge").options["alarm"]:
         await site.browser.send(await site.browser.get("/alarms"), "/alarms/acknowledge", alarm=alarm)

@@ -95,6 +95,7 @@ CHAPTER_OF = {
     "patrol": "patrol",
     "alarms": "alarms",
     "duty": "duty",
+    "repairs": "duty",
     "reports": "reports",
     "forms": "reports",
     "operators": "operators",

@@ -78,6 +78,8 @@ PAPERS = frozenset(
         "/purse/postings/1/slip",
         "/duty/hand-overs/1/print",
         "/duty/hand-overs/1/slip",
+        "/repairs/1/print",
+        "/repairs/1/slip",
     }
 )
 """Pages to be printed: without the frame, and so without a "?"."""

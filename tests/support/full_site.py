@@ -218,6 +218,9 @@ async def _duty(site: DemoSite, browser: Browser) -> None:
     await browser.send(page, "/duty/items/new", name="机房钥匙", kind="keys", pieces_count="3")
     await _post(browser, "/duty/papers/new", unit="9栋900", what="装修通知")
     await _post(browser, "/visitors/1/call", result="let_in")
+    page = await browser.get("/repairs/new?door=1")
+    await browser.send(page, "/repairs/new", what="锁舌卡住")
+    await _post(browser, "/repairs/1/slip", width="58", **{"as": "page"})
     number, password = await colleague(site, browser)
     page = await browser.get("/duty/hand-overs/new")
     both = {"outgoing_password": site.demo.password, "incoming": number, "incoming_password": password}
