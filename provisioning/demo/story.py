@@ -31,6 +31,7 @@ EVENTS: Final = "/access/events"
 EVENT_WITHIN_S: Final = 1.0
 APART_S: Final = TAP_MS / 1_000 + 1.0
 AGAIN_AFTER_S: Final = TAP_MS / 1_000 + AGAIN_AFTER_MS / 1_000 + 1.0
+AWAY_S: Final = AGAIN_AFTER_MS / 1_000 + 0.3
 LOCK: Final = "lock.1"
 RESIDENT, NEIGHBOUR, STRANGER = "04A1B2C3D4E5F6", "04A1B2C3D4E5F7", "A1B2C3D4"
 
@@ -70,10 +71,23 @@ class SiteTester:
             self._tapped_at.get(place, 0.0) + AGAIN_AFTER_S, self._tapped_at.get(before, 0.0) + APART_S
         )
         await asyncio.sleep(max(0.0, free_at - time.monotonic()))
+        if place in self._tapped_at:
+            await self._until_away(node, uid, reader)
         kinds = {card.uid: card.kind for card in reversed(self.demo.site.cards)}  # the card, not its copy
         card = self.written.get(uid, {"kind": kinds.get(uid, "classic1k"), "uid": uid})
         await self.do(node, "tap", reader=reader, card=card)
         self._tapped_at[place] = self._tapped_at[before] = time.monotonic()
+
+    async def _until_away(self, node: str, uid: str, reader: int) -> None:
+        """Until a card has been away from a reader for so long that it is shown anew: a busy device lets its holder wait."""
+        now = self.demo.nodes[node].line.now
+
+        async def look() -> bool:
+            there = now.get(f"cards {reader}", {"uids": (), "at_ms": 0})
+            away_s = time.monotonic() - int(there["at_ms"]) / 1_000
+            return uid not in there["uids"] and away_s > AWAY_S
+
+        await until(look, f"{node}: {uid} is away")
 
     def tapped_at(self, node: str, reader: int = 1) -> float:
         """When a card was last held to a reader, by the monotonic clock."""
