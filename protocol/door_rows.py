@@ -14,6 +14,7 @@ from protocol.errors import MalformedError
 MINUTES_A_DAY = 1_440
 PERSONS_MAX = 2
 FORGET_MIN_MAX = 7 * MINUTES_A_DAY
+OCCUPANCY_MAX = 100_000
 PROOF_LENGTH = 16
 PIN_PROOFS_LENGTH = 2 * PROOF_LENGTH
 SALT_LENGTH = 16
@@ -39,12 +40,14 @@ class AreaRow(msgspec.Struct, frozen=True, array_like=True):
     ``forget_min``: how many minutes after it a passage counts no more, 0 for never. ``reset_minute``: the minute of the local
     day at which all passages before count no more, -1 for none. ``reset_no``: number of the operator's last reset (the centre's
     second of 1970 and later, made to rise with each reset of any area); a passage made before the device knew of it counts no more.
+    ``occupancy_max``: so many holders may be inside, 0 for no limit.
     """
 
     passback: Passback
     forget_min: int = 0
     reset_minute: int = -1
     reset_no: int = 0
+    occupancy_max: int = 0
 
 
 class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):
@@ -90,6 +93,7 @@ def check_rule_row(row: DoorRulesRow | AreaRow | PinRow) -> None:
             0 <= row.forget_min <= FORGET_MIN_MAX
             and -1 <= row.reset_minute < MINUTES_A_DAY
             and 0 <= row.reset_no < 2**32
+            and 0 <= row.occupancy_max <= OCCUPANCY_MAX
             and (row.forget_min or row.passback is not Passback.TIMED)
         ):
             raise MalformedError("a number of an area is out of range, or timed anti-passback has no time")

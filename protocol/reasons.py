@@ -69,6 +69,7 @@ class Reason(IntEnum):
     PIN_MISSING = 73
     PIN_WRONG = 74
     PIN_NOT_SET = 75
+    AREA_FULL = 76
 
 
 GRANTED_MAX: Final = 19
@@ -129,6 +130,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.PIN_MISSING: "No PIN was entered after the card",
     Reason.PIN_WRONG: "Wrong PIN",
     Reason.PIN_NOT_SET: "A PIN is asked for here at this time, and this card has none",
+    Reason.AREA_FULL: "The area is full",
     Reason.PASSBACK: "Against the order of the areas: already inside, or came in without this card",
 }
 assert TEXT.keys() == set(Reason)

@@ -28,7 +28,7 @@ from central.web.lists import list_page
 from central.web.nav import NavItem
 from central.web.render import render, settle
 from central.web.tables import Table
-from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, Passback
+from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, OCCUPANCY_MAX, Passback
 
 
 def _query(scope: Scope) -> Any:
@@ -37,7 +37,9 @@ def _query(scope: Scope) -> Any:
         .where((Door.inside == Area.id) | (Door.outside == Area.id))
         .alias("doors_count")
     )
-    query = Area.select(Area.id, Area.name, Area.passback, Site.name.alias("site_name"), doors).join(Site)
+    query = Area.select(
+        Area.id, Area.name, Area.passback, Area.occupancy_max, Site.name.alias("site_name"), doors
+    ).join(Site)
     return scope.filter(query, Area)
 
 
@@ -55,6 +57,7 @@ AREAS: Final = Table(
             lazy("A card that goes in twice"),
             WordFormat({int(rule): text for rule, text in PASSBACK_TEXT.items()}),
         ),
+        Column("occupancy_max", lazy("At most inside"), NUMBER, value=lambda row: row.occupancy_max or None),
         Column("doors_count", lazy("Doors"), NUMBER),
         Column("site_name", lazy("Estate")),
     ),
@@ -74,6 +77,7 @@ class AreaForm(msgspec.Struct, kw_only=True):
     passback: str
     forget_min: int | None
     reset: str | None
+    occupancy_max: int | None
     version: str | None
 
 
@@ -105,6 +109,17 @@ FORM: Final = Form(
         is_required=False,
         hint=lazy("For example 04:00. Empty: never."),
     ),
+    NumberField(
+        "occupancy_max",
+        lazy("At most inside"),
+        least=0,
+        most=OCCUPANCY_MAX,
+        unit=lazy("people"),
+        is_required=False,
+        hint=lazy(
+            "When so many are inside, further cards are refused until somebody comes out. Only where the doors of one device lead to the area. Empty: no limit."
+        ),
+    ),
     HiddenField("version", "", is_required=False),
 )
 
@@ -130,6 +145,7 @@ async def edit_area(request: web.Request, problem: str = "") -> web.Response:
                 "passback": found.passback,
                 "forget_min": found.forget_min or None,
                 "reset": "" if found.reset_minute is None else show_minute(found.reset_minute),
+                "occupancy_max": found.occupancy_max or None,
                 "version": found.version,
             }
         context = {"area": found, "form": FORM.blank(choices, **values), "problem": problem}
@@ -144,6 +160,7 @@ async def edit_area(request: web.Request, problem: str = "") -> web.Response:
                 passback=Passback(int(value.passback)),
                 forget_min=value.forget_min or 0,
                 reset_minute=parse_minute(value.reset) % MINUTES_A_DAY if value.reset else None,
+                occupancy_max=value.occupancy_max or 0,
             )
             version = row_id(value.version or "")
             await centre.db.write(put_area, centre, scope, actor_of(request), area_id, given, version)

@@ -17,17 +17,19 @@ from central.people.inputs import Name, RowId
 from central.sites.places import check_place
 from central.sites.scope import Scope
 from central.sync import publish
-from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, Passback
+from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, OCCUPANCY_MAX, Passback
 
 
 class AreaInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """An area. ``forget_min``: minutes after which a passage counts no more, 0 for never. ``reset_minute``: of the local day."""
+    """An area. ``forget_min``: minutes after which a passage counts no more, 0 for never. ``reset_minute``: of the local day.
+    ``occupancy_max``: so many may be inside, 0 for no limit."""
 
     site: RowId
     name: Name
     passback: Passback = Passback.NONE
     forget_min: Annotated[int, msgspec.Meta(ge=0, le=FORGET_MIN_MAX)] = 0
     reset_minute: Annotated[int, msgspec.Meta(ge=0, lt=MINUTES_A_DAY)] | None = None
+    occupancy_max: Annotated[int, msgspec.Meta(ge=0, le=OCCUPANCY_MAX)] = 0
 
 
 def put_area(
@@ -54,6 +56,7 @@ def put_area(
         raise ConflictError("There is an area with this name already.")
     area.name, area.passback = given.name, int(given.passback)
     area.forget_min, area.reset_minute = given.forget_min, given.reset_minute
+    area.occupancy_max = given.occupancy_max
     area.version += 1
     area.save()
     _tell(centre, actor, "access.area_create" if before is None else "access.area_change", area, before)
@@ -108,5 +111,6 @@ def snapshot(area: Area) -> dict[str, Any]:
         "passback": Passback(area.passback).name.lower(),
         "forget_min": area.forget_min,
         "reset_minute": area.reset_minute,
+        "occupancy_max": area.occupancy_max,
         "reset_at": None if area.reset_at is None else area.reset_at.isoformat(),
     }

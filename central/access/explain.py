@@ -94,6 +94,7 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.PIN_MISSING: lazy("Show the card, then type its PIN and # within 10 seconds."),
     Reason.PIN_WRONG: lazy("Show the card and type the PIN again, or set another one at the card."),
     Reason.PIN_NOT_SET: lazy("Set a PIN at the card."),
+    Reason.AREA_FULL: lazy("Wait until somebody comes out, or raise the limit of the area."),
     Reason.PASSBACK: lazy(
         "Show the card at the reader that leads out, or have everybody's place in the area forgotten."
     ),

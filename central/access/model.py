@@ -55,6 +55,8 @@ class Area(Model):
     """Minutes after which a passage counts no more; 0: never."""
     reset_minute = peewee.IntegerField(null=True)
     """Minute of the local day at which everybody's place is forgotten."""
+    occupancy_max = peewee.IntegerField(default=0)
+    """So many people may be inside; 0 for no limit."""
     reset_at = InstantField(null=True)
     """When an operator last had everybody's place forgotten."""
     version = peewee.IntegerField(default=1)

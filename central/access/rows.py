@@ -124,17 +124,18 @@ def rule_rows(device_id: int) -> tuple[dict[int, DoorRulesRow], dict[int, AreaRo
 
 
 def area_row(area: Area) -> AreaRow:
-    """An area as the devices have it: soft in place of hard where doors of several devices lead to it, because none of them
-    knows who came out at another.
+    """An area as the devices have it: soft in place of hard, and without a limit, where doors of several devices lead to it,
+    because none of them knows who came out at another.
     """
-    rule = Passback(area.passback)
-    if rule is Passback.HARD and len(devices_of_area(area.id)) > 1:
-        rule = Passback.SOFT
+    rule, occupancy_max = Passback(area.passback), area.occupancy_max
+    if len(devices_of_area(area.id)) > 1:
+        rule, occupancy_max = Passback.SOFT if rule is Passback.HARD else rule, 0
     return AreaRow(
         rule,
         area.forget_min,
         -1 if area.reset_minute is None else area.reset_minute,
         reset_no(area.reset_at),
+        occupancy_max,
     )
 
 

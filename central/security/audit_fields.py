@@ -160,6 +160,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "phone": lazy("Telephone"),
     "photo": lazy("Photo"),
     "picture": lazy("Picture"),
+    "occupancy_max": lazy("At most inside"),
     "pin_schedule": lazy("Card and PIN during"),
     "places": lazy("Places"),
     "plan": lazy("Plans"),

@@ -13,6 +13,7 @@ from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
 from protocol.decide import Presentation
 from protocol.rules.doors import DoorRules, RuleState
+from protocol.rules.occupancy import holders_in
 
 SECOND_WITHIN_MS: Final = 15_000
 """So long the first of two persons waits for the second."""
@@ -24,9 +25,20 @@ def state_of(turn: Turn, rules: DoorRules, unit: int, card: Presentation) -> Rul
     return RuleState(
         turn.places,
         bool(rules.row.interlock) and interlocked(turn, unit),
+        _inside(turn, rules),
         bool(rules.row.pin_schedule) and _is_blocked(turn, card),
         holder if turn.now.mono_ms < until_ms else 0,
     )
+
+
+def _inside(turn: Turn, rules: DoorRules) -> frozenset[int]:
+    """Who is in the area that this reader leads into, or may be going in just now; asked where that has a limit."""
+    number, area = rules.into
+    if area is None or not area.occupancy_max or rules.leaving:
+        return frozenset()
+    going = [*turn.passing.values(), *((each.holders, each.into) for each in turn.pending.values())]
+    coming = [holder for holders, into in going if into == number for holder in holders]
+    return holders_in(number, area, turn.places, coming, turn.now.instant.utc_ms, turn.view.calendar)
 
 
 def _is_blocked(turn: Turn, card: Presentation) -> bool:

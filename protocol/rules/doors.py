@@ -5,8 +5,9 @@ Order; the first that refuses gives the reason:
 1. Anti-passback (``rules.passback``).
 2. Interlock, in both directions: another door of the same number is not shut and locked. The fire input ends it, the exit
    button is not asked.
-3. The PIN, in its hours and inwards: not entered yet, none set, wrong, or tried too often.
-4. Two persons (多卡開門), inwards: the first holder waits, and his own cards are no second person.
+3. The limit of the area that it leads into (``rules.occupancy``).
+4. The PIN, in its hours and inwards: not entered yet, none set, wrong, or tried too often.
+5. Two persons (多卡開門), inwards: the first holder waits, and his own cards are no second person.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from msgspec import Struct
 from protocol.door_rows import AreaRow, DoorRulesRow, Passback
 from protocol.pin import PinCheck
 from protocol.reasons import Reason
+from protocol.rules.occupancy import is_full
 from protocol.rules.passback import UNKNOWN, Places, broken
 from protocol.schedule import Calendar
 
@@ -42,6 +44,8 @@ class RuleState(Struct, frozen=True):
     places: Places = Places()
     interlocked: bool = False
     """Another door of the interlock is not shut and locked, and there is no fire."""
+    inside: frozenset[int] = frozenset()
+    """Who is in the area that it leads into, or on the way into it, where that has a limit."""
     pin_blocked: bool = False
     """Too many wrong PINs were entered with this card."""
     first_holder: int = 0
@@ -92,6 +96,8 @@ def judge(
         reason = reason if found is Passback.NONE else Reason.GRANTED_PASSBACK
     if state.interlocked and rules.row.interlock:
         return Judged(Reason.INTERLOCK, area)
+    if not rules.leaving and is_full(rules.into[1], state.inside, holder, state.first_holder):
+        return Judged(Reason.AREA_FULL, area)
     if pin in WITHOUT_PIN:
         return Judged(WITHOUT_PIN[pin], area)
     if rules.row.persons > 1 and not rules.leaving and state.first_holder in (0, holder):

@@ -14,6 +14,7 @@ The rules, in order (``requirements`` B3):
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -55,6 +56,11 @@ class Places:
         number = holder % self._PARTS
         parts[number] = {**parts[number], holder: place}
         return Places(tuple(parts))
+
+    def items(self) -> Iterator[tuple[int, Place]]:
+        """Every holder with his place, in no order."""
+        for part in self._parts:
+            yield from part.items()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Places) and self._parts == other._parts

@@ -193,6 +193,28 @@ async def test_a_duress_card_opens_and_raises_a_silent_alarm(site: Site) -> None
 
 
 @pytest.mark.requirement("B3")
+async def test_a_full_area_lets_nobody_in_until_somebody_came_out(site: Site) -> None:
+    """Seen when: without network, in an area for one, the second card is refused with its own reason, the first may go out, and
+    then the second goes in; the records say so.
+
+    Planted break that turns it red: ``rows.area_row`` without the limit; ``door_rules._inside`` empty.
+    """
+    one, two = await site.resident(), await site.resident()
+    area = await new_area(site, "Archive", "0", occupancy_max="1")
+    async with door_set(site, "东门", inside=area):
+        await site.cut("east-gate")
+        await goes(site, "east-gate", one)
+        await knocks(site, "east-gate", two)
+        await goes(site, "east-gate", one, reader=2)
+        await goes(site, "east-gate", two)
+        await site.join("east-gate")
+        await site.arrival(f"{two.query}&reason={int(Reason.AREA_FULL)}", 0)
+        await site.arrival(f"{two.query}&reason={int(Reason.GRANTED)}", 0)
+    path = f"/access/areas/{area}"
+    await site.browser.send(await site.browser.get(path), f"{path}/delete")
+
+
+@pytest.mark.requirement("B3")
 @pytest.mark.requirement("B6")
 async def test_in_its_hours_a_door_asks_for_the_pin_that_the_clerk_gave(site: Site) -> None:
     """Seen when: a PIN is drawn on the card's page, shown once and never again; without network the card alone moves no lock, a

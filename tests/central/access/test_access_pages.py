@@ -708,7 +708,14 @@ async def test_the_rules_of_a_door_are_published_and_taken_back(
         return list(rows.order_by(Area.name).tuples())
 
     path, site = f"/doors/{estate.gate}/edit", {"site": SITE}
-    yard = {**site, "name": "Yard", "passback": "3", "forget_min": "30", "reset": "04:00"}
+    yard = {
+        **site,
+        "name": "Yard",
+        "passback": "3",
+        "forget_min": "30",
+        "reset": "04:00",
+        "occupancy_max": "25",
+    }
     assert (await centre_client.post("/access/areas/new", {**yard, "forget_min": ""})).status == 422
     assert (await centre_client.post("/access/areas/new", {**yard, "reset": "25:00"})).status == 422
     assert (await centre_client.post("/access/areas/new", yard)).status == 303
@@ -720,15 +727,19 @@ async def test_the_rules_of_a_door_are_published_and_taken_back(
     assert "two areas" in same.text
     assert (await centre_client.post(path, rules)).status == 303
     assert await published(estate, Kind.DOOR_RULES) == [put(1, DoorRulesRow(area, 0, 4, 2)).body]
-    assert await published(estate, Kind.AREA) == [put(area, AreaRow(Passback.TIMED, 30, 240)).body]
+    assert await published(estate, Kind.AREA) == [
+        put(area, AreaRow(Passback.TIMED, 30, 240, occupancy_max=25)).body
+    ]
     kept = await centre_client.post(f"/access/areas/{area}/delete", {})
     assert "Doors lead to this area" in kept.text
     assert (await centre_client.post(f"/access/areas/{area}/reset", {})).status == 303
     second = math.ceil(estate.now.timestamp())
-    assert await published(estate, Kind.AREA) == [put(area, AreaRow(Passback.TIMED, 30, 240, second)).body]
+    assert await published(estate, Kind.AREA) == [
+        put(area, AreaRow(Passback.TIMED, 30, 240, second, 25)).body
+    ]
     assert (await centre_client.post(f"/access/areas/{area}/reset", {})).status == 303
     assert await published(estate, Kind.AREA) == [
-        put(area, AreaRow(Passback.TIMED, 30, 240, second + 1)).body
+        put(area, AreaRow(Passback.TIMED, 30, 240, second + 1, 25)).body
     ], "a second reset has a later number in the same second too"
     assert (await centre_client.post(path, {**SETTINGS, "version": "2"})).status == 303
     assert await published(estate, Kind.DOOR_RULES) == [b""]
@@ -757,10 +768,11 @@ async def test_a_hard_area_with_doors_of_several_devices_is_soft_at_each(
     async def rules() -> set[bytes]:
         return {body for body in await published(estate, Kind.AREA) if body}
 
-    yard = {"site": str(SITE), "name": "Yard", "passback": "2"}
+    yard = {"site": str(SITE), "name": "Yard", "passback": "2", "occupancy_max": "9"}
     assert (await centre_client.post("/access/areas/new", yard)).status == 303
     (area,) = await estate.running.read(lambda: [row.id for row in Area.select()])
-    hard, soft = (put(area, AreaRow(rule)).body for rule in (Passback.HARD, Passback.SOFT))
+    hard = put(area, AreaRow(Passback.HARD, occupancy_max=9)).body
+    soft = put(area, AreaRow(Passback.SOFT)).body
     inside = {**SETTINGS, "inside": str(area)}
     assert (await centre_client.post(f"/doors/{estate.gate}/edit", inside)).status == 303
     assert await rules() == {hard}

@@ -1,4 +1,4 @@
-"""Interlock and two persons at the doors of one node, without any centre; each boundary, and what life safety overrides."""
+"""Interlock, two persons and the limit of an area at the doors of one node, without any centre; each boundary, and what life safety overrides."""
 
 from __future__ import annotations
 
@@ -177,3 +177,80 @@ def test_both_are_inside_afterwards() -> None:
     node.input(InputRole.CONTACT, False)
     node.wait(30_000)
     assert [reason_of(node.swipe(card)) for card in (GOOD, EXTENDED)] == [Reason.PASSBACK] * 2
+
+
+# -- how many may be inside -----------------------------------------------------------------------------------------
+
+THIRD = Presentation(bytes.fromhex("06A1B2C3"))
+
+
+def yard(most: int, rules: DoorRulesRow = DoorRulesRow(inside=HALL), area: AreaRow | None = None) -> DoorNode:
+    row = area or AreaRow(Passback.NONE, occupancy_max=most)
+    third = put(uid_key(THIRD.uid), CardRow(8, 0, 0, 1, (1,)))
+    return node_with(put(FRONT, rules), put(HALL, row), third)
+
+
+def walks(node: DoorNode, card: Presentation, reader: int = 1) -> Reason:
+    """Show the card, and go through if it opens."""
+    done = node.swipe(card, reader)
+    if released(done):
+        node.input(InputRole.CONTACT, True)
+        node.input(InputRole.CONTACT, False)
+        node.wait(6_000)
+    return reason_of(done)
+
+
+def test_at_the_limit_nobody_goes_in_and_whoever_comes_out_frees_a_place() -> None:
+    """Planted break that turns it red: ``is_full`` comparing with ``>=``; ``holders_in`` counting everybody."""
+    node = yard(2)
+    assert [walks(node, card) for card in (GOOD, EXTENDED)] == [Reason.GRANTED] * 2
+    refused = node.swipe(THIRD)
+    assert (reason_of(refused), signals(refused)) == (Reason.AREA_FULL, [(1, Pattern.DENIED)])
+    node.wait(2_000)
+    assert walks(node, GOOD) is Reason.GRANTED, "who is inside takes no second place"
+    assert walks(node, EXTENDED, reader=2) is Reason.GRANTED
+    assert walks(node, THIRD) is Reason.GRANTED
+
+
+def test_the_way_out_and_the_exit_button_know_no_limit() -> None:
+    node = yard(1, DoorRulesRow(outside=HALL))
+    assert [walks(node, card, reader=2) for card in (GOOD, EXTENDED)] == [Reason.GRANTED] * 2
+    assert released(node.input(InputRole.REX, True)) == [YARD_DOOR]
+
+
+def test_who_is_under_way_holds_the_last_place_and_gives_it_back_when_he_does_not_come() -> None:
+    """Planted break that turns it red: ``_inside`` without ``passing``, or without ``pending``."""
+    node = yard(1)
+    node.show(GOOD)
+    assert reason_of(node.show(EXTENDED)) is Reason.AREA_FULL, "granted, not yet recorded"
+    node.commit()
+    node.wait(2_000)
+    assert reason_of(node.swipe(EXTENDED)) is Reason.AREA_FULL, "released, not yet through"
+    node.wait(6_000)
+    assert walks(node, EXTENDED) is Reason.GRANTED, "he did not come"
+
+
+def test_two_people_need_two_places() -> None:
+    node = yard(2, DoorRulesRow(inside=HALL, persons=2))
+    assert [walks(node, card) for card in (GOOD, EXTENDED)] == [Reason.SECOND_PERSON, Reason.GRANTED]
+    assert walks(node, THIRD) is Reason.AREA_FULL
+    node = yard(1, DoorRulesRow(inside=HALL, persons=2))
+    assert [walks(node, card) for card in (GOOD, EXTENDED)] == [Reason.SECOND_PERSON, Reason.AREA_FULL]
+
+
+@pytest.mark.parametrize(("after_ms", "reason"), [(59_999, Reason.AREA_FULL), (60_000, Reason.GRANTED)])
+def test_a_passage_that_is_forgotten_holds_no_place(after_ms: int, reason: Reason) -> None:
+    node = yard(1, area=AreaRow(Passback.NONE, 1, occupancy_max=1))
+    node.swipe(GOOD)
+    node.input(InputRole.CONTACT, True)
+    node.input(InputRole.CONTACT, False)
+    node.wait(after_ms)
+    assert reason_of(node.swipe(EXTENDED)) is reason
+
+
+def test_an_operators_reset_empties_the_area() -> None:
+    node = yard(1)
+    walks(node, GOOD)
+    node.change(put(HALL, AreaRow(Passback.NONE, reset_no=1, occupancy_max=1)))
+    assert walks(node, EXTENDED) is Reason.GRANTED
+    assert walks(node, THIRD) is Reason.AREA_FULL
