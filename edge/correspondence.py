@@ -58,6 +58,9 @@ class Host(Protocol):
     def record(self, *bodies: Body) -> None:
         """Put facts into the outbox."""
 
+    def mono_of(self, boottime_ms: int | None) -> int | None:
+        """A moment of boot time as ``Now.mono_ms`` counts it."""
+
     def with_outbox(self, job: Job) -> None:
         """Have something done in the storage thread."""
 
@@ -99,12 +102,15 @@ class Correspondence:
         member: Member,
         downlink: NodeDownlink,
         wake: Callable[[], None] = lambda: None,
+        others_ms: Callable[[], int | None] = lambda: None,
     ) -> None:
+        """:param others_ms: until when (boot time) other devices are known here, see ``NodePeer.others_ms``."""
         self._host = host
         self._configuration = configuration
         self._downlink = downlink
         self.member = member
         self.wake = wake
+        self.others_ms = others_ms
         self.acked_through = 0
         self.trouble = ""
         self.rejected_count = 0
@@ -146,8 +152,8 @@ class Correspondence:
             case Rejected(error):
                 self.rejected_count += 1
                 _log.warning("what the centre sent cannot be used: %s", error)
-            case Level():
-                self._host.deliver(InStep())
+            case Level(others_ms):
+                self._host.deliver(InStep(self._host.mono_of(others_ms)))
             case ReleaseOffered(offer):
                 self._host.release_offered(offer)
             case PartArrived(part):
@@ -164,7 +170,7 @@ class Correspondence:
         """Rows that came in a session, so that what they complete is what the centre has now; a file may be old."""
         await self.apply(apply)
         if self._downlink.is_level:
-            self._host.deliver(InStep())
+            self._host.deliver(InStep(self._host.mono_of(self.others_ms())))
 
     def _welcomed(self, welcome: messages.Welcome) -> None:
         self.trouble = ""

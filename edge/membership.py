@@ -161,7 +161,9 @@ class Membership:
             jitter=random.random(),
         )
         host = _Host(node, self._files, Upholding(node, self.acked_through), self.updates)
-        self._correspondence = Correspondence(host, node.configuration, member, downlink)
+        self._correspondence = Correspondence(
+            host, node.configuration, member, downlink, others_ms=lambda: peer.others_ms
+        )
         if settled is Settled.HOMELESS:
             peer.uplink.refused()
             node.upkeep.trouble.setdefault("outbox", "outbox.db")
@@ -286,6 +288,13 @@ class _Host:
         self.clear_asked = upholding.clear
         self.release_offered = _passed_over if updates is None else updates.offered
         self.release_part = _passed_over if updates is None else updates.arrived
+
+    def mono_of(self, boottime_ms: int | None) -> int | None:
+        """Both clocks run alike; boot time counts what the machine slept too."""
+        if boottime_ms is None:
+            return None
+        keeper = self._node.keeper
+        return keeper.mono_ms() - (keeper.boottime_ms() - boottime_ms)
 
     def acknowledged(self, through: int) -> None:
         """The centre holds the facts up to this one."""

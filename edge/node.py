@@ -43,6 +43,7 @@ from edge.upkeep import Upkeep
 from edge.watchdog import Watchdog
 from protocol.decide import Presentation
 from protocol.facts import Body, BootFact, ConfigFact, decode_body
+from protocol.ids import Stream
 from protocol.records import Revisions
 from protocol.view import View
 
@@ -77,6 +78,7 @@ class Node:
         self._waiting: deque[Stimulus] = deque()
         self._stepping = False
         self._stopping = asyncio.Event()
+        self._recorded = Revisions()
         self._services: list[Service] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._pins = PinChecks(partial(self._post, self.deliver), partial(self._post, self.fail))
@@ -284,9 +286,14 @@ class Node:
         self.deliver(ViewChanged())
 
     def config_stored(self, revisions: Revisions, issued_at_ms: int) -> None:
-        """A configuration is durable."""
+        """A configuration is durable. Of balances and places, which move with every use, no record is made: what was decided
+        names the revision by which.
+        """
         self.keeper.issued(issued_at_ms)
-        self.record(ConfigFact(revisions))
+        known = revisions.with_(Stream.BALANCES, self._recorded.balances)
+        if known != self._recorded:
+            self._recorded = revisions
+            self.record(ConfigFact(revisions))
 
 
 def card_shown(reader: int, event: CardPresented | SeveralCards) -> CardShown:

@@ -70,6 +70,8 @@ from protocol.uplink import CentreUplink, CentreUplinkEffect, FactStore
 
 NONCE_FRESH_MS: Final = REMOTE_OPEN_MAX_AGE_MS - 2_000
 """A nonce older than this would be void on arrival."""
+CLAIMS_KEPT: Final = 16
+"""Pings whose facts are awaited: a minute and more."""
 REQUIRED_KINDS: Final = tuple(sorted(int(kind) for kind in Kind))
 
 
@@ -212,6 +214,9 @@ class CentrePeer:
         self.downlink = CentreDownlink(storage, record.scope)
         self.alive = False
         """A frame of this session has been heard."""
+        self.others: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """``others_at_ms`` and ``places`` of a Pong, as they are when it is written."""
+        self._claims: deque[tuple[int, int]] = deque(maxlen=CLAIMS_KEPT)
         self.counts: Counter[str] = Counter()
         """Refused frames by the name of the error."""
         self._hello = hello
@@ -295,7 +300,9 @@ class CentrePeer:
                 return [Heard(message.last_seq, message.health), *self._durable(message.revisions)]
             case Ping():
                 self._nonces.append((message.nonce, now_ms))
-                self._out.append(Pong(message.boottime_ms, utc_ms))
+                if message.told_at_ms:
+                    self._claims.append((message.told_through, message.told_at_ms))
+                self._out.append(Pong(message.boottime_ms, utc_ms, *self.others()))
                 return [Heard()]
             case Health():
                 return [Heard(None, message)]
@@ -314,6 +321,12 @@ class CentrePeer:
                 return [*self.downlink.receive(message, utc_ms)]
             case _:
                 raise StateError(f"{type(message).__name__} has no place here")
+
+    @property
+    def complete_at_ms(self) -> int:
+        """Moment of the centre's clock until which everything that the node recorded is committed here; 0: not known."""
+        covered = [at_ms for through, at_ms in self._claims if through <= self.uplink.received_through]
+        return covered[-1] if covered else 0
 
     def _durable(self, revisions: Revisions) -> list[CentreEffect]:
         if revisions == self._delivered or self.record.quarantine:

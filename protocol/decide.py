@@ -39,6 +39,8 @@ from protocol.reasons import Reason, is_granted
 from protocol.records import CLOSED, CardFlag, CardRow, ClockPolicy, Kind, Mode, Revisions, UsesRow
 from protocol.rules.doors import NO_RULE_STATE, RuleState, judge
 from protocol.rules.passback import UNKNOWN as PLACE_UNKNOWN
+from protocol.rules.passback import Place
+from protocol.rules.places import here
 from protocol.schedule import ALWAYS
 from protocol.view import AccessPoint, View
 
@@ -202,6 +204,7 @@ def _limited(
     judged = judge(
         decision.reason,
         decision.holder,
+        _place(decision.holder, view, state),
         point.rules,
         state.rules,
         now.utc_ms,
@@ -237,6 +240,13 @@ def _pin(
     if not shown.pin:
         return PinCheck.WANTED
     return checked(row, shown.pin, with_duress=rules.row.duress_pin)
+
+
+def _place(holder: int, view: View, state: PointState) -> Place | None:
+    """Where the holder is, by this device and by what it was told of the others."""
+    told = view.presence(holder)
+    is_echo = told is not None and told.point in view.access_points
+    return here(state.rules.places.get(holder), told, is_echo=is_echo)
 
 
 def _under_duress(decision: Decision, point: AccessPoint) -> Decision:

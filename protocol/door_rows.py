@@ -41,6 +41,8 @@ class AreaRow(msgspec.Struct, frozen=True, array_like=True):
     day at which all passages before count no more, -1 for none. ``reset_no``: number of the operator's last reset (the centre's
     second of 1970 and later, made to rise with each reset of any area); a passage made before the device knew of it counts no more.
     ``occupancy_max``: so many holders may be inside, 0 for no limit.
+    ``shared``: doors of other devices lead to it too, so that nobody is refused while this device is cut off from them
+    (``rules.places``).
     """
 
     passback: Passback
@@ -48,6 +50,7 @@ class AreaRow(msgspec.Struct, frozen=True, array_like=True):
     reset_minute: int = -1
     reset_no: int = 0
     occupancy_max: int = 0
+    shared: bool = False
 
 
 class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):
@@ -78,7 +81,21 @@ class PinRow(msgspec.Struct, frozen=True, array_like=True):
     cost: int
 
 
-def check_rule_row(row: DoorRulesRow | AreaRow | PinRow) -> None:
+class PresenceRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where the holder with this number went last by what all devices have told, and when (milliseconds since 1970).
+
+    ``area``: 0 for out of all of them, -1 (``rules.passback.UNKNOWN``) where it cannot be said: then passages before that
+    moment say nothing. ``point``: the reader that let him through, 0 where there is none. ``reset_no``: of the last reset of
+    places that his door knew of.
+    """
+
+    area: int
+    at_ms: int
+    point: int = 0
+    reset_no: int = 0
+
+
+def check_rule_row(row: DoorRulesRow | AreaRow | PinRow | PresenceRow) -> None:
     """Raise MalformedError when a row of the right shape has an impossible content."""
     match row:
         case DoorRulesRow() if not (
@@ -101,5 +118,12 @@ def check_rule_row(row: DoorRulesRow | AreaRow | PinRow) -> None:
             len(row.proofs) == PIN_PROOFS_LENGTH and len(row.salt) == SALT_LENGTH and 0 < row.cost <= COST_MAX
         ):
             raise MalformedError("the row of a PIN has two proofs, a salt, and a cost that a device can bear")
+        case PresenceRow() if not (
+            -1 <= row.area < 2**32
+            and 0 <= row.at_ms < 2**63
+            and 0 <= row.point < 2**32
+            and 0 <= row.reset_no < 2**32
+        ):
+            raise MalformedError("a number of a holder's place is out of range")
         case _:
             pass

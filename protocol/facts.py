@@ -155,7 +155,8 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
     ``mode``, ``unknown_ignored`` and ``floor_s`` are the state that the decision used; ``revisions`` the View it used.
     ``used``: of a card with a limited number of uses, how many were known before. ``use_no``: a grant of such a card, its
     number among those of issue ``use_issue`` at this point, from 1; 0 when it does not count. ``place``: the area where the
-    holder was, at a door that asks for it and as far as known, else -1.
+    holder was, at a door that asks for it and as far as known, else -1. ``into``: the area he has gone into where no outcome
+    will tell, because the door was opened from memory; else -1.
     """
 
     point: int
@@ -172,13 +173,20 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
     use_no: int = 0
     use_issue: int = 0
     place: int = PLACE_UNKNOWN
+    into: int = PLACE_UNKNOWN
 
 
 class OutcomeFact(msgspec.Struct, frozen=True, array_like=True):
-    """What followed the intent with that seq, in the same node_epoch."""
+    """What followed the intent with that seq, in the same node_epoch.
+
+    ``into``: the area that the holder is in from now on, with whoever waited for him at a door for two people; -1 where
+    nobody is elsewhere by it. ``reset_no``: of the last reset of places that the device knew of then.
+    """
 
     intent_seq: int
     outcome: Outcome
+    into: int = PLACE_UNKNOWN
+    reset_no: int = 0
 
 
 class ExitFact(msgspec.Struct, frozen=True, array_like=True):

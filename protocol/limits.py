@@ -34,6 +34,8 @@ USES_MAX: Final = 10_000
 """Uses of one card that can be allowed."""
 USES_POINTS_MAX: Final = 64
 """Points that one row of uses tells apart; the centre adds the others up under point 0."""
+PLACES_MAX: Final = 65_536
+"""Holders whose place a device remembers; of more, those are forgotten who went through the longest ago."""
 VISITS_PER_GUARD_MAX: Final = 160
 """Planned visits of one guard that one node is told of; they fit a row however large their numbers are."""
 FEN_MAX: Final = 10**13

@@ -346,17 +346,29 @@ class Nudge(_Message, frozen=True, tag=MessageKind.NUDGE.value):
 
 
 class Ping(_Message, frozen=True, tag=MessageKind.PING.value):
-    """Sent by the node; ``nonce`` may be used by one command within ten seconds."""
+    """Sent by the node; ``nonce`` may be used by one command within ten seconds.
+
+    ``told_at_ms``: a moment of the centre's clock until which everything recorded here has a seq up to ``told_through``; 0
+    where the node cannot say (``rules.places``).
+    """
 
     nonce: Nonce
     boottime_ms: U63
+    told_through: U63 = 0
+    told_at_ms: U63 = 0
 
 
 class Pong(_Message, frozen=True, tag=MessageKind.PONG.value):
-    """The answer, with the centre's time."""
+    """The answer, with the centre's time.
+
+    ``others_at_ms``: what the other devices of this one's areas recorded until that moment of the centre's clock is
+    published, up to revision ``places`` of the stream of balances; 0 where there are none, or one of them has not said.
+    """
 
     boottime_ms: U63
     server_at_ms: U63
+    others_at_ms: U63 = 0
+    places: U63 = 0
 
 
 # -- a new version of the node's program --------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from protocol import clocksync
+from protocol.abreast import Abreast
 from protocol.backoff import delay_ms
 from protocol.commands import NonceBook
 from protocol.decide import Trust
@@ -58,6 +59,13 @@ from protocol.messages import (
     Welcome,
     WriteCard,
 )
+from protocol.node_effects import ClockSample as ClockSample
+from protocol.node_effects import CommandReceived as CommandReceived
+from protocol.node_effects import Level as Level
+from protocol.node_effects import Lost as Lost
+from protocol.node_effects import Paced as Paced
+from protocol.node_effects import RefusedBy as RefusedBy
+from protocol.node_effects import Welcomed as Welcomed
 from protocol.records import Revisions
 from protocol.release_fetch import PartArrived, ReleaseFetch, ReleaseOffered
 from protocol.sealed_keys import open_row
@@ -97,47 +105,6 @@ class NodeStatus(Protocol):
 
     def trust(self) -> Trust:
         """Of the clock, now."""
-
-
-class Welcomed(msgspec.Struct, frozen=True):
-    """Effect: a session is open. Keep ``audit_seq``/``audit_head`` if newer, ``scope``, ``period_s``."""
-
-    welcome: Welcome
-
-
-class Paced(msgspec.Struct, frozen=True):
-    """Effect: how often the centre wants to be asked, and how often the clock is to be set by it (0: at each occasion)."""
-
-    period_s: int
-    time_set_s: int
-
-
-class ClockSample(msgspec.Struct, frozen=True):
-    """Effect: what time it is, from the centre. ``asked``: an operator wants the clock set by it."""
-
-    sample: clocksync.Sample
-    asked: bool = False
-
-
-class CommandReceived(msgspec.Struct, frozen=True):
-    """Effect: a signed command for this node. Carry it out when ``result`` is DONE; record a CommandFact in any case."""
-
-    command: Command
-    result: CommandResult
-
-
-class RefusedBy(msgspec.Struct, frozen=True):
-    """Effect: the centre did not do what was asked."""
-
-    refused: Refused
-
-
-class Lost(msgspec.Struct, frozen=True):
-    """Effect: the live route answers no more: close it."""
-
-
-class Level(msgspec.Struct, frozen=True):
-    """Effect: the centre has said where it stands, and decisions here use all of it."""
 
 
 PeerEffect: TypeAlias = (
@@ -212,6 +179,7 @@ class NodePeer:
         self._told: tuple[object, ...] | None = None
         """What this session's centre was told of the lock relays and of an update."""
         self._heads = Revisions()
+        self._abreast = Abreast()
 
     # -- the route ----------------------------------------------------------------------------------------------
 
@@ -239,6 +207,7 @@ class NodePeer:
         """The route is lost. Nothing else is."""
         self._link = _Link.DOWN
         self._channel = self._hello = None
+        self._abreast.closed()
         self.uplink.closed()
 
     def poll_now(self, now_ms: int) -> None:
@@ -286,6 +255,7 @@ class NodePeer:
                     self.poll_now(now_ms)
                 return self._stands_at(message.heads)
             case Pong():  # on a live route a nudge says at once what is new, so its silence tells as much as a poll
+                self._abreast.pong(message, self._heads, now_ms)
                 return [*self._clock(message.boottime_ms, message.server_at_ms, now_ms), *self._level()]
             case FactAck():
                 return [*self.uplink.receive(message, b"", now_ms)]
@@ -338,6 +308,7 @@ class NodePeer:
         self._heard_at_ms = self._poll_at_ms = self._ping_at_ms = now_ms
         self._poll_sent_at_ms = None
         self._told = None
+        self._abreast.welcomed(welcome.server_at_ms, now_ms)
         self.period_s = welcome.period_s or PERIOD_DEFAULT_S
         self.downlink.scope = welcome.scope
         self.downlink.reconnected()
@@ -356,7 +327,12 @@ class NodePeer:
         return [*self.downlink.heads(heads, digests), *self._level()]
 
     def _level(self) -> list[PeerEffect]:
-        return [Level()] if self.downlink.is_level else []
+        return [Level(self.others_ms)] if self.downlink.is_level else []
+
+    @property
+    def others_ms(self) -> int | None:
+        """Boot time until which decisions here use what other devices of this one's areas recorded; None: not known."""
+        return self._abreast.until_ms(self.downlink.memory)
 
     def _clock(self, sent_at_ms: int, server_at_ms: int, now_ms: int) -> list[PeerEffect]:
         sample = clocksync.sample(sent_at_ms, now_ms, server_at_ms)
@@ -440,10 +416,11 @@ class NodePeer:
         if self._channel is None or self._link is not _Link.OPEN:
             return []
         messages: list[Message] = []
+        health = self._status.health()
         if self._live and now_ms >= self._ping_at_ms:
             self._ping_at_ms = now_ms + PING_EVERY_MS
-            messages.append(Ping(self._nonce(now_ms), now_ms))
-        health = self._status.health()
+            told = self._abreast.told(self._outbox.last_seq, now_ms, storage_usable=health.storage_usable)
+            messages.append(Ping(self._nonce(now_ms), now_ms, *told))
         news = (self._update_of(health), *((door, released) for door, released, _ in health.locks))
         if now_ms >= self._poll_due_ms():
             self._poll_sent_at_ms = now_ms

@@ -18,6 +18,7 @@ class Reason(IntEnum):
     GRANTED_FREE_PASSAGE = 4
     GRANTED_PASSBACK = 5
     GRANTED_UNDER_DURESS = 6
+    GRANTED_PASSBACK_CUT_OFF = 9
     EXIT_BUTTON = 10
     REMOTE_OPEN = 11
     SCHEDULED_UNLOCK = 12
@@ -81,6 +82,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.GRANTED_FREE_PASSAGE: "Free passage",
     Reason.GRANTED_UNDER_DURESS: "Granted; under duress (card or PIN)",
     Reason.GRANTED_PASSBACK: "Granted against the order of the areas",
+    Reason.GRANTED_PASSBACK_CUT_OFF: "Granted against the order of the areas: soft, because cut off",
     Reason.EXIT_BUTTON: "Exit button",
     Reason.REMOTE_OPEN: "Opened by an operator",
     Reason.SCHEDULED_UNLOCK: "Unlocked by schedule",

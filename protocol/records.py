@@ -17,6 +17,7 @@ import msgspec
 from protocol.door_rows import AreaRow as AreaRow
 from protocol.door_rows import DoorRulesRow as DoorRulesRow
 from protocol.door_rows import PinRow as PinRow
+from protocol.door_rows import PresenceRow as PresenceRow
 from protocol.door_rows import check_rule_row
 from protocol.errors import LimitError, MalformedError, UnknownRecordError
 from protocol.ids import CardKey, Stream, SubSystem, Tier
@@ -268,6 +269,7 @@ Row: TypeAlias = (
     | DoorRulesRow
     | AreaRow
     | PinRow
+    | PresenceRow
 )
 
 
@@ -295,6 +297,7 @@ class Kind(IntEnum):
     TILL = 26
     HOURS = 30
     BALANCE = 40
+    PRESENCE = 41
     DOOR_RULES = 31
     AREA = 32
     PIN = 33
@@ -327,6 +330,7 @@ ROW_TYPE: Final[dict[Kind, type[Row]]] = {
     Kind.DOOR_RULES: DoorRulesRow,
     Kind.AREA: AreaRow,
     Kind.PIN: PinRow,
+    Kind.PRESENCE: PresenceRow,
 }
 KIND_OF: Final[dict[type[Row], Kind]] = {row_type: kind for kind, row_type in ROW_TYPE.items()}
 
@@ -352,6 +356,7 @@ STREAM_OF: Final[dict[Kind, Stream]] = {
     Kind.TIME_CLOCK: Stream.ACCESS,
     Kind.TILL: Stream.ACCESS,
     Kind.BALANCE: Stream.BALANCES,
+    Kind.PRESENCE: Stream.BALANCES,
     Kind.DOOR_RULES: Stream.ACCESS,
     Kind.AREA: Stream.ACCESS,
     Kind.PIN: Stream.ACCESS,
@@ -482,7 +487,7 @@ def check_row(kind: Kind, key: bytes, row: Row) -> None:
             for duration in (row.release_ms, row.extended_release_ms, row.held_open_ms, row.pre_alarm_ms)
         ):
             raise LimitError("a duration of a door is out of range")
-        case DoorRulesRow() | AreaRow() | PinRow():
+        case DoorRulesRow() | AreaRow() | PinRow() | PresenceRow():
             check_rule_row(row)
         case ReadKeyRow() if len(row.key) != READ_KEY_LENGTH or int.from_bytes(key, "big") >= ZONES_MAX << 8:
             raise MalformedError("a read key has 16 bytes, and a zone from 0 to 15")

@@ -39,6 +39,7 @@ from protocol.records import (
     PinRow,
     PlaceRow,
     PointRow,
+    PresenceRow,
     ReadKeyRow,
     RestrictionRow,
     Revisions,
@@ -53,6 +54,7 @@ from protocol.records import (
     decode_row,
 )
 from protocol.rules.doors import DoorRules, rules_at
+from protocol.rules.parts import Parts
 from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
 
 _NONE: Final[tuple[int, ...]] = ()
@@ -174,6 +176,7 @@ _NO_HOURS: Final[Mapping[bytes, Schedule]] = MappingProxyType({})
 _NO_PINS: Final[Mapping[bytes, PinRow]] = MappingProxyType({})
 _NO_PATROL: Final[Mapping[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow]] = MappingProxyType({})
 _NO_BALANCES: Final[Mapping[bytes, BalanceRow]] = MappingProxyType({})
+_NO_PRESENCE: Final = Parts[PresenceRow]()
 _NO_STALE: Final[Mapping[bytes, int]] = MappingProxyType({})
 _NO_CARDS: Final = PackedCards()
 _NO_SITE: Final = _Site({})
@@ -189,6 +192,7 @@ class View:
         "_overlay",
         "_patrol",
         "_pins",
+        "_presence",
         "_restrictions",
         "_site",
         "_stale",
@@ -209,6 +213,7 @@ class View:
         pins: Mapping[bytes, PinRow] = _NO_PINS,
         patrol: Mapping[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow] = _NO_PATROL,
         balances: Mapping[bytes, BalanceRow] = _NO_BALANCES,
+        presence: Parts[PresenceRow] = _NO_PRESENCE,
         site: _Site = _NO_SITE,
     ) -> None:
         """Take over parts that are never changed afterwards."""
@@ -222,6 +227,7 @@ class View:
         self._pins = pins
         self._patrol = patrol
         self._balances = balances
+        self._presence = presence
         self._site = site
 
     @property
@@ -350,6 +356,10 @@ class View:
         """What lies on every card that this node was told of."""
         return self._balances
 
+    def presence(self, holder: int) -> PresenceRow | None:
+        """Where the holder with this number went last by what other devices have told, as far as the centre has sent it."""
+        return self._presence.get(holder)
+
     def guard(self, key: bytes) -> GuardRow | None:
         """The planned visits of a guard's card, None for a card of nobody who walks rounds."""
         row = self._patrol.get((Kind.GUARD, key))
@@ -409,6 +419,7 @@ class View:
             {} if replace is Stream.ACCESS else None
         )
         balances: dict[bytes, BalanceRow] | None = {} if replace is Stream.BALANCES else None
+        presence: dict[int, PresenceRow | None] = {}
         cards: dict[bytes, CardRow | None] = {}
         others: dict[tuple[Kind, int], Row] | None = {} if replace is Stream.ACCESS else None
         for change in changes:
@@ -470,6 +481,9 @@ class View:
                 else:
                     assert isinstance(row, BalanceRow)
                     balances[change.key] = row
+            elif kind is Kind.PRESENCE:
+                assert row is None or isinstance(row, PresenceRow)
+                presence[int.from_bytes(change.key, "big")] = row
             elif kind in (Kind.GUARD, Kind.PLACE, Kind.EVENT_CARD):
                 if patrol is None:
                     patrol = dict(self._patrol)
@@ -503,6 +517,7 @@ class View:
             pins=self._pins if pins is None else pins,
             patrol=self._patrol if patrol is None else patrol,
             balances=self._balances if balances is None else balances,
+            presence=(_NO_PRESENCE if replace is Stream.BALANCES else self._presence).with_all(presence),
             site=self._site if others is None else _Site(others),
         )
 
@@ -518,6 +533,7 @@ class View:
             pins=self._pins,
             patrol=self._patrol,
             balances=self._balances,
+            presence=self._presence,
             site=self._site,
         )
 

@@ -90,7 +90,7 @@ FORM: Final = Form(
         lazy("A card that goes in twice"),
         choices={str(int(rule)): text for rule, text in PASSBACK_TEXT.items()},
         hint=lazy(
-            "Readers that lead out refuse nobody. Where doors of several devices lead to an area, hard works as soft."
+            "Readers that lead out refuse nobody. Where doors of several devices lead to an area, it is soft while one of them is cut off."
         ),
     ),
     NumberField(

@@ -63,6 +63,12 @@ def put_area(
     return area
 
 
+def next_reset(now: datetime) -> datetime:
+    """When the next reset of places counts as made."""
+    last = Area.select(peewee.fn.MAX(Area.reset_at)).scalar()
+    return now if last is None else max(now, last + timedelta(seconds=1))
+
+
 def reset_area(centre: Centre, scope: Scope, actor: Actor, area_id: int, now: datetime) -> None:
     """Nobody counts as inside or outside any more: every card may go in once (after a fire drill, or a wrong count).
 
@@ -70,8 +76,7 @@ def reset_area(centre: Centre, scope: Scope, actor: Actor, area_id: int, now: da
     """
     area = scope.get(Area, area_id)
     before = snapshot(area)
-    last = Area.select(peewee.fn.MAX(Area.reset_at)).scalar()
-    area.reset_at = now if last is None else max(now, last + timedelta(seconds=1))
+    area.reset_at = next_reset(now)
     area.version += 1
     area.save()
     _tell(centre, actor, "access.area_reset", area, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from central.access import presence
 from central.access.model import AccessEvent, AlarmState
 from central.people.model import Person
 from central.sync import ingest
@@ -12,6 +13,7 @@ def forget(person: Person) -> None:
 
     A rebuild therefore gives the same rows. The chain of each device goes on verifying: it holds a commitment.
     """
+    presence.erase(person)
     facts: dict[int, set[tuple[int, int]]] = {}
     for model in (AccessEvent, AlarmState):
         rows = model.select(model.device, model.node_epoch, model.seq).where(model.person == person.id)

@@ -368,3 +368,32 @@ class DoorState(Model):
     changed_at = InstantField()
     node_epoch = peewee.IntegerField()
     seq = peewee.BigIntegerField()
+
+
+class HolderPlace(Model):
+    """Where somebody went last by what all devices of the estate have told (``protocol.rules.places``): one row for a holder."""
+
+    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
+    holder = peewee.BigIntegerField()
+    """As the devices know him (``cards.rows.holder_number``)."""
+    person = peewee.ForeignKeyField(Person, null=True, on_delete="CASCADE")
+    card = peewee.ForeignKeyField(Card, null=True, on_delete="CASCADE")
+    """Of a holder who is no person: the card of a unit."""
+    last = JsonField(default=list)
+    """``rules.places.last_ones``: [[at_ms, device, node_epoch, seq, area, point, reset_no], ...]."""
+    doubt_ms = peewee.BigIntegerField(default=0)
+    """A passage by a clock that was not trusted happened before that moment."""
+    forgotten_ms = peewee.BigIntegerField(default=0)
+    """When an operator last had this holder's place forgotten; a rebuild keeps it."""
+    area = peewee.ForeignKeyField(Area, null=True, on_delete="SET NULL", index=False)
+    """Where he is; None: out of all areas, or not known."""
+    is_known = peewee.BooleanField(default=False)
+    at = InstantField(null=True)
+    """When he went there."""
+    point = peewee.ForeignKeyField(AccessPoint, null=True, on_delete="SET NULL", index=False)
+
+    class Meta:
+        indexes = (
+            (("site", "holder"), True),
+            (("area", "at"), False),
+        )

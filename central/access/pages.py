@@ -28,6 +28,7 @@ from central.access import (
 from central.access.dossier import doors_of
 from central.access.events import follow_department
 from central.access.forgetting import forget
+from central.access.presence import after_restore
 from central.parts import Apps
 from central.people import dossier, erasure
 from central.people import service as people_service
@@ -68,6 +69,7 @@ FIGURES: Final[list[Figure]] = [
     *hotlist_pages.FIGURES,
     *event_pages.FIGURES,
 ]
+AFTER_RESTORE: Final = [after_restore]
 FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 
 if follow_department not in people_service.on_change:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import peewee
 
 from central import settings
+from central.access import presence
 from central.access.model import AccessEvent, PurgedEvents
 from central.audit import Actor
 from central.centre import Centre
@@ -145,6 +146,7 @@ def purge(
     AccessEvent.delete().where(_in_span(plan.site_id, plan.from_at, plan.until_at)).execute()
     for device, which in of_device.items():
         ingest.forget(device, which)
+    presence.forget_older(plan.site_id, plan.until_at)
     centre.audit.record(
         actor,
         "access.purge",

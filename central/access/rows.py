@@ -124,18 +124,17 @@ def rule_rows(device_id: int) -> tuple[dict[int, DoorRulesRow], dict[int, AreaRo
 
 
 def area_row(area: Area) -> AreaRow:
-    """An area as the devices have it: soft in place of hard, and without a limit, where doors of several devices lead to it,
-    because none of them knows who came out at another.
+    """An area as the devices have it, with whether doors of several devices lead to it: then it has no limit, because a device
+    counts its own doors alone.
     """
-    rule, occupancy_max = Passback(area.passback), area.occupancy_max
-    if len(devices_of_area(area.id)) > 1:
-        rule, occupancy_max = Passback.SOFT if rule is Passback.HARD else rule, 0
+    is_shared = len(devices_of_area(area.id)) > 1
     return AreaRow(
-        rule,
+        Passback(area.passback),
         area.forget_min,
         -1 if area.reset_minute is None else area.reset_minute,
         reset_no(area.reset_at),
-        occupancy_max,
+        0 if is_shared else area.occupancy_max,
+        is_shared,
     )
 
 
@@ -149,6 +148,30 @@ def devices_of_area(area_id: int) -> set[int]:
     query = Door.select(Door.device).where(
         ((Door.inside == area_id) | (Door.outside == area_id)) & Door.enabled
     )
+    return {number for (number,) in query.tuples()}
+
+
+def sharing() -> dict[int, frozenset[int]]:
+    """Each device that has a door to an area with anti-passback to which doors of other devices lead too, with those others.
+
+    Devices that are not in use count: whoever goes through their doors meanwhile is not known of.
+    """
+    of_area: dict[int, set[int]] = {}
+    for area in (Door.inside, Door.outside):
+        query = Door.select(area, Door.device).join(Area, on=(area == Area.id))
+        for area_id, device_id in query.where(Door.enabled & (Area.passback != Passback.NONE)).tuples():
+            of_area.setdefault(area_id, set()).add(device_id)
+    found: dict[int, set[int]] = {}
+    for devices in of_area.values():
+        for device_id in devices if len(devices) > 1 else ():
+            found.setdefault(device_id, set()).update(devices - {device_id})
+    return {device_id: frozenset(others) for device_id, others in found.items()}
+
+
+def devices_with_areas(site_id: int) -> set[int]:
+    """Devices of an estate that have a door to an area."""
+    has_area = Door.inside.is_null(False) | Door.outside.is_null(False)
+    query = Door.select(Door.device).where((Door.site == site_id) & Door.enabled & has_area)
     return {number for (number,) in query.tuples()}
 
 

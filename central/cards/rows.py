@@ -17,7 +17,7 @@ from central.cards.uses import uses_row
 from protocol.ids import CardKey, credential_key, uid_key
 from protocol.records import SPECIAL_GROUPS, CardFlag, CardRow, HoursRow, RestrictionRow, UsesRow
 
-_UNIT_HOLDER: Final = 1 << 31
+UNIT_HOLDER: Final = 1 << 31
 """Holder numbers of cards that no person holds start here, above every person's."""
 
 _EVERY_DAY: Final = (1 << (7 + SPECIAL_GROUPS)) - 1
@@ -55,7 +55,7 @@ def rows_of(card: Card, levels: tuple[int, ...], device_ids: tuple[int, ...]) ->
     row = None
     if state.holding is Holding.IN_USE:
         row = CardRow(
-            holder=card.person_id or _UNIT_HOLDER + card.id,
+            holder=holder_number(card.person_id, card.id),
             valid_from_s=_seconds(card.valid_from),
             valid_until_s=_seconds(card.valid_until),
             issue_no=card.issue_no,
@@ -68,6 +68,11 @@ def rows_of(card: Card, levels: tuple[int, ...], device_ids: tuple[int, ...]) ->
     found = pins.of_card(card) if row is not None else None
     pin = None if found is None else bytes(found.sealed)
     return [CardRows(key, row, restriction, uses, hours, pin, device_ids) for key in keys_of(card)]
+
+
+def holder_number(person_id: int | None, card_id: int) -> int:
+    """Who holds a card, as the devices know him: all cards of one person count as one holder (anti-passback)."""
+    return person_id or UNIT_HOLDER + card_id
 
 
 def _hours_row(card: Card) -> HoursRow | None:

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -21,8 +22,9 @@ from central.clock import Clock
 from central.db import Database
 from central.errors import CentralError
 from central.sync import ingest, publish, reported, status, suspicion, tickets, timed
+from central.sync.completeness import Completeness, told_to
 from central.sync.errands import Errands
-from central.sync.links import Hashes, Link, code_of, condition_of, not_stored, record_of
+from central.sync.links import Hashes, Link, code_of, condition_of, not_stored, record_of, some
 from central.sync.offers import OFFERS, Offering
 from central.sync.silence import MARK_EVERY_S, STATUS_EVERY_S, Silence
 from central.sync.storage import PublishedStorage, read_heads
@@ -49,7 +51,6 @@ from protocol.records import Revisions
 from protocol.uplink import Forked, Quarantined, Store
 
 log = logging.getLogger(__name__)
-LINKS_PER_QUERY_MAX: Final = 500
 
 
 class Hub:
@@ -96,6 +97,7 @@ class Hub:
         self._watch: asyncio.Task[None] | None = None
         self._errands = Errands()
         self.offering = Offering(db, clock)
+        self.completeness = Completeness(db, clock, self._errands)
 
     async def start(self) -> None:
         """Take over from a former run. The only process of a centre knows that nobody has been heard yet."""
@@ -107,6 +109,7 @@ class Hub:
         self._db.subscribe(status.ASKED, self._asked)
         timed.follow(self._db, self._links, self._asked)
         self._db.subscribe(OFFERS, self._offers)
+        await self.completeness.start()
         await self._refresh()
         if self._db.kind == "sqlite":
             await self._db.write(status.all_gone, self._clock.now())
@@ -221,6 +224,8 @@ class Hub:
             peer.backed_up(backed_up[found.id])
         self._table(peer).add(peer)
         link = Link(peer, found.device_id, found.id, is_closed=found.closed_at is not None)
+        if not record.quarantine:
+            peer.others = partial(told_to, link)
         self._links[peer.session] = link
         self._sweep()
         return link
@@ -239,10 +244,13 @@ class Hub:
     async def _receive(self, link: Link, frame: bytes) -> bool | None:
         """Carry out a frame; False when it does not prove its sender, None when the session has just ended."""
         async with link.lock:
+            link.others_at_ms = self.completeness.others_at_ms(link.device_id)
             effects = await self._db.read(link.peer.receive, frame, self._now_ms(), self._clock.now_ms())
             if not self.is_open(link):
                 return None
             await self._carry_out(link, effects)
+            if not link.peer.record.quarantine:
+                await self.completeness.told(link.device_id, link.peer.complete_at_ms)
         refused = [
             effect
             for effect in effects
@@ -413,13 +421,8 @@ class Hub:
         """Enrolments were closed, by whatever process: their sessions end, and open again in quarantine."""
         self._changes_count += 1
         closed = set(payload["enrolments"])
-        self._end(
-            [
-                link
-                for link in self._links.values()
-                if link.enrolment_id in closed and not link.peer.record.quarantine
-            ]
-        )
+        links = [link for link in self._links.values() if link.enrolment_id in closed]
+        self._end([link for link in links if not link.peer.record.quarantine])
 
     def _end(self, links: Iterable[Link]) -> None:
         for link in list(links):
@@ -487,25 +490,19 @@ class Hub:
     async def _after_unknown(self) -> None:
         """Whatever may have been announced and not heard here."""
         await self._refresh()
-        for links in self._some_links():
+        for links in some(self._links.values()):
             closed = await self._db.read(tickets.closed_of, [link.enrolment_id for link in links])
             self._closed({"enrolments": closed})
         await self._tell_backed_up()
 
     async def _tell_backed_up(self) -> None:
-        for links in self._some_links():
+        for links in some(self._links.values()):
             found = await self._db.read(ingest.backed_up, [link.enrolment_id for link in links])
             for link in links:
                 if link.enrolment_id in found:
                     link.backed_up = found[link.enrolment_id]
                     if link.wake is not None:
                         link.wake()
-
-    def _some_links(self) -> Iterator[list[Link]]:
-        """Every session of now, so many at a time as one query may name."""
-        links = list(self._links.values())
-        for at in range(0, len(links), LINKS_PER_QUERY_MAX):
-            yield links[at : at + LINKS_PER_QUERY_MAX]
 
     def is_online(self, node: str) -> bool:
         """A session of this device is alive in this process."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -14,6 +15,8 @@ from central.sync.model import Enrolment
 from protocol.centre_peer import CentrePeer, Heard, NodeRecord
 from protocol.errors import LimitError, ProtocolError, SignatureError, StateError, VersionError
 from protocol.messages import BackedUp, Command, RefusalCode, ReleaseOffer
+
+LINKS_PER_QUERY_MAX: Final = 500
 
 
 @dataclass
@@ -39,6 +42,8 @@ class Link:
     online: bool = False
     commands: list[tuple[Command, int]] = field(default_factory=list)
     """Asked for, not yet given to the engine, which a database thread may be working in: (command, expires_at_ms)."""
+    others_at_ms: int = 0
+    """Until when it is known here what the devices that share areas with this one recorded."""
     published: bool = False
     """Something was published that the engine has not been told of."""
     backed_up: BackedUp | None = None
@@ -63,6 +68,13 @@ class Link:
         if self.ask:
             self.ask = False
             self.peer.ask()
+
+
+def some(links: Iterable[Link]) -> Iterator[list[Link]]:
+    """The sessions of this moment, so many at a time as one query may name."""
+    every = list(links)
+    for at in range(0, len(every), LINKS_PER_QUERY_MAX):
+        yield every[at : at + LINKS_PER_QUERY_MAX]
 
 
 def record_of(found: Enrolment) -> NodeRecord:

@@ -72,13 +72,15 @@ class ReportedRestriction(Model):
 class DeviceScope(Model):
     """The tags whose rows a device holds. A change of the set means a snapshot: ``since`` is the revision it came with.
 
-    ``restrictions_since``: the same of the other stream, for a device that is to be loaded anew.
+    ``restrictions_since``: the same of another stream, for a device that is to be loaded anew. ``balances_since``: likewise,
+    for one that is told where holders are from then on.
     """
 
     device = peewee.ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     tags = JsonField(default=list)
     since = peewee.BigIntegerField(default=0)
     restrictions_since = peewee.BigIntegerField(default=0)
+    balances_since = peewee.BigIntegerField(default=0)
 
 
 class Enrolment(Model):
@@ -167,6 +169,7 @@ class DeviceStatus(Model):
     config_epoch = peewee.BigIntegerField(default=0)
     restrictions = peewee.BigIntegerField(default=0)
     access = peewee.BigIntegerField(default=0)
+    balances = peewee.BigIntegerField(default=0)
     restrictions_in_memory = peewee.BigIntegerField(default=0)
     acknowledged_at = InstantField(null=True)
     trouble = peewee.TextField(default="")

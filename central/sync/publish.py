@@ -39,6 +39,7 @@ from protocol.records import (
     CardRow,
     Change,
     Kind,
+    PresenceRow,
     RestrictionRow,
     Revisions,
     Row,
@@ -207,6 +208,17 @@ def site_changed(site_id: int) -> None:
     for follower in site_followers:
         follower(site_id, revision)
     revision.announce()
+
+
+def places_tag(site_id: int) -> str:
+    """What devices of the estate with doors to areas must have: where holders went last."""
+    return f"places:{site_id}"
+
+
+def place_changed(revision: Revision, site_id: int, holder: int, row: PresenceRow | None) -> None:
+    """A holder went elsewhere, or it is not known any more where he is; ``row`` None: devices are to be told nothing of him."""
+    tags = {places_tag(site_id)} if row is not None else set()
+    _set(revision, _site(site_id), Kind.PRESENCE, holder, row, tags)
 
 
 # -- how it is written down -----------------------------------------------------------------------------------------
@@ -396,9 +408,11 @@ def _rescope(site_id: int, revision: Revision) -> None:
         scope.device_id: scope for scope in DeviceScope.select().join(Device).where(Device.site == site_id)
     }
     of_keys = key_tags(site_id)
+    of_places = {device_id: {places_tag(site_id)} for device_id in access_rows.devices_with_areas(site_id)}
     for (device_id,) in Device.select(Device.id).where(Device.site == site_id).tuples():
         tags = sorted(
             {_site(site_id), f"device:{device_id}"}
+            | of_places.get(device_id, set())
             | {f"level:{n}" for n in levels.get(device_id, ())}
             | asking.get(device_id, set())
             | of_keys.get(device_id, set())
@@ -407,9 +421,10 @@ def _rescope(site_id: int, revision: Revision) -> None:
         if scope is None:
             DeviceScope.insert(device=device_id, tags=tags, since=revision.of(Stream.ACCESS)).execute()
         elif scope.tags != tags:
-            DeviceScope.update(tags=tags, since=revision.of(Stream.ACCESS)).where(
-                DeviceScope.device == device_id
-            ).execute()
+            values: dict[str, object] = {"tags": tags, "since": revision.of(Stream.ACCESS)}
+            if (places_tag(site_id) in tags) != (places_tag(site_id) in scope.tags):
+                values["balances_since"] = revision.of(Stream.BALANCES)
+            DeviceScope.update(**values).where(DeviceScope.device == device_id).execute()
 
 
 def anew(device_ids: Iterable[int]) -> Revisions:
@@ -501,6 +516,8 @@ __all__ = [
     "level_changed",
     "level_followers",
     "one_revision",
+    "place_changed",
+    "places_tag",
     "prune",
     "published_restriction",
     "reported_changed",

@@ -134,6 +134,7 @@ def delivered(device_id: int, revisions: Revisions, durable: bool, at: datetime)
             "config_epoch": revisions.config_epoch,
             "restrictions": revisions.restrictions,
             "access": revisions.access,
+            "balances": revisions.balances,
             "acknowledged_at": at,
             "trouble": "",
         }

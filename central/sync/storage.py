@@ -95,8 +95,8 @@ class PublishedStorage:
         head = read_heads().of(stream)
         if revision == head:
             return DeltaRows(head, ())
-        tags, since, restrictions_since = _scope(scope)
-        if revision < {Stream.ACCESS: since, Stream.RESTRICTIONS: restrictions_since}.get(stream, 0):
+        tags, since = _scope(scope)
+        if revision < since[stream]:
             return None
         live = peewee.fn.MAX(peewee.Case(None, [(RowTag.removed, 0)], 1))
         query = (
@@ -172,7 +172,7 @@ def rows_of_scope(
 
     :param but: rows of these kinds are left out.
     """
-    tags, _, _ = _scope(scope)
+    tags, _ = _scope(scope)
     query = (
         PublishedRow.select(PublishedRow.kind, PublishedRow.key, PublishedRow.body)
         .join(RowTag)
@@ -202,11 +202,13 @@ def _key_of(scope: str) -> bytes:
     return b"" if found is None else bytes(found.public_key)
 
 
-def _scope(name: str) -> tuple[list[str], int, int]:
-    found = (
-        DeviceScope.select(DeviceScope.tags, DeviceScope.since, DeviceScope.restrictions_since)
-        .join(Device)
-        .where(Device.name == name)
-        .first()
-    )
-    return ([], 0, 0) if found is None else (found.tags, found.since, found.restrictions_since)
+def _scope(name: str) -> tuple[list[str], dict[Stream, int]]:
+    """The tags of a device, and of each stream the revision before which it is to take everything whole."""
+    found = DeviceScope.select().join(Device).where(Device.name == name).first()
+    if found is None:
+        return [], dict.fromkeys(Stream, 0)
+    return found.tags, {
+        Stream.RESTRICTIONS: found.restrictions_since,
+        Stream.ACCESS: found.since,
+        Stream.BALANCES: found.balances_since,
+    }

@@ -102,7 +102,12 @@ class LinkChanged(Struct, frozen=True):
 
 
 class InStep(Struct, frozen=True):
-    """The centre has just said where it stands, and this device decides by all of it."""
+    """The centre has just said where it stands, and this device decides by all of it.
+
+    ``others_ms``: ... and by what the other devices of its areas recorded until then (as ``Now.mono_ms``); None: not known.
+    """
+
+    others_ms: int | None = None
 
 
 class RemoteOpen(Struct, frozen=True):

@@ -27,7 +27,9 @@ from edge.core.stimuli import (
     CommitLate,
     Committed,
     InputChanged,
+    InStep,
     KeyPressed,
+    LinkChanged,
     ModeChanged,
     Now,
     PinChecked,
@@ -119,6 +121,10 @@ class DoorRole:
                 _input_changed(turn, stimulus)
             case TimerFired(name):
                 _timer_fired(turn, name)
+            case InStep(others_ms):
+                turn.others_ms = others_ms
+            case LinkChanged(is_up):
+                turn.others_ms = turn.others_ms if is_up else None
             case Tick():
                 door_modes.put_in_force(turn)
             case RemoteOpen():

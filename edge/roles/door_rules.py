@@ -9,6 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from edge.core.door import Phase
+from edge.roles import door_places
 from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
 from protocol.decide import Presentation
@@ -28,6 +29,7 @@ def state_of(turn: Turn, rules: DoorRules, unit: int, card: Presentation) -> Rul
         _inside(turn, rules),
         bool(rules.row.pin_schedule) and _is_blocked(turn, card),
         holder if turn.now.mono_ms < until_ms else 0,
+        door_places.cut_off(turn),
     )
 
 

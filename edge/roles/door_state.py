@@ -108,3 +108,5 @@ class DoorRoleState(Struct, frozen=True):
     wrong_pins: Mapping[bytes, WrongPins] = field(default_factory=dict)
     """Wrong PINs by card key."""
     last_pin_check: int = 0
+    others_ms: int | None = None
+    """Until when (monotonic) it is known here what the other devices of its areas recorded; None: cut off from them."""

@@ -42,6 +42,7 @@ from protocol.facts import (
 from protocol.figures import Figure
 from protocol.reasons import Reason
 from protocol.records import Mode, StoragePolicy
+from protocol.rules.passback import UNKNOWN
 
 
 def committed(turn: Turn, answer: Committed) -> None:
@@ -55,7 +56,8 @@ def committed(turn: Turn, answer: Committed) -> None:
         _record_answer(turn, pending)
     elif pending.answered:
         outcome = Outcome.RELEASED_FROM_MEMORY if pending.by_memory else Outcome.LATE_COMMIT
-        turn.record(OutcomeFact(answer.seq, outcome))
+        into = pending.into if pending.by_memory and pending.into is not None else UNKNOWN
+        turn.record(OutcomeFact(answer.seq, outcome, into))
     elif _may_still_open(turn, pending):
         _release(turn, pending, answer.seq)
         turn.record(OutcomeFact(answer.seq, Outcome.RELEASED))
@@ -126,7 +128,8 @@ def _record_answer(turn: Turn, pending: Pending) -> None:
         )
         return
     if pending.by_memory:
-        granted = msgspec.structs.replace(body, reason=Reason.GRANTED_FROM_MEMORY)
+        into = UNKNOWN if pending.into is None else pending.into
+        granted = msgspec.structs.replace(body, reason=Reason.GRANTED_FROM_MEMORY, into=into)
         turn.record(granted, pending.personal, pending.keep)
         return
     refused = door_uses.given_back(turn, body, pending.keep)

@@ -46,6 +46,9 @@ class Turn:
         self.firsts = state.firsts
         self.wrong_pins = state.wrong_pins
         self.last_pin_check = state.last_pin_check
+        self.others_ms = state.others_ms
+        self.gone: set[int] = set()
+        """Intents by which somebody went through in this very step, with no contact to tell."""
 
     def state(self) -> DoorRoleState:
         """The state after this turn."""
@@ -68,6 +71,7 @@ class Turn:
             self.firsts,
             self.wrong_pins,
             self.last_pin_check,
+            self.others_ms,
         )
 
     def add(self, *actions: Action) -> None:

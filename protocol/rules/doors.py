@@ -2,7 +2,7 @@
 
 Order; the first that refuses gives the reason:
 
-1. Anti-passback (``rules.passback``).
+1. Anti-passback (``rules.passback``), by where the holder is as far as all devices of the area have told (``rules.places``).
 2. Interlock, in both directions: another door of the same number is not shut and locked. The fire input ends it, the exit
    button is not asked.
 3. The limit of the area that it leads into (``rules.occupancy``).
@@ -20,7 +20,7 @@ from protocol.door_rows import AreaRow, DoorRulesRow, Passback
 from protocol.pin import PinCheck
 from protocol.reasons import Reason
 from protocol.rules.occupancy import is_full
-from protocol.rules.passback import UNKNOWN, Places, broken
+from protocol.rules.passback import UNKNOWN, Place, Places, broken
 from protocol.schedule import Calendar
 
 
@@ -50,6 +50,8 @@ class RuleState(Struct, frozen=True):
     """Too many wrong PINs were entered with this card."""
     first_holder: int = 0
     """Who has shown a card just now and waits for a second person; 0 for nobody."""
+    cut_off: bool = False
+    """What the other devices of this one's areas recorded is not known here, or too old (``rules.places``)."""
 
 
 NO_RULE_STATE: Final = RuleState()
@@ -77,6 +79,7 @@ def rules_at(row: DoorRulesRow, areas: dict[int, AreaRow], leaving: bool) -> Doo
 def judge(
     reason: Reason,
     holder: int,
+    place: Place | None,
     rules: DoorRules,
     state: RuleState,
     now_ms: int,
@@ -85,15 +88,18 @@ def judge(
     trusted: bool,
     pin: PinCheck = PinCheck.NOT_ASKED,
 ) -> Judged:
-    """What the rules make of the grant ``reason``. ``trusted``: the time is."""
+    """What the rules make of the grant ``reason`` to the ``holder``, who is at that ``place``. ``trusted``: the time is."""
     area = UNKNOWN
     if rules.has_places:
-        place = state.places.get(holder)
         area = UNKNOWN if place is None else place.area
-        found = broken(rules.into, rules.out_of, place, now_ms, calendar)
+        asked = (rules.into, rules.out_of, place, now_ms, calendar)
+        found = broken(*asked)
         if found is Passback.HARD and not rules.leaving and trusted:
-            return Judged(Reason.PASSBACK, area)
-        reason = reason if found is Passback.NONE else Reason.GRANTED_PASSBACK
+            if not state.cut_off or broken(*asked, cut_off=True) is Passback.HARD:
+                return Judged(Reason.PASSBACK, area)
+            reason = Reason.GRANTED_PASSBACK_CUT_OFF
+        elif found is not Passback.NONE:
+            reason = Reason.GRANTED_PASSBACK
     if state.interlocked and rules.row.interlock:
         return Judged(Reason.INTERLOCK, area)
     if not rules.leaving and is_full(rules.into[1], state.inside, holder, state.first_holder):

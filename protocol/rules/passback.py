@@ -10,16 +10,17 @@ The rules, in order (``requirements`` B3):
 3. Entering an area in which one is already breaks its rule (TIMED, HARD, SOFT).
 4. Coming out of an area in which one is not breaks its rule too (HARD, SOFT): one went in behind somebody.
 5. Readers that lead out refuse nobody, and while the time is not trusted nobody is refused: what is broken is noted.
+6. An area that doors of several devices lead to is soft at a device that is cut off from the others (``rules.places``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 
 from protocol.door_rows import MINUTES_A_DAY, AreaRow, Passback
+from protocol.rules.parts import Parts
 from protocol.schedule import Calendar
 
 UNKNOWN: Final = -1
@@ -27,9 +28,9 @@ UNKNOWN: Final = -1
 OUTSIDE: Final = 0
 
 
-class Place(Struct, frozen=True):
-    """Where somebody went last: the area (0: into none), when (milliseconds since 1970-01-01 UTC), and the number of the last
-    reset of places that his door knew of.
+class Place(Struct, frozen=True, gc=False):
+    """Where somebody went last: the area (0: into none), when (milliseconds since 1970-01-01 UTC; 0 where the clock was not
+    trusted), and the number of the last reset of places that his door knew of.
     """
 
     area: int
@@ -37,35 +38,10 @@ class Place(Struct, frozen=True):
     reset_no: int = 0
 
 
-class Places:
-    """Places by holder; a value that is replaced, never changed. A passage costs one of its parts, whatever their number."""
+class Places(Parts[Place]):
+    """Places by holder."""
 
-    __slots__ = ("_parts",)
-    _PARTS: Final = 256
-
-    def __init__(self, parts: tuple[dict[int, Place], ...] = ()) -> None:
-        self._parts = parts
-
-    def get(self, holder: int) -> Place | None:
-        """Where this holder went last, as far as is known."""
-        return self._parts[holder % self._PARTS].get(holder) if self._parts else None
-
-    def with_(self, holder: int, place: Place) -> Places:
-        """The places after this holder went there."""
-        parts = list(self._parts or ({},) * self._PARTS)
-        number = holder % self._PARTS
-        parts[number] = {**parts[number], holder: place}
-        return Places(tuple(parts))
-
-    def items(self) -> Iterator[tuple[int, Place]]:
-        """Every holder with his place, in no order."""
-        for part in self._parts:
-            yield from part.items()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Places) and self._parts == other._parts
-
-    __hash__ = None  # type: ignore[assignment]
+    __slots__ = ()
 
 
 def counts(place: Place, area: AreaRow, now_ms: int, calendar: Calendar) -> bool:
@@ -91,19 +67,25 @@ def broken(
     place: Place | None,
     now_ms: int,
     calendar: Calendar,
+    *,
+    cut_off: bool = False,
 ) -> Passback:
-    """The rule that going ``out_of`` one area ``into`` the other breaks (number and row of each): NONE, SOFT or HARD."""
+    """The rule that going ``out_of`` one area ``into`` the other breaks (number and row of each): NONE, SOFT or HARD.
+
+    :param cut_off: what other devices know is not known here: areas that are shared with them are soft (``rules.places``).
+    """
     found = Passback.NONE
     if place is None:
         return found
     number, area = into
     is_again = area is not None and area.passback is not Passback.NONE and place.area == number
     if area is not None and is_again and counts(place, area, now_ms, calendar):
-        found = Passback.SOFT if area.passback is Passback.SOFT else Passback.HARD
+        is_soft = area.passback is Passback.SOFT or (cut_off and area.shared)
+        found = Passback.SOFT if is_soft else Passback.HARD
     number, area = out_of
     is_elsewhere = (
         area is not None and area.passback in (Passback.SOFT, Passback.HARD) and place.area != number
     )
     if area is not None and is_elsewhere and counts(place, area, now_ms, calendar):
-        found = max(found, area.passback)
+        found = max(found, Passback.SOFT if cut_off and area.shared else area.passback)
     return found

@@ -84,7 +84,7 @@ def test_a_body_that_is_too_long_is_not_looked_at() -> None:
 def test_deep_nesting_is_a_limit() -> None:
     deep = b"\x91" * 12_000 + b"\xc0"
     with pytest.raises(LimitError):
-        codec.decode(MessageKind.PING, b"\x00" + b"\x94\x1f\xc4\x10" + NONCE + b"\x05" + deep)
+        codec.decode(MessageKind.PING, b"\x00" + b"\x96\x1f\xc4\x10" + NONCE + b"\x05\x00\x00" + deep)
 
 
 def test_too_many_rows_are_refused() -> None:
@@ -98,7 +98,7 @@ def test_too_many_rows_are_refused() -> None:
 
 
 def test_fields_appended_by_a_later_version_are_passed_over() -> None:
-    later = b"\x00" + msgspec.msgpack.encode([31, NONCE, 5, "new", {"deep": [1]}])
+    later = b"\x00" + msgspec.msgpack.encode([31, NONCE, 5, 0, 0, "new", {"deep": [1]}])
     assert codec.decode(MessageKind.PING, later) == Ping(NONCE, 5)
 
 

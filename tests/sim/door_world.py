@@ -7,7 +7,8 @@ the people, who walk through or do not, and the contacts of the doors.
 Checked by what the world itself knows of who is where, which door stands open and who has just shown a card:
 
 - nothing but a durable grant releases a door: no View, no start, no lost or regained network, no passing of time (I9);
-- in the hard area nobody is granted who is inside, and nobody refused who is not, also after power cuts;
+- in the hard area nobody is granted who is inside, and nobody refused who is not, also after power cuts (of whom one left open
+  whether he went through nobody knows, and he may);
 - of the two interlocked doors none is released while the other is not shut and locked;
 - the door for two people is granted only to somebody for whom another has just waited, and its timed area to nobody who went
   in less than its minutes ago;
@@ -46,9 +47,9 @@ from edge.core.stimuli import (
 )
 from edge.roles.door import DoorRole
 from edge.roles.door_rules import SECOND_WITHIN_MS
-from protocol.decide import Instant, PointState, Presentation, Trust
+from protocol.decide import Instant, PointState, Presentation
 from protocol.door_rows import Passback
-from protocol.facts import AccessFact, Alarm, AlarmFact, Outcome, OutcomeFact
+from protocol.facts import AccessFact, Alarm, AlarmFact, Outcome, OutcomeFact, decode_body
 from protocol.ids import uid_key
 from protocol.pin import pin_row, proof_of
 from protocol.reasons import Reason, is_granted
@@ -76,6 +77,8 @@ class DoorRulesNode(Node):
     def __init__(self, world: World, name: str, number: int) -> None:
         self.inside: set[int] = set()
         """Who is in the area of this node's door, by what is on the medium."""
+        self.unsure: set[int] = set()
+        """Of whom a power cut left open whether he went through."""
         self.going: dict[int, tuple[int, bool]] = {}
         """Person and direction of grants whose entering is not known yet, by seq."""
         self.entered_at: dict[int, int] = {}
@@ -94,9 +97,16 @@ class DoorRulesNode(Node):
         self.timers: dict[str, int] = {}
         self.lock_on: dict[int, bool] = {}
         self.is_open: dict[int, bool] = {}
+        for person, _leaving in self.going.values():  # a power cut: nobody can tell whether he went
+            self.inside.discard(person)
+            self.entered_at.pop(person, None)
+            self.unsure.add(person)
         self.going.clear()
         self.waits = None
-        self._send(Started(kept=dict(self.outbox.kept)))
+        bodies = [(entry.fact.seq, decode_body(entry.fact)) for entry in self.outbox.unfinished]
+        self._send(
+            Started(tuple((seq, body) for seq, body in bodies if body is not None), dict(self.outbox.kept))
+        )
         for unit in (1, 2):
             self._send(InputChanged(InputLine(InputRole.CONTACT, unit), False))
 
@@ -157,7 +167,7 @@ class DoorRulesNode(Node):
 
     def _send(self, stimulus: Stimulus) -> None:
         world = self.world
-        now = Now(world.now_ms, Instant(world.clock.now_ms()))
+        now = Now(world.now_ms, self.instant())
         self.state, actions = self.role.step(self.state, stimulus, self.view, now)
         facts = [action.body for action in actions if isinstance(action, Record)]
         if any(isinstance(fact, AccessFact) for fact in facts) and not isinstance(stimulus, Committed):
@@ -172,6 +182,10 @@ class DoorRulesNode(Node):
                 raise Violation(f"B3: {self.name} told {is_told} of duress")
         for action in actions:
             self._carry_out_action(action, stimulus)
+
+    def instant(self) -> Instant:
+        """The time by this node's clock."""
+        return Instant(self.world.clock.now_ms())
 
     def _carry_out_action(self, action: Action, cause: Stimulus) -> None:
         match action:
@@ -195,9 +209,8 @@ class DoorRulesNode(Node):
 
     def _record(self, action: Record) -> None:
         world = self.world
-        made = draft(
-            action.body, world.now_ms, world.clock.now_ms(), Trust.TRUSTED, action.personal, action.keep
-        )
+        now = self.instant()
+        made = draft(action.body, world.now_ms, now.utc_ms, now.trust, action.personal, action.keep)
         if isinstance(action.body, AccessFact):
             self._judge(action.body)
         try:
@@ -228,6 +241,7 @@ class DoorRulesNode(Node):
         return fact.outcome is Outcome.RELEASED and not is_awaited
 
     def _went(self, person: int, leaving: bool) -> None:
+        self.unsure.discard(person)
         if leaving:
             self.inside.discard(person)
             self.entered_at.pop(person, None)
@@ -238,7 +252,7 @@ class DoorRulesNode(Node):
     def _judge(self, fact: AccessFact) -> None:
         person, leaving = self.shown
         rules = self.view.door_rules(1)
-        if rules is None or leaving:
+        if rules is None or leaving or person in self.unsure:
             return
         if self.name == INTERLOCKED and is_granted(fact.reason) and fact.point == self.world.pin_point:
             if self.typed not in (RIGHT, FOR_HELP):

@@ -84,9 +84,11 @@ def an_interlock_that_is_not_asked(patch: pytest.MonkeyPatch) -> None:
 def anybody_is_a_second_person(patch: pytest.MonkeyPatch) -> None:
     real = rules.judge
 
-    def judge(reason: Any, holder: int, at: Any, state: RuleState, *more: Any, **named: Any) -> Any:
-        first = state.first_holder and 1 << 29
-        return real(reason, holder, at, RuleState(state.places, state.interlocked, first), *more, **named)
+    def judge(*given: Any, **named: Any) -> Any:
+        before = [each for each in given if not isinstance(each, RuleState)]
+        (state,) = (each for each in given if isinstance(each, RuleState))
+        before.insert(given.index(state), replace(state, first_holder=state.first_holder and 1 << 29))
+        return real(*before, **named)
 
     patch.setattr("protocol.decide.judge", judge)
 

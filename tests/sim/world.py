@@ -42,7 +42,7 @@ from protocol.facts import AccessFact, CommandResult, Outcome, OutcomeFact
 from protocol.ids import uid_key
 from protocol.limits import REMOTE_OPEN_MAX_AGE_MS
 from protocol.messages import Enrol, Enrolled, RemoteOpen
-from protocol.node_peer import CommandReceived, Identity, NodePeer
+from protocol.node_peer import CommandReceived, Identity, NodePeer, PeerEffect
 from protocol.records import Kind, Revisions
 from protocol.uplink import Acked, Purge
 from protocol.view import View
@@ -227,20 +227,26 @@ class Node:
     def take(self, frame: bytes) -> None:
         self.heard = [*self.heard[-20:], frame]
         for effect in self.peer.receive(frame, self.world.now_ms):
-            match effect:
-                case Apply():
-                    self.pending.append(effect)
-                case Acked():
-                    self.outbox.acknowledge(effect.through)
-                    self.told.acked = max(self.told.acked, effect.through)
-                case Purge():
-                    self.outbox.back_up(effect.through, effect.frame)
-                    self.outbox.purge()
-                case CommandReceived(command, CommandResult.DONE):
-                    self._carry_out(command.command_id)
+            self.effect(effect)
         if self.world.bugs.purge_before_backup and self.told.acked:
             self.outbox.back_up(self.told.acked, b"never said")
             self.outbox.purge()
+
+    def effect(self, effect: PeerEffect) -> None:
+        """What a frame meant."""
+        match effect:
+            case Apply():
+                self.pending.append(effect)
+            case Acked():
+                self.outbox.acknowledge(effect.through)
+                self.told.acked = max(self.told.acked, effect.through)
+            case Purge():
+                self.outbox.back_up(effect.through, effect.frame)
+                self.outbox.purge()
+            case CommandReceived(command, CommandResult.DONE):
+                self._carry_out(command.command_id)
+            case _:
+                pass
 
     def _carry_out(self, number: int) -> None:
         name, at_ms = self.world.commands[number]

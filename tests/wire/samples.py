@@ -101,6 +101,7 @@ from protocol.records import (
     PinRow,
     PlaceRow,
     PointRow,
+    PresenceRow,
     PunchStatus,
     ReadKeyRow,
     RestrictionRow,
@@ -183,7 +184,8 @@ ROWS: dict[Kind, Change] = {
     ),
     Kind.DOOR_RULES: put(1, DoorRulesRow(5, 6, 3, 2, True, 30, True)),
     Kind.PIN: put(CARD, PinRow(KEY, SALT, 13)),
-    Kind.AREA: put(5, AreaRow(Passback.TIMED, 90, 240, 1_790_000_000, 25)),
+    Kind.AREA: put(5, AreaRow(Passback.TIMED, 90, 240, 1_790_000_000, 25, True)),
+    Kind.PRESENCE: put(70_000, PresenceRow(5, UTC_MS, 11, 1_790_000_000)),
     Kind.EVENT_CARD: put(OTHER_CARD, EventCardRow(PatrolEvent.HELP)),
 }
 
@@ -191,7 +193,7 @@ BODIES: dict[FactKind, Body] = {
     FactKind.ACCESS: AccessFact(
         11, Reason.GRANTED, REVISIONS, Tier.UID_ONLY, 2, 30, 5_000, floor_s=1_790_000_000
     ),
-    FactKind.OUTCOME: OutcomeFact(1, Outcome.RELEASED),
+    FactKind.OUTCOME: OutcomeFact(1, Outcome.RELEASED, 5, 1_790_000_000),
     FactKind.EXIT: ExitFact(1, 5_000),
     FactKind.DOOR: DoorFact(1, DoorEvent.OPENED, Mode.NORMAL),
     FactKind.ALARM: AlarmFact(Alarm.HELD_OPEN, True, 1, "30 s"),
@@ -332,8 +334,8 @@ MESSAGES: dict[MessageKind, Message] = {
     MessageKind.FACT_ACK: FactAck(2, 9, HASH),
     MessageKind.BACKED_UP: BackedUp("east-gate", 2, 9, HASH, UTC_MS),
     MessageKind.NUDGE: Nudge(REVISIONS),
-    MessageKind.PING: Ping(NONCE, BOOTTIME_MS),
-    MessageKind.PONG: Pong(BOOTTIME_MS, UTC_MS),
+    MessageKind.PING: Ping(NONCE, BOOTTIME_MS, 40, UTC_MS),
+    MessageKind.PONG: Pong(BOOTTIME_MS, UTC_MS, UTC_MS - 900, 7),
     MessageKind.HEALTH: Health(
         False,
         12,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from central.access import presence
 from central.access.lookup import Lookup
 from central.access.model import AccessEvent, AlarmState, DoorState
-from central.access.projection import alarms, doors, events
+from central.access.projection import alarms, doors, events, places
 from central.access.projection.batch import Batch, Stored
 from central.cards import uses
 from central.cards.model import Showing
@@ -46,6 +47,7 @@ def apply(device_id: int, facts: Sequence[Stored], *, live: bool = True) -> None
     for stored in facts:
         _apply_one(batch, stored)
     events.write(batch)
+    presence.merge(device.site_id, batch.went.values(), live=live)
     used = {use[0] for use, number in batch.uses.items() if uses.count(*use, number)}
     if live:
         if used:
@@ -62,12 +64,14 @@ def reset() -> None:
     DoorState.delete().execute()
     Showing.delete().execute()
     uses.reset()
+    presence.reset()
 
 
 def _apply_one(batch: Batch, stored: Stored) -> None:
     match stored.body:
         case AccessFact() as body:
             place = events.access(batch, stored, body)
+            places.from_memory(batch, stored, body)
             alarms.of_access(batch, stored, body, place)
         case InspectionFact() as body:
             events.inspection(batch, stored, body)
@@ -83,6 +87,7 @@ def _apply_one(batch: Batch, stored: Stored) -> None:
             events.exit_button(batch, stored, body)
         case OutcomeFact() as body:
             events.outcome(batch, stored, body)
+            places.outcome(batch, stored, body)
         case CommandFact() as body:
             events.command(batch, stored, body)
         case DoorFact() as body:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from central.access.lookup import Lookup
 from central.access.model import PurgedEvents
+from central.access.presence import Went
 from central.cards.ports import SHOWN
 from central.db import announce
 from central.nodes.model import Device
@@ -55,6 +56,8 @@ class Batch:
     showings: dict[bytes, dict[str, Any]] = field(default_factory=dict)
     uses: dict[tuple[int, int, int], int] = field(default_factory=dict)
     """The highest number of a use by card, issue and point."""
+    went: dict[int, Went] = field(default_factory=dict)
+    """Who went where, by holder."""
     topics: set[str] = field(default_factory=set)
     commands: set[int] = field(default_factory=set)
     outcomes: set[int] = field(default_factory=set)

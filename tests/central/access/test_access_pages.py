@@ -747,7 +747,7 @@ async def test_the_rules_of_a_door_are_published_and_taken_back(
     assert (await centre_client.post(f"/access/areas/{area}/delete", {})).status == 303
 
 
-async def test_a_hard_area_with_doors_of_several_devices_is_soft_at_each(
+async def test_devices_are_told_that_others_lead_to_an_area_too(
     estate: Estate, centre_client: Browser
 ) -> None:
     """Planted break that turns it red: ``change_door`` publishing its own device alone."""
@@ -771,14 +771,14 @@ async def test_a_hard_area_with_doors_of_several_devices_is_soft_at_each(
     yard = {"site": str(SITE), "name": "Yard", "passback": "2", "occupancy_max": "9"}
     assert (await centre_client.post("/access/areas/new", yard)).status == 303
     (area,) = await estate.running.read(lambda: [row.id for row in Area.select()])
-    hard = put(area, AreaRow(Passback.HARD, occupancy_max=9)).body
-    soft = put(area, AreaRow(Passback.SOFT)).body
+    alone = put(area, AreaRow(Passback.HARD, occupancy_max=9)).body
+    shared = put(area, AreaRow(Passback.HARD, shared=True)).body
     inside = {**SETTINGS, "inside": str(area)}
     assert (await centre_client.post(f"/doors/{estate.gate}/edit", inside)).status == 303
-    assert await rules() == {hard}
+    assert await rules() == {alone}
     other = await estate.running.write(second_door)
     assert (await centre_client.post(f"/doors/{other}/edit", {**inside, "label": "other"})).status == 303
-    assert await rules() == {soft}
+    assert await rules() == {shared}
     back = {**SETTINGS, "label": "other", "version": "2"}
     assert (await centre_client.post(f"/doors/{other}/edit", back)).status == 303
-    assert await rules() == {hard}
+    assert await rules() == {alone}

@@ -1,0 +1,69 @@
+"""Anti-passback over two devices: a card that went in at one door is refused at the door of another device, never for long where
+that device cannot know better, and never on the way out.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol.reasons import Reason
+from provisioning.demo.story import until
+from tests.acceptance.test_site_door_rules import HARD, door_set, goes, new_area
+from tests.support.site import Resident, Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+EAST, HALL = "east-gate", "hall"
+
+
+async def until_answer(site: Site, node: str, who: Resident, *, opens: bool) -> None:
+    """Show the card, and do not go through, until the door answers so: what other devices know may still be on its way."""
+
+    async def answers() -> bool | None:
+        await site.until_lock(node, False)
+        with site.hearing(node) as heard:
+            await site.tap(node, who.uid)
+
+            async def answered() -> bool | None:
+                return True if heard else None
+
+            await until(answered, f"{node} answers")
+            return True if site.last(node)[0] is opens else None
+
+    await until(answers, f"{node} {'opens' if opens else 'refuses'}")
+
+
+async def count(site: Site, who: Resident, reason: Reason) -> int:
+    """Records of this answer to the card."""
+    return await site.count(f"{who.query}&reason={int(reason)}")
+
+
+@pytest.mark.requirement("B3")
+async def test_a_card_that_went_in_at_one_device_is_refused_at_another_until_it_came_out(site: Site) -> None:
+    """Seen when: in a hard area with the doors of two devices, a card that went in at the first is refused at the second; after it
+    came out at the first it goes in at the second, and is refused at the first; with the second cut off both let it in and
+    the record says that the area was soft because cut off; with the network back it is refused again; the
+    exit opens throughout.
+
+    Planted breaks that turn it red: ``door_places.settle`` leaving out ``into``; ``publish.place_changed`` with no tag;
+    ``door_places.cut_off`` always False; ``Completeness.others_at_ms`` always 0.
+    """
+    who = await site.resident()
+    area = await new_area(site, "Court", HARD)
+    async with door_set(site, "东门", inside=area), door_set(site, "大堂", inside=area):
+        await goes(site, EAST, who)
+        await until_answer(site, HALL, who, opens=False)
+        await goes(site, EAST, who, reader=2)
+        await until_answer(site, HALL, who, opens=True)
+        await goes(site, HALL, who)
+        await until_answer(site, EAST, who, opens=False)
+        try:
+            await site.cut(HALL)
+            await until_answer(site, HALL, who, opens=True)
+            await until_answer(site, EAST, who, opens=True)
+            assert await count(site, who, Reason.GRANTED_PASSBACK_CUT_OFF) >= 1
+        finally:
+            await site.join(HALL)
+        await site.arrival(f"{who.query}&reason={int(Reason.GRANTED_PASSBACK_CUT_OFF)}", 1)
+        await until_answer(site, EAST, who, opens=False)
+        await goes(site, EAST, who, reader=2)
