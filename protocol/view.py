@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from heapq import merge
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,7 @@ from protocol.ids import CardKey, Stream, SubSystem, Tier
 from protocol.packed_cards import Cards, PackedCards, fingerprint_of
 from protocol.records import (
     OPTIONAL_KIND_MIN,
+    STREAM_OF,
     AreaRow,
     BalanceRow,
     CardRow,
@@ -31,7 +32,6 @@ from protocol.records import (
     DoorRulesRow,
     EventCardRow,
     GuardRow,
-    HoursRow,
     IssuerKeyRow,
     Kind,
     LevelRow,
@@ -47,7 +47,6 @@ from protocol.records import (
     ScheduleRow,
     SiteRow,
     SpecialDayRow,
-    StaleRightsRow,
     TillRow,
     TimeClockRow,
     UsesRow,
@@ -59,6 +58,11 @@ from protocol.schedule import ALWAYS, Calendar, Schedule, zone_of
 
 _NONE: Final[tuple[int, ...]] = ()
 _NO_REVISIONS: Final = Revisions()
+_BY_CARD: Final = frozenset(
+    {Kind.CARD, Kind.RESTRICTION, Kind.STALE_RIGHTS, Kind.USES, Kind.HOURS, Kind.PIN, Kind.BALANCE}
+)
+"""Kinds known by a card's key that are kept by themselves."""
+_OF_PATROL: Final = (Kind.GUARD, Kind.PLACE, Kind.EVENT_CARD)
 OVERLAY_MAX: Final = 4_096
 """Changed cards kept beside the packed base before ``compacted`` is worth its time."""
 
@@ -410,115 +414,58 @@ class View:
         return self._with(changes, revisions, replace=stream)
 
     def _with(self, changes: Iterable[Change], revisions: Revisions, replace: Stream | None) -> View:
-        restrictions: dict[bytes, RestrictionRow] | None = {} if replace is Stream.RESTRICTIONS else None
-        stale: dict[bytes, int] | None = {} if replace is Stream.RESTRICTIONS else None
-        uses: dict[bytes, UsesRow] | None = {} if replace is Stream.ACCESS else None
-        hours: dict[bytes, Schedule] | None = {} if replace is Stream.ACCESS else None
-        pins: dict[bytes, PinRow] | None = {} if replace is Stream.ACCESS else None
-        patrol: dict[tuple[Kind, bytes], GuardRow | PlaceRow | EventCardRow] | None = (
-            {} if replace is Stream.ACCESS else None
-        )
-        balances: dict[bytes, BalanceRow] | None = {} if replace is Stream.BALANCES else None
-        presence: dict[int, PresenceRow | None] = {}
-        cards: dict[bytes, CardRow | None] = {}
-        others: dict[tuple[Kind, int], Row] | None = {} if replace is Stream.ACCESS else None
+        news: dict[Kind, dict[Any, Any]] = {}
+        """What changed by kind; None: the row is taken away."""
         for change in changes:
             if change.kind >= OPTIONAL_KIND_MIN:
                 continue
-            row = None if change.deleted else decode_row(change)
+            row: Any = None if change.deleted else decode_row(change)
             try:
                 kind = Kind(change.kind)
             except ValueError:
                 raise UnknownRecordError(f"row kind {change.kind} is not known here") from None
-            if kind is Kind.CARD:
-                assert row is None or isinstance(row, CardRow)
-                cards[change.key] = row
-            elif kind is Kind.RESTRICTION:
-                if restrictions is None:
-                    restrictions = dict(self._restrictions)
-                if row is None:
-                    restrictions.pop(change.key, None)
-                else:
-                    assert isinstance(row, RestrictionRow)
-                    restrictions[change.key] = row
-            elif kind is Kind.STALE_RIGHTS:
-                if stale is None:
-                    stale = dict(self._stale)
-                if row is None:
-                    stale.pop(change.key, None)
-                else:
-                    assert isinstance(row, StaleRightsRow)
-                    stale[change.key] = row.access_revision
-            elif kind is Kind.USES:
-                if uses is None:
-                    uses = dict(self._uses)
-                if row is None:
-                    uses.pop(change.key, None)
-                else:
-                    assert isinstance(row, UsesRow)
-                    uses[change.key] = row
-            elif kind is Kind.HOURS:
-                if hours is None:
-                    hours = dict(self._hours)
-                if row is None:
-                    hours.pop(change.key, None)
-                else:
-                    assert isinstance(row, HoursRow)
-                    hours[change.key] = Schedule(ScheduleRow(row.periods))
-            elif kind is Kind.PIN:
-                if pins is None:
-                    pins = dict(self._pins)
-                if row is None:
-                    pins.pop(change.key, None)
-                else:
-                    assert isinstance(row, PinRow)
-                    pins[change.key] = row
-            elif kind is Kind.BALANCE:
-                if balances is None:
-                    balances = dict(self._balances)
-                if row is None:
-                    balances.pop(change.key, None)
-                else:
-                    assert isinstance(row, BalanceRow)
-                    balances[change.key] = row
+            key: Any = change.key
+            if kind is Kind.STALE_RIGHTS and row is not None:
+                row = row.access_revision
+            elif kind is Kind.HOURS and row is not None:
+                row = Schedule(ScheduleRow(row.periods))
             elif kind is Kind.PRESENCE:
-                assert row is None or isinstance(row, PresenceRow)
-                presence[int.from_bytes(change.key, "big")] = row
-            elif kind in (Kind.GUARD, Kind.PLACE, Kind.EVENT_CARD):
-                if patrol is None:
-                    patrol = dict(self._patrol)
-                if row is None:
-                    patrol.pop((kind, change.key), None)
-                else:
-                    assert isinstance(row, GuardRow | PlaceRow | EventCardRow)
-                    patrol[kind, change.key] = row
-            else:
-                if others is None:
-                    others = dict(self._site.rows)
-                number = int.from_bytes(change.key, "big")
-                if row is None:
-                    others.pop((kind, number), None)
-                else:
-                    others[kind, number] = row
+                key = int.from_bytes(key, "big")
+            elif kind in _OF_PATROL:
+                kind, key = Kind.GUARD, (kind, key)
+            elif kind not in _BY_CARD:
+                kind, key = Kind.SITE, (kind, int.from_bytes(key, "big"))
+            news.setdefault(kind, {})[key] = row
+        cards: dict[bytes, CardRow | None] = news.get(Kind.CARD, {})
         if replace is Stream.ACCESS:
             base: Cards = PackedCards((CardKey(key), row) for key, row in cards.items() if row is not None)
             overlay: Mapping[bytes, CardRow | None] = {}
         else:
             base = self._base
             overlay = {**self._overlay, **cards} if cards else self._overlay
+
+        def after(kind: Kind, before: Mapping[Any, Any]) -> Mapping[Any, Any]:
+            is_whole = replace is STREAM_OF[kind]
+            if not is_whole and kind not in news:
+                return before
+            both = {**({} if is_whole else before), **news.get(kind, {})}
+            return {key: row for key, row in both.items() if row is not None}
+
+        site_rows = after(Kind.SITE, self._site.rows)
+        presence = _NO_PRESENCE if replace is Stream.BALANCES else self._presence
         return View(
             revisions,
             base=base,
             overlay=overlay,
-            restrictions=self._restrictions if restrictions is None else restrictions,
-            stale=self._stale if stale is None else stale,
-            uses=self._uses if uses is None else uses,
-            hours=self._hours if hours is None else hours,
-            pins=self._pins if pins is None else pins,
-            patrol=self._patrol if patrol is None else patrol,
-            balances=self._balances if balances is None else balances,
-            presence=(_NO_PRESENCE if replace is Stream.BALANCES else self._presence).with_all(presence),
-            site=self._site if others is None else _Site(others),
+            restrictions=after(Kind.RESTRICTION, self._restrictions),
+            stale=after(Kind.STALE_RIGHTS, self._stale),
+            uses=after(Kind.USES, self._uses),
+            hours=after(Kind.HOURS, self._hours),
+            pins=after(Kind.PIN, self._pins),
+            patrol=after(Kind.GUARD, self._patrol),
+            balances=after(Kind.BALANCE, self._balances),
+            presence=presence.with_all(news.get(Kind.PRESENCE, {})),
+            site=self._site if site_rows is self._site.rows else _Site(site_rows),
         )
 
     def rebased(self, cards: Cards) -> View:
