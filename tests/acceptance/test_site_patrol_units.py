@@ -223,7 +223,7 @@ async def test_a_unit_that_loses_its_network_is_an_offline_unit_until_it_is_back
     await site.until_page(path, lambda page: page.facts["Works"] == "Online")
     pull = {"csrf": shown.form("/logout").fields["csrf"], "device": path.rpartition("/")[2]}
     await site.browser.post("/devices/pull", pull)
-    await site.until_page(path, lambda page: page.facts["Complete until"] not in (until, "—"), 45.0)
+    await site.until_page(path, lambda page: page.facts["Complete until"] not in (until, "—"))
     await site.send_form(path, "kind", kind="fixed_offline")
     assert (await site.browser.get(path)).facts["Works"] == "Without a network"
     await site.send_form(path, "kind", kind="fixed_online")
