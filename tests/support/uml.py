@@ -36,7 +36,7 @@ mount -t tmpfs run /run
 mount -t configfs config /sys/kernel/config
 chip=/sys/kernel/config/gpio-sim/onecard
 mkdir -p $chip/bank && echo {lines} > $chip/bank/num_lines && echo pinctrl-bcm2711 > $chip/bank/label && echo 1 > $chip/live
-export HOME=/run TMPDIR=/run LG_WD=/run LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={path}
+export NO_COLOR=1 HOME=/run TMPDIR=/run LG_WD=/run LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={path}
 export RPI_LGPIO_REVISION=c03114 RPI_LGPIO_CHIP=0
 export ONECARD_KERNEL_CHIP=/sys/devices/platform/$(cat $chip/dev_name)/$(cat $chip/bank/chip_name)
 cd {root} && {command}
@@ -103,7 +103,7 @@ def run(*command: str) -> tuple[int, str]:
             )
         )
         init.chmod(0o755)
-        kernel = [str(KERNEL), "mem=512M", "rootfstype=hostfs", "ro", f"init={init}", "quiet"]
+        kernel = [str(KERNEL), "mem=512M", "root=none", "rootfstype=hostfs", "ro", f"init={init}", "quiet"]
         run = subprocess.run(
             [*kernel, "con=null", "ssl=null", "con0=null,fd:1"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=WITHIN_S,

@@ -103,6 +103,11 @@ def kernel_board(profile: BoardProfile) -> Iterator[tuple[KernelChip, Any]]:
     board = Wired(profile)
     yield chip, board
     board.close()
+    import RPi.GPIO as GPIO
+
+    GPIO.cleanup(
+        [pin.pin for pin in (*profile.outputs, *profile.inputs)]
+    )  # for the processes of the next test
 
 
 @pytest.fixture(params=["pi-one-door", "pi-two-doors", "pi-bare", "pi-one-door-magnet"])

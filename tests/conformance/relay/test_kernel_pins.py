@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_a_line_that_another_program_holds_is_refused_and_the_others_rest(
     try:
         with pytest.raises(BoardError, match="not to be had"):
             board.open()
-        assert all(chip.level(pin.pin) == pin.rest_level for pin in profile.outputs if pin is not last)
+        assert all(chip.level(pin.pin) == pin.reset_level for pin in profile.outputs if pin is not last)
     finally:
         holder.communicate("")
     board.open()
@@ -65,9 +66,7 @@ def test_a_line_that_another_program_holds_is_refused_and_the_others_rest(
 
 
 def test_an_exit_button_is_heard_by_the_thread_that_watches(kernel_board, profile: BoardProfile) -> None:
-    """Planted break: the resistor of an input not asked for."""
-    import threading
-
+    """Planted break: ``_read`` with the level turned round."""
     chip, board = kernel_board
     rex = next(pin for pin in profile.inputs if pin.line == InputLine(InputRole.REX))
     chip.pull(rex.pin, 1 - rex.active_level)
@@ -92,7 +91,7 @@ def test_the_stop_hook_brings_a_killed_door_to_rest(kernel_board, profile: Board
     )
     assert busy.returncode == 1, "the lines are the door's as long as it lives"
     door.kill()
-    door.wait(60)
+    door.communicate(timeout=60)
     done = subprocess.run(
         [sys.executable, "-m", "edge.relay.rest", "--profile", profile.name], cwd=ROOT, check=False
     )
