@@ -78,11 +78,13 @@ class Conversations:
 def carry_out(order: WriteCard, session: CardSession) -> int:
     """Write or erase the selected card as ordered; the sequence that stands on it then."""
     from edge.reader.issuing import erase, write_slot
+    from protocol.card_layout.card_keys import read_card_keys
 
+    keys = read_card_keys(order.keys)
     if order.slot:
-        return write_slot(session, order.slot, order.medium, order.keys).seq
+        return write_slot(session, order.slot, order.medium, keys).seq
     zones = tuple(zone for zone in range(32) if order.zones >> zone & 1)
-    erase(session, zones, order.medium, order.keys)
+    erase(session, zones, order.medium, keys)
     return 0
 
 

@@ -78,6 +78,8 @@ UID_LENGTHS: Final = frozenset({4, 7, 10})
 CREDENTIAL_ID_LENGTH: Final = 8
 READ_KEY_LENGTH: Final = 16
 PUBLIC_KEY_LENGTH: Final = 32
+CARD_KEYS_MAX: Final = 8_192
+"""Bytes of the keys of one card in an order to write it, encoded and sealed."""
 ZONES_MAX: Final = 16
 """Zones with a read key of their own, at one site."""
 

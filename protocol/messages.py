@@ -15,11 +15,11 @@ from typing import Annotated, Final, TypeAlias, get_args
 import msgspec
 from msgspec import Meta
 
-from protocol.card_layout.card_keys import CardKeys
 from protocol.card_layout.credential import SLOT_LENGTH, Medium
 from protocol.decide import Trust
 from protocol.ids import Stream
 from protocol.limits import (
+    CARD_KEYS_MAX,
     CHANGES_PER_DELTA_MAX,
     CHANGES_PER_PART_MAX,
     FACTS_PER_BATCH_MAX,
@@ -451,7 +451,8 @@ class SetTime(_Message, frozen=True, tag=MessageKind.SET_TIME.value):
 class WriteCard(_Message, frozen=True, tag=MessageKind.WRITE_CARD.value):
     """Write ``slot`` to the card with this UID, or (empty) erase what it holds for ``zones``; ends with a ``WriteFact``.
 
-    ``keys`` are those of this card and of no other. ``wait_s``: how long to wait for the card.
+    ``keys``: ``CardKeys`` of this card and of no other, encoded, and on their way sealed for the device (``sealed_keys``);
+    whoever carries them reads none. ``wait_s``: how long to wait for the card.
     """
 
     command_id: U63
@@ -462,7 +463,7 @@ class WriteCard(_Message, frozen=True, tag=MessageKind.WRITE_CARD.value):
     medium: Medium
     zones: U32
     slot: Annotated[bytes, Meta(max_length=SLOT_LENGTH)]
-    keys: CardKeys
+    keys: Annotated[bytes, Meta(max_length=CARD_KEYS_MAX)]
     wait_s: U32
 
 

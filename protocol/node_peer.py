@@ -68,7 +68,7 @@ from protocol.node_effects import RefusedBy as RefusedBy
 from protocol.node_effects import Welcomed as Welcomed
 from protocol.records import Revisions
 from protocol.release_fetch import PartArrived, ReleaseFetch, ReleaseOffered
-from protocol.sealed_keys import open_row
+from protocol.sealed_keys import open_card_keys, open_row
 from protocol.seals import Seal
 from protocol.session import SHARE_SECRET_LENGTH, channel, share_of
 from protocol.unit_box import box_secret_of
@@ -150,7 +150,8 @@ class NodePeer:
         :param jitter: 0..1, different for each node.
         """
         self.downlink = downlink
-        downlink.open_row = partial(open_row, box_secret=box_secret_of(identity.key.private_bytes_raw()))
+        self._box_secret = box_secret_of(identity.key.private_bytes_raw())
+        downlink.open_row = partial(open_row, box_secret=self._box_secret)
         self.uplink = NodeUplink(outbox, identity.node, identity.node_epoch, jitter=jitter)
         self.release = ReleaseFetch()
         self.replies_count = 0
@@ -274,16 +275,11 @@ class NodePeer:
                 return [*self.downlink.receive(message, frame, now_ms)]
             case BackedUp():
                 return [*self.uplink.receive(message, frame, now_ms)]
-            case (
-                RemoteOpen()
-                | SetMode()
-                | TestNode()
-                | SetTime()
-                | WriteCard()
-                | CancelWrite()
-                | ClearRecords()
-            ):
+            case RemoteOpen() | SetMode() | TestNode() | SetTime() | CancelWrite() | ClearRecords():
                 return self._command(message, now_ms)
+            case WriteCard():
+                keys = open_card_keys(message.keys, message.uid, self._box_secret)
+                return self._command(msgspec.structs.replace(message, keys=keys), now_ms)
             case Refused():
                 return self._refused(message, now_ms)
             case _:

@@ -27,6 +27,7 @@ from central.parts import Apps
 from central.sync import status
 from central.sync.endpoints import HUB
 from central.sync.hub import Hub
+from central.sync.storage import unit_key_of
 from protocol.errors import StateError
 from protocol.messages import Command
 
@@ -81,8 +82,9 @@ class WriteDesk:
                 self._hub.command(node, message)
 
     def _forgotten(self, order_id: int) -> Command:
-        order = WriteOrder.get_by_id(order_id)
-        return message_of(order, self._centre.keys.folder, self._hub.new_nonce(), self._centre.clock.now())
+        order, now = WriteOrder.get_by_id(order_id), self._centre.clock.now()
+        unit_key = unit_key_of(order.device.name)
+        return message_of(order, self._centre.keys.folder, self._hub.new_nonce(), now, unit_key)
 
     def _ready(self, order_id: int) -> Command | None:
         """Mark the order as sent *before* it is: from now on only the device ends it."""
@@ -90,12 +92,14 @@ class WriteDesk:
         order = WriteOrder.get_or_none(WriteOrder.id == order_id)
         if order is None or order.state not in OPEN_VALUES or order.state == OrderState.WRITTEN.value:
             return None
+        if not (unit_key := unit_key_of(order.device.name)):
+            return None  # it has left meanwhile
         if order.state == OrderState.QUEUED.value:
             if order.expires_at <= now:
                 settle(order, OrderState.EXPIRED)
                 return None
             settle(order, OrderState.SENT)
-        return message_of(order, self._centre.keys.folder, self._hub.new_nonce(), now)
+        return message_of(order, self._centre.keys.folder, self._hub.new_nonce(), now, unit_key)
 
     def _handed_over(self, command_id: int, was_sent: bool) -> None:
         if not was_sent and (order_id := order_of(command_id)):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import peewee
 
 from central.cards.acts import By
@@ -28,6 +29,9 @@ from protocol.facts import Content
 from protocol.ids import uid_key
 from protocol.limits import CREDENTIAL_ID_LENGTH
 from protocol.messages import CancelWrite, Command, WriteCard
+from protocol.sealed_keys import seal_card_keys
+from protocol.session import SHARE_SECRET_LENGTH
+from protocol.unit_box import box_key_of
 
 ASKED: Final = "cards.write"
 """Announced with ``{"ids"}``: orders for the process that holds the device's connection."""
@@ -170,10 +174,12 @@ def settle(order: WriteOrder, state: OrderState) -> None:
     announce(ORDERS, {"site": order.site_id, "ids": [order.id]})
 
 
-def message_of(order: WriteOrder, folder: Path, nonce: bytes, now: datetime) -> Command:
+def message_of(order: WriteOrder, folder: Path, nonce: bytes, now: datetime, unit_key: bytes) -> Command:
     """What the device is told: to write, or (cancelled, ended, or too late to begin) to forget the order.
 
+    :param unit_key: the device's own public key, for which the keys of the card are sealed.
     :raises StorageError: the master key of the cards is missing.
+    :raises SignatureError: the device's key is none.
     """
     node, at_ms = order.device.name, int(now.timestamp() * 1_000)
     number = COMMANDS_FROM + order.id
@@ -186,8 +192,9 @@ def message_of(order: WriteOrder, folder: Path, nonce: bytes, now: datetime) -> 
     slot = b""
     if order.credential_id is not None:
         slot = signed_slot(in_force, master, credential_of(order), medium, uid)
-    keys = keys_for_card(in_force, master, uid, medium, zones)
-    return WriteCard(number, node, nonce, at_ms, uid, medium, order.zones, slot, keys, left_s)
+    keys = msgspec.msgpack.encode(keys_for_card(in_force, master, uid, medium, zones))
+    sealed = seal_card_keys(keys, uid, box_key_of(unit_key), secrets.token_bytes(SHARE_SECRET_LENGTH))
+    return WriteCard(number, node, nonce, at_ms, uid, medium, order.zones, slot, sealed, left_s)
 
 
 def is_order(command_id: int) -> bool:

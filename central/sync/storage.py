@@ -113,7 +113,7 @@ class PublishedStorage:
             .tuples()
         )
         found = (Change(kind, bytes(key), bytes(body) if alive else b"") for kind, key, body, alive in query)
-        unit_key = _key_of(scope)
+        unit_key = unit_key_of(scope)
         opened_rows = opened(found, self._open_key_for(unit_key))
         changes = tuple(map(self._sealing(unit_key), opened_rows))
         return None if len(changes) > CHANGES_PER_DELTA_MAX else DeltaRows(head, changes)
@@ -122,7 +122,7 @@ class PublishedStorage:
         """One frame; ``revision`` 0 is the newest, another only while it is kept."""
         heads = read_heads()
         wanted = revision or heads.of(stream)
-        unit_key = _key_of(scope)
+        unit_key = unit_key_of(scope)
         name = (scope, stream, heads.config_epoch, wanted, unit_key)
         with self._lock:
             frames = self._snapshots.get(name)
@@ -191,7 +191,7 @@ def rows_of_scope(
     return opened((Change(kind, bytes(key), bytes(body)) for kind, key, body in query), open_key)
 
 
-def _key_of(scope: str) -> bytes:
+def unit_key_of(scope: str) -> bytes:
     """The public key of the device in use under this name; empty: it has not joined."""
     found = (
         Enrolment.select(Enrolment.public_key)

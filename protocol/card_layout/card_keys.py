@@ -15,6 +15,7 @@ from protocol.card_layout import places
 from protocol.card_layout.credential import Medium
 from protocol.card_layout.door_keys import DoorKeys
 from protocol.card_layout.keys import CLASSIC_KEY_LENGTH, Purpose, card_key
+from protocol.errors import MalformedError
 from protocol.limits import PUBLIC_KEY_LENGTH, READ_KEY_LENGTH, ZONES_MAX
 
 VERSIONS_MAX: Final = 2
@@ -61,6 +62,16 @@ class CardKeys(msgspec.Struct, frozen=True, array_like=True):
     def version(self, zone: int) -> int:
         """Of the newest read key of a zone; 0 for a zone that the card was not made for."""
         return dict(self.versions).get(zone, 0)
+
+
+def read_card_keys(encoded: bytes) -> CardKeys:
+    """
+    :raises MalformedError: these bytes are no keys of a card.
+    """
+    try:
+        return msgspec.msgpack.decode(encoded, type=CardKeys)
+    except msgspec.MsgspecError as error:
+        raise MalformedError(f"the keys of a card: {error}") from error
 
 
 def card_keys(

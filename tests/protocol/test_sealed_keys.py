@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protocol.errors import SignatureError
 from protocol.ids import uid_key
 from protocol.records import Change, IssuerKeyRow, Kind, PinRow, ReadKeyRow, delete, put
-from protocol.sealed_keys import open_row, seal_row
+from protocol.sealed_keys import open_card_keys, open_row, seal_card_keys, seal_row
 from protocol.unit_box import box_key_of, box_secret_of
 
 SEED = bytes(range(32))
@@ -58,3 +58,28 @@ def test_what_was_touched_is_refused(at: int, bit: int) -> None:
     for row in (Change(ROW.kind, ROW.key, bytes(touched)), Change(ROW.kind, b"\0\0\1\3", sealed.body)):
         with pytest.raises(SignatureError):
             open_row(row, SECRET)
+
+
+@given(
+    keys=st.binary(min_size=1, max_size=300), uid=st.binary(min_size=4, max_size=10), at=st.integers(0, 500)
+)
+def test_the_keys_of_a_card_are_for_this_device_and_this_card(keys: bytes, uid: bytes, at: int) -> None:
+    """Planted break: the UID left out of the seal; the person of read keys used for both."""
+    sealed = seal_card_keys(keys, uid, PUBLIC, bytes(31) + b"\x01")
+    assert open_card_keys(sealed, uid, SECRET) == keys
+    touched = bytearray(sealed)
+    touched[at % len(sealed)] ^= 1
+    other = box_secret_of(bytes(32))
+    for wrong in (
+        (bytes(touched), uid, SECRET),
+        (sealed, uid + b"\0", SECRET),
+        (sealed, uid, other),
+        (b"", uid, SECRET),
+    ):
+        with pytest.raises(SignatureError):
+            open_card_keys(*wrong)
+    as_row = Change(
+        Kind.READ_KEY, uid, seal_row(Change(Kind.READ_KEY, uid, ROW.body), PUBLIC, bytes(31) + b"\x01").body
+    )
+    with pytest.raises(SignatureError):
+        open_card_keys(as_row.body[-SEALED:], uid, SECRET)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from protocol.card_layout.card_keys import CardKey, CardKeys
 from protocol.card_layout.credential import Medium
-from protocol.card_layout.keys import Purpose
 from protocol.columns import pack
 from protocol.decide import Trust
 from protocol.door_rows import Passback
@@ -368,7 +366,7 @@ MESSAGES: dict[MessageKind, Message] = {
         Medium.CLASSIC,
         0b1,
         bytes(96),
-        CardKeys((CardKey(0xF481C0, Purpose.READ, 1, (bytes(6), bytes(range(6)))),), ((0, 2),), ((4, KEY),)),
+        bytes(range(96)),
         120,
     ),
     MessageKind.CANCEL_WRITE: CancelWrite(2**40 + 8, "card-desk", NONCE, UTC_MS, 2**40 + 7),

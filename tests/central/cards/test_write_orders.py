@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.access import projection
 from central.audit import AuditEntry
@@ -15,14 +16,19 @@ from central.cards.write_desk import WRITE_DESK, WriteDesk
 from central.cards.write_orders import COMMANDS_FROM, ENDED, message_of, next_seq
 from central.cards.write_rules import OPEN, OrderState, after
 from central.people.model import Person
+from protocol.card_layout.card_keys import read_card_keys
 from protocol.card_layout.credential import verify
 from protocol.facts import CommandFact, CommandResult, Content, InspectionFact, WriteFact, WriteResult
 from protocol.ids import uid_key
 from protocol.messages import CancelWrite, WriteCard
+from protocol.sealed_keys import open_card_keys
+from protocol.unit_box import box_secret_of
 from tests.support.centre import RunningCentre
 from tests.support.estate_pages import Estate
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
+UNIT_SEED = bytes(range(32))
+UNIT_KEY = Ed25519PrivateKey.from_private_bytes(UNIT_SEED).public_key().public_bytes_raw()
 
 
 @pytest.fixture
@@ -123,14 +129,17 @@ async def test_what_the_device_gets_is_for_this_card_and_no_master(clerk: Clerk)
     def read() -> tuple[WriteCard, Any]:
         order = WriteOrder.get()
         assert order.device.name
-        message = message_of(order, folder, bytes(16), clerk.running.clock.now())
+        message = message_of(order, folder, bytes(16), clerk.running.clock.now(), UNIT_KEY)
         assert isinstance(message, WriteCard)
         return message, begin(folder, clerk.running.clock.now())
 
     message, (master, state) = await clerk.running.write(read)
-    assert verify(message.slot, message.medium, UID, dict(message.keys.public)) is not None
-    assert verify(message.slot, message.medium, bytes(7), dict(message.keys.public)) is None
-    held = {key for place in message.keys.places for key in place.keys}
+    keys = read_card_keys(open_card_keys(message.keys, UID, box_secret_of(UNIT_SEED)))
+    assert verify(message.slot, message.medium, UID, dict(keys.public)) is not None
+    assert verify(message.slot, message.medium, bytes(7), dict(keys.public)) is None
+    held = {key for place in keys.places for key in place.keys}
+    assert held
+    assert not any(key in message.keys for key in held), "whoever carries the order reads no key of the card"
     secrets = [master.read_key(0, 1), master.issuer_key(1), master.signing_key(0).private_bytes_raw()]
     assert not any(secret.startswith(key) for secret in secrets for key in held)
     assert state.fingerprint == master.fingerprint
@@ -185,7 +194,11 @@ async def test_cancelling_ends_at_once_what_no_device_got_and_else_waits_for_its
     assert order.state == OrderState.CANCELLING.value
     message = await clerk.running.write(
         lambda: message_of(
-            WriteOrder.get_by_id(2), clerk.running.centre.keys.folder, bytes(16), clerk.running.clock.now()
+            WriteOrder.get_by_id(2),
+            clerk.running.centre.keys.folder,
+            bytes(16),
+            clerk.running.clock.now(),
+            UNIT_KEY,
         )
     )
     assert isinstance(message, CancelWrite)

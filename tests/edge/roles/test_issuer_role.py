@@ -20,7 +20,6 @@ from edge.core.stimuli import (
     WriteOrdered,
 )
 from edge.roles.issuer import LOOKS_MAX, IssuerRole, IssuerState
-from protocol.card_layout.card_keys import CardKeys
 from protocol.card_layout.credential import Medium
 from protocol.decide import Instant, Presentation, Trust
 from protocol.facts import (
@@ -45,9 +44,7 @@ BLANK = InspectionFact(0, 1, Content.BLANK, 8)
 
 
 def order(number: int = ORDER, uid: bytes = UID) -> WriteCard:
-    return WriteCard(
-        number, "desk", bytes(16), 0, uid, Medium.CLASSIC, 1, bytes(96), CardKeys((), (), ()), 120
-    )
+    return WriteCard(number, "desk", bytes(16), 0, uid, Medium.CLASSIC, 1, bytes(96), b"", 120)
 
 
 class Desk:
