@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from central.paging.ways import MailServer
 from central.webhooks import addresses
 
 TIMEOUT_S: Final = 20
+"""For each word of the conversation."""
+THREAD: Final = "mail"
 _HELO: Final = "localhost"
 """RFC 5321 asks for a name; ours says nothing of the house, and asking the resolver for one may take minutes."""
 
@@ -92,3 +97,26 @@ def _taken(answer: tuple[int, bytes]) -> str:
     if not 200 <= code < 300:
         raise smtplib.SMTPResponseException(code, words)
     return text
+
+
+async def beside(work: Callable[[], str]) -> str:
+    """What ``work`` returns or raises, from a thread that nobody waits for when the centre stops: a mail server may hang."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[str] = loop.create_future()
+
+    def tell(act: Callable[[Any], None], what: Any) -> None:
+        if not told.done():
+            act(what)
+
+    def run() -> None:
+        act: Callable[[Any], None]
+        what: Any
+        try:
+            act, what = told.set_result, work()
+        except Exception as error:
+            act, what = told.set_exception, error
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, act, what)
+
+    Thread(target=run, name=THREAD, daemon=True).start()
+    return await told

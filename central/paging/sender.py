@@ -21,6 +21,8 @@ from central.webhooks import addresses
 GROWTH: Final = (1, 2, 6, 12, 30)
 """The pause after the first failure, the second, ...; then always the last: times ``retry_first_s``."""
 TIMEOUT_S: Final = 10
+MAIL_S_MAX: Final = outbox.LEASE_S - 30
+"""A mail server that answers word by word must not outlast the lease."""
 NO_ANSWER: Final = lazy("no answer in time")
 NO_SERVER: Final = lazy("no mail server has been entered")
 NO_GATEWAY: Final = lazy("no SMS gateway has been entered")
@@ -98,7 +100,7 @@ class Sender:
                 message.id, server, contact.email, message.subject, message.text, message.created_at
             )
             send = partial(mail.send, server, self._allowed, self._config.mail_ca, composed)
-            return True, await asyncio.to_thread(send)
+            return True, await asyncio.wait_for(mail.beside(send), MAIL_S_MAX)
         assert message.way == Way.SMS, message.way
         found = await read(ways.gateway, keys)
         if found is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from datetime import datetime
 from urllib.parse import urlencode
 
 import pytest
 
 from central.clock import SystemClock
+from edge.status import ask
 from provisioning.demo.browser import Browser, Page
 from provisioning.demo.story import until
 from tests.support.site import Resident, Site
@@ -269,3 +271,37 @@ async def test_a_fire_input_puts_down_who_is_inside_and_telephones_tick_them_off
     refused = await site.browser.post(tick.replace("/safe", "/unsafe"), form.filled())
     assert refused.status == 409
     assert "This muster is over." in refused.words
+
+
+@pytest.mark.requirement(24)
+async def test_a_device_that_cannot_record_or_whose_clock_jumps_says_so(site: Site) -> None:
+    """Seen when: a device whose medium takes no record any more is an urgent alarm once it has told, with a card refused by
+    the door's policy meanwhile, and over when it records again; a wall clock that jumps is an alarm of a moment, by which
+    no event moves.
+
+    Planted breaks that turn it red: ``Upkeep.storage`` not telling of FAILED; ``clock_news`` leaving out ``Jumped``.
+    """
+    before = {kind: await newest(site, kind) for kind in ("storage_unusable", "clock_jumped")}
+    resident = await site.resident()
+    folder = site.demo.folder / NODE / "data"
+    await site.until_lock(NODE, False)
+
+    async def is_unusable() -> bool | None:
+        return "storage_unusable" in str(ask(folder / "status.sock")["alarms"]) or None
+
+    with sqlite3.connect(folder / "outbox.db", isolation_level=None) as holding:
+        holding.execute("BEGIN IMMEDIATE")
+        await site.tap(NODE, resident.uid)
+        await until(is_unusable, "the device knows that it cannot record", 60.0)
+        holding.execute("ROLLBACK")
+    raised = await until_alarm(site, "storage_unusable", before["storage_unusable"], is_over=True)
+    assert raised["severity"] == "urgent"
+    await site.until_lock(NODE, False)
+
+    await site.do(NODE, "clock", shift_ms=3_600_000)
+    try:
+        jumped = await until_alarm(site, "clock_jumped", before["clock_jumped"], is_over=False)
+        assert (jumped["severity"], jumped["state"]) == ("warning", "open")
+    finally:
+        await site.do(NODE, "clock", shift_ms=0)
+        await site.until_joined()

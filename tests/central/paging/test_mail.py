@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import ssl
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,32 @@ async def test_a_server_in_a_place_that_is_not_allowed_is_not_connected_to(tmp_p
         assert server.talks_count == 0
     finally:
         await server.stop()
+
+
+async def test_a_server_that_hangs_does_not_hold_up_the_end_of_the_centre(tmp_path: Path) -> None:
+    """Planted break: ``beside`` by ``asyncio.to_thread``, whose threads a loop waits for when it ends."""
+    server = MailServer("tls", tmp_path, "centre", "word")
+    server.answers = "hang"
+    await server.start()
+    entered = Entered("127.0.0.1", server.port, "tls", "a@estate.example", "centre", "word")
+    composed = mail.composed(7, entered, "b@estate.example", "x", "x", NOON)
+
+    async def centre() -> None:
+        send = partial(mail.send, entered, OWN, server.certificate, composed)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(mail.beside(send), 1.0)
+
+    try:
+        await asyncio.to_thread(asyncio.run, centre())
+        assert mail.THREAD in [thread.name for thread in threading.enumerate()]
+    finally:
+        await server.stop()
+
+
+async def test_what_the_thread_finds_comes_back(tmp_path: Path) -> None:
+    def fail() -> str:
+        raise OSError("no route")
+
+    assert await mail.beside(lambda: "250 ok") == "250 ok"
+    with pytest.raises(OSError, match="no route"):
+        await mail.beside(fail)
