@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,6 +51,15 @@ class AlarmLine:
     acknowledged_by: str
     acknowledged_at: datetime | None
     note: str
+    told_count: int = 0
+    told_at: datetime | None = None
+    """How often somebody was sent a message about it, and when last."""
+
+
+Key = tuple[int, int, int]
+"""Device, node_epoch, seq: the fact that raised it."""
+told_sources: Final[list[Callable[[Collection[Key]], dict[Key, tuple[int, datetime]]]]] = []
+"""Who knows which of these alarms somebody was told of by a message: how often, and when last."""
 
 
 def is_open_condition() -> Any:
@@ -68,6 +78,8 @@ def query(scope: Scope) -> Any:
     select = (
         AlarmState.select(
             AlarmState.id,
+            AlarmState.node_epoch.alias("node_epoch"),
+            AlarmState.seq.alias("seq"),
             AlarmState.kind,
             AlarmState.where,
             AlarmState.detail,
@@ -142,8 +154,16 @@ def line_of(row: Any) -> AlarmLine:
 
 def open_alarms(scope: Scope, limit: int = 50) -> list[AlarmLine]:
     """Alarms that need somebody, the gravest and newest first."""
-    rows = query(scope).where(is_open_condition()).order_by(AlarmState.raised_at.desc()).limit(limit)
-    lines = [line_of(row) for row in rows.namedtuples()]
+    select = query(scope).where(is_open_condition()).order_by(AlarmState.raised_at.desc()).limit(limit)
+    rows = list(select.namedtuples())
+    keys = [(row.device_id, row.node_epoch, row.seq) for row in rows]
+    told: dict[Key, tuple[int, datetime]] = {}
+    for source in told_sources:
+        told |= source(keys)
+    lines = []
+    for row, key in zip(rows, keys, strict=True):
+        count, at = told.get(key, (0, None))
+        lines.append(replace(line_of(row), told_count=count, told_at=at))
     return sorted(lines, key=lambda line: -line.severity)
 
 

@@ -6,7 +6,7 @@ is then sent by whoever claims it. A message whose alarms somebody has acknowled
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -105,6 +105,20 @@ def look(now: datetime, url: str) -> int:
     return count
 
 
+def told(keys: Collection[alarms.Key]) -> dict[alarms.Key, tuple[int, datetime]]:
+    """Of these alarms those that somebody was told of: how often, over all rules, and when last."""
+    found: dict[alarms.Key, tuple[int, datetime]] = {}
+    wanted = PagedAlarm.device.in_({key[0] for key in keys}) & PagedAlarm.seq.in_({key[2] for key in keys})
+    for row in PagedAlarm.select().where(wanted):
+        key = (row.device_id, row.node_epoch, row.seq)
+        count, at = found.get(key, (0, row.last_at))
+        found[key] = (count + row.count, max(at, row.last_at))
+    return found
+
+
+alarms.told_sources.append(told)
+
+
 def test(contact: PagingContact, now: datetime) -> int:
     """A test message by every way that the contact has; how many that are."""
     ways = [way for way in Way if _address(contact, way)]
@@ -135,8 +149,6 @@ def _due(
     rows = (
         alarms.query(Scope.of([Grant(rule.site_id, rule.organisation_id)]))
         .select_extend(
-            AlarmState.node_epoch.alias("node_epoch"),
-            AlarmState.seq.alias("seq"),
             AlarmState.site.alias("site_id"),
             PagedAlarm.count.alias("told_count"),
             PagedAlarm.last_at.alias("told_at"),

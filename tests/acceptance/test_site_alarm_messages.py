@@ -270,6 +270,7 @@ async def test_an_unacknowledged_alarm_is_told_in_three_ways_again_and_until_som
     await force(site)
     await force(site)
     await until_all(lambda: len(named(mail.texts)) == 3 and "Told 2 of 3 times." in "".join(mail.texts))
+    assert "times, last at" in (await site.browser.get("/alarms/open")).words
     gathered = [text for text in mail.texts[2:] if len(named([text])) > 1]
     assert gathered, mail.texts
     assert len(mail.mails) - 2 <= (time.monotonic() - began) / 60, (

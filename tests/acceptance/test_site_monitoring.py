@@ -275,8 +275,8 @@ async def test_a_fire_input_puts_down_who_is_inside_and_telephones_tick_them_off
 
 @pytest.mark.requirement(24)
 async def test_a_device_that_cannot_record_or_whose_clock_jumps_says_so(site: Site) -> None:
-    """Seen when: a device whose medium takes no record any more is an urgent alarm once it has told, with a card refused by
-    the door's policy meanwhile, and over when it records again; a wall clock that jumps is an alarm of a moment, by which
+    """Seen when: a device whose medium takes no record any more is an urgent alarm once it has told, and
+    over when it records again; a wall clock that jumps is an alarm of a moment, by which
     no event moves.
 
     Planted breaks that turn it red: ``Upkeep.storage`` not telling of FAILED; ``clock_news`` leaving out ``Jumped``.

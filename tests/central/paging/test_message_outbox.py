@@ -79,6 +79,8 @@ def test_an_alarm_is_told_again_and_no_oftener_than_said(estate: Estate) -> None
     assert look(estate, NOON + 15 * MINUTE - timedelta(seconds=1)) == 0
     assert look(estate, NOON + 15 * MINUTE) == 2
     assert look(estate, NOON + timedelta(days=9)) == 0
+    (line,) = [line for line in estate.read(alarms.open_alarms, HEAD_OFFICE) if line.kind == "device_offline"]
+    assert (line.told_count, line.told_at) == (2, NOON + 15 * MINUTE)
     found = messages(estate)
     assert [message.way for message in found] == ["email", "sms"] * 2
     assert found[0].subject == "设备离线 · 东门控制器"
