@@ -64,6 +64,7 @@ def openers_of(point: AccessPoint, at: datetime) -> list[Way]:
     now = _instant(at)
     tags = [f"device:{point.device_id}", *(f"level:{number}" for number in _levels_now(view, point.id, now))]
     tags += [f"{PIN_TAG}{tag}" for tag in tags]
+    tags += [f"{PIN_TAG}{tag}" for tag in tags]
     found: list[Way] = []
     for cards, changes in _published(tags):
         with_cards = view.apply(changes, view.revisions)

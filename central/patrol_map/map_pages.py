@@ -14,12 +14,13 @@ from central.faces.images import ACCEPT, UPLOAD_BYTES_MAX
 from central.faces.photo_pages import FORM_ROOM_BYTES, KEPT, upload_in
 from central.faces.worker import apart
 from central.patrol_map import service
+from central.patrol_map.layers import CHECKPOINTS, DOORS, LAYERS, Layer
 from central.patrol_map.model import MapPlace, PatrolMap
 from central.patrol_map.pictures import picture_from
 from central.patrol_map.places import PlaceRow, bind_rows, places_of, rows_of
 from central.people.inputs import path_id, row_id
 from central.people.table import organisations_in, sites_in
-from central.routes import Route
+from central.routes import AnyOf, Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.model import Organisation, Site
 from central.sites.scope import Scope
@@ -32,6 +33,9 @@ from central.web.nav import NavItem
 from central.web.render import render, settle
 from central.web.tables import Table
 
+SEE: Final[AnyOf] = frozenset({("patrol", "view"), ("access", "view")})
+SET: Final[AnyOf] = frozenset({("patrol", "edit"), ("access", "edit")})
+"""A map, its picture and its name are of both: whoever places something on maps may make one."""
 DIGEST_SHOWN: Final = 12
 """So many characters of the digest stand in addresses: another picture has another address."""
 
@@ -128,33 +132,46 @@ async def new_map(request: web.Request) -> web.Response:
             except (ConflictError, InvalidInputError) as error:
                 form.fail(_(str(error)))
             else:
-                raise web.HTTPSeeOther(f"/patrol/maps/{made.id}")
+                raise web.HTTPSeeOther(f"/patrol/maps/{made.id}{_first_layer(request).path}")
     return await render(request, "patrol_map/new.html", {"form": form}, status=status)
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A map, its rows as they are kept, and the other maps of its estate."""
+    """A map, the rows of a layer as they are kept, and the other maps of its estate."""
+
+    layer: Layer
 
     map: PatrolMap
     rows: list[PlaceRow]
     maps: list[PatrolMap]
 
 
-def _read(scope: Scope, map_id: int) -> Shown:
+def _read(scope: Scope, map_id: int, layer: Layer) -> Shown:
     found = scope.get(PatrolMap, map_id)
-    checkpoints = service.checkpoints_of(scope, found.site_id)
+    things = layer.things(scope, found.site_id)
     maps = PatrolMap.select().where(PatrolMap.site == found.site_id).order_by(PatrolMap.name)
-    return Shown(found, rows_of(checkpoints, service.places_on(found)), list(scope.filter(maps)))
+    return Shown(layer, found, rows_of(things, service.places_on(found, layer)), list(scope.filter(maps)))
+
+
+def _layer_of(request: web.Request) -> Layer:
+    """What is placed: by the address, else what the operator may set."""
+    return DOORS if request.path.endswith("/doors") else CHECKPOINTS
+
+
+def _first_layer(request: web.Request) -> Layer:
+    return CHECKPOINTS if principal_of(request).may("patrol", "view") else DOORS
 
 
 async def show_map(request: web.Request) -> web.Response:
-    """GET /patrol/maps/{id}"""
+    """GET /patrol/maps/{id} and /patrol/maps/{id}/doors"""
     settle(request)
-    return await _page(request, await centre_of(request).db.read(_read, scope_of(request), path_id(request)))
+    layer, scope = _layer_of(request), scope_of(request)
+    return await _page(request, await centre_of(request).db.read(_read, scope, path_id(request), layer))
 
 
 async def save_places(request: web.Request) -> web.Response:
-    """POST /patrol/maps/{id}: ``x.3`` and ``y.3`` place checkpoint 3 in percent; both empty: it is not on the map."""
+    """POST /patrol/maps/{id} and /patrol/maps/{id}/doors: ``x.3`` and ``y.3`` place number 3 in percent; both empty: it is not on
+    the map."""
     settle(request)
     centre, scope, actor, map_id = (
         centre_of(request),
@@ -162,8 +179,8 @@ async def save_places(request: web.Request) -> web.Response:
         actor_of(request),
         path_id(request),
     )
-    posted = await request.post()
-    shown = await centre.db.read(_read, scope, map_id)
+    posted, layer = await request.post(), _layer_of(request)
+    shown = await centre.db.read(_read, scope, map_id, layer)
     rows = bind_rows(shown.rows, posted)
     shown = msgspec.structs.replace(shown, rows=rows)
     if not all(row.form.is_valid for row in rows):
@@ -171,12 +188,12 @@ async def save_places(request: web.Request) -> web.Response:
     seen, places = row_id(str(posted.get("seen", ""))), places_of(rows)
     try:
         await centre.db.write(
-            service.set_places, centre, scope, actor, map_id, seen, places, centre.clock.now()
+            service.set_places, centre, scope, actor, map_id, seen, places, centre.clock.now(), layer
         )
     except (ConflictError, InvalidInputError) as error:
-        kept = await centre.db.read(_read, scope, map_id)
+        kept = await centre.db.read(_read, scope, map_id, layer)
         return await _page(request, kept, _(str(error)), status=422)
-    raise web.HTTPSeeOther(f"/patrol/maps/{map_id}?saved=1")
+    raise web.HTTPSeeOther(f"/patrol/maps/{map_id}{layer.path}?saved=1")
 
 
 async def rename_map(request: web.Request) -> web.Response:
@@ -188,7 +205,7 @@ async def rename_map(request: web.Request) -> web.Response:
         actor_of(request),
         path_id(request),
     )
-    shown = await centre.db.read(_read, scope, map_id)
+    shown = await centre.db.read(_read, scope, map_id, _first_layer(request))
     form = NAME.bind(await request.post())
     if form.is_valid:
         try:
@@ -198,7 +215,7 @@ async def rename_map(request: web.Request) -> web.Response:
         except ConflictError as error:
             form.fail(_(str(error)))
         else:
-            raise web.HTTPSeeOther(f"/patrol/maps/{map_id}?saved=1")
+            raise web.HTTPSeeOther(f"/patrol/maps/{map_id}{_first_layer(request).path}?saved=1")
     return await _page(request, shown, name=form, status=422)
 
 
@@ -212,7 +229,7 @@ async def save_picture(request: web.Request) -> web.Response:
         path_id(request),
     )
     posted = await request.post()
-    shown = await centre.db.read(_read, scope, map_id)
+    shown = await centre.db.read(_read, scope, map_id, _first_layer(request))
     picture = None
     if posted.get("act") != "remove":
         try:
@@ -224,7 +241,7 @@ async def save_picture(request: web.Request) -> web.Response:
             return await _page(request, shown, _(str(error)), status=422)
     now = centre.clock.now()
     await centre.db.write(service.set_picture, centre, scope, actor, map_id, picture, now)
-    raise web.HTTPSeeOther(f"/patrol/maps/{map_id}?saved=1")
+    raise web.HTTPSeeOther(f"/patrol/maps/{map_id}{_first_layer(request).path}?saved=1")
 
 
 async def remove_map(request: web.Request) -> web.Response:
@@ -253,32 +270,36 @@ async def _page(
 ) -> web.Response:
     context = {
         "map": shown.map,
+        "layer": shown.layer,
+        "layers": [one for one in LAYERS if principal_of(request).may(one.right, "view")],
         "maps": shown.maps,
         "rows": shown.rows,
         "name_form": name or NAME.blank(name=shown.map.name),
         "problem": problem,
         "accept": ACCEPT,
         "is_saved": request.query.get("saved") == "1",
-        "may_edit": principal_of(request).may("patrol", "edit"),
+        "may_edit": principal_of(request).may(shown.layer.right, "edit"),
     }
     return await render(request, "patrol_map/map.html", context, status=status)
 
 
 NAV: Final = [NavItem("patrol_set_up", lazy("Patrol maps"), "/patrol/maps", order=35)]
 ROUTES: Final[list[Route]] = [
-    Route("GET", "/patrol/maps", list_maps, ("patrol", "view")),
-    Route("GET", "/patrol/maps/new", new_map, ("patrol", "edit")),
-    Route("POST", "/patrol/maps/new", new_map, ("patrol", "edit")),
+    Route("GET", "/patrol/maps", list_maps, SEE),
+    Route("GET", "/patrol/maps/new", new_map, SET),
+    Route("POST", "/patrol/maps/new", new_map, SET),
     Route("GET", r"/patrol/maps/{id:\d+}", show_map, ("patrol", "view")),
     Route("POST", r"/patrol/maps/{id:\d+}", save_places, ("patrol", "edit")),
-    Route("POST", r"/patrol/maps/{id:\d+}/name", rename_map, ("patrol", "edit")),
+    Route("GET", r"/patrol/maps/{id:\d+}/doors", show_map, ("access", "view")),
+    Route("POST", r"/patrol/maps/{id:\d+}/doors", save_places, ("access", "edit")),
+    Route("POST", r"/patrol/maps/{id:\d+}/name", rename_map, SET),
     Route(
         "POST",
         r"/patrol/maps/{id:\d+}/picture",
         save_picture,
-        ("patrol", "edit"),
+        SET,
         body_bytes_max=UPLOAD_BYTES_MAX + FORM_ROOM_BYTES,
     ),
-    Route("GET", r"/patrol/maps/{id:\d+}/picture.jpg", show_picture, ("patrol", "view")),
-    Route("POST", r"/patrol/maps/{id:\d+}/remove", remove_map, ("patrol", "edit")),
+    Route("GET", r"/patrol/maps/{id:\d+}/picture.jpg", show_picture, SEE),
+    Route("POST", r"/patrol/maps/{id:\d+}/remove", remove_map, SET),
 ]

@@ -1,9 +1,10 @@
-"""巡更地圖: an area with a picture of it or an empty grid, and where its checkpoints lie on it; what alarms were raised for."""
+"""地圖: an area with a picture of it or an empty grid, where its checkpoints and doors lie on it; what alarms were raised for."""
 
 from __future__ import annotations
 
 import peewee
 
+from central.access.model import Door
 from central.db import Model
 from central.fields import InstantField
 from central.nodes.model import Device
@@ -50,6 +51,20 @@ class MapPlace(Model):
 
     class Meta:
         indexes = ((("map", "checkpoint"), True),)
+
+
+class DoorPlace(Model):
+    """A door on a map. It may be on several maps."""
+
+    map = peewee.ForeignKeyField(PatrolMap, index=False, backref="door_places", on_delete="CASCADE")
+    door = peewee.ForeignKeyField(Door, on_delete="CASCADE")
+    x_permille = peewee.IntegerField()
+    """From the left edge, in thousandths of the width."""
+    y_permille = peewee.IntegerField()
+    """From the top edge, in thousandths of the height."""
+
+    class Meta:
+        indexes = ((("map", "door"), True),)
 
 
 class HeardUnit(Model):

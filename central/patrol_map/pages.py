@@ -1,16 +1,21 @@
-"""巡更地圖: maps with their checkpoints and the live monitor, in one list for ``central.parts``."""
+"""巡更地圖: maps with their checkpoints and doors, the live monitor, floor plans, in one list for ``central.parts``."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from central.parts import Apps
-from central.patrol_map import feeds, map_pages, monitor_pages, replay_pages, watch
+from central.patrol_map import feeds, map_pages, monitor_pages, plan_pages, replay_pages, watch
 from central.routes import Route
 from central.web.hub import Feed
 
-NAV: Final = [*monitor_pages.NAV, *map_pages.NAV, *replay_pages.NAV]
-ROUTES: Final[list[Route]] = [*monitor_pages.ROUTES, *map_pages.ROUTES, *replay_pages.ROUTES]
+NAV: Final = [*monitor_pages.NAV, *plan_pages.NAV, *map_pages.NAV, *replay_pages.NAV]
+ROUTES: Final[list[Route]] = [
+    *monitor_pages.ROUTES,
+    *map_pages.ROUTES,
+    *plan_pages.ROUTES,
+    *replay_pages.ROUTES,
+]
 FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 
 

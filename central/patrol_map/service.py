@@ -10,7 +10,8 @@ from central.audit import Actor
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.patrol.model import Checkpoint
-from central.patrol_map.model import MapPicture, MapPlace, PatrolMap
+from central.patrol_map.layers import CHECKPOINTS, Layer
+from central.patrol_map.model import MapPicture, PatrolMap
 from central.patrol_map.pictures import GRID_PX, Picture
 from central.patrol_map.places import Places, percent
 from central.sites.places import check_place
@@ -30,10 +31,11 @@ def checkpoints_of(scope: Scope, site_id: int) -> list[Checkpoint]:
     return list(scope.filter(query))
 
 
-def places_on(found: PatrolMap) -> Places:
-    """What lies where on a map."""
-    rows = MapPlace.select(MapPlace.checkpoint, MapPlace.x_permille, MapPlace.y_permille)
-    return {row[0]: (row[1], row[2]) for row in rows.where(MapPlace.map == found.id).tuples()}
+def places_on(found: PatrolMap, layer: Layer = CHECKPOINTS) -> Places:
+    """What of a layer lies where on a map."""
+    places: Any = layer.places
+    rows = places.select(layer.column, places.x_permille, places.y_permille)
+    return {row[0]: (row[1], row[2]) for row in rows.where(places.map == found.id).tuples()}
 
 
 def create(
@@ -81,30 +83,36 @@ def rename(centre: Centre, scope: Scope, actor: Actor, map_id: int, name: str, a
 
 
 def set_places(
-    centre: Centre, scope: Scope, actor: Actor, map_id: int, seen: int | None, places: Places, at: datetime
+    centre: Centre,
+    scope: Scope,
+    actor: Actor,
+    map_id: int,
+    seen: int | None,
+    places: Places,
+    at: datetime,
+    layer: Layer = CHECKPOINTS,
 ) -> None:
-    """Lay the checkpoints that the operator sees so, and only so; those of others stay where they are.
+    """Lay the things of a layer that the operator sees so, and only so; those of others stay where they are.
 
     :raises ConflictError: somebody has changed the map meanwhile.
-    :raises InvalidInputError: a checkpoint is not one of the estate that the operator sees.
+    :raises InvalidInputError: one of them is not one of the estate that the operator sees.
     """
     found = _changeable(scope, map_id)
     if seen != found.version:
         raise ConflictError("This was changed meanwhile. Look at it again.")
-    known = {one.id: one.number for one in checkpoints_of(scope, found.site_id)}
+    known = {one.id: one.number for one in layer.things(scope, found.site_id)}
     if not places.keys() <= known.keys():
-        raise InvalidInputError("There is no such checkpoint.")
-    kept = places_on(found)
+        raise InvalidInputError(layer.unknown)
+    kept = places_on(found, layer)
     before = {number: place for number, place in kept.items() if number in known}
     if before == places:
         return
-    MapPlace.delete().where((MapPlace.map == map_id) & MapPlace.checkpoint.in_(sorted(known))).execute()
-    for checkpoint_id, (x, y) in sorted(places.items()):
-        MapPlace.create(map=map_id, checkpoint=checkpoint_id, x_permille=x, y_permille=y)
+    table: Any = layer.places
+    table.delete().where((table.map == map_id) & layer.column.in_(sorted(known))).execute()
+    for thing_id, (x, y) in sorted(places.items()):
+        table.create(map=map_id, x_permille=x, y_permille=y, **{layer.column.name: thing_id})
     _save(found, at)
-    _audit(
-        centre, actor, "patrol.map_places", found, _said(found, before, known), _said(found, places, known)
-    )
+    _audit(centre, actor, layer.action, found, _said(found, before, known), _said(found, places, known))
 
 
 def set_picture(
@@ -159,7 +167,7 @@ def _save(found: PatrolMap, at: datetime) -> None:
 def _said(
     found: PatrolMap, places: Mapping[int, tuple[int, int]], numbers: Mapping[int, int]
 ) -> dict[str, Any]:
-    """For the audit: checkpoints by their numbers, places in percent."""
+    """For the audit: what lies there by its number, places in percent."""
     known = {one: place for one, place in places.items() if one in numbers}
     lines = {numbers[one]: f"{percent(x)}/{percent(y)}" for one, (x, y) in known.items()}
     return {"name": found.name, "places": [f"{number}: {lines[number]}" for number in sorted(lines)]}

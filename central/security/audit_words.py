@@ -41,6 +41,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "access.paging_delete": lazy("Deleted a contact or a rule for alarms"),
     "access.paging_rule": lazy("Entered or changed a rule for messages about alarms"),
     "access.paging_test": lazy("Sent a test message"),
+    "access.plan_places": lazy("Placed doors on a map"),
     "access.purge": lazy("Purged door records"),
     "access.retention": lazy("Set how long door records are kept"),
     "access.timing": lazy("Changed the settings of the doors"),

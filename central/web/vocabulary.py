@@ -244,6 +244,20 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         warning=(lazy("Warning"), "diamond", "warn"),
         note=(lazy("Note only"), "ring", "idle"),
     ),
+    # A door on a floor plan: of its three facts and its connection the one that matters most.
+    "plan": _states(
+        forced=(lazy("Forced open"), "warning", "bad"),
+        held=(lazy("Open too long"), "hourglass", "bad"),
+        locked_down=(lazy("Locked down"), "slash", "bad"),
+        blocked=(lazy("Blocked"), "cross", "warn"),
+        offline=(lazy("Offline"), "down", "warn"),
+        open=(lazy("Door open"), "ring", "info"),
+        released=(lazy("Unlocked"), "unlock", "info"),
+        unlocked=(lazy("Held open by rule"), "unlock", "info"),
+        shut=(lazy("Shut and locked"), "lock", "good"),
+        unknown=(lazy("Nothing known"), "diamond", "idle"),
+        unused=(lazy("Not in use"), "square", "idle"),
+    ),
     # Somebody on a muster list.
     "muster": _states(
         missing=(lazy("Not seen yet"), "warning", "bad"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+from typing import Any
 
 import aiohttp
 import pytest
@@ -223,3 +224,53 @@ async def test_a_missed_point_and_a_round_not_begun_are_one_alarm_each(site: Sit
     assert sorted(cell for cells in rows for cell in cells if cell in kinds) == list(kinds)
     state = await site.browser.get(f"/patrol/monitor/state?map=none&route={route}")
     assert state_at(state, here) == "missed"
+
+
+@pytest.mark.requirement(60)
+async def test_a_floor_plan_shows_how_its_doors_stand_and_opens_one(site: Site) -> None:
+    """Seen when: doors placed in percent stand on the plan, whatever checkpoints lie there; a card changes what it says of the
+    door by itself; with the network cut it is offline; a door is opened from there with a reason; who may not set doors
+    moves none, and who has nothing to do with the patrol sees plan and picture all the same.
+
+    Planted breaks that turn it red: ``set_places`` with ``CHECKPOINTS`` whatever is asked; ``plan.state_of`` without the
+    connection; the plan's route asking for the patrol's right.
+    """
+    rows = (await site.browser.get("/doors")).rows
+    (door,) = [row.links[0] for row in rows if row.cells and row.cells[0].startswith("东门")]
+    number = door.rpartition("/")[2]
+    plan = await make_map(site, "门图")
+    path = f"/patrol/maps/{plan}/doors"
+    page = await site.browser.get(path)
+    places = {f"x.{number}": "30", f"y.{number}": "62.5"}
+    placed = await site.browser.post(path, {**page.form(path).fields, **places})
+    assert 'x="30%" y="62.5%"' in placed.html
+    assert 'x="30%"' not in (await site.browser.get(f"/patrol/maps/{plan}")).html
+
+    def says(state: str) -> Any:
+        return lambda page: f'data-door="{number}" data-state="{state}"' in page.html
+
+    shown = f"/access/plan/state?map={plan}"
+    await site.until_page(shown, says("shut"))
+    resident = await site.resident()
+    await site.until_lock("east-gate", False)
+    await site.opens("east-gate", resident.uid)
+    await site.until_page(shown, lambda page: says("released")(page) or says("shut")(page))
+    await site.shuts("east-gate")
+    await site.cut("east-gate")
+    try:
+        await site.until_page(shown, says("offline"))
+    finally:
+        await site.join("east-gate")
+    await site.until_page(shown, says("shut"))
+
+    async with site.operator("installer") as installer:
+        page = await installer.get(f"/access/plan?map={plan}")
+        assert f'href="{door}"' in page.html
+        sent = {"csrf": page.form("/logout").fields["csrf"], **places}
+        assert (await installer.post(path, sent)).status == 403
+        assert (await installer.get(f"/patrol/maps/{plan}")).status == 403  # checkpoints are the patrol's
+    page = await site.browser.get(f"/access/plan?map={plan}")
+    await site.browser.send(page, f"{door}/open", reason="送货")
+    await site.until_lock("east-gate", True)
+    await site.shuts("east-gate")
+    await site.browser.send(await site.browser.get(path), f"/patrol/maps/{plan}/remove")

@@ -1,0 +1,24 @@
+"""Which of a door's facts a floor plan shows: the one that somebody must see first. Pure."""
+
+from __future__ import annotations
+
+from central.access.door_lines import DoorLine
+
+
+def state_of(door: DoorLine) -> str:
+    """Name in the vocabulary's group "plan". An alarm of the contact stands before the rule, both before what was known last."""
+    if door.connection == "unused":
+        return "unused"
+    if door.contact in ("forced", "held"):
+        return door.contact
+    if door.rule in ("locked_down", "blocked"):
+        return door.rule
+    if door.connection == "offline":
+        return "offline"
+    if door.contact == "open":
+        return "open"
+    if door.rule == "unlocked":
+        return "unlocked"
+    if door.relay == "released":
+        return "released"
+    return "shut" if door.relay == "secured" else "unknown"
