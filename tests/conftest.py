@@ -64,7 +64,7 @@ LONGEST_FIRST = (
 """Files of this folder that are begun first, by how long they take; the others follow in the order of their names."""
 
 ROOM_BYTES = 6 << 30
-"""Free memory that a file system in memory must have to take the folders of the tests: they come to two GiB."""
+"""What a file system in memory must have free to take the folders of the tests. They go when their tests have passed."""
 
 
 def _in_memory() -> str:

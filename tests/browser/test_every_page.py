@@ -42,7 +42,8 @@ ON_A_TELEPHONE_AT_NIGHT = {
             "label-content-name-mismatch",
             "scrollable-region-focusable",
         ],
-    }
+    },
+    "resultTypes": ["violations"],
 }
 OPTIONS: dict[str, dict[str, Any]] = {"zh-Hans": AXE_OPTIONS, "en": ON_A_TELEPHONE_AT_NIGHT}
 """Every rule once; the second time what depends on colours and sizes."""
