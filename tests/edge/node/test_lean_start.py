@@ -66,3 +66,21 @@ def test_the_look_itself_sees_what_is_loaded(node: NodeProcess) -> None:
         timeout=60,
     )
     assert found.stdout.splitlines() == ["loaded: aiohttp"], found.stderr
+
+
+def test_no_authority_of_the_system_is_read_or_believed(node: NodeProcess) -> None:
+    """Planted break: leave ``_trust_no_public_authorities`` out of ``run``."""
+    program = PROGRAM.replace(
+        'print("loaded:", *loaded, flush=True)',
+        'import ssl; print(ssl.create_default_context().cert_store_stats()["x509_ca"], flush=True)',
+    )
+    node.seed([*one_door(), *cards(5)])
+    Outbox(node.data_dir / "outbox.db").begin(1, bytes(SALT_LENGTH))
+    found = subprocess.run(
+        [sys.executable, "-c", program, str(node.config)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert found.stdout.splitlines() == ["0"], found.stderr
