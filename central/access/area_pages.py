@@ -8,16 +8,19 @@ import msgspec
 import peewee
 from aiohttp import web
 
+from central.access.area_state import AreaNow, area_now
 from central.access.areas import AreaInput, delete_area, put_area, reset_area
 from central.access.model import Area, Door
+from central.access.presence import forget_place
 from central.access.schedules import parse_minute, show_minute
 from central.access.words import PASSBACK_TEXT
+from central.cards.model import Card
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import path_id, row_id
 from central.people.table import sites_in
 from central.routes import Route
-from central.security.principal import actor_of, scope_of
+from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.model import Site
 from central.sites.scope import Scope
 from central.web.columns import NUMBER, Column, WordFormat
@@ -51,7 +54,7 @@ AREAS: Final = Table(
     sort="name",
     columns=(
         Column("id", lazy("Record number"), NUMBER, is_shown=False),
-        Column("name", lazy("Door area"), sort=Area.name, href=lambda row: f"/access/areas/{row.id}"),
+        Column("name", lazy("Door area"), sort=Area.name, href=lambda row: f"/access/areas/{row.id}/now"),
         Column(
             "passback",
             lazy("A card that goes in twice"),
@@ -172,6 +175,44 @@ async def edit_area(request: web.Request, problem: str = "") -> web.Response:
     return await render(request, "access/area_edit.html", context, status=422)
 
 
+async def show_area(request: web.Request, problem: str = "") -> web.Response:
+    """GET /access/areas/{id}/now: who leads to it, which of them are cut off, and whether it is soft for that."""
+    settle(request)
+    centre, scope, area_id = centre_of(request), scope_of(request), path_id(request)
+
+    def read() -> tuple[Area, AreaNow]:
+        area = scope.get(Area, area_id)
+        return area, area_now(area)
+
+    area, now = await centre.db.read(read)
+    context = {
+        "area": area,
+        "now": now,
+        "passback_text": PASSBACK_TEXT[Passback(area.passback)],
+        "may_edit": principal_of(request).may("access", "edit"),
+        "problem": problem,
+    }
+    return await render(request, "access/area_now.html", context, status=422 if problem else 200)
+
+
+async def forget(request: web.Request) -> web.Response:
+    """POST /access/areas/{id}/forget: the place of one card's holder."""
+    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
+    card_no = str((await request.post()).get("card", "")).strip()
+
+    def write() -> None:
+        card = scope.filter(Card.select().where(Card.card_no == card_no)).first()
+        if card is None:
+            raise InvalidInputError("There is no such card.")
+        forget_place(centre, scope, actor, card.id)
+
+    try:
+        await centre.db.write(write)
+    except (ConflictError, InvalidInputError) as error:
+        return await show_area(request, _(str(error)))
+    raise web.HTTPSeeOther(f"/access/areas/{path_id(request)}/now")
+
+
 async def reset(request: web.Request) -> web.Response:
     """POST /access/areas/{id}/reset: every card may go in once."""
     centre = centre_of(request)
@@ -197,6 +238,8 @@ ROUTES: Final[list[Route]] = [
     Route("POST", "/access/areas/new", edit_area, ("access", "edit")),
     Route("GET", r"/access/areas/{id:\d+}", edit_area, ("access", "edit")),
     Route("POST", r"/access/areas/{id:\d+}", edit_area, ("access", "edit")),
+    Route("GET", r"/access/areas/{id:\d+}/now", show_area, ("access", "view")),
+    Route("POST", r"/access/areas/{id:\d+}/forget", forget, ("access", "edit")),
     Route("POST", r"/access/areas/{id:\d+}/reset", reset, ("access", "edit")),
     Route("POST", r"/access/areas/{id:\d+}/delete", delete, ("access", "edit")),
 ]

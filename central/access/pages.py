@@ -6,6 +6,7 @@ from typing import Final
 
 from central.access import (
     alarm_pages,
+    api_areas,
     api_doors,
     api_records,
     api_settings,
@@ -60,6 +61,7 @@ NAV: Final[list[NavItem]] = [
 ROUTES: Final[list[Route]] = [
     *(route for module in _PAGES for route in module.ROUTES),
     *search_pages.ROUTES,
+    *api_areas.ROUTES,
     *api_doors.ROUTES,
     *api_records.ROUTES,
     *api_settings.ROUTES,

@@ -18,6 +18,7 @@ from central.access.model import AccessPoint, Area, HolderPlace
 from central.audit import Actor
 from central.cards.model import Card
 from central.cards.rows import UNIT_HOLDER, holder_number
+from central.cards.rules import Holding
 from central.centre import Centre
 from central.errors import ConflictError
 from central.people.model import Person
@@ -120,7 +121,7 @@ def forget_place(centre: Centre, scope: Scope, actor: Actor, card_id: int) -> No
     :raises ConflictError: nobody holds the card.
     """
     card = scope.get(Card, card_id)
-    if card.person_id is None and card.unit_id is None:
+    if card.holding != Holding.IN_USE.value:
         raise ConflictError("Nobody holds this card.")
     holder = holder_number(card.person_id, card.id)
     row = HolderPlace.get_or_none((HolderPlace.site == card.site_id) & (HolderPlace.holder == holder))

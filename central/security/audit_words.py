@@ -21,6 +21,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "access.area_change": lazy("Changed an area"),
     "access.area_create": lazy("Made an area"),
     "access.area_delete": lazy("Deleted an area"),
+    "access.place_forget": lazy("Had the place of a card's holder forgotten"),
     "access.area_reset": lazy("Had everybody's place in an area forgotten"),
     "access.clear_mode": lazy("Ended a door mode set by hand"),
     "access.sound": lazy("Switched the alarm sound on or off"),

@@ -40,7 +40,8 @@ async def count(site: Site, who: Resident, reason: Reason) -> int:
 
 @pytest.mark.requirement("B3")
 async def test_a_card_that_went_in_at_one_device_is_refused_at_another_until_it_came_out(site: Site) -> None:
-    """Seen when: in a hard area with the doors of two devices, a card that went in at the first is refused at the second; after it
+    """Seen when: in a hard area with the doors of two devices, a card that went in at the first is refused at the second; after its
+    place was forgotten it goes in there, and is refused at the first; after it
     came out at the first it goes in at the second, and is refused at the first; with the second cut off both let it in and
     the record says that the area was soft because cut off; with the network back it is refused again; the
     exit opens throughout.
@@ -51,8 +52,15 @@ async def test_a_card_that_went_in_at_one_device_is_refused_at_another_until_it_
     who = await site.resident()
     area = await new_area(site, "Court", HARD)
     async with door_set(site, "东门", inside=area), door_set(site, "大堂", inside=area):
+        now = f"/access/areas/{area}/now"
         await goes(site, EAST, who)
         await until_answer(site, HALL, who, opens=False)
+        page = await site.until_page(now, lambda page: page.facts.get("Inside, as the doors know it") == "1")
+        assert page.facts["Just now"] == "As set: the devices know of each other"
+        await site.browser.send(page, f"/access/areas/{area}/forget", card=who.card_no)
+        await until_answer(site, HALL, who, opens=True)
+        await goes(site, HALL, who)
+        await until_answer(site, EAST, who, opens=False)
         await goes(site, EAST, who, reader=2)
         await until_answer(site, HALL, who, opens=True)
         await goes(site, HALL, who)
@@ -61,6 +69,7 @@ async def test_a_card_that_went_in_at_one_device_is_refused_at_another_until_it_
             await site.cut(HALL)
             await until_answer(site, HALL, who, opens=True)
             await until_answer(site, EAST, who, opens=True)
+            await site.until_page(now, lambda page: "Soft: a device is cut off" in page.words)
             assert await count(site, who, Reason.GRANTED_PASSBACK_CUT_OFF) >= 1
         finally:
             await site.join(HALL)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -333,8 +334,10 @@ class AreaWorld(DoorRulesWorld):
 
     async def back_up(self) -> None:
         """The whole database is copied, and then the nodes are told how much is in it."""
-        with sqlite3.connect(self.directory / "copy.db") as copy:
+        (self.directory / "copy.db").unlink(missing_ok=True)
+        with closing(sqlite3.connect(self.directory / "copy.db")) as copy:
             self._look.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
         self.saved = self._received()
         await super().back_up()
 
