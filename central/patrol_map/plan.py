@@ -6,7 +6,8 @@ from central.access.door_lines import DoorLine
 
 
 def state_of(door: DoorLine) -> str:
-    """Name in the vocabulary's group "plan". An alarm of the contact stands before the rule, both before what was known last."""
+    """Name in the vocabulary's group "plan". An alarm of the contact stands before the rule, both before what was known last;
+    shut is said only where a contact says so."""
     if door.connection == "unused":
         return "unused"
     if door.contact in ("forced", "held"):
@@ -21,4 +22,6 @@ def state_of(door: DoorLine) -> str:
         return "unlocked"
     if door.relay == "released":
         return "released"
-    return "shut" if door.relay == "secured" else "unknown"
+    if door.relay != "secured":
+        return "unknown"
+    return "shut" if door.contact == "closed" else "locked"

@@ -34,6 +34,7 @@ NOT_A_PAGE = re.compile(
 FRAGMENTS = frozenset(
     {
         "/access/monitor/side",
+        "/access/plan/state",
         "/alarms/open",
         "/cards/1/delivery",
         "/cards/bulk/1/progress",

@@ -36,11 +36,12 @@ FACTS: dict[str, Any] = {
         ({"is_online": False, "contact": "open"}, "offline"),
         ({"relay": "unknown"}, "unknown"),
         ({"enabled": False, "contact": "forced"}, "unused"),
-        ({"contact": "absent"}, "shut"),
+        ({"contact": "absent"}, "locked"),
+        ({"contact": "unknown"}, "locked"),
     ],
 )
 def test_the_fact_that_matters_most(facts: dict[str, Any], state: str) -> None:
-    """Planted break: the connection before the contact's alarm."""
+    """Planted breaks: the connection before the contact's alarm; shut without asking the contact."""
     about = dict.fromkeys(("since", "relay_since", "last_known_at", "changed_at"))
     numbers = {"id": 1, "site_id": 1, "device_id": 1, "device_number": 1}
     texts = {"label": "东门", "location": "", "device_label": "", "last_relay": ""}
