@@ -17,8 +17,9 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 13. The card has hours of its own and it is outside them; on an untrusted clock by the door's clock policy.
 14. The card may be used a limited number of times at doors and was, at any point (``uses_known``). Readers that lead out
     ask neither for its hours nor for its uses, and count none: nobody is locked in.
-15. The rules of the door, where it has any (``rules.doors``): anti-passback, interlock, PIN, two persons.
-16. Granted. With a duress card or PIN the reason says so, and whatever came out, the decision does (``Decision.duress``).
+15. The rules of the door, where it has any (``rules.doors``): anti-passback, interlock, limit of the area, PIN, two persons.
+16. The card needs an escort, and nobody who may escort has shown a card here just now. Not asked on the way out.
+17. Granted. With a duress card or PIN the reason says so, and whatever came out, the decision does (``Decision.duress``).
 
 A point is a door's reader (``View.access_points``) or a terminal of another sub-system (``View.terminals``: a time clock). A
 terminal has no door mode and the clock policy of a home door; the same access levels give rights to both.
@@ -114,6 +115,8 @@ class PointState(msgspec.Struct, frozen=True):
     unknown_ignored: bool = False
     own_uses: OwnUses = _NO_USES
     rules: RuleState = NO_RULE_STATE
+    escort: int = 0
+    """Who may escort and was let in at this reader just now; 0 for nobody."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -133,6 +136,8 @@ class Decision(msgspec.Struct, frozen=True):
     """The duress card of a known holder was shown at a door, or his duress PIN entered."""
     place: int = PLACE_UNKNOWN
     """The area where the holder was, at a door that asks for it and as far as known."""
+    may_escort: bool = False
+    """The holder may take in people whose cards need an escort."""
 
     @property
     def granted(self) -> bool:
@@ -178,9 +183,20 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
             decision = _limited(shown, decision, uses, view, point, state, now)
     else:
         decision = Decision(reason, key, card.holder, 0, schedule, revisions)
-    if card.flags is not CardFlag.NONE and card.flags & CardFlag.DURESS:
-        decision = _under_duress(decision, point)
+    if card.flags is not CardFlag.NONE:
+        decision = _flagged(decision, card.flags, point, state)
     return decision
+
+
+def _flagged(decision: Decision, flags: CardFlag, point: AccessPoint, state: PointState) -> Decision:
+    """What the class of the card makes of it (16, 17)."""
+    is_asked = point.sub_system is SubSystem.ACCESS and not point.leaving and state.mode is not Mode.UNLOCKED
+    is_alone = state.escort in (0, decision.holder)
+    if flags & CardFlag.MAY_ESCORT:
+        decision = msgspec.structs.replace(decision, may_escort=True)
+    elif flags & CardFlag.NEEDS_ESCORT and decision.granted and is_asked and is_alone:
+        decision = msgspec.structs.replace(decision, reason=Reason.ESCORT, release_ms=0)
+    return _under_duress(decision, point) if flags & CardFlag.DURESS else decision
 
 
 def _limited(

@@ -12,7 +12,7 @@ from protocol.ids import CardKey
 from protocol.records import CardFlag, CardRow
 
 _ROW: Final = Struct(
-    "<12pIIIIHBH"
+    "<12pIIIIHHH"
 )  # key (length-prefixed), holder, from, until, level set, issue, flags, zones
 
 

@@ -71,6 +71,7 @@ class Reason(IntEnum):
     PIN_WRONG = 74
     PIN_NOT_SET = 75
     AREA_FULL = 76
+    ESCORT = 77
 
 
 GRANTED_MAX: Final = 19
@@ -133,6 +134,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.PIN_WRONG: "Wrong PIN",
     Reason.PIN_NOT_SET: "A PIN is asked for here at this time, and this card has none",
     Reason.AREA_FULL: "The area is full",
+    Reason.ESCORT: "Needs an escort, whose card is awaited",
     Reason.PASSBACK: "Against the order of the areas: already inside, or came in without this card",
 }
 assert TEXT.keys() == set(Reason)

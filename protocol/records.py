@@ -66,6 +66,9 @@ class CardFlag(IntFlag):
     PARKING_CLOSED = 32
     DURESS = 64
     """Its holder shows it when he is forced to: the door opens as ever, and a silent alarm goes up."""
+    NEEDS_ESCORT = 128
+    """It opens doors inwards only beside the card of somebody who may escort."""
+    MAY_ESCORT = 256
 
 
 CLOSED: Final[dict[SubSystem, CardFlag]] = {
@@ -76,7 +79,7 @@ CLOSED: Final[dict[SubSystem, CardFlag]] = {
     SubSystem.PARKING: CardFlag.PARKING_CLOSED,
 }
 """The flag by which a card is refused at every point of a sub-system."""
-_KNOWN_FLAGS: Final = int(CardFlag.EXTENDED_OPEN | CardFlag.DURESS) | sum(CLOSED.values())
+_KNOWN_FLAGS: Final = sum(flag for flag in CardFlag)
 ALL_CLOSED: Final = CardFlag(sum(CLOSED.values()))
 
 

@@ -95,6 +95,9 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.PIN_WRONG: lazy("Show the card and type the PIN again, or set another one at the card."),
     Reason.PIN_NOT_SET: lazy("Set a PIN at the card."),
     Reason.AREA_FULL: lazy("Wait until somebody comes out, or raise the limit of the area."),
+    Reason.ESCORT: lazy(
+        "Have somebody who may escort show a card at the same reader within 15 seconds, before or after."
+    ),
     Reason.PASSBACK: lazy(
         "Show the card at the reader that leads out, or have everybody's place in the area forgotten."
     ),

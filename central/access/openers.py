@@ -31,6 +31,8 @@ from protocol.records import Change, Kind, LevelRow
 from protocol.view import AccessPoint as Point
 from protocol.view import View
 
+BESIDE: Final = frozenset({Reason.SECOND_PERSON, Reason.PIN_MISSING, Reason.ESCORT})
+"""Refusals of whoever lacks nothing but what stands beside the card."""
 OF_CARDS: Final = frozenset({Kind.CARD, Kind.USES, Kind.HOURS, Kind.PIN})
 _CARDS_AT_ONCE: Final = 4_000
 """So many cards stand in a View together: below what it packs."""
@@ -51,8 +53,9 @@ class Way(msgspec.Struct, frozen=True):
 
     @property
     def opens(self) -> bool:
-        """The door opens for it: with its PIN where one is asked for, at a door for two persons together with another one."""
-        return is_granted(self.reason) or self.reason in (Reason.SECOND_PERSON, Reason.PIN_MISSING)
+        """The door opens for it: with its PIN where one is asked for, at a door for two persons together with another one,
+        with an escort where it needs one."""
+        return is_granted(self.reason) or self.reason in BESIDE
 
 
 def openers_of(point: AccessPoint, at: datetime) -> list[Way]:

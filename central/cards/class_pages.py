@@ -27,6 +27,8 @@ from central.web.nav import NavItem
 from central.web.render import render, settle
 from central.web.tables import Table
 
+FLAGS: Final = ("extended_open", "duress", "needs_escort", "may_escort")
+"""What a class says of its cards at the doors."""
 FEN_MAX: Final = 100_000
 """1,000 yuan: more is a typing mistake."""
 
@@ -81,6 +83,8 @@ class ClassForm(msgspec.Struct, kw_only=True):
     cost_fen: int
     extended_open: bool
     duress: bool
+    needs_escort: bool
+    may_escort: bool
     keeps_deposit: bool
     active: bool
     levels: tuple[str, ...]
@@ -109,6 +113,14 @@ FORM: Final = Form(
             "For a second card of a person: doors open as ever, nothing is heard there, and an alarm goes up here."
         ),
     ),
+    CheckField(
+        "needs_escort",
+        lazy("Needs an escort"),
+        hint=lazy(
+            "Opens a door inwards only when somebody who may escort shows a card at the same reader within 15 seconds, before or after."
+        ),
+    ),
+    CheckField("may_escort", lazy("May escort"), hint=lazy("Takes in people whose cards need an escort.")),
     MoneyField(
         "deposit_fen",
         lazy("Deposit"),
@@ -192,14 +204,16 @@ async def edit_class(request: web.Request) -> web.Response:
                 value.valid_days,
             )
             row.extended_open, row.active = value.extended_open, value.active
+            if value.needs_escort and value.may_escort:
+                raise ConflictError("A card that needs an escort cannot escort others.")
             row.duress = value.duress
+            row.needs_escort, row.may_escort = value.needs_escort, value.may_escort
             row.deposit_fen, row.cost_fen = value.deposit_fen, value.cost_fen
             row.keeps_deposit = value.keeps_deposit
             if value.limits:
                 row.defaults = chosen_rights(value)
             row.save()
-            flags = (row.extended_open, row.duress)
-            if before is not None and (before["extended_open"], before["duress"]) != flags:
+            if before is not None and any(before[name] != getattr(row, name) for name in FLAGS):
                 cards = Card.select(Card.id).where(Card.card_class == row.id).tuples()
                 publish.cards_changed([number for (number,) in cards])
             action = "cards.class_create" if class_id is None else "cards.class_change"
@@ -224,6 +238,8 @@ def _snapshot(row: CardClass) -> dict[str, Any]:
         "valid_days": row.valid_days,
         "extended_open": row.extended_open,
         "duress": row.duress,
+        "needs_escort": row.needs_escort,
+        "may_escort": row.may_escort,
         "deposit_fen": row.deposit_fen,
         "cost_fen": row.cost_fen,
         "keeps_deposit": row.keeps_deposit,

@@ -21,6 +21,9 @@ class CardClass(Model):
     """Doors stay released for their extended time (wheelchair, trolley)."""
     duress = peewee.BooleanField(default=False)
     """脅迫卡: shown when its holder is forced to; doors open as ever and a silent alarm goes up."""
+    needs_escort = peewee.BooleanField(default=False)
+    """訪客須陪同: opens doors inwards only beside the card of somebody who may escort."""
+    may_escort = peewee.BooleanField(default=False)
     active_max_count = peewee.IntegerField(default=1)
     """Cards of this class in use per person at most."""
     valid_days = peewee.IntegerField(default=0)

@@ -97,14 +97,20 @@ def card_of_key(key: bytes) -> Card | None:
     return Card.get_or_none(column == key[1:])
 
 
+_OF_CLASS: Final = {
+    "extended_open": CardFlag.EXTENDED_OPEN,
+    "duress": CardFlag.DURESS,
+    "needs_escort": CardFlag.NEEDS_ESCORT,
+    "may_escort": CardFlag.MAY_ESCORT,
+}
+
+
 def _flags(card: Card) -> CardFlag:
-    wide = card.card_class is not None and card.card_class.extended_open
-    forced = card.card_class is not None and card.card_class.duress
-    return (
-        close_flags(card.id)
-        | (CardFlag.EXTENDED_OPEN if wide else CardFlag.NONE)
-        | (CardFlag.DURESS if forced else CardFlag.NONE)
-    )
+    flags = close_flags(card.id)
+    for name, flag in _OF_CLASS.items():
+        if card.card_class is not None and getattr(card.card_class, name):
+            flags |= flag
+    return flags
 
 
 def _seconds(at: datetime | None) -> int:

@@ -42,7 +42,7 @@ CREATE INDEX "person_unit" ON "person" ("unit");
 CREATE INDEX "person_left_at" ON "person" ("left_at");
 CREATE INDEX "person_site_id_fold_key" ON "person" ("site_id", "fold_key");
 CREATE INDEX "person_site_id_initials" ON "person" ("site_id", "initials");
-CREATE TABLE "card_class" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "name" TEXT NOT NULL, "extended_open" INTEGER NOT NULL, "duress" INTEGER NOT NULL, "active_max_count" INTEGER NOT NULL, "valid_days" INTEGER NOT NULL, "defaults" TEXT NOT NULL, "deposit_fen" INTEGER NOT NULL, "cost_fen" INTEGER NOT NULL, "keeps_deposit" INTEGER NOT NULL, "active" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);
+CREATE TABLE "card_class" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "name" TEXT NOT NULL, "extended_open" INTEGER NOT NULL, "duress" INTEGER NOT NULL, "needs_escort" INTEGER NOT NULL, "may_escort" INTEGER NOT NULL, "active_max_count" INTEGER NOT NULL, "valid_days" INTEGER NOT NULL, "defaults" TEXT NOT NULL, "deposit_fen" INTEGER NOT NULL, "cost_fen" INTEGER NOT NULL, "keeps_deposit" INTEGER NOT NULL, "active" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);
 CREATE INDEX "card_class_site_id" ON "card_class" ("site_id");
 CREATE UNIQUE INDEX "card_class_site_id_name" ON "card_class" ("site_id", "name");
 CREATE TABLE "card_desk" ("id" INTEGER NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "name" TEXT NOT NULL, "active" INTEGER NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT);

@@ -160,6 +160,8 @@ FIELDS: Final[dict[str, LazyText]] = {
     "phone": lazy("Telephone"),
     "photo": lazy("Photo"),
     "picture": lazy("Picture"),
+    "needs_escort": lazy("Needs an escort"),
+    "may_escort": lazy("May escort"),
     "occupancy_max": lazy("At most inside"),
     "pin_schedule": lazy("Card and PIN during"),
     "places": lazy("Places"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocol.records import ALL_CLOSED, CardRow, HoursRow, Row, UsesRow
+from protocol.records import ALL_CLOSED, CardFlag, CardRow, HoursRow, Row, UsesRow
 
 
 def fewer(before: Row | None, after: UsesRow | None) -> bool:
@@ -29,5 +29,5 @@ def shrank(before: CardRow, after: CardRow | None) -> bool:
         or earlier_end
         or after.valid_from_s > before.valid_from_s
         or after.issue_no > before.issue_no
-        or bool(after.flags & ~before.flags & ALL_CLOSED)
+        or bool(after.flags & ~before.flags & (ALL_CLOSED | CardFlag.NEEDS_ESCORT))
     )

@@ -84,6 +84,7 @@ REFUSAL: Final[dict[Reason, Pattern]] = {
     Reason.SEVERAL_CARDS: Pattern.ONE_CARD_PLEASE,
     Reason.WRONG_TRIES: Pattern.IGNORED,
     Reason.SECOND_PERSON: Pattern.SECOND_CARD_PLEASE,
+    Reason.ESCORT: Pattern.SECOND_CARD_PLEASE,
 }
 """How a refusal looks and sounds; every other one is DENIED."""
 
@@ -242,6 +243,8 @@ def _judge(turn: Turn, unit: int, card: Presentation, since_ms: int | None) -> N
         door_pins.judged(turn, decision, number)
     if decision.duress:
         turn.add(*moment(Alarm.DURESS, number, "", decision.key))
+    if decision.may_escort and (decision.granted or decision.reason is Reason.SECOND_PERSON):
+        door_rules.escorts(turn, unit, decision.holder)
     if decision.granted:
         _granted(turn, unit, since_ms, fact, decision)
     else:
@@ -259,7 +262,7 @@ def _decide(
             Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=turn.view.revisions
         )
     mode = turn.doors[door_unit].mode
-    state = PointState(mode, ignoring, turn.uses)
+    state = PointState(mode, ignoring, turn.uses, escort=door_rules.escort_at(turn, reader))
     if point.rules is not None:
         state = replace(state, rules=door_rules.state_of(turn, point.rules, door_unit, card))
     return mode, decide(card, turn.view, point, state, turn.now.instant)
@@ -275,7 +278,7 @@ def _granted(turn: Turn, reader: int, since_ms: int | None, fact: AccessFact, de
     )
     rules = turn.view.access_points[fact.point].rules
     if rules is not None:
-        pending = door_rules.granted(turn, rules, pending, decision.holder)
+        pending = door_rules.granted(turn, rules, pending, decision.holder, may_escort=decision.may_escort)
     if not turn.storage_usable or len(turn.pending) >= INTENTS_MAX:
         door_storage.at_once(turn, pending)
     else:
@@ -286,6 +289,8 @@ def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> N
     reason = decision.reason
     if reason is Reason.SECOND_PERSON:
         door_rules.first(turn, reader, decision.holder)
+    elif reason is Reason.ESCORT:
+        door_rules.awaits_escort(turn, reader, decision.holder)
     turn.record(fact, decision.key)
     turn.signal(reader, REFUSAL.get(reason, Pattern.DENIED))
     if reason in DEAD_CARD:

@@ -17,7 +17,7 @@ from protocol.rules.doors import DoorRules, RuleState
 from protocol.rules.occupancy import holders_in
 
 SECOND_WITHIN_MS: Final = 15_000
-"""So long the first of two persons waits for the second."""
+"""So long the first of two persons waits for the second, and whoever needs an escort for his, before or after him."""
 
 
 def state_of(turn: Turn, rules: DoorRules, unit: int, card: Presentation) -> RuleState:
@@ -79,14 +79,36 @@ def second_is_coming(turn: Turn, reader: int) -> None:
     """Somebody types a PIN: who waits for a second person has his seconds anew, since that may be the one."""
     unit = turn.wiring.unit_of_reader(reader)
     holder, until_ms = turn.firsts.get(unit or 0, (0, 0))
+    for waiting in (turn.escorts, turn.escorted):
+        if reader in waiting and turn.now.mono_ms < waiting[reader][1]:
+            waiting[reader] = waiting[reader][0], turn.now.mono_ms + SECOND_WITHIN_MS
     if unit is not None and turn.now.mono_ms < until_ms:
         turn.firsts = {**turn.firsts, unit: (holder, turn.now.mono_ms + SECOND_WITHIN_MS)}
 
 
-def granted(turn: Turn, rules: DoorRules, pending: Pending, holder: int) -> Pending:
-    """The grant with who goes where by it; whoever waited for a second person waits no more."""
+def escort_at(turn: Turn, reader: int) -> int:
+    """Who may escort and was let in at this reader just now; 0 for nobody."""
+    holder, until_ms = turn.escorts.get(reader, (0, 0))
+    return holder if turn.now.mono_ms < until_ms else 0
+
+
+def escorts(turn: Turn, reader: int, holder: int) -> None:
+    """This holder takes people in from now on, at the reader where he has shown his card."""
+    turn.escorts[reader] = holder, turn.now.mono_ms + SECOND_WITHIN_MS
+
+
+def awaits_escort(turn: Turn, reader: int, holder: int) -> None:
+    """This holder goes in with the escort who shows a card next."""
+    turn.escorted[reader] = holder, turn.now.mono_ms + SECOND_WITHIN_MS
+
+
+def granted(turn: Turn, rules: DoorRules, pending: Pending, holder: int, *, may_escort: bool) -> Pending:
+    """The grant with who goes where by it; whoever waited for a second person, or for an escort, waits no more."""
     holders: tuple[int, ...] = (holder,)
+    visitor, until_ms = turn.escorted.pop(pending.reader or 0, (0, 0)) if may_escort else (0, 0)
+    if visitor and not rules.leaving and turn.now.mono_ms < until_ms:
+        holders = (holder, visitor)
     if rules.row.persons > 1 and not rules.leaving:
-        holders = (holder, turn.firsts[pending.unit][0])
+        holders = tuple(dict.fromkeys((*holders, turn.firsts[pending.unit][0])))
         turn.firsts = {unit: first for unit, first in turn.firsts.items() if unit != pending.unit}
     return replace(pending, holders=holders, into=rules.into[0]) if rules.has_places else pending

@@ -110,3 +110,7 @@ class DoorRoleState(Struct, frozen=True):
     last_pin_check: int = 0
     others_ms: int | None = None
     """Until when (monotonic) it is known here what the other devices of its areas recorded; None: cut off from them."""
+    escorts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Who was let in just now and may take others in, by reader: holder, and until when (monotonic)."""
+    escorted: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Who waits at a reader for somebody who may escort: holder, and until when (monotonic)."""

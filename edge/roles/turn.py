@@ -49,6 +49,8 @@ class Turn:
         self.others_ms = state.others_ms
         self.gone: set[int] = set()
         """Intents by which somebody went through in this very step, with no contact to tell."""
+        self.escorts = dict(state.escorts)
+        self.escorted = dict(state.escorted)
 
     def state(self) -> DoorRoleState:
         """The state after this turn."""
@@ -72,6 +74,8 @@ class Turn:
             self.wrong_pins,
             self.last_pin_check,
             self.others_ms,
+            self.escorts,
+            self.escorted,
         )
 
     def add(self, *actions: Action) -> None:

@@ -215,6 +215,30 @@ async def test_a_full_area_lets_nobody_in_until_somebody_came_out(site: Site) ->
 
 
 @pytest.mark.requirement("B3")
+async def test_a_card_that_needs_an_escort_opens_beside_one(site: Site) -> None:
+    """Seen when: without network a card of such a class moves no lock alone, nor beside any other card; after the card of a class
+    that may escort it opens, and goes out alone; "what if" and the records say what was missing.
+
+    Planted break that turns it red: ``cards.rows`` without one of the flags; ``door_rules.escorts`` doing nothing.
+    """
+    guest = await site.resident(card_class=await site.card_class(needs_escort="1"))
+    host = await site.resident(card_class=await site.card_class(may_escort="1"))
+    await site.cut("east-gate")
+    try:
+        rested = site.last("east-gate")
+        await knocks(site, "east-gate", guest)
+        assert site.last("east-gate") == rested
+        await goes(site, "east-gate", host)
+        await goes(site, "east-gate", guest)
+        await goes(site, "east-gate", guest, reader=2)
+    finally:
+        await site.join("east-gate")
+    await site.arrival(f"{guest.query}&reason={int(Reason.ESCORT)}", 0)
+    await site.arrival(f"{guest.query}&reason={int(Reason.GRANTED)}", 0)
+    assert "may escort" in (await site.browser.get(await _asked(site, "东门", guest))).words
+
+
+@pytest.mark.requirement("B3")
 @pytest.mark.requirement("B6")
 async def test_in_its_hours_a_door_asks_for_the_pin_that_the_clerk_gave(site: Site) -> None:
     """Seen when: a PIN is drawn on the card's page, shown once and never again; without network the card alone moves no lock, a
