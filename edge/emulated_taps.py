@@ -12,7 +12,8 @@ from edge.control import ControlError
 from edge.emulated_readers import Overheard
 
 TAP_MS: Final = 400
-PATIENCE_S: Final = 3.0
+PATIENCE_S: Final = 10.0
+"""A conversation with a card over an emulated serial line may take seconds on a busy machine."""
 LOOK_S: Final = 0.02
 TAPS_MAX: Final = 32
 """Taps that wait for their turn at one reader."""

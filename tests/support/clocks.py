@@ -28,7 +28,11 @@ async def clock_level(site: Site, name: str, *, doors: bool) -> int:
     await join_clock(site)
     page = await site.browser.get("/access/levels/new")
     labels = re.findall(r'<label for="(point_\d+)">([^<]*)</label>', page.html)
-    ticked = {field: "1" for field, label in labels if (LABEL in label) or doors}
+    names = (
+        LABEL,
+        *(("门外", "门内") if doors else ()),
+    )  # not what other files have joined: tills, checkpoints
+    ticked = {field: "1" for field, label in labels if any(name in label for name in names)}
     assert len([label for _field, label in labels if LABEL in label]) == 2, page.words
     await site.browser.send(page, "/access/levels/new", name=name, **ticked)
     rows = (await site.browser.get("/access/levels")).rows_of("levels")
