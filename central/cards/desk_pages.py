@@ -102,7 +102,7 @@ MENU: Final = (
 
 async def menu(request: web.Request) -> web.Response:
     """GET /cards/menu"""
-    return await render(request, "cards/menu.html", {"menu": MENU})
+    return await render(request, "cards/menu.html", {"acts": MENU})
 
 
 NAV: Final = [
