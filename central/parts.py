@@ -65,6 +65,8 @@ PARTS: Final[tuple[str, ...]] = (
     "central.tills.pages",
     "central.reports.pages",
     "central.compliance.pages",
+    "central.oversight.pages",
+    "central.usage.pages",
     "central.repairs.pages",
     "central.nodes.pages",
     "central.nodes.card_pages",

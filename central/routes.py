@@ -26,6 +26,8 @@ SubSystem = Literal[
     "losses",
     "people",
     "duty",
+    "oversight",
+    "figures",
     "personal",
     "nodes",
     "operators",

@@ -247,6 +247,8 @@ class PurgedEvents(Model):
     until_at = InstantField()
     through = JsonField(default=dict)
     """By device: [node_epoch, seq] of the last fact that was there; what came later is kept."""
+    kept = JsonField(default=dict)
+    """By device: [[node_epoch, seq], ...] of what was there and stayed, because it was held (U11)."""
     counts = JsonField(default=dict)
     """By source (card, exit_button, remote) and, of cards, ``refused``."""
     events_count = peewee.IntegerField()

@@ -22,6 +22,8 @@ from central.access.model import AccessEvent, PurgedEvents
 from central.audit import Actor
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
+from central.holds import holding
+from central.holds.model import Hold
 from central.sites.model import Site
 from central.sites.places import check_place
 from central.sites.scope import Scope
@@ -81,6 +83,9 @@ class PurgePlan:
     until_at: datetime
     events_count: int
     counts: dict[str, int]
+    held_count: int = 0
+    """Records of the span that stay, because they are held (U11)."""
+    held_for: tuple[str, ...] = ()
 
 
 def purge_plan(
@@ -92,7 +97,8 @@ def purge_plan(
     """
     _check_span(centre, scope, site_id, from_at, until_at)
     counts: dict[str, int] = {}
-    rows = _events_in(site_id, from_at, until_at).select(
+    holds = holding.in_force(site_id, from_at, until_at)
+    rows = _events_in(site_id, from_at, until_at, holds).select(
         AccessEvent.source, AccessEvent.granted, peewee.fn.COUNT(AccessEvent.id)
     )
     for source, granted, count in rows.group_by(AccessEvent.source, AccessEvent.granted).tuples():
@@ -101,7 +107,11 @@ def purge_plan(
     total = sum(counts.values())
     if total > AT_ONCE_MAX:
         raise InvalidInputError("More than 100,000 records. Choose a shorter period.")
-    return PurgePlan(site_id, from_at, until_at, total, counts)
+    held = _in_span(site_id, from_at, until_at) & holding.covered(AccessEvent, holds)
+    held_count = AccessEvent.select().where(held).count() if holds else 0
+    return PurgePlan(
+        site_id, from_at, until_at, total, counts, held_count, tuple(hold.about for hold in holds)
+    )
 
 
 def _check_span(centre: Centre, scope: Scope, site_id: int, from_at: datetime, until_at: datetime) -> None:
@@ -121,7 +131,8 @@ def purge(
     :raises ConflictError: there is nothing to purge, or something else than what was confirmed.
     """
     _check_span(centre, scope, plan.site_id, plan.from_at, plan.until_at)
-    rows = _events_in(plan.site_id, plan.from_at, plan.until_at)
+    holds = holding.in_force(plan.site_id, plan.from_at, plan.until_at)
+    rows = _events_in(plan.site_id, plan.from_at, plan.until_at, holds)
     if rows.count() != plan.events_count:
         raise ConflictError("Meanwhile records have come. Please look again.")
     if not plan.events_count:
@@ -137,13 +148,15 @@ def purge(
         from_at=plan.from_at,
         until_at=plan.until_at,
         through={str(device): list(which[-1]) for device, which in of_device.items()},
+        kept=holding.kept(AccessEvent, holds, _in_span(plan.site_id, plan.from_at, plan.until_at)),
         counts=plan.counts,
         events_count=plan.events_count,
         reason=reason,
         made_at=centre.clock.now(),
         made_by=made_by,
     )
-    AccessEvent.delete().where(_in_span(plan.site_id, plan.from_at, plan.until_at)).execute()
+    gone = _in_span(plan.site_id, plan.from_at, plan.until_at) & ~holding.covered(AccessEvent, holds)
+    AccessEvent.delete().where(gone).execute()
     for device, which in of_device.items():
         ingest.forget(device, which)
     presence.forget_older(plan.site_id, plan.until_at)
@@ -157,6 +170,7 @@ def purge(
             "from": plan.from_at.isoformat(),
             "until": plan.until_at.isoformat(),
             "events": plan.events_count,
+            "held": plan.held_count,
             "totals": plan.counts,
         },
         reason,
@@ -176,5 +190,10 @@ def _in_span(site_id: int, from_at: datetime, until_at: datetime) -> Any:
     return (AccessEvent.site == site_id) & (AccessEvent.at >= from_at) & (AccessEvent.at < until_at)
 
 
-def _events_in(site_id: int, from_at: datetime, until_at: datetime) -> peewee.ModelSelect:
-    return AccessEvent.select().where(_in_span(site_id, from_at, until_at))
+def _events_in(site_id: int, from_at: datetime, until_at: datetime, holds: list[Hold]) -> peewee.ModelSelect:
+    """Events that a purge of this span takes away."""
+    span = _in_span(site_id, from_at, until_at)
+    return AccessEvent.select().where(span & ~holding.covered(AccessEvent, holds))
+
+
+holding.RECORDS.append(AccessEvent)

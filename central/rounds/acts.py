@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ import peewee
 from central.audit import Actor
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
+from central.holds import holding
+from central.holds.model import Hold
 from central.nodes.model import Device
 from central.patrol.model import Checkpoint, Guard, Route
 from central.patrol.publishing import patrol_changed
@@ -145,6 +147,9 @@ class PurgePlan(msgspec.Struct, frozen=True):
     until_at: datetime
     scans: int
     totals: Figures
+    held_count: int = 0
+    """Records of the span that stay, because they are held (U11)."""
+    held_for: tuple[str, ...] = ()
 
 
 def purge_plan(
@@ -155,12 +160,16 @@ def purge_plan(
     :raises InvalidInputError: there is no such estate or span, or it is too young.
     """
     _check_span(centre, scope, site_id, from_at, until_at)
+    holds = holding.in_force(site_id, from_at, until_at)
+    held = _in_span(site_id, from_at, until_at) & holding.covered(PatrolScan, holds)
     return PurgePlan(
         site_id,
         from_at,
         until_at,
-        _scans_in(site_id, from_at, until_at).count(),
+        _scans_in(site_id, from_at, until_at, holds).count(),
         _totals(site_id, from_at, until_at, to_ms(centre.clock.now())),
+        PatrolScan.select().where(held).count() if holds else 0,
+        tuple(hold.about for hold in holds),
     )
 
 
@@ -183,11 +192,13 @@ def purge(
     :raises ConflictError: there is nothing to purge, or something else than what was confirmed.
     """
     _check_span(centre, scope, plan.site_id, plan.from_at, plan.until_at)
-    if _scans_in(plan.site_id, plan.from_at, plan.until_at).count() != plan.scans:
+    holds = holding.in_force(plan.site_id, plan.from_at, plan.until_at)
+    span = _in_span(plan.site_id, plan.from_at, plan.until_at)
+    if _scans_in(plan.site_id, plan.from_at, plan.until_at, holds).count() != plan.scans:
         raise ConflictError("Meanwhile records have come. Please look again.")
     if not plan.scans:
         raise ConflictError("There are no records in this period.")
-    site_id, rows = plan.site_id, _scans_in(plan.site_id, plan.from_at, plan.until_at)
+    site_id, rows = plan.site_id, _scans_in(plan.site_id, plan.from_at, plan.until_at, holds)
     facts = rows.select(PatrolScan.device, PatrolScan.node_epoch, PatrolScan.seq).where(
         PatrolScan.node_epoch > 0
     )
@@ -201,13 +212,14 @@ def purge(
         from_at=plan.from_at,
         until_at=plan.until_at,
         through={str(device): list(which[-1]) for device, which in of_device.items()},
+        kept=holding.kept(PatrolScan, holds, span),
         totals=msgspec.to_builtins(plan.totals),
         scans_count=plan.scans,
         reason=reason,
         made_at=centre.clock.now(),
         made_by=made_by,
     )
-    PatrolScan.delete().where(_in_span(site_id, plan.from_at, plan.until_at)).execute()
+    PatrolScan.delete().where(span & ~holding.covered(PatrolScan, holds)).execute()
     for device, which in of_device.items():
         ingest.forget(device, which)
     centre.audit.record(
@@ -220,6 +232,7 @@ def purge(
             "from": plan.from_at.isoformat(),
             "until": plan.until_at.isoformat(),
             "scans": plan.scans,
+            "held": plan.held_count,
             "totals": {name: count for name, count in made.totals.items() if count},
         },
         reason,
@@ -232,8 +245,15 @@ def _in_span(site_id: int, from_at: datetime, until_at: datetime) -> Any:
     return (PatrolScan.site == site_id) & (PatrolScan.at >= from_at) & (PatrolScan.at < until_at)
 
 
-def _scans_in(site_id: int, from_at: datetime, until_at: datetime) -> peewee.ModelSelect:
-    return PatrolScan.select().where(_in_span(site_id, from_at, until_at))
+def _scans_in(
+    site_id: int, from_at: datetime, until_at: datetime, holds: Sequence[Hold] = ()
+) -> peewee.ModelSelect:
+    """Scans of a span, without those that are held."""
+    span = _in_span(site_id, from_at, until_at)
+    return PatrolScan.select().where(span & ~holding.covered(PatrolScan, holds) if holds else span)
+
+
+holding.RECORDS.append(PatrolScan)
 
 
 def _totals(site_id: int, from_at: datetime, until_at: datetime, now_ms: int) -> Figures:

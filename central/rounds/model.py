@@ -116,6 +116,8 @@ class PurgedSpan(Model):
     until_at = InstantField()
     through = JsonField(default=dict)
     """By device: [node_epoch, seq] of the last fact that was there; what came later is kept."""
+    kept = JsonField(default=dict)
+    """By device: [[node_epoch, seq], ...] of what was there and stayed, because it was held (U11)."""
     totals = JsonField(default=dict)
     """``protocol.rules.patrol.calculate.Figures`` of the visits planned in the span, as they were last."""
     scans_count = peewee.IntegerField()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from central.access.lookup import Lookup
 from central.db import announce
+from central.holds.holding import orders_of
 from central.nodes.model import Device
 from central.patrol.model import Checkpoint
 from central.rounds.model import ClockSet, ErasedScan, ForcedMark, PatrolScan, PurgedSpan
@@ -71,6 +72,7 @@ class _Context:
         self._organisations: dict[int, int] = dict(checkpoints.tuples())
         self._marks = list(ForcedMark.select().where(ForcedMark.device == device.id))
         self._purges = list(PurgedSpan.select().where(PurgedSpan.site == device.site_id))
+        self._held = {span.id: orders_of(span.kept, device.id) for span in self._purges}
         nameless = sorted({stored.fact.seq for stored, _body in scans if not stored.fact.personal})
         erased = ErasedScan.select(ErasedScan.node_epoch, ErasedScan.seq, ErasedScan.person).where(
             (ErasedScan.device == device.id) & ErasedScan.seq.in_(nameless)
@@ -79,7 +81,10 @@ class _Context:
 
     def row(self, stored: Stored, body: ScanFact) -> dict[str, Any] | None:
         """The row of a scan; None when it was purged."""
-        if any(_is_purged(span, self._device.id, stored) for span in self._purges):
+        if any(
+            _is_purged(span, self._device.id, stored) and stored.order not in self._held[span.id]
+            for span in self._purges
+        ):
             return None
         key = stored.fact.personal
         holder = self._lookup.holder(key, stored.at)

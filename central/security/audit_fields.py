@@ -110,6 +110,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "header": lazy("Header"),
     "has_pin": lazy("PIN"),
     "held_open_ms": lazy("Open too long after (ms)"),
+    "held": lazy("Held and kept"),
     "holding": lazy("Where the card is"),
     "host": lazy("Who is visited"),
     "hours": lazy("Working hours"),

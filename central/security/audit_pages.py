@@ -24,7 +24,7 @@ from central.web.render import render, settle
 from central.web.tables import Table, View
 
 
-def _query(scope: Scope) -> Any:
+def entries_in(scope: Scope) -> Any:
     """Rows that belong to no estate (settings, roles, sign-ins) are read by head office only."""
     query = AuditEntry.select()
     if scope.is_head_office:
@@ -40,12 +40,14 @@ def _query(scope: Scope) -> Any:
     return query.where(condition)
 
 
-def _by_operator(number: str) -> Any:
+def by_operator(number: str) -> Any:
+    """The condition of what the operator with this number did."""
     of_number = Operator.select(Operator.id).where(Operator.number == number)
     return (AuditEntry.actor_kind == "operator") & AuditEntry.actor_id.in_(of_number)
 
 
-def _detail(name: str) -> Callable[[AuditEntry], str]:
+def detail_line(name: str) -> Callable[[AuditEntry], str]:
+    """One part of the personal detail of a row, as one line; empty once it was dropped."""
     return lambda row: line_of((row.detail or {}).get(name))
 
 
@@ -63,18 +65,18 @@ def _side(name: str) -> Callable[[AuditEntry], str]:
 AUDIT: Final = Table(
     name="audit",
     title=lazy("Audit trail"),
-    query=_query,
+    query=entries_in,
     key=AuditEntry.seq,
     sort="-at",
     columns=(
         Column("at", lazy("Time"), MOMENT, sort=AuditEntry.at, sorts_down_first=True),
-        Column("actor", lazy("Who"), value=_detail("actor")),
+        Column("actor", lazy("Who"), value=detail_line("actor")),
         Column("action", lazy("What"), WordFormat(ACTIONS)),
         Column("object", lazy("On what"), value=lambda row: object_text(row.object_kind, row.object_id)),
         Column("before", lazy("Before"), LONG, value=_side("before")),
         Column("after", lazy("After"), LONG, value=_side("after")),
-        Column("reason", lazy("Reason"), LONG, value=_detail("reason")),
-        Column("address", lazy("From"), CODE, value=_detail("address"), is_shown=False),
+        Column("reason", lazy("Reason"), LONG, value=detail_line("reason")),
+        Column("address", lazy("From"), CODE, value=detail_line("address"), is_shown=False),
         Column("seq", lazy("Number"), NUMBER, is_shown=False),
     ),
     filters=(
@@ -82,7 +84,7 @@ AUDIT: Final = Table(
         ChoiceFilter("action", lazy("What"), field=AuditEntry.action, choices=ACTIONS),
         ChoiceFilter("object", lazy("Kind of thing"), field=AuditEntry.object_kind, choices=OBJECTS),
         TextFilter("id", lazy("Number of the thing"), where=lambda text: AuditEntry.object_id == text),
-        TextFilter("who", lazy("Operator number"), where=_by_operator),
+        TextFilter("who", lazy("Operator number"), where=by_operator),
     ),
 )
 
@@ -94,16 +96,16 @@ EXPORTS: Final = tuple(
 EXPORT_LOG: Final = Table(
     name="export_log",
     title=lazy("Export log"),
-    query=lambda scope: _query(scope).where(AuditEntry.action.in_(EXPORTS)),
+    query=lambda scope: entries_in(scope).where(AuditEntry.action.in_(EXPORTS)),
     key=AuditEntry.seq,
     sort="-at",
     columns=(
         Column("at", lazy("Time"), MOMENT, sort=AuditEntry.at, sorts_down_first=True),
-        Column("actor", lazy("Who"), value=_detail("actor")),
+        Column("actor", lazy("Who"), value=detail_line("actor")),
         Column("action", lazy("What"), WordFormat(ACTIONS)),
         Column("object", lazy("Of what"), value=lambda row: object_text(row.object_kind, row.object_id)),
-        Column("after", lazy("Rows, format and filters"), LONG, value=_detail("after")),
-        Column("address", lazy("From"), CODE, value=_detail("address")),
+        Column("after", lazy("Rows, format and filters"), LONG, value=detail_line("after")),
+        Column("address", lazy("From"), CODE, value=detail_line("address")),
     ),
     filters=(
         DayFilter("at", lazy("Day"), field=AuditEntry.at),
@@ -113,7 +115,7 @@ EXPORT_LOG: Final = Table(
             field=AuditEntry.action,
             choices={action: ACTIONS[action] for action in EXPORTS},
         ),
-        TextFilter("who", lazy("Operator number"), where=_by_operator),
+        TextFilter("who", lazy("Operator number"), where=by_operator),
     ),
     empty=lazy("Nothing was exported yet."),
 )

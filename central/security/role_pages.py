@@ -34,6 +34,8 @@ SUB_SYSTEM_TITLES: Final[dict[SubSystem, LazyText]] = {
     "losses": lazy("Provisional loss reports"),
     "people": lazy("People and units"),
     "duty": lazy("Duty desk"),
+    "figures": lazy("Figures of use without names"),
+    "oversight": lazy("Head office: exceptions, police"),
     "personal": lazy("Personal data in full"),
     "keys": lazy("Card keys"),
     "nodes": lazy("Devices"),

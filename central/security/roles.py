@@ -31,6 +31,7 @@ TITLES: Final[dict[str, LazyText]] = {
     "night_guard": lazy("Duty guard at night"),
     "manager": lazy("Manager"),
     "installer": lazy("Installer"),
+    "figures": lazy("Figures only"),
 }
 
 BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
@@ -80,6 +81,7 @@ BUILT_IN: Final[dict[str, Mapping[SubSystem, tuple[Verb, ...]]]] = {
     "night_guard": {"losses": _WORK},
     "manager": dict.fromkeys((name for name in SUB_SYSTEMS if name not in ("keys", "personal")), _READ),
     "installer": {"nodes": _WORK, "duty": _WORK, "access": _VIEW, "sites": _VIEW, "system": _VIEW},
+    "figures": {"figures": _READ},
 }
 assert BUILT_IN.keys() == TITLES.keys()
 

@@ -72,6 +72,9 @@ SECTIONS: Final = {
     "forms": "reports#s6",
     "compliance": "reports#s7",
     "repairs": "duty#s4",
+    "usage": "reports#s10",
+    "oversight": "reports#s8",
+    "police": "reports#s9",
     "webhooks": "operators#s6",
     "alarm-messages": "alarms#s4",
 }

@@ -141,6 +141,14 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         withdrawn=(lazy("Withdrawn"), "slash", "idle"),
         late=(lazy("Repair overdue"), "cross", "bad"),
     ),
+    "hold": _states(
+        held=(lazy("Held"), "lock", "info"),
+        lifted=(lazy("Hold lifted"), "unlock", "idle"),
+    ),
+    "excess": _states(
+        over=(lazy("Over the limit"), "warning", "bad"),
+        within=(lazy("Within the limit"), "check", "idle"),
+    ),
     "permit": _states(
         running=(lazy("Permit runs"), "check", "good"),
         over=(lazy("Permit is over"), "slash", "idle"),

@@ -97,6 +97,8 @@ CHAPTER_OF = {
     "alarms": "alarms",
     "duty": "duty",
     "repairs": "duty",
+    "oversight": "reports",
+    "usage": "reports",
     "reports": "reports",
     "forms": "reports",
     "operators": "operators",

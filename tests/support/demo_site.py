@@ -81,6 +81,7 @@ PAPERS = frozenset(
         "/duty/hand-overs/1/slip",
         "/repairs/1/print",
         "/repairs/1/slip",
+        "/oversight/requests/1/print",
     }
 )
 """Pages to be printed: without the frame, and so without a "?"."""

@@ -40,6 +40,7 @@ async def fill(site: DemoSite) -> None:
     await _webhook(browser)
     await _alarm_messages(browser)
     await _duty(site, browser)
+    await _oversight(browser)
     await _patrol(browser)
     await _brought(site, browser)
     await upload(browser, "/plates/import", "plates.csv", PLATES)
@@ -228,6 +229,20 @@ async def _duty(site: DemoSite, browser: Browser) -> None:
         page, "/duty/hand-overs/new", item_1="3", cash_1="299", cash_1_why="找错", **both
     )
     await browser.send(signed, f"{signed.path}/slip", width="58", **{"as": "page"})
+
+
+async def _oversight(browser: Browser) -> None:
+    """A request of the police."""
+    page = await browser.get("/oversight/requests/new")
+    asked = {
+        "document": "沪公调 1",
+        "agency": "某派出所",
+        "officer": "周警官",
+        "purpose": "盗窃案",
+        "person": "0102",
+    }
+    span = {"from_at": "2026-07-01T21:00", "until_at": "2026-07-02T06:00"}
+    await browser.send(page, "/oversight/requests/new", **asked, **span)
 
 
 async def colleague(site: DemoSite, browser: Browser) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from central.access.model import PurgedEvents
 from central.access.presence import Went
 from central.cards.ports import SHOWN
 from central.db import announce
+from central.holds.holding import orders_of
 from central.nodes.model import Device
 from protocol.facts import Body, Fact
 
@@ -66,6 +67,10 @@ class Batch:
     def _purges(self) -> list[PurgedEvents]:
         return list(PurgedEvents.select().where(PurgedEvents.site == self.device.site_id))
 
+    @cached_property
+    def _held(self) -> dict[int, set[tuple[int, int]]]:
+        return {span.id: orders_of(span.kept, self.device.id) for span in self._purges}
+
     def is_purged(self, stored: Stored) -> bool:
         """The event was there when its time was purged (61); one that comes later is kept."""
         for span in self._purges:
@@ -74,6 +79,7 @@ class Batch:
                 through is not None
                 and span.from_at <= stored.at < span.until_at
                 and stored.order <= tuple(through)
+                and stored.order not in self._held[span.id]
             ):
                 return True
         return False

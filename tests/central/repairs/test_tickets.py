@@ -52,6 +52,10 @@ async def test_due_times_and_figures(running_centre: RunningCentre) -> None:
     running_centre.clock.advance(minutes=10)
     await step(second, "repair")
     await step(second, "reopen")
+    open_again = await running_centre.read(lambda: Ticket.get_by_id(int(second.rpartition("/")[2])))
+    assert (open_again.repaired_at, open_again.repaired_by) == (None, ""), (
+        "nothing is repaired that came back"
+    )
     running_centre.clock.advance(minutes=10)
     await step(first, "repair")
     running_centre.clock.advance(minutes=20)

@@ -115,7 +115,7 @@ def test_a_change_reads_as_one_line() -> None:
 
 
 async def test_the_page_speaks_words_and_keeps_to_the_scope(running_centre: RunningCentre) -> None:
-    """Planted break: return the whole query from ``audit_pages._query`` for everybody."""
+    """Planted break: return the whole query from ``audit_pages.entries_in`` for everybody."""
     browser = await running_centre.as_role("administrator")
     await browser.post("/sites/new", {"name": "Second Estate", "zone": "Asia/Shanghai"})
     await browser.post(
