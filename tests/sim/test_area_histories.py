@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from central.sync import publish
+from edge.roles import door_places
+from protocol.abreast import Abreast
 from tests.sim.area_world import AreaWorld
-from tests.sim.world import play
+from tests.sim.world import Violation, play
 
 HISTORIES = 6
 STEPS = 70
 BATCH = 3
-PLANTED_HISTORIES = 40
+PLANTED_HISTORIES = 12
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # apsw, of errors after the cut
@@ -37,3 +42,45 @@ def test_no_history_locks_anybody_in_or_out_of_an_area_of_several_devices(tmp_pa
         for name in seen:
             seen[name] += world.counts[name]
     assert all(seen.values()), f"these histories prove little: {seen}"
+
+
+def a_device_that_never_is_cut_off(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(door_places, "cut_off", lambda _turn: False)
+
+
+def knowledge_as_young_as_the_answer(patch: pytest.MonkeyPatch) -> None:
+    """Who answers is taken to know the others until now."""
+    real = Abreast.pong
+
+    def pong(self: Abreast, answer: Any, heads: Any, now_ms: int) -> None:
+        real(self, answer, heads, now_ms)
+        self._others = now_ms, heads
+
+    patch.setattr(Abreast, "pong", pong)
+
+
+def places_told_to_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(publish, "place_changed", lambda *_given: None)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        a_device_that_never_is_cut_off,
+        knowledge_as_young_as_the_answer,
+        places_told_to_nobody,
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_a_planted_bug_is_found(
+    tmp_path: Path, plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    for seed in range(1, PLANTED_HISTORIES):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        try:
+            asyncio.run(play(folder, seed, STEPS, make=AreaWorld))
+        except Violation:
+            return
+    pytest.fail(f"not found in {PLANTED_HISTORIES} histories")
