@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from central.access import access_list
 from central.access.ask_pages import readers_in
 from central.access.model import AccessLevel, AccessPoint, Door, Schedule
 from central.access.openers import Way, openers_of, openings_of
@@ -22,11 +23,12 @@ from central.people.exporting import audited
 from central.people.model import Person
 from central.people.search import card_no_is
 from central.routes import Route
-from central.security.principal import principal_of, scope_of
+from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.model import Organisation
 from central.sites.scope import Scope
 from central.web import formats
 from central.web.columns import CODE, Column, StatusFormat, WordFormat
+from central.web.exports import BOM, attachment
 from central.web.fields import Choices
 from central.web.filters import AtFilter, ChoiceFilter, TextFilter
 from central.web.found import LEFT_OPEN, POSITION_COLUMN, Found, FoundRow, FoundTable, FoundView
@@ -314,6 +316,19 @@ async def export_openings(request: web.Request) -> web.StreamResponse:
     return await _file(request, OPENINGS)
 
 
+async def export_access_list(request: web.Request) -> web.Response:
+    """GET /access/levels/export: the access list of the operator, tab-separated, UTF-8 with a byte order mark."""
+    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
+    now = centre.clock.now()
+    rows = await centre.db.read(lambda: list(access_list.lines(scope, now)))
+    given = {"format": "tsv", "rows": len(rows) - 1}
+    await centre.db.write(centre.audit.record, actor, "access.export", "list", "access-list", after=given)
+    text = BOM + "".join("\t".join(row) + "\r\n" for row in rows)
+    name = f"access-list-{formats.local(now):%Y%m%d-%H%M%S}.tsv"
+    headers = {"Content-Disposition": attachment(name), "Cache-Control": "no-store"}
+    return web.Response(text=text, content_type="text/tab-separated-values", charset="utf-8", headers=headers)
+
+
 @describes("List the cards that open a reader at a time", rows=OPENERS)
 async def api_openers(request: web.Request) -> web.Response:
     """GET /api/openers?reader=&at=&q="""
@@ -337,6 +352,7 @@ ROUTES: Final[list[Route]] = [
     Route("GET", "/access/openers/export", export_openers, ("access", "export")),
     Route("GET", "/access/openings", list_openings, ("access", "view")),
     Route("GET", "/access/openings/export", export_openings, ("access", "export")),
+    Route("GET", "/access/levels/export", export_access_list, ("access", "export")),
     Route("GET", "/api/openers", api_openers, ("access", "view")),
     Route("GET", "/api/openings", api_openings, ("access", "view")),
 ]
