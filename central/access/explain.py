@@ -166,15 +166,16 @@ def ask_again(event: AccessEvent) -> Answer | None:
 
 
 def _rule_state(card: Card, view: View, key: bytes, point: AccessPoint, at: datetime) -> RuleState:
-    """Where the holder was at that moment by what this device has recorded."""
+    """Where the holder was at that moment by what this device and those that share areas with it have recorded."""
     row = view.card(key)
     if row is None:
         return NO_RULE_STATE
+    devices = [point.device_id, *rows.sharing().get(point.device_id, ())]
     went = (
         AccessEvent.select(AccessEvent.at, AccessEvent.leaving, Door.inside, Door.outside)
         .join(Door)
         .where(
-            (AccessEvent.device == point.device_id)
+            AccessEvent.device.in_(devices)
             & (AccessEvent.person == card.person_id if card.person_id else AccessEvent.card == card.id)
             & (AccessEvent.at <= at)
             & went_through()
