@@ -8,7 +8,7 @@ import pytest
 
 from protocol.reasons import Reason
 from provisioning.demo.story import until
-from tests.acceptance.test_site_door_rules import HARD, door_set, goes, new_area
+from tests.acceptance.test_site_door_rules import HARD, PATIENT, door_set, goes, new_area
 from tests.support.site import Resident, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -51,7 +51,7 @@ async def test_a_card_that_went_in_at_one_device_is_refused_at_another_until_it_
     """
     who = await site.resident()
     area = await new_area(site, "Court", HARD)
-    async with door_set(site, "东门", inside=area), door_set(site, "大堂", inside=area):
+    async with door_set(site, "东门", inside=area, **PATIENT), door_set(site, "大堂", inside=area, **PATIENT):
         now = f"/access/areas/{area}/now"
         await goes(site, EAST, who)
         await until_answer(site, HALL, who, opens=False)

@@ -81,7 +81,7 @@ async def goes(site: Site, node: str, who: Resident, reader: int = 1) -> None:
     await site.until_lock(node, False)
     await site.tap(node, who.uid, reader)
     await site.until_lock(node, True)
-    await site.shuts(node)
+    assert await site.shuts(node), "the lock waits for him"
 
 
 @pytest.mark.requirement("B3")
@@ -201,7 +201,7 @@ async def test_a_full_area_lets_nobody_in_until_somebody_came_out(site: Site) ->
     """
     one, two = await site.resident(), await site.resident()
     area = await new_area(site, "Archive", "0", occupancy_max="1")
-    async with door_set(site, "东门", inside=area):
+    async with door_set(site, "东门", inside=area, **PATIENT):
         await site.cut("east-gate")
         await goes(site, "east-gate", one)
         await knocks(site, "east-gate", two)
@@ -223,15 +223,14 @@ async def test_a_card_that_needs_an_escort_opens_beside_one(site: Site) -> None:
     """
     guest = await site.resident(card_class=await site.card_class(needs_escort="1"))
     host = await site.resident(card_class=await site.card_class(may_escort="1"))
-    await site.cut("east-gate")
-    try:
+    async with door_set(site, "东门", **PATIENT):
+        await site.cut("east-gate")
         rested = site.last("east-gate")
         await knocks(site, "east-gate", guest)
         assert site.last("east-gate") == rested
         await goes(site, "east-gate", host)
         await goes(site, "east-gate", guest)
         await goes(site, "east-gate", guest, reader=2)
-    finally:
         await site.join("east-gate")
     await site.arrival(f"{guest.query}&reason={int(Reason.ESCORT)}", 0)
     await site.arrival(f"{guest.query}&reason={int(Reason.GRANTED)}", 0)
@@ -252,7 +251,7 @@ async def test_in_its_hours_a_door_asks_for_the_pin_that_the_clerk_gave(site: Si
     who, other = await site.resident(), await site.resident()
     pin = await _draw_pin(site, who)
     assert pin not in (await site.browser.get(f"{who.path}/pin")).html
-    async with door_set(site, "东门", pin_schedule="1", duress_pin="1"):
+    async with door_set(site, "东门", pin_schedule="1", duress_pin="1", **PATIENT):
         await site.cut("east-gate")
         rested = site.last("east-gate")
         await knocks(site, "east-gate", who)
@@ -262,7 +261,7 @@ async def test_in_its_hours_a_door_asks_for_the_pin_that_the_clerk_gave(site: Si
         await goes(site, "east-gate", who, reader=2)
         await site.do("east-gate", "press", unit=1)
         await site.until_lock("east-gate", True)
-        await site.until_lock("east-gate", False)
+        await site.shuts("east-gate")
         for typed in (pin, f"{pin[:-1]}{(int(pin[-1]) + 1) % 10}"):
             await knocks(site, "east-gate", who)
             await site.do("east-gate", "keys", keys=f"{typed}#")

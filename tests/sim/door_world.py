@@ -252,6 +252,9 @@ class DoorRulesNode(Node):
     def _judge(self, fact: AccessFact) -> None:
         person, leaving = self.shown
         rules = self.view.door_rules(1)
+        first, until_ms = self.waits or (0, 0)
+        if self.name == TWO and fact.reason is Reason.SECOND_PERSON:
+            self.waits = person, self.world.now_ms + SECOND_WITHIN_MS
         if rules is None or leaving or person in self.unsure:
             return
         if self.name == INTERLOCKED and is_granted(fact.reason) and fact.point == self.world.pin_point:
@@ -267,11 +270,8 @@ class DoorRulesNode(Node):
         if self.name == TWO and is_granted(fact.reason):
             if self.world.clock.now_ms() - self.entered_at.get(person, 0) < TIMED_MIN * 60_000:
                 raise Violation(f"B3: {self.name} let {person} in again too soon")
-            first, until_ms = self.waits or (0, 0)
             if rules.persons == 2 and (first in (0, person) or self.world.now_ms >= until_ms):
                 raise Violation(f"B3: {self.name} opened for {person} alone")
-        if self.name == TWO and fact.reason is Reason.SECOND_PERSON:
-            self.waits = person, self.world.now_ms + SECOND_WITHIN_MS
 
     def _released(self, unit: int, cause: Stimulus) -> None:
         if not (isinstance(cause, Committed) and cause.ok and cause.seq is not None):

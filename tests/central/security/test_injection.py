@@ -99,6 +99,8 @@ async def test_nothing_that_was_typed_is_obeyed(
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             check_html(address, answer.text, payload)
             seen += MARK in answer.text
+        elif answer.headers.get("Content-Type", "").startswith("text/tab-separated-values"):
+            seen += check_csv(answer.text, "\t")
         assert MARK not in str({k: v for k, v in answer.headers.items() if k != "Location"}), address
     assert seen > 5, "the strings came through to pages and files"
     for record in caplog.records:
@@ -106,10 +108,9 @@ async def test_nothing_that_was_typed_is_obeyed(
         assert "\n" not in record.getMessage()
 
 
-def check_csv(text: str) -> int:
-    cells = [
-        cell for row in csv.reader(io.StringIO(text.removeprefix("\ufeff"))) for cell in row if MARK in cell
-    ]
+def check_csv(text: str, delimiter: str = ",") -> int:
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter)
+    cells = [cell for row in rows for cell in row if MARK in cell]
     assert not [cell for cell in cells if cell[0] in "=+-@\t\r"]
     return len(cells)
 

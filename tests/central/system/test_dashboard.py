@@ -59,6 +59,10 @@ async def test_the_numbers_are_those_of_the_lists_behind_them(busy: Estate, cent
     found = await tiles(centre_client)
     assert {title: (number, tone) for title, (number, tone, _link) in found.items()} == {
         "Open alarms": ("1", "bad"),
+        "Messages about alarms given up": ("0", "good"),
+        "Open musters": ("0", "good"),
+        "Faults to repair or confirm": ("0", "good"),
+        "Papers to be delivered": ("0", "good"),
         "Devices offline": ("1", "bad"),
         "Devices with changes not delivered": ("1", "warn"),
         "Dead cards that a door does not refuse yet": ("1", "warn"),
@@ -107,9 +111,9 @@ async def test_a_device_that_is_out_of_use_is_not_missed(busy: Estate, centre_cl
 @pytest.mark.parametrize(
     ("role", "organisation", "titles", "sees_alarm"),
     [
-        ("guard", None, 7, True),
+        ("guard", None, 11, True),
         ("personnel", None, 1, False),
-        ("guard", 2, 7, False),
+        ("guard", 2, 11, False),
     ],
 )
 async def test_nobody_sees_more_than_the_lists_would_show(

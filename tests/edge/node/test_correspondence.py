@@ -29,6 +29,10 @@ MEMBER = Member("gate", 3, bytes(32), bytes(32), "east", 30, bytes(16), "T1", au
 NONCE = bytes(16)
 
 
+ASLEEP_MS = 7_000
+"""What the machine has slept since it started: boot time counts it, the node's time does not."""
+
+
 class Host:
     def __init__(self) -> None:
         self.log: list[Any] = []
@@ -36,6 +40,9 @@ class Host:
 
     def deliver(self, stimulus: Stimulus) -> None:
         self.log.append(stimulus)
+
+    def mono_of(self, boottime_ms: int | None) -> int | None:
+        return None if boottime_ms is None else boottime_ms - ASLEEP_MS
 
     def record(self, *bodies: Body) -> None:
         self.log += bodies
@@ -139,7 +146,9 @@ async def test_rows_are_applied_and_the_link_is_woken(bench: SimpleNamespace) ->
 async def test_the_role_hears_when_everything_of_the_centre_is_here(bench: SimpleNamespace) -> None:
     """Told by the centre, or reached by the last rows. Planted break: tell it while rows are missing."""
     bench.c.handle(Level())
-    assert bench.host.log == [InStep()]
+    bench.c.handle(Level(9_000))
+    assert bench.host.log == [InStep(), InStep(9_000 - ASLEEP_MS)]
+    bench.host.log.pop()
     for bench.parts.is_level in (False, True):
         bench.c.handle(apply(whole(Stream.ACCESS, 1, [])))
         await asyncio.gather(*bench.host.tasks)
