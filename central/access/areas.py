@@ -37,6 +37,8 @@ def put_area(
 ) -> Area:
     """Make an area (``area_id`` None) or change it, publish it and write its audit row.
 
+    A new one begins with a reset: its number may have been that of an area that is gone, whose places doors remember.
+
     :raises ConflictError: changed meanwhile, or the name is taken. :raises InvalidInputError: the values do not fit together,
         or the estate is outside the scope.
     """
@@ -44,7 +46,7 @@ def put_area(
     before = None if area is None else snapshot(area)
     check_place(scope, given.site)
     if area is None:
-        area = Area(site=given.site, version=0)
+        area = Area(site=given.site, version=0, reset_at=next_reset(centre.clock.now()))
     elif version is not None and area.version != version:
         raise ConflictError("This area was changed meanwhile. Look at it again.")
     elif area.site_id != given.site:
