@@ -317,7 +317,7 @@ async def export_openings(request: web.Request) -> web.StreamResponse:
 
 
 async def export_access_list(request: web.Request) -> web.Response:
-    """GET /access/levels/access-list: the access list of the operator, tab-separated, UTF-8 with a byte order mark."""
+    """GET /access/levels/access-list.tsv: the access list of the operator, tab-separated, UTF-8 with a byte order mark."""
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
     now = centre.clock.now()
     rows = await centre.db.read(lambda: list(access_list.lines(scope, now)))
@@ -352,7 +352,7 @@ ROUTES: Final[list[Route]] = [
     Route("GET", "/access/openers/export", export_openers, ("access", "export")),
     Route("GET", "/access/openings", list_openings, ("access", "view")),
     Route("GET", "/access/openings/export", export_openings, ("access", "export")),
-    Route("GET", "/access/levels/access-list", export_access_list, ("access", "export")),
+    Route("GET", "/access/levels/access-list.tsv", export_access_list, ("access", "export")),
     Route("GET", "/api/openers", api_openers, ("access", "view")),
     Route("GET", "/api/openings", api_openings, ("access", "view")),
 ]

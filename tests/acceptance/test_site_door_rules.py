@@ -255,7 +255,7 @@ async def test_in_its_hours_a_door_asks_for_the_pin_that_the_clerk_gave(site: Si
         await site.cut("east-gate")
         rested = site.last("east-gate")
         await knocks(site, "east-gate", who)
-        await types(site, "east-gate", f"{int(pin) ^ 1:06d}#")
+        await types(site, "east-gate", f"{(int(pin[0]) + 1) % 10}{pin[1:]}#")
         await knocks(site, "east-gate", other)
         assert site.last("east-gate") == rested
         await goes(site, "east-gate", who, reader=2)

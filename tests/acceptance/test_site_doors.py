@@ -382,7 +382,7 @@ async def test_who_can_open_a_door_and_which_doors_a_person_can_open(site: Site)
     (item,) = (await site.browser.read(f"/api/openers?{query}"))["items"]
     assert line["Card number"] == item["card_no"] == office.card_no
 
-    raw = (await site.browser.get("/access/levels/access-list")).html.lstrip("\ufeff")
+    raw = (await site.browser.get("/access/levels/access-list.tsv")).html.lstrip("\ufeff")
     listed = {line["Card Number"]: line for line in csv.DictReader(io.StringIO(raw), delimiter="\t")}
     assert {listed[who.card_no]["大堂"] for who in (always, office)} == {"Y"}
 

@@ -28,7 +28,7 @@ from tests.support.releases import KEY, release
 
 ONE = re.compile(r"\{id(:[^{}]*(\{[^{}]*\})?)?\}")
 NOT_A_PAGE = re.compile(
-    r"^/api/|^/static/|^/live$|^/favicon|/export(-full)?$|\.(csv|crt|jpg|png|pdf|svg|xlsx|zip)$|^/healthz$|^/metrics$"
+    r"^/api/|^/static/|^/live$|^/favicon|/export(-full)?$|\.(csv|crt|jpg|png|pdf|svg|tsv|xlsx|zip)$|^/healthz$|^/metrics$"
 )
 """What is not read as a page: the JSON API, files, streams."""
 FRAGMENTS = frozenset(
