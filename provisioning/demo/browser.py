@@ -223,7 +223,7 @@ class Browser:
         """
         answer = await self.post(action, page.form(action).filled(**values))
         if answer.status >= 400:
-            raise DemoError(f"POST {action}: {answer.status}: {answer.words[:400]}")
+            raise DemoError(f"POST {action}: {answer.status}: {answer.words[-600:]}")
         return answer
 
     async def load(self, path: str, data: Fields | None = None) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.support.site import Site
 from tests.support.trial import trial
 
 OWN_SITE = True
+TRIES = 5
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
 
 
@@ -38,8 +40,7 @@ async def test_an_issuer_on_a_clerks_computer_takes_up_port_and_organisation_fro
             )
             await set_up(site, issuer=str(device))
             card = {"kind": "classic1k", "uid": f"04B2{site.next_number():010X}"}
-            await first.do({"do": "place", "card": card})
-            await site.inspected(card["uid"])
+            await lay(site, first, card)
             person = await site.enter_person(f"8{site.next_number():03d}")
             order = await site.order_issue(person, card["uid"], f"93{site.next_number():06d}")
             await site.until_order(order, "written and read back")
@@ -50,10 +51,19 @@ async def test_an_issuer_on_a_clerks_computer_takes_up_port_and_organisation_fro
             await set_up(site, port=str(second.link))
             await program.until(lambda text: f"{second.link}, 115200 baud" in text, site, "the other port")
             other = {"kind": "classic1k", "uid": f"04B2{site.next_number():010X}"}
-            await second.do({"do": "place", "card": other})
-            await site.inspected(other["uid"])
+            await lay(site, second, other)
             assert program.shown.count("\a") == 1
         await set_up(site, port="COM1", issuer="", organisation_name="和谐物业（示例）")
+
+
+async def lay(site: Site, chip: Any, card: dict[str, str]) -> None:
+    """Lay a card on the issuer; once more, as the page asks, where the line was too slow to read it."""
+    for _ in range(TRIES):
+        await chip.do({"do": "place", "card": card})
+        if "could not be read" not in (await site.inspected(card["uid"])).words:
+            return
+        await chip.do({"do": "remove", "uid": card["uid"]})
+    raise AssertionError(f"not read in {TRIES} tries")
 
 
 @pytest.mark.requirement(50)
