@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Where the surroundings forbid it (images of containers do), each process would translate every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
-JOBS ?= 4
+JOBS ?= 6
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format requirements bench soak lock clean
 
@@ -42,7 +42,7 @@ setup: $(VENV)/dev.stamp $(VENV)/browser.stamp ## the development environment in
 demo: $(VENV)/run.stamp ## a whole site on this computer: centre, nodes, emulated chips (ARGS=--headless-check plays the story)
 	@$(BIN)/python -m provisioning.demo $(ARGS)
 
-test: setup ## the whole test suite; four processes keep two cores busy while some of them wait
+test: setup ## the whole test suite; six processes keep two cores busy while most of them wait
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS) tests
 
 check: setup ## format, lint, types, import contracts, house rules
