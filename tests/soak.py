@@ -321,7 +321,7 @@ def gpio(seed: int) -> str:
     if reason := uml.why_no_kernel():
         return f"GPIO of a kernel: left out, {reason}"
     uml.make()
-    tests = ["tests/conformance/relay/test_every_board.py", "tests/conformance/relay/test_kernel_pins.py"]
+    tests = ["tests/conformance/relay/test_every_board.py", "tests/conformance/relay/kernel_pins.py"]
     options = ["-p", "no:cacheprovider", "--basetemp=/run/tests", "-k", "kernel"]
     code, said = uml.run(sys.executable, "-m", "pytest", *options, *tests)
     if code or " passed" not in said:

@@ -1,6 +1,7 @@
 """What only a kernel can show: levels on the lines of a real gpiochip, lines that somebody else holds, processes that die.
 
-Through RPi.GPIO's API over the real lgpio and the kernel's character device; ``make soak`` starts the kernel. gpio-sim lets a
+Through RPi.GPIO's API over the real lgpio and the kernel's character device. A file of ``make soak`` alone, which names it and
+starts a kernel that has a chip: ``make test`` does not collect it. gpio-sim lets a
 line that is given back fall to its resistor; what a real pin does then is for the hardware day.
 """
 
@@ -20,9 +21,6 @@ from edge.relay.errors import BoardError
 from tests.conformance.relay.conftest import KERNEL_CHIP
 from tests.edge.relay.test_rest_on_every_exit import DOOR_PROCESS
 
-pytestmark = pytest.mark.skipif(
-    not KERNEL_CHIP, reason="a part of make soak, which starts a kernel that has a chip"
-)
 LOCK = OutputLine(OutputRole.LOCK)
 ROOT = Path(__file__).parents[3]
 HOLDER = "import lgpio, sys\nh = lgpio.gpiochip_open(0)\nlgpio.gpio_claim_output(h, int(sys.argv[1]), 0)\nprint('held', flush=True)\nsys.stdin.read()\n"
@@ -78,10 +76,9 @@ def test_an_exit_button_is_heard_by_the_thread_that_watches(kernel_board, profil
     assert heard.wait(20)
 
 
+@pytest.mark.parametrize("profile", ["pi-one-door"], indirect=True)
 def test_the_stop_hook_brings_a_killed_door_to_rest(kernel_board, profile: BoardProfile) -> None:
     """The lines of a killed process are the kernel's again; the hook takes them, at rest, and gives them back."""
-    if profile.name != "pi-one-door":
-        pytest.skip("one profile is enough")
     chip, _board = kernel_board
     door = process("-c", DOOR_PROCESS.format(then="sys.stdin.read()"))
     lock = next(pin for pin in profile.outputs if pin.line == LOCK)
