@@ -74,7 +74,7 @@ HAND_OVER: Final = register(
             "visitors": lazy("Visitors inside"),
             "kept_papers": lazy("Papers to be delivered"),
             "tickets": lazy("Open fault tickets"),
-            "items": lazy("Counted"),
+            "items": lazy("What was counted"),
             "cash": lazy("Cash"),
             "remarks": lazy("Remarks"),
             "checksum": lazy("Checksum"),

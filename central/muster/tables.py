@@ -280,7 +280,7 @@ MUSTERS: Final = Table(
         ChoiceFilter(
             "state",
             lazy("Status"),
-            choices={"open": lazy("Open"), "over": lazy("Over")},
+            choices={"open": lazy("Open"), "over": lazy("Muster over")},
             where=lambda value: Muster.ended_at.is_null(value == "open"),
         ),
         DayFilter("started_at", lazy("Day"), field=Muster.started_at),

@@ -68,7 +68,7 @@ def table(first: date, last: date, zone: ZoneInfo, hours: tuple[int, int]) -> Ta
 
     return Table(
         name="exceptions",
-        title=lazy("Exceptions"),
+        title=lazy("Exceptional acts"),
         query=query,
         key=AuditEntry.seq,
         sort="-at",

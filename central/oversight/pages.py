@@ -128,7 +128,7 @@ async def _limits_page(request: web.Request, form: BoundForm[Any], status: int =
     return await render(request, "oversight/limits.html", {"form": form}, status=status)
 
 
-NAV: Final = [NavItem("reports", lazy("Exceptions"), "/oversight", order=75), *request_pages.NAV]
+NAV: Final = [NavItem("reports", lazy("Exceptional acts"), "/oversight", order=75), *request_pages.NAV]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/oversight", list_exceptions, ("oversight", "view")),
     Route("GET", "/oversight/export", export_exceptions, ("oversight", "export")),

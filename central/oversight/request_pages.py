@@ -65,7 +65,7 @@ FORM: Final = Form(
     TextField("document", lazy("Number of the police document")),
     TextField("agency", lazy("Police authority")),
     TextField("officer", lazy("Officer, with badge number")),
-    TextField("purpose", lazy("What it is for"), length_max=200, is_wide=True),
+    TextField("purpose", lazy("What the records are for"), length_max=200, is_wide=True),
     TextField("person", lazy("Person number"), is_required=False, length_max=40),
     TextField("card", lazy("Card number"), is_required=False, length_max=40),
     ChoiceField("door", lazy("Door"), is_required=False),
@@ -103,7 +103,9 @@ REQUESTS: Final = Table(
     key=PoliceRequest.id,
     sort="-entered_at",
     columns=(
-        Column("entered_at", lazy("Entered"), MOMENT, sort=PoliceRequest.entered_at, sorts_down_first=True),
+        Column(
+            "entered_at", lazy("Entered at"), MOMENT, sort=PoliceRequest.entered_at, sorts_down_first=True
+        ),
         Column(
             "number",
             lazy("Number"),
@@ -141,7 +143,7 @@ REQUESTS: Final = Table(
             choices={name: state.text for name, state in STATUSES["hold"].items()},
             where=lambda value: Hold.lifted_at.is_null(value == "held"),
         ),
-        DayFilter("entered", lazy("Entered"), field=PoliceRequest.entered_at),
+        DayFilter("entered", lazy("Entered at"), field=PoliceRequest.entered_at),
     ),
     empty=lazy(
         "What the police ask for is entered here: its records are then held until the hold is lifted."

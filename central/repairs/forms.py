@@ -66,7 +66,7 @@ MAINTAIN: Final = Form(
     MaintainForm,
     ChoiceField("door", lazy("Door"), is_required=False),
     ChoiceField("device", lazy("Device"), is_required=False),
-    NoteField("note", lazy("What was done"), length_max=NOTE_CHARS_MAX),
+    NoteField("note", lazy("What was done about it"), length_max=NOTE_CHARS_MAX),
 )
 DUE_FORM: Final = Form(
     DueForm,

@@ -43,8 +43,8 @@ TICKET: Final = register(
             "fault": lazy("Fault"),
             "severity": lazy("Severity"),
             "reported_at": lazy("Reported"),
-            "reported_by": lazy("Reported by"),
-            "due_at": lazy("Due"),
+            "reported_by": lazy("Who reported it"),
+            "due_at": lazy("Repair due"),
             "assigned_to": lazy("Repaired by whom"),
         },
         {

@@ -120,12 +120,12 @@ async def export(request: web.Request) -> web.Response:
     sections = [
         Section(
             SOURCES[asked.kind].title,
-            (lazy("Place"), lazy("Uses")),
+            (lazy("Place"), lazy("Times used")),
             [(place.label, place.cell.text) for place in found["places"]],
         ),
         Section(
             lazy("By weekday and hour"),
-            (lazy("Place"), lazy("Weekday"), lazy("Hour"), lazy("Uses")),
+            (lazy("Place"), lazy("Weekday"), lazy("Hour"), lazy("Times used")),
             _hours(found["chosen"].label if found["chosen"] else _("All"), found["cells"]),
         ),
     ]

@@ -160,7 +160,7 @@ async def test_a_fault_goes_from_the_alarm_to_a_repair_that_somebody_else_confir
         ticket = (await early.send(page, "/repairs/new", what=fault)).path
         assert (await late.get(link)).path == ticket, "the same alarm leads to the same ticket"
         shown = await early.get(ticket)
-        reported, due = shown.facts["Reported"][:16], shown.facts["Due"]
+        reported, due = shown.facts["Reported"][:16], shown.facts["Repair due"]
         hours = datetime.fromisoformat(due) - datetime.fromisoformat(reported)
         assert (hours, shown.facts["Opened from the alarm"]) == (timedelta(hours=4), "Door forced open")
         assert fault in (await early.get("/duty/hand-overs/new")).words

@@ -105,7 +105,7 @@ async def test_management_sees_how_much_a_door_is_used_and_nobody_in_it(
         answer = await viewer.get(f"/usage/export?format=csv&{days}{query}")
         assert answer.status == 200, answer.text[-500:]
         rows = [line.split(",") for line in answer.text.removeprefix("\ufeff").split("\r\n")]
-        return {(row[1], row[2]): row[3] for row in rows if len(row) == 4 and row[3] != "Uses"}
+        return {(row[1], row[2]): row[3] for row in rows if len(row) == 4 and row[3] != "Times used"}
 
     def slot(at: datetime) -> tuple[str, str]:
         return f"{at:%a}", f"{at:%H}:00"
@@ -114,7 +114,7 @@ async def test_management_sees_how_much_a_door_is_used_and_nobody_in_it(
     assert {cell: text for cell, text in seen.items() if text != "0"} == {slot(busy): "10", slot(quiet): "<5"}
     page = await viewer.get(f"/usage?{days}")
     assert (page.status, "&lt;5" in page.text, ">10<" in page.text) == (200, True, True)
-    assert "20" in page.text.partition("Uses")[2], "ten people, twenty passes"
+    assert "20" in page.text.partition("Times used")[2], "ten people, twenty passes"
     book = await viewer.get(f"/usage/export?format=xlsx&{days}")
     assert (book.status, "&lt;5" in book.text) == (200, True)
     assert not [text for text in (page.text, book.text) if "用户" in text or "U7" in text]
