@@ -8,10 +8,10 @@ that is about money, which no door event is: a purge starts from events of doors
 from __future__ import annotations
 
 import calendar
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
-from typing import Any, Final
+from functools import partial
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import peewee
@@ -21,13 +21,12 @@ from central.access import presence
 from central.access.model import AccessEvent, PurgedEvents
 from central.audit import Actor
 from central.centre import Centre
-from central.errors import ConflictError, InvalidInputError
+from central.errors import InvalidInputError
 from central.holds import holding
-from central.holds.model import Hold
+from central.purges import purging
+from central.purges.purging import Plan, check_span, look, rows_in
 from central.sites.model import Site
-from central.sites.places import check_place
 from central.sites.scope import Scope
-from central.sync import ingest
 from central.web.i18n import LazyText, lazy
 
 AT_ONCE_MAX: Final = 100_000
@@ -74,18 +73,10 @@ def months_before(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-@dataclass(frozen=True)
-class PurgePlan:
-    """What a purge would take away."""
+class PurgePlan(Plan, frozen=True, kw_only=True):
+    """What a purge would take away, by what it was."""
 
-    site_id: int
-    from_at: datetime
-    until_at: datetime
-    events_count: int
     counts: dict[str, int]
-    held_count: int = 0
-    """Records of the span that stay, because they are held (U11)."""
-    held_for: tuple[str, ...] = ()
 
 
 def purge_plan(
@@ -96,28 +87,21 @@ def purge_plan(
     :raises InvalidInputError: there is no such estate or span, it is too young, or holds too much for one purge.
     """
     _check_span(centre, scope, site_id, from_at, until_at)
+    plan = look(AccessEvent, site_id, from_at, until_at)
+    if plan["records"] > AT_ONCE_MAX:
+        raise InvalidInputError("More than 100,000 records. Choose a shorter period.")
     counts: dict[str, int] = {}
-    holds = holding.in_force(site_id, from_at, until_at)
-    rows = _events_in(site_id, from_at, until_at, holds).select(
+    rows = rows_in(AccessEvent, site_id, from_at, until_at).select(
         AccessEvent.source, AccessEvent.granted, peewee.fn.COUNT(AccessEvent.id)
     )
     for source, granted, count in rows.group_by(AccessEvent.source, AccessEvent.granted).tuples():
         name = source if granted else "refused"
         counts[name] = counts.get(name, 0) + count
-    total = sum(counts.values())
-    if total > AT_ONCE_MAX:
-        raise InvalidInputError("More than 100,000 records. Choose a shorter period.")
-    held = _in_span(site_id, from_at, until_at) & holding.covered(AccessEvent, holds)
-    held_count = AccessEvent.select().where(held).count() if holds else 0
-    return PurgePlan(
-        site_id, from_at, until_at, total, counts, held_count, tuple(hold.about for hold in holds)
-    )
+    return PurgePlan(**plan, counts=counts)
 
 
 def _check_span(centre: Centre, scope: Scope, site_id: int, from_at: datetime, until_at: datetime) -> None:
-    check_place(scope, site_id)
-    if not from_at < until_at:
-        raise InvalidInputError("The end lies before the beginning.")
+    check_span(scope, site_id, from_at, until_at)
     zone = ZoneInfo(Site.get_by_id(site_id).zone)
     if until_at > kept_from(kept(), zone, centre.clock.now()):
         raise InvalidInputError("The period reaches into the time for which door records are kept.")
@@ -131,34 +115,8 @@ def purge(
     :raises ConflictError: there is nothing to purge, or something else than what was confirmed.
     """
     _check_span(centre, scope, plan.site_id, plan.from_at, plan.until_at)
-    holds = holding.in_force(plan.site_id, plan.from_at, plan.until_at)
-    rows = _events_in(plan.site_id, plan.from_at, plan.until_at, holds)
-    if rows.count() != plan.events_count:
-        raise ConflictError("Meanwhile records have come. Please look again.")
-    if not plan.events_count:
-        raise ConflictError("There are no records in this period.")
-    of_device: dict[int, list[tuple[int, int]]] = {}
-    facts = rows.select(AccessEvent.device, AccessEvent.node_epoch, AccessEvent.seq)
-    for device, node_epoch, seq in facts.order_by(
-        AccessEvent.device, AccessEvent.node_epoch, AccessEvent.seq
-    ).tuples():
-        of_device.setdefault(device, []).append((node_epoch, seq))
-    made: PurgedEvents = PurgedEvents.create(
-        site=plan.site_id,
-        from_at=plan.from_at,
-        until_at=plan.until_at,
-        through={str(device): list(which[-1]) for device, which in of_device.items()},
-        kept=holding.kept(AccessEvent, holds, _in_span(plan.site_id, plan.from_at, plan.until_at)),
-        counts=plan.counts,
-        events_count=plan.events_count,
-        reason=reason,
-        made_at=centre.clock.now(),
-        made_by=made_by,
-    )
-    gone = _in_span(plan.site_id, plan.from_at, plan.until_at) & ~holding.covered(AccessEvent, holds)
-    AccessEvent.delete().where(gone).execute()
-    for device, which in of_device.items():
-        ingest.forget(device, which)
+    create = partial(PurgedEvents.create, counts=plan.counts, events_count=plan.records)
+    made: PurgedEvents = purging.purge(centre, AccessEvent, plan, create, reason, made_by)
     presence.forget_older(plan.site_id, plan.until_at)
     centre.audit.record(
         actor,
@@ -169,7 +127,7 @@ def purge(
         {
             "from": plan.from_at.isoformat(),
             "until": plan.until_at.isoformat(),
-            "events": plan.events_count,
+            "events": plan.records,
             "held": plan.held_count,
             "totals": plan.counts,
         },
@@ -184,16 +142,6 @@ def set_kept(centre: Centre, actor: Actor, rule: Kept) -> None:
     before = kept()
     settings.put(KEPT, rule.value, centre.clock.now())
     centre.audit.record(actor, "access.retention", "system", "", {KEPT: before.value}, {KEPT: rule.value})
-
-
-def _in_span(site_id: int, from_at: datetime, until_at: datetime) -> Any:
-    return (AccessEvent.site == site_id) & (AccessEvent.at >= from_at) & (AccessEvent.at < until_at)
-
-
-def _events_in(site_id: int, from_at: datetime, until_at: datetime, holds: list[Hold]) -> peewee.ModelSelect:
-    """Events that a purge of this span takes away."""
-    span = _in_span(site_id, from_at, until_at)
-    return AccessEvent.select().where(span & ~holding.covered(AccessEvent, holds))
 
 
 holding.RECORDS.append(AccessEvent)

@@ -1,37 +1,24 @@
-"""What operators decide about rounds, each with its audit row: reliefs, closed times, purges, limits. Runs inside ``db.write``."""
+"""What operators decide about rounds, each with its audit row: reliefs, closed times, limits. Runs inside ``db.write``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
-
-import msgspec
-import peewee
 
 from central.audit import Actor
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
-from central.holds import holding
-from central.holds.model import Hold
 from central.nodes.model import Device
 from central.patrol.model import Checkpoint, Guard, Route
 from central.patrol.publishing import patrol_changed
-from central.rounds.judging import judgement
 from central.rounds.marks import FOR_EVER_MS, to_at, to_ms, unit_marks
-from central.rounds.missed import calculated
-from central.rounds.model import ForcedMark, PatrolScan, PurgedSpan, Relief, RoundLimits, WayTime
+from central.rounds.model import ForcedMark, Relief, RoundLimits, WayTime
 from central.sites.places import check_place
-from central.sites.scope import HEAD_OFFICE, Scope
-from central.sync import ingest
+from central.sites.scope import Scope
 from central.sync.model import Enrolment
-from protocol.rules.patrol.calculate import Figures, Filters
 
 RELIEF_MOST: Final = timedelta(days=62)
-PURGE_KEPT: Final = timedelta(days=7)
-"""Records younger than this cannot be purged: somebody may still have to look at them."""
-PURGE_STEP: Final = timedelta(days=31)
-"""Totals are worked out for so long a part at a time."""
 
 
 def relieve(
@@ -137,138 +124,6 @@ def force_mark(
     after = {"complete_until": through_at.isoformat()}
     _note(centre, actor, "patrol.force_mark", "device", made, before, after, reason, device.id)
     return made
-
-
-class PurgePlan(msgspec.Struct, frozen=True):
-    """What a purge would take away, and what would remain: the totals of the visits."""
-
-    site_id: int
-    from_at: datetime
-    until_at: datetime
-    scans: int
-    totals: Figures
-    held_count: int = 0
-    """Records of the span that stay, because they are held (U11)."""
-    held_for: tuple[str, ...] = ()
-
-
-def purge_plan(
-    centre: Centre, scope: Scope, site_id: int, from_at: datetime, until_at: datetime
-) -> PurgePlan:
-    """Look before a purge; inside ``db.read``.
-
-    :raises InvalidInputError: there is no such estate or span, or it is too young.
-    """
-    _check_span(centre, scope, site_id, from_at, until_at)
-    holds = holding.in_force(site_id, from_at, until_at)
-    held = _in_span(site_id, from_at, until_at) & holding.covered(PatrolScan, holds)
-    return PurgePlan(
-        site_id,
-        from_at,
-        until_at,
-        _scans_in(site_id, from_at, until_at, holds).count(),
-        _totals(site_id, from_at, until_at, to_ms(centre.clock.now())),
-        PatrolScan.select().where(held).count() if holds else 0,
-        tuple(hold.about for hold in holds),
-    )
-
-
-def _check_span(centre: Centre, scope: Scope, site_id: int, from_at: datetime, until_at: datetime) -> None:
-    check_place(scope, site_id)
-    if not from_at < until_at:
-        raise InvalidInputError("The end lies before the beginning.")
-    if until_at > centre.clock.now() - PURGE_KEPT:
-        raise InvalidInputError("Records of the last seven days are kept.")
-
-
-def purge(
-    centre: Centre, scope: Scope, actor: Actor, plan: PurgePlan, reason: str, made_by: str
-) -> PurgedSpan:
-    """清除巡更記錄: the scans of the span go, with whose they were; their totals and every chain of records stay.
-
-    The facts themselves stay as links of their chains, without the card: what a device signed can still be verified. The
-    totals are those of the plan, which a read just made: judging a year while nobody else can write would take seconds.
-
-    :raises ConflictError: there is nothing to purge, or something else than what was confirmed.
-    """
-    _check_span(centre, scope, plan.site_id, plan.from_at, plan.until_at)
-    holds = holding.in_force(plan.site_id, plan.from_at, plan.until_at)
-    span = _in_span(plan.site_id, plan.from_at, plan.until_at)
-    if _scans_in(plan.site_id, plan.from_at, plan.until_at, holds).count() != plan.scans:
-        raise ConflictError("Meanwhile records have come. Please look again.")
-    if not plan.scans:
-        raise ConflictError("There are no records in this period.")
-    site_id, rows = plan.site_id, _scans_in(plan.site_id, plan.from_at, plan.until_at, holds)
-    facts = rows.select(PatrolScan.device, PatrolScan.node_epoch, PatrolScan.seq).where(
-        PatrolScan.node_epoch > 0
-    )
-    of_device: dict[int, list[tuple[int, int]]] = {}
-    for device, node_epoch, seq in facts.order_by(
-        PatrolScan.device, PatrolScan.node_epoch, PatrolScan.seq
-    ).tuples():
-        of_device.setdefault(device, []).append((node_epoch, seq))
-    made = PurgedSpan.create(
-        site=site_id,
-        from_at=plan.from_at,
-        until_at=plan.until_at,
-        through={str(device): list(which[-1]) for device, which in of_device.items()},
-        kept=holding.kept(PatrolScan, holds, span),
-        totals=msgspec.to_builtins(plan.totals),
-        scans_count=plan.scans,
-        reason=reason,
-        made_at=centre.clock.now(),
-        made_by=made_by,
-    )
-    PatrolScan.delete().where(span & ~holding.covered(PatrolScan, holds)).execute()
-    for device, which in of_device.items():
-        ingest.forget(device, which)
-    centre.audit.record(
-        actor,
-        "patrol.purge",
-        "patrol_purge",
-        made.id,
-        None,
-        {
-            "from": plan.from_at.isoformat(),
-            "until": plan.until_at.isoformat(),
-            "scans": plan.scans,
-            "held": plan.held_count,
-            "totals": {name: count for name, count in made.totals.items() if count},
-        },
-        reason,
-        site_id=site_id,
-    )
-    return made
-
-
-def _in_span(site_id: int, from_at: datetime, until_at: datetime) -> Any:
-    return (PatrolScan.site == site_id) & (PatrolScan.at >= from_at) & (PatrolScan.at < until_at)
-
-
-def _scans_in(
-    site_id: int, from_at: datetime, until_at: datetime, holds: Sequence[Hold] = ()
-) -> peewee.ModelSelect:
-    """Scans of a span, without those that are held."""
-    span = _in_span(site_id, from_at, until_at)
-    return PatrolScan.select().where(span & ~holding.covered(PatrolScan, holds) if holds else span)
-
-
-holding.RECORDS.append(PatrolScan)
-
-
-def _totals(site_id: int, from_at: datetime, until_at: datetime, now_ms: int) -> Figures:
-    """The figures of the whole span; only from the first record on, so that a span without an end costs nothing."""
-    totals = Figures()
-    first = _scans_in(site_id, from_at, until_at).order_by(PatrolScan.at).first()
-    begins = until_at if first is None else max(from_at, first.at - timedelta(days=1))
-    while begins < until_at:
-        ends = min(until_at, begins + PURGE_STEP)
-        found = judgement(HEAD_OFFICE, site_id, to_ms(begins), to_ms(ends), now_ms)
-        part = calculated(found, Filters()).total
-        for name in Figures.__struct_fields__:
-            setattr(totals, name, getattr(totals, name) + getattr(part, name))
-        begins = ends
-    return totals
 
 
 def set_limits(centre: Centre, scope: Scope, actor: Actor, site_id: int, way_s: int, clock_s: int) -> None:

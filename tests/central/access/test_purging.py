@@ -116,7 +116,7 @@ async def test_records_of_a_range_of_dates_are_purged_and_money_and_chains_stay(
     client = await running_centre.as_role()
     guard = await running_centre.as_role("guard")
     assert (await guard.get("/access/purge")).status == 403
-    assert (await guard.post("/access/purge", {**form, "events": "3"})).status == 403
+    assert (await guard.post("/access/purge", {**form, "records": "3"})).status == 403
     look = await client.post("/access/purge", form)
     for said in (
         "Purge 3 records",
@@ -125,9 +125,9 @@ async def test_records_of_a_range_of_dates_are_purged_and_money_and_chains_stay(
         "Opened by the exit button: 1",
     ):
         assert said in look.text, look.text
-    assert (await client.post("/access/purge", {**form, "events": "2"})).status == 200, "another number"
+    assert (await client.post("/access/purge", {**form, "records": "2"})).status == 200, "another number"
     assert (await running_centre.read(left)) == before
-    assert (await client.post("/access/purge", {**form, "events": "3"})).status == 303
+    assert (await client.post("/access/purge", {**form, "records": "3"})).status == 303
     for _turn in range(2):
         after = await running_centre.read(left)
         assert after["events"] == []
@@ -175,7 +175,7 @@ async def test_three_calendar_months_can_be_set_where_no_profile_is_on(
     assert (await doors.post("/access/purge/kept", {"kept": "months"})).status == 403
     assert (await administrator.post("/access/purge/kept", {"kept": "months"})).status == 303
     assert "Three calendar months" in (await doors.get("/access/purge")).text
-    assert (await doors.post("/access/purge", {**form, "events": "1"})).status == 303
+    assert (await doors.post("/access/purge", {**form, "records": "1"})).status == 303
     assert await running_centre.read(lambda: AccessEvent.select().count()) == 0
 
 

@@ -79,7 +79,7 @@ async def test_a_purge_keeps_what_is_held_until_the_hold_is_lifted(
     look = (await client.post("/access/purge", form)).text
     assert ("1 record of this period is held" in look, "沪公调 17" in look) == (True, True)
     assert "Purge 2 records" in look
-    assert (await client.post("/access/purge", {**form, "events": "2"})).status == 303
+    assert (await client.post("/access/purge", {**form, "records": "2"})).status == 303
     for _turn in range(2):
         assert await running_centre.read(events) == [1], "held"
         await running_centre.write(ingest.rebuild)
@@ -95,7 +95,7 @@ async def test_a_purge_keeps_what_is_held_until_the_hold_is_lifted(
     assert (await client.post("/oversight/requests/1/lift", {"reason": "结案"})).status == 303
     assert (await client.post("/oversight/requests/1/lift", {"reason": "结案"})).status == 422
     assert await running_centre.read(lambda: why_not_erase(person) is None)
-    assert (await client.post("/access/purge", {**form, "events": "1"})).status == 303
+    assert (await client.post("/access/purge", {**form, "records": "1"})).status == 303
     for _turn in range(2):
         assert await running_centre.read(events) == []
         await running_centre.write(ingest.rebuild)
@@ -132,7 +132,7 @@ async def test_a_scan_of_the_patrol_is_held_too(estate: Estate, running_centre: 
     }
     look = (await client.post("/patrol/purge", form)).text
     assert ("1 record of this period is held" in look, "沪公调 18" in look) == (True, True)
-    assert (await client.post("/patrol/purge", {**form, "scans": "1"})).status == 303
+    assert (await client.post("/patrol/purge", {**form, "records": "1"})).status == 303
     assert await running_centre.read(lambda: [row.seq for row in PatrolScan.select()]) == [1]
 
 

@@ -326,14 +326,14 @@ async def test_records_of_a_chosen_period_are_purged_and_the_chain_goes_on_verif
     centre_client = await running_centre.as_role()
     guard = await running_centre.as_role("guard", site=SITE)
     assert (await guard.get("/patrol/purge")).status == 403
-    assert (await guard.post("/patrol/purge", {**form, "scans": "2"})).status == 403
+    assert (await guard.post("/patrol/purge", {**form, "records": "2"})).status == 403
     look = await centre_client.post("/patrol/purge", form)
     assert look.status == 200
     assert "Purge 2 records" in look.text
     assert await walked.running.read(lambda: PatrolScan.select().count()) == 3
-    assert (await centre_client.post("/patrol/purge", {**form, "scans": "3"})).status == 200
+    assert (await centre_client.post("/patrol/purge", {**form, "records": "3"})).status == 200
     assert await walked.running.read(lambda: PatrolScan.select().count()) == 3, "another number: look again"
-    assert (await centre_client.post("/patrol/purge", {**form, "scans": "2"})).status == 303
+    assert (await centre_client.post("/patrol/purge", {**form, "records": "2"})).status == 303
 
     def left() -> tuple[int, list[bytes], list[Any], PurgedSpan]:
         personal = [bytes(row.personal) for row in StoredFact.select().order_by(StoredFact.seq)]
@@ -359,7 +359,7 @@ async def test_records_of_a_chosen_period_are_purged_and_the_chain_goes_on_verif
     (entry,) = await walked.audited("patrol.purge")
     assert entry.detail["reason"] == "期满"
     assert (await centre_client.post("/patrol/purge", form)).status == 200
-    assert (await centre_client.post("/patrol/purge", {**form, "scans": "0"})).status == 422
+    assert (await centre_client.post("/patrol/purge", {**form, "records": "0"})).status == 422
 
 
 def _store_scans(walked: Walked) -> None:
