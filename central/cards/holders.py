@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from central.cards.model import Card, CardClass
+from central.cards.terms import Terms
 from central.people.model import Person
-
-if TYPE_CHECKING:
-    from central.cards.acts import Terms
 
 
 class Holders(Protocol):

@@ -6,7 +6,7 @@ the route has declared those, and the caller has looked the card up within the o
 
 from __future__ import annotations
 
-from central.cards.acts.base import By, Change, Terms, Written, amounts, snapshot
+from central.cards.acts.base import By, Change, Written, amounts, snapshot
 from central.cards.acts.entering import enter
 from central.cards.acts.issuing import (
     blank_card,
@@ -40,6 +40,7 @@ from central.cards.acts.returning import (
     take_back,
     write_off,
 )
+from central.cards.terms import Terms
 
 __all__ = [
     "CONFIRM_WITHIN",

@@ -10,7 +10,6 @@ from central.cards import entitlements
 from central.cards.acts.base import (
     By,
     Change,
-    Terms,
     Written,
     done,
     need_arrived,
@@ -27,6 +26,7 @@ from central.cards.model import Card, CardClass, CardIssue, WriteOrder
 from central.cards.money import NOTHING, NOTHING_WAIVED, Entries, Waiver, on_issue
 from central.cards.numbers import check_card_no
 from central.cards.rules import Act, Holding, Origin, step
+from central.cards.terms import Terms
 from central.cards.write_rules import OPEN_VALUES
 from central.errors import ConflictError, InvalidInputError
 from central.people.model import Person

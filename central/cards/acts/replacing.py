@@ -8,7 +8,6 @@ from central.cards import entitlements, pins
 from central.cards.acts.base import (
     By,
     Change,
-    Terms,
     Written,
     amounts,
     desk_of,
@@ -25,6 +24,7 @@ from central.cards.history import book, end_loss, held_on
 from central.cards.model import Card
 from central.cards.money import on_hand_over, on_take_over
 from central.cards.rules import Act, Disable, step
+from central.cards.terms import Terms
 from central.cards.uses import left
 from central.errors import ConflictError, InvalidInputError
 from central.sync import publish
