@@ -44,6 +44,7 @@ HAND_OVERS: Final = Table(
     key=HandOver.id,
     sort="-signed_at",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column("signed_at", lazy("Time"), MOMENT, sort=HandOver.signed_at, sorts_down_first=True),
         Column(
             "number",

@@ -12,11 +12,12 @@ from central.access.projection.batch import EVENTS as ADDED
 from central.announce import LOOK_AGAIN
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
-from central.muster import service, watch
+from central.muster import api, service, watch
+from central.muster.asking import asker_of, choices_of
 from central.muster.model import Muster
 from central.muster.personal import forget, musters_of
 from central.muster.rules import KIND_TEXT, STATE_TEXT
-from central.muster.tables import HOURS, INSIDE, LINES, MUSTERS, Asker, places, site_asked
+from central.muster.tables import HOURS, INSIDE, LINES, MUSTERS, site_asked
 from central.parts import Apps
 from central.people import dossier, erasure
 from central.people.exporting import audited
@@ -25,13 +26,11 @@ from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.scope import Scope
 from central.web.feeder import open_signal
-from central.web.fields import Choices
 from central.web.figures import Figure
 from central.web.hub import Feed
 from central.web.i18n import _, lazy
-from central.web.lists import UNPROCESSABLE, list_export, list_json, list_page
+from central.web.lists import UNPROCESSABLE, list_export, list_page
 from central.web.nav import NavItem
-from central.web.openapi import describes
 from central.web.render import render, settle
 
 STATE: Final = "muster.state"
@@ -41,18 +40,6 @@ SHOWN_MAX: Final = 500
 """People on the page of a muster at once; the search narrows it, and print shows all."""
 
 
-def asker_of(request: web.Request, muster_id: int = 0, *, is_file: bool = False) -> Asker:
-    """The operator of a request, now. Telephone numbers go into files only, whose taking is written down."""
-    principal, now = principal_of(request), centre_of(request).clock.now()
-    sees_people = principal.may("people", "view")
-    sees_phones = is_file and sees_people and principal.may("personal", "view")
-    return Asker(scope_of(request), now, sees_people, sees_phones, muster_id)
-
-
-async def _choices(request: web.Request) -> dict[str, Choices]:
-    return await centre_of(request).db.read(places, scope_of(request))
-
-
 # -- who is inside ----------------------------------------------------------------------------------------------------
 
 
@@ -60,7 +47,7 @@ async def show_inside(request: web.Request) -> web.Response:
     """GET /occupancy?site=&area=&hours=&q="""
     settle(request)
     centre, scope, asker = centre_of(request), scope_of(request), asker_of(request)
-    view = INSIDE.view(request.query, await _choices(request))
+    view = INSIDE.view(request.query, await choices_of(request))
 
     def read() -> dict[str, Any]:
         page = view.fetch(asker)
@@ -99,7 +86,7 @@ def _fires(scope: Scope) -> list[AlarmState]:
 
 async def export_inside(request: web.Request) -> web.StreamResponse:
     """GET /occupancy/export"""
-    choices, on_export = await _choices(request), audited("access.muster_export")
+    choices, on_export = await choices_of(request), audited("access.muster_export")
     asker = asker_of(request, is_file=True)
     return await list_export(request, INSIDE, asker, choices=choices, on_export=on_export)
 
@@ -191,27 +178,6 @@ async def export_muster(request: web.Request) -> web.StreamResponse:
     return await list_export(request, LINES, asker, on_export=audited("access.muster_export"))
 
 
-# -- for programs -----------------------------------------------------------------------------------------------------
-
-
-@describes("List who is inside, by what the doors have recorded", rows=INSIDE)
-async def api_inside(request: web.Request) -> web.Response:
-    """GET /api/occupancy"""
-    return await list_json(request, INSIDE, asker_of(request), choices=await _choices(request))
-
-
-@describes("List musters", rows=MUSTERS)
-async def api_musters(request: web.Request) -> web.Response:
-    """GET /api/musters"""
-    return await list_json(request, MUSTERS, scope_of(request))
-
-
-@describes("List the people of a muster with their state", rows=LINES)
-async def api_muster(request: web.Request) -> web.Response:
-    """GET /api/musters/{id}"""
-    return await list_json(request, LINES, asker_of(request, path_id(request)))
-
-
 FIGURES: Final = [
     Figure("musters", lazy("Open musters"), "/musters", MUSTERS, {"state": "open"}, tone="bad", order=15)
 ]
@@ -230,9 +196,7 @@ ROUTES: Final[list[Route]] = [
     Route("POST", r"/musters/{id:\d+}/lines/{line:\d+}/{act:safe|unsafe}", tick, ("access", "approve")),
     Route("POST", r"/musters/{id:\d+}/add", add, ("access", "approve")),
     Route("POST", r"/musters/{id:\d+}/end", end, ("access", "approve")),
-    Route("GET", "/api/occupancy", api_inside, ("access", "view")),
-    Route("GET", "/api/musters", api_musters, ("access", "view")),
-    Route("GET", r"/api/musters/{id:\d+}", api_muster, ("access", "view")),
+    *api.ROUTES,
 ]
 erasure.ERASERS.append(forget)
 dossier.SECTIONS.append(musters_of)

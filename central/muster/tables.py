@@ -96,17 +96,14 @@ def find_inside(asker: Asker, view: FoundView) -> Found:
 
 def find_lines(asker: Asker, view: FoundView) -> Found:
     """The people of a muster, those not seen yet first; ``about``: how many are in each state."""
-    muster = asker.scope.get(Muster, asker.muster_id)
-    lines = list(asker.scope.filter(MusterLine.select().where(MusterLine.muster == muster.id), MusterLine))
-    out = service.came_out(muster, asker.now) if muster.ended_at is None else {}
-    people = _people({line.person_id for line in lines}, view.asked("q") if asker.sees_people else None)
-    units = _units({line.card_id for line in lines if line.card_id is not None})
+    muster, lines = lines_of(asker)
+    states = Counter(state for _line, state, _out in lines)
+    people = _people(
+        {line.person_id for line, _state, _out in lines}, view.asked("q") if asker.sees_people else None
+    )
+    units = _units({line.card_id for line, _state, _out in lines if line.card_id is not None})
     rows: list[Somebody] = []
-    states: Counter[str] = Counter()
-    for line in lines:
-        came_out_at = line.came_out_at or out.get((line.person_id, line.card_id))
-        state = state_of(line.safe_at is not None, came_out_at is not None)
-        states[state] += 1
+    for line, state, came_out_at in lines:
         if view.asked("q") is not None and line.person_id not in people:
             continue
         if view.asked("state") not in (None, state):
@@ -124,6 +121,17 @@ def find_lines(asker: Asker, view: FoundView) -> Found:
         "total": len(lines),
     }
     return Found(ordered, [(lazy("By state"), by_state)], progress)
+
+
+def lines_of(asker: Asker) -> tuple[Muster, list[tuple[MusterLine, str, datetime | None]]]:
+    """The muster that is asked about and its people in scope, each with the state and when they came out by card."""
+    muster = asker.scope.get(Muster, asker.muster_id)
+    out = service.came_out(muster, asker.now) if muster.ended_at is None else {}
+    found = []
+    for line in asker.scope.filter(MusterLine.select().where(MusterLine.muster == muster.id), MusterLine):
+        came_out_at = line.came_out_at or out.get((line.person_id, line.card_id))
+        found.append((line, state_of(line.safe_at is not None, came_out_at is not None), came_out_at))
+    return muster, found
 
 
 def _in_order(rows: list[Somebody]) -> list[Somebody]:
@@ -224,6 +232,7 @@ LINES: Final = FoundTable(
     find=find_lines,
     columns=(
         POSITION_COLUMN,
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         *_SEEN,
         Column("state", lazy("Status"), StatusFormat("muster")),
         Column("seen_at", lazy("Seen at"), MOMENT),
@@ -259,6 +268,7 @@ MUSTERS: Final = Table(
     key=Muster.id,
     sort="-started_at",
     columns=(
+        Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column(
             "started_at",
             lazy("Began"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from central.parts import Apps
-from central.patrol_map import feeds, map_pages, monitor_pages, plan_pages, replay_pages, watch
+from central.patrol_map import feeds, map_pages, monitor_pages, plan_api, plan_pages, replay_pages, watch
 from central.routes import Route
 from central.web.hub import Feed
 
@@ -14,6 +14,7 @@ ROUTES: Final[list[Route]] = [
     *monitor_pages.ROUTES,
     *map_pages.ROUTES,
     *plan_pages.ROUTES,
+    *plan_api.ROUTES,
     *replay_pages.ROUTES,
 ]
 FEEDS: Final[list[Feed]] = list(feeds.FEEDS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -104,6 +106,38 @@ async def test_a_reader_sees_the_visitors_of_his_organisation_only(estate: Estat
     narrow = await estate.running.as_role("guard", organisation=1)
     page = (await narrow.get("/duty/hand-overs/1")).text
     assert ("吴访客" in page, "Visitors inside: 1" in page, "1 more" in page) == (False, True, True)
+
+
+async def test_a_program_reads_a_hand_over_as_it_was_signed(estate: Estate) -> None:
+    """The list leads to it, and lines of another organisation are only counted. Planted break: ``lines`` without ``seen_by``."""
+    early, late = await estate.running.as_role("guard"), await estate.running.as_role("guard")
+    number = await _visit(estate, "吴访客")
+    assert (await hand_over(early, late, remarks="三号楼")).status == 303
+
+    async def read(by: Browser) -> dict[str, Any]:
+        (row,) = json.loads((await by.get("/api/duty/hand-overs")).text)["items"]
+        answer = await by.get(f"/api/duty/hand-overs/{row['id']}")
+        assert answer.status == 200, answer.text
+        found: dict[str, Any] = json.loads(answer.text)
+        return found
+
+    body = await read(early)
+    assert (body["remarks"], body["visitors_count"], body["is_unchanged"]) == ("三号楼", 1, True)
+    (visitor,) = body["visitors"]
+    assert (visitor["id"], visitor["state"], "吴访客" in json.dumps(body)) == (number, "inside", False)
+    assert visitor["until_at"].startswith(f"{estate.later(minutes=10):%Y-%m-%dT%H:%M}")
+
+    def move() -> None:
+        row = HandOver.get_by_id(1)
+        row.content = {**row.content, "visitors": [{**row.content["visitors"][0], "organisation": 999}]}
+        row.save()
+
+    await estate.running.write(move)
+    narrow = await estate.running.as_role("guard", organisation=1)
+    body = await read(narrow)
+    assert (body["visitors"], body["visitors_count"], body["is_unchanged"]) == ([], 1, False)
+    cook = await estate.running.as_role("canteen")
+    assert (await cook.get("/api/duty/hand-overs/1")).status == 403
 
 
 async def _visit(estate: Estate, name: str) -> int:
