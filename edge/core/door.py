@@ -273,12 +273,12 @@ def timer(spec: DoorSpec, state: DoorState, fired: Timer) -> Stepped:
     return _signal(spec, state, _FIRED[fired])
 
 
-def set_mode(spec: DoorSpec, state: DoorState, mode: Mode) -> Stepped:
-    """Another mode is in force."""
+def set_mode(spec: DoorSpec, state: DoorState, mode: Mode, *, is_recorded: bool = False) -> Stepped:
+    """Another mode is in force. ``is_recorded``: its record is durable already."""
     if mode is state.mode:
         return state, []
     before, state = state.mode, replace(state, mode=mode)
-    actions: list[Action] = [Record(DoorFact(spec.number, DoorEvent.MODE_CHANGED, mode))]
+    actions: list[Action] = [] if is_recorded else [Record(mode_fact(spec.number, mode))]
     signal = None
     if mode is Mode.UNLOCKED:
         signal = Signal.UNLOCK
@@ -288,6 +288,11 @@ def set_mode(spec: DoorSpec, state: DoorState, mode: Mode) -> Stepped:
         return state, actions
     state, more = _signal(spec, state, signal)
     return state, actions + more
+
+
+def mode_fact(number: int, mode: Mode) -> DoorFact:
+    """The record of another mode."""
+    return DoorFact(number, DoorEvent.MODE_CHANGED, mode)
 
 
 def set_fire(spec: DoorSpec, state: DoorState, active: bool) -> Stepped:

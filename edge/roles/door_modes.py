@@ -4,6 +4,10 @@ An operator's mode by hand stands before the configured one, until he gives it b
 unlock schedule decides: while it holds the mode is UNLOCKED; at a door with first-card unlocking (首卡常開) from the first card
 on that opens it inwards in that time. A restart asks for a card again. On a clock that is not trusted a scheduled unlock stays
 locked (reliability.md section 3); a schedule that always holds needs no clock.
+
+Who unlocks a door, by hand, by schedule or by starting the device, releases its lock: that is recorded first, and the lock moves when
+the record is durable (I8). Where it cannot be stored the storage policy of the door decides, as for a card. Every stricter mode is
+in force at once. A door of an interlock is never held open.
 """
 
 from __future__ import annotations
@@ -11,11 +15,11 @@ from __future__ import annotations
 from functools import partial
 
 from edge.core import door
-from edge.core.actions import Keep
 from edge.core.stimuli import ModeChanged, Now
+from edge.roles import door_rules
 from edge.roles.turn import Turn
 from protocol.facts import CommandFact, CommandResult
-from protocol.records import DoorRow, Mode
+from protocol.records import DoorRow, Mode, StoragePolicy
 from protocol.schedule import ALWAYS
 from protocol.view import View
 
@@ -47,18 +51,50 @@ def first_card(turn: Turn, number: int) -> None:
         and is_unlock_time(turn.wiring.door(unit).row, turn.view, turn.now)
     ):
         turn.opened_by_card |= {number}
-        put_in_force(turn)
+        if _mode_of(turn, unit) is Mode.UNLOCKED:  # the record of the card is durable
+            turn.with_door(unit, partial(door.set_mode, mode=Mode.UNLOCKED))
 
 
 def put_in_force(turn: Turn) -> None:
-    """Bring every door into its mode."""
+    """Bring every door into its mode; one that is to stand unlocked when the record of that is durable."""
+    turn.opened_by_card &= turn.wiring.unit_of_door.keys()  # a door that comes back waits for a card again
     for unit in sorted(turn.doors.keys() | turn.wiring.doors.keys()):
-        spec = turn.wiring.door(unit)
-        waits = _waits(turn, spec)
-        mode = mode_in_force(spec.row, turn.by_hand.get(spec.number), turn.view, turn.now, waits=waits)
+        mode = _mode_of(turn, unit)
         state = turn.doors.get(unit)
-        if state is None or state.mode is not mode:
+        if state is not None and state.mode is mode:
+            continue
+        if mode is not Mode.UNLOCKED:
             turn.with_door(unit, partial(door.set_mode, mode=mode))
+        elif turn.storage_usable:
+            turn.intend_to_unlock(unit, turn.wiring.door(unit).number)
+        else:
+            _without_record(turn, unit)
+
+
+def recorded(turn: Turn, unit: int, number: int, *, is_durable: bool) -> None:
+    """The fate of the record by which a door is to stand unlocked is known; what holds now decides."""
+    is_wanted = turn.wiring.unit_of_door.get(number) == unit and _mode_of(turn, unit) is Mode.UNLOCKED
+    if is_wanted and is_durable:
+        turn.with_door(unit, partial(door.set_mode, mode=Mode.UNLOCKED, is_recorded=True))
+    elif is_wanted:
+        _without_record(turn, unit)
+    elif is_durable:  # what is on the medium did not come about
+        now_at = turn.wiring.unit_of_door.get(number)
+        turn.record(door.mode_fact(number, Mode.NORMAL if now_at is None else turn.doors[now_at].mode))
+
+
+def _without_record(turn: Turn, unit: int) -> None:
+    """The record cannot be stored: the door's policy. Where it denies, the tick asks again."""
+    if turn.wiring.door(unit).row.storage_policy is StoragePolicy.GRANT_FROM_MEMORY:
+        turn.with_door(unit, partial(door.set_mode, mode=Mode.UNLOCKED))
+
+
+def _mode_of(turn: Turn, unit: int) -> Mode:
+    """The mode that is to be in force at a door."""
+    spec = turn.wiring.door(unit)
+    waits = _waits(turn, spec)
+    mode = mode_in_force(spec.row, turn.by_hand.get(spec.number), turn.view, turn.now, waits=waits)
+    return Mode.NORMAL if mode is Mode.UNLOCKED and door_rules.interlock_of(turn, unit) else mode
 
 
 def _waits(turn: Turn, spec: door.DoorSpec) -> bool:
@@ -76,14 +112,19 @@ def changed(turn: Turn, command: ModeChanged) -> None:
     if command.door not in turn.wiring.unit_of_door:
         turn.record(CommandFact(command.command_id, command.door, CommandResult.WRONG_DOOR))
         return
-    name = f"{_PREFIX}{command.door}"
+    unit = turn.wiring.unit_of_door[command.door]
+    if command.mode is Mode.UNLOCKED and door_rules.interlock_of(turn, unit):
+        turn.record(CommandFact(command.command_id, command.door, CommandResult.REFUSED_BY_INTERLOCK))
+        return
     if command.mode is None:
         turn.by_hand.pop(command.door, None)
-        turn.add(Keep(name, b""))
     else:
         turn.by_hand[command.door] = command.mode
-        turn.add(Keep(name, bytes([command.mode])))
-    turn.record(CommandFact(command.command_id, command.door, CommandResult.DONE))
+    kept = b"" if command.mode is None else bytes([command.mode])
+    fact = CommandFact(command.command_id, command.door, CommandResult.DONE)
+    turn.record(
+        fact, keep=(f"{_PREFIX}{command.door}", kept)
+    )  # whoever reads "done" can rely on it after a power cut
     put_in_force(turn)
 
 

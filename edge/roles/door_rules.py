@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from edge.core.door import Phase
+from edge.core.door import DoorState, Phase
 from edge.roles import door_places
 from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
@@ -51,19 +51,25 @@ def _is_blocked(turn: Turn, card: Presentation) -> bool:
 
 
 def interlocked(turn: Turn, unit: int) -> bool:
-    """Whether another door of the same interlock is not shut and locked; never while there is a fire."""
-    group = _interlock(turn, unit)
+    """Whether another door of the same interlock is not shut and locked; never while there is a fire. One whose contact has said
+    nothing yet is not known to be shut."""
+    group = interlock_of(turn, unit)
     if not group or turn.fire:
         return False
     return any(
-        (state.phase is not Phase.SECURE or state.lock_released)
+        (state.phase is not Phase.SECURE or state.lock_released or _is_silent(turn, other, state))
         and other != unit
-        and _interlock(turn, other) == group
+        and interlock_of(turn, other) == group
         for other, state in turn.doors.items()
     )
 
 
-def _interlock(turn: Turn, unit: int) -> int:
+def _is_silent(turn: Turn, unit: int, state: DoorState) -> bool:
+    return state.contact_open is None and turn.wiring.door(unit).row.contact_fitted
+
+
+def interlock_of(turn: Turn, unit: int) -> int:
+    """The number of the interlock of a door, 0 for none."""
     row = turn.view.door_rules(turn.wiring.door(unit).number)
     return 0 if row is None else row.interlock
 

@@ -47,6 +47,9 @@ from protocol.rules.passback import UNKNOWN
 
 def committed(turn: Turn, answer: Committed) -> None:
     """The fate of an intent is known. One that was given up at a restart of the role is nobody's any more."""
+    unlocking = turn.unlocking.pop(answer.intent_id, None)
+    if unlocking is not None:
+        door_modes.recorded(turn, *unlocking, is_durable=answer.ok)
     pending = turn.pending.pop(answer.intent_id, None)
     if pending is None:
         return

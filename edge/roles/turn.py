@@ -33,6 +33,7 @@ class Turn:
         self.readers = dict(state.readers)
         self.by_hand = dict(state.by_hand)
         self.pending = dict(state.pending)
+        self.unlocking = dict(state.unlocking)
         self.last_intent = state.last_intent
         self.commands = state.commands
         self.storage_usable = state.storage_usable
@@ -60,6 +61,7 @@ class Turn:
             self.readers,
             self.by_hand,
             self.pending,
+            self.unlocking,
             self.last_intent,
             self.commands,
             self.storage_usable,
@@ -88,10 +90,20 @@ class Turn:
 
     def intend(self, pending: Pending) -> None:
         """Ask for a commit; the release is the reply to its answer."""
-        self.last_intent += 1
-        intent_id = IntentId(self.last_intent)
+        intent_id = self._next_intent()
         self.pending[intent_id] = pending
         self.add(Record(pending.body, pending.personal, intent_id, keep=pending.keep))
+
+    def intend_to_unlock(self, unit: int, number: int) -> None:
+        """The same for a door that is to stand unlocked; asked once."""
+        if (unit, number) not in self.unlocking.values():
+            intent_id = self._next_intent()
+            self.unlocking[intent_id] = unit, number
+            self.add(Record(door.mode_fact(number, Mode.UNLOCKED), intent_id=intent_id))
+
+    def _next_intent(self) -> IntentId:
+        self.last_intent += 1
+        return IntentId(self.last_intent)
 
     def signal(self, reader: int | None, pattern: Pattern) -> None:
         """Beep and light at a reader, if one was used."""

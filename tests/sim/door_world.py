@@ -6,10 +6,12 @@ the people, who walk through or do not, and the contacts of the doors.
 
 Checked by what the world itself knows of who is where, which door stands open and who has just shown a card:
 
-- nothing but a durable grant releases a door: no View, no start, no lost or regained network, no passing of time (I9);
+- nothing but a durable record releases a door, of a grant or of its standing unlocked: no View, no start, no lost or regained
+  network, no passing of time (I8, I9);
 - in the hard area nobody is granted who is inside, and nobody refused who is not, also after power cuts (of whom one left open
   whether he went through nobody knows, and he may);
 - of the two interlocked doors none is released while the other is not shut and locked;
+- a door that waits for a first card is not held open without one;
 - the door for two people is granted only to somebody for whom another has just waited, and its timed area to nobody who went
   in less than its minutes ago;
 - where a PIN is asked for, nobody is granted who has not typed the right one, or the duress PIN, after his card;
@@ -49,7 +51,7 @@ from edge.roles.door import DoorRole
 from edge.roles.door_rules import SECOND_WITHIN_MS
 from protocol.decide import Instant, PointState, Presentation
 from protocol.door_rows import Passback
-from protocol.facts import AccessFact, Alarm, AlarmFact, Outcome, OutcomeFact, decode_body
+from protocol.facts import AccessFact, Alarm, AlarmFact, DoorFact, Outcome, OutcomeFact, decode_body
 from protocol.ids import uid_key
 from protocol.pin import pin_row, proof_of
 from protocol.reasons import Reason, is_granted
@@ -213,6 +215,9 @@ class DoorRulesNode(Node):
         made = draft(action.body, world.now_ms, now.utc_ms, now.trust, action.personal, action.keep)
         if isinstance(action.body, AccessFact):
             self._judge(action.body)
+        rules = self.view.door_rules(1)
+        if action.intent_id is not None and isinstance(action.body, DoorFact) and rules and rules.first_card:
+            raise Violation(f"B3: {self.name} is held open and no card has opened it")
         try:
             (entry,) = self.outbox.append([made])
         except CacheError:
@@ -347,11 +352,11 @@ class DoorRulesWorld(World):
         publish.card_changed(card)
 
     def _change_rules(self) -> None:
-        """An operator turns a door for two people into one that a first card holds open, or back."""
+        """An operator turns a door for two people into one that a first card, or its schedule alone, holds open, or back."""
         door = Door.get_by_id(self.changing)
-        is_first = not door.first_card
-        door.first_card, door.unlock_schedule = is_first, ALWAYS if is_first else None
-        door.persons = 1 if is_first else 2
+        is_held = not door.unlock_schedule_id
+        door.first_card, door.unlock_schedule = is_held and self.steps % 3 > 0, ALWAYS if is_held else None
+        door.persons = 1 if is_held else 2
         door.save()
         publish.door_changed(door.id)
 

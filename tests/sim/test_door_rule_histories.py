@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from edge.roles import door_modes, door_places, door_rules
+from edge.roles.turn import Turn
 from protocol.pin import PinCheck
 from protocol.rules import doors as rules
 from protocol.rules import passback
@@ -105,6 +106,16 @@ def any_pin_will_do(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("protocol.decide.checked", lambda *_given, **_named: PinCheck.RIGHT)
 
 
+def unlocked_before_it_is_recorded(patch: pytest.MonkeyPatch) -> None:
+    real = Turn.intend_to_unlock
+
+    def intend(turn: Any, unit: int, number: int) -> None:
+        real(turn, unit, number)
+        door_modes.recorded(turn, unit, number, is_durable=True)
+
+    patch.setattr(Turn, "intend_to_unlock", intend)
+
+
 def unlocked_without_a_card(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(door_modes, "_waits", lambda _turn, _spec: False)
 
@@ -122,6 +133,7 @@ def unlocked_without_a_card(patch: pytest.MonkeyPatch) -> None:
         a_first_that_waits_for_ever,
         a_pin_that_is_not_asked,
         any_pin_will_do,
+        unlocked_before_it_is_recorded,
         unlocked_without_a_card,
     ],
     ids=lambda one: one.__name__,

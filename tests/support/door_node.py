@@ -26,7 +26,7 @@ from edge.core.stimuli import (
 from edge.roles.base import Role
 from edge.roles.door import DoorRole
 from protocol.decide import Instant, Presentation, Trust
-from protocol.facts import AlarmFact, Body, OutcomeFact
+from protocol.facts import AlarmFact, Body, DoorFact, OutcomeFact
 from protocol.ids import uid_key
 from protocol.reasons import Reason
 from protocol.records import (
@@ -84,6 +84,8 @@ class DoorNode:
     timers: dict[str, int] = field(default_factory=dict)
     done: list[Action] = field(default_factory=list)
     seq: int = 100
+    stores_modes: bool = True
+    """The record by which a door is to stand unlocked is durable at once."""
 
     def __post_init__(self) -> None:
         self.state = self.role.initial()
@@ -101,6 +103,9 @@ class DoorNode:
                 case CancelTimer(name):
                     self.timers.pop(name, None)
         self.done += actions
+        for action in actions if self.stores_modes else []:
+            if isinstance(action, Record) and action.intent_id and isinstance(action.body, DoorFact):
+                actions = actions + self.commit(action.intent_id)
         return actions
 
     def show(self, *cards: Presentation, reader: int = 1, **more: object) -> list[Action]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.core.actions import Keep, Record, Release
+from edge.core.actions import Record, Release
 from edge.core.feedback import Pattern
 from edge.core.stimuli import (
     CommitLate,
@@ -18,6 +18,7 @@ from edge.core.stimuli import (
 )
 from edge.core.stimuli import TestAsked as Asked
 from protocol.decide import Trust
+from protocol.door_rows import DoorRulesRow
 from protocol.facts import (
     AccessFact,
     Alarm,
@@ -33,6 +34,7 @@ from protocol.records import DoorRow, Mode, Revisions, StoragePolicy, put
 from protocol.schedule import ALWAYS
 from protocol.view import View
 from tests.support.door_node import (
+    BACK,
     FRONT,
     GOOD,
     LOST,
@@ -131,7 +133,9 @@ def test_a_tested_point_shows_itself(node: DoorNode) -> None:
 
 def test_a_mode_by_hand_is_done_told_and_kept(node: DoorNode) -> None:
     actions = node.send(ModeChanged(700, FRONT, Mode.LOCKED_DOWN))
-    assert Keep("mode/7", b"\x04") in actions
+    assert Record(CommandFact(700, FRONT, CommandResult.DONE), keep=("mode/7", b"\x04")) in actions, (
+        "who reads that it is done finds it so after a power cut"
+    )
     assert results(actions) == [CommandResult.DONE]
     assert bodies(actions, DoorFact) == [DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.LOCKED_DOWN)]
     assert bodies(node.show(GOOD), AccessFact)[0].reason is Reason.LOCKED_DOWN
@@ -155,9 +159,67 @@ def test_giving_a_mode_back_returns_to_the_configured_one() -> None:
     node.send(ModeChanged(700, FRONT, Mode.UNLOCKED))
     assert node.state.doors[1].lock_released
     actions = node.send(ModeChanged(701, FRONT, None))
-    assert Keep("mode/7", b"") in actions
+    assert Record(CommandFact(701, FRONT, CommandResult.DONE), keep=("mode/7", b"")) in actions
     assert locked(actions) == [1]
     assert node.state.doors[1].mode is Mode.LOCKED
+
+
+def test_a_door_is_unlocked_when_the_record_of_that_is_durable_and_never_before() -> None:
+    """By hand, by its schedule, by another row, at a start (I8).
+
+    Planted break that turns it red: ``put_in_force`` setting the mode at once.
+    """
+    unlocked = DoorRow("front", unlock_schedule=OFFICE_HOURS)
+    for row, cause in (
+        (DoorRow("front"), lambda node: node.send(ModeChanged(700, FRONT, Mode.UNLOCKED))),
+        (DoorRow("front"), lambda node: node.change(put(FRONT, unlocked))),
+        (DoorRow("front", mode=Mode.UNLOCKED), lambda node: node.send(Started())),
+        (unlocked, lambda node: node.send(Started())),
+        (unlocked, lambda node: node.send(Tick())),
+    ):
+        node = DoorNode(View().apply(rows(row), Revisions(1, 1, 1, 0)), stores_modes=False)
+        asked = [*node.send(Started()), *cause(node)]
+        assert released(asked) == []
+        (record,) = [each for each in asked if isinstance(each, Record) and each.intent_id]
+        assert record.body == DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.UNLOCKED)
+        assert released(node.send(Tick())) == [], "asked once"
+        done = node.commit()
+        assert released(done) == [1]
+        assert bodies(done, DoorFact) == [DoorFact(FRONT, DoorEvent.UNLOCKED, Mode.UNLOCKED)]
+
+
+@pytest.mark.parametrize("policy", StoragePolicy)
+def test_where_the_unlocking_cannot_be_recorded_the_doors_policy_decides(policy: StoragePolicy) -> None:
+    front = DoorRow("front", unlock_schedule=OFFICE_HOURS, storage_policy=policy)
+    node = DoorNode(View().apply(rows(front), Revisions(1, 1, 1, 0)), stores_modes=False)
+    node.send(Started())
+    by_memory = policy is StoragePolicy.GRANT_FROM_MEMORY
+    assert released(node.fail_commit()) == [1] * by_memory
+    node.send(StorageState(False))
+    node.send(Tick())
+    assert node.state.doors[1].lock_released is by_memory
+    node.send(StorageState(True))
+    node.stores_modes = True
+    node.send(Tick())
+    assert node.state.doors[1].lock_released
+
+
+def test_what_was_forbidden_while_its_record_was_on_the_way_stays_locked() -> None:
+    node = DoorNode(View().apply(rows(), Revisions(1, 1, 1, 0)), stores_modes=False)
+    node.send(Started())
+    node.send(ModeChanged(700, FRONT, Mode.UNLOCKED))
+    node.send(ModeChanged(701, FRONT, Mode.LOCKED_DOWN))
+    done = node.commit()
+    assert released(done) == []
+    assert bodies(done, DoorFact) == [DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.LOCKED_DOWN)]
+
+
+def test_a_door_of_an_interlock_is_not_held_open() -> None:
+    """Planted break that turns it red: ``_mode_of`` without the interlock."""
+    node = make([*rows(), put(FRONT, DoorRulesRow(interlock=3)), put(BACK, DoorRulesRow(interlock=3))])
+    assert results(node.send(ModeChanged(700, FRONT, Mode.UNLOCKED))) == [CommandResult.REFUSED_BY_INTERLOCK]
+    node.change(put(BACK, DoorRow("back", mode=Mode.UNLOCKED)))
+    assert not any(each.lock_released for each in node.state.doors.values())
 
 
 def test_a_mode_for_another_nodes_door_is_refused(node: DoorNode) -> None:

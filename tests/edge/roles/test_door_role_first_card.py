@@ -118,6 +118,16 @@ def test_a_restart_and_a_lock_by_hand_release_nothing() -> None:
     assert mode(node) is Mode.LOCKED
 
 
+def test_a_door_that_was_away_waits_for_a_card_again() -> None:
+    """Planted break that turns it red: ``put_in_force`` keeping doors that are not here in ``opened_by_card``."""
+    node = hall()
+    node.swipe(GOOD)
+    node.change(delete(Kind.DOOR, FRONT))
+    node.wait(22 * HOUR_MS)  # Tuesday, 10:00
+    assert released(node.change(*rows(DoorRow("front", unlock_schedule=OFFICE_HOURS)))) == []
+    assert mode(node) is Mode.NORMAL
+
+
 def test_without_the_rule_the_schedule_holds_from_its_first_minute() -> None:
     node = hall()
     node.change(delete(Kind.DOOR_RULES, FRONT))

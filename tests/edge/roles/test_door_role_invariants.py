@@ -29,8 +29,9 @@ from edge.core.stimuli import (
     StorageState,
     Tick,
 )
-from edge.roles import door_storage
+from edge.roles import door_modes, door_storage
 from edge.roles.door_state import INTENTS_MAX
+from edge.roles.turn import Turn
 from protocol.decide import Trust
 from protocol.facts import AccessFact, AlarmFact
 from protocol.ids import uid_key
@@ -175,7 +176,7 @@ class Watcher:
                 node.wait(ms)
                 node.send(Tick())
             case Answer(newest, what):
-                waiting = sorted(node.state.pending)
+                waiting = sorted([*node.state.pending, *node.state.unlocking])
                 if waiting:
                     self.answer(IntentId(waiting[-1 if newest else 0]), what)
             case Proof(reader, is_right):
@@ -221,7 +222,11 @@ class Watcher:
             if not isinstance(action, Release):
                 continue
             unit = action.unit
-            if unit in self.pressed or self.node.state.doors[unit].mode is Mode.UNLOCKED:
+            if unit in self.pressed:
+                continue
+            if self.node.state.doors[unit].mode is Mode.UNLOCKED:
+                if unit not in before.doors or before.doors[unit].mode is not Mode.UNLOCKED:
+                    self.is_unlocked_by_a_record(stimulus, before, unit)
                 continue
             match stimulus:
                 case Committed(intent_id, ok, _):
@@ -244,6 +249,15 @@ class Watcher:
                 case _:
                     raise AssertionError(f"{stimulus} released door {unit}")
             self.no_dead_card(stimulus, before, actions)
+
+    def is_unlocked_by_a_record(self, stimulus: Stimulus, before, unit: int) -> None:
+        match stimulus:
+            case Committed(intent_id, ok, _) if intent_id in before.unlocking:
+                assert before.unlocking[intent_id][0] == unit
+                assert ok or self.grants_from_memory(unit)
+            case _:
+                assert not before.storage_usable, f"{stimulus} unlocked door {unit} without a record"
+                assert self.grants_from_memory(unit)
 
     def no_dead_card(self, stimulus: Stimulus, before, actions: list[Action]) -> None:
         for action in actions:
@@ -303,6 +317,7 @@ class Watcher:
 
 def watch(history: list[object], row: DoorRow | None = None) -> Watcher:
     node = make(rows(row), closed=False)
+    node.stores_modes = False
     watcher = Watcher(node)
     for unit, each in node.state.doors.items():
         watcher.on[unit] = each.lock_released
@@ -330,7 +345,7 @@ def test_left_alone_every_door_comes_to_rest(history: list[object], row: DoorRow
         node.send(ReaderRecovered(unit))
     for reader in (1, 2, 3):
         watcher.play_one(Proof(reader, is_right=True))
-    for intent in sorted(node.state.pending):
+    for intent in sorted([*node.state.pending, *node.state.unlocking]):
         node.commit(intent)
     node.send(StorageState(True))
     for command, number in ((1_001, FRONT), (1_002, BACK)):
@@ -360,6 +375,16 @@ def test_the_watcher_finds_a_release_without_a_record(monkeypatch: pytest.Monkey
     monkeypatch.setattr(door_storage, "_may_still_open", lambda _turn, _pending: True)
     with pytest.raises(AssertionError):
         watch([CardShown(1, (GOOD,)), ModeChanged(6, FRONT, Mode.LOCKED_DOWN), Answer(True, "ok")])
+
+
+def test_the_watcher_finds_an_unlocking_without_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Turn,
+        "intend_to_unlock",
+        lambda turn, unit, _number: door_modes.recorded(turn, unit, FRONT, is_durable=True),
+    )
+    with pytest.raises(AssertionError, match="without a record"):
+        watch([ModeChanged(6, FRONT, Mode.UNLOCKED)])
 
 
 def test_the_watcher_finds_a_lock_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,20 @@ def test_a_door_of_another_interlock_or_of_none_does_not_matter() -> None:
         assert released(node.swipe(EXTENDED, 3)) == [BACK_DOOR]
 
 
+def test_a_door_whose_contact_has_said_nothing_is_not_known_to_be_shut() -> None:
+    """After a start, or where a contact is expected that nobody has wired; a door without one counts by its lock.
+
+    Planted break that turns it red: ``interlocked`` without ``_is_silent``.
+    """
+    rules = [put(number, DoorRulesRow(interlock=1)) for number in (FRONT, BACK)]
+    node = make([*rows(), *rules], closed=False)
+    assert reason_of(node.swipe(GOOD)) is Reason.INTERLOCK
+    node.input(InputRole.CONTACT, False, BACK_DOOR)
+    assert released(node.swipe(EXTENDED)) == [YARD_DOOR]
+    node = make([*rows(), *rules, put(BACK, DoorRow("back", contact_fitted=False))], closed=False)
+    assert released(node.swipe(GOOD)) == [YARD_DOOR]
+
+
 def test_of_two_cards_at_both_doors_at_once_one_opens() -> None:
     """Both were granted before either was recorded: the second commit finds the other door released."""
     node = airlock()
