@@ -56,6 +56,7 @@ class Report:
             first_seq=node.mirror.first_seq if node.mirror.is_loaded else 0,
             clock_difference_ms=node.upkeep.measured[0] if node.upkeep.measured else 0,
             **self._clock_set(),
+            contacts=getattr(node.state, "contacts", ()),
             run=self.boot,
             figures=node.upkeep.stopwatch.readings(),
             update=self.updates.word if self.updates is not None else None,

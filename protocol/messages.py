@@ -173,7 +173,8 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     (figure, step, count) since the start of ``run``, a number of this node_epoch. ``update``: of a node that takes
     releases. ``clock_set_ms``: how
     long ago the centre last set the clock, -1 for never; it moved by ``clock_moved_ms`` then, after it had run by itself for
-    ``clock_ran_s``, 0 where that is not known. Sent with each poll, and alone at once when a relay has moved or an update got on.
+    ``clock_ran_s``, 0 where that is not known. ``contacts``: (door, whether its contact says open), as it was when the poll
+    said its ``last_seq``; a door without a contact, or one that has not been heard of yet, is missing. Sent with each poll, and alone at once when a relay has moved or an update got on.
     """
 
     storage_usable: bool = True
@@ -195,6 +196,7 @@ class Health(_Message, frozen=True, tag=MessageKind.HEALTH.value):
     clock_set_ms: int = -1
     clock_moved_ms: int = 0
     clock_ran_s: U32 = 0
+    contacts: Annotated[tuple[tuple[U32, bool], ...], Meta(max_length=POINTS_PER_NODE_MAX)] = ()
 
 
 class Poll(_Message, frozen=True, tag=MessageKind.POLL.value):

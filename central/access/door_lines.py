@@ -72,7 +72,6 @@ def door_lines(scope: Scope, door_id: int | None = None) -> list[DoorLine]:
 def _line(door: Door) -> DoorLine:
     status = getattr(door.device, "status", None)
     state = getattr(door, "state", None)
-    contact = state.contact if state is not None else "unknown"
     relay, relay_since = _relay(door, status)
     is_online = bool(status is not None and status.online)
     mode = Mode(state.mode) if state is not None and state.mode is not None else Mode(door.mode)
@@ -92,11 +91,24 @@ def _line(door: Door) -> DoorLine:
         relay_since=relay_since if is_online else None,
         last_relay=relay if not is_online and relay_since is not None else "",
         last_known_at=status.heard_at if status is not None and not is_online else None,
-        contact=contact if door.contact_fitted else "absent",
+        contact=_contact(door, state, status) if door.contact_fitted else "absent",
         rule=MODE_WORD[mode],
         configured_mode=Mode(door.mode),
         changed_at=state.changed_at if state is not None else None,
     )
+
+
+def _contact(door: Door, state: DoorState | None, status: DeviceStatus | None) -> str:
+    """By the newer of the facts and what the device told since; only facts tell why a door stands open."""
+    by_facts = state.contact if state is not None else "unknown"
+    told = dict(status.contacts).get(door.number) if status is not None else None
+    if told is None or status is None:
+        return by_facts
+    if state is not None and (state.node_epoch, state.seq) > tuple(status.contacts_order):
+        return by_facts
+    if told:
+        return by_facts if by_facts in ("forced", "held") else "open"
+    return "closed"
 
 
 def _relay(door: Door, status: DeviceStatus | None) -> tuple[str, datetime | None]:

@@ -38,7 +38,7 @@ class Link:
     marked_s: float = 0.0
     """When it was last written that every record is here."""
     condition: tuple[object, ...] = ()
-    """What was last said of facts, clock, storage, readers and locks: a change is written at once."""
+    """What was last said of facts, clock, storage, readers, locks and contacts: a change is written at once."""
     online: bool = False
     commands: list[tuple[Command, int]] = field(default_factory=list)
     """Asked for, not yet given to the engine, which a database thread may be working in: (command, expires_at_ms)."""
@@ -114,13 +114,13 @@ def not_stored(link: Link) -> None:
 
 
 def condition_of(effect: Heard, before: tuple[object, ...]) -> tuple[object, ...]:
-    """What is known of clock, storage, readers, locks and facts after this was heard; ``before``: what was known."""
+    """What is known of clock, storage, readers, locks, contacts and facts after this was heard; ``before``: what was known."""
     last_seq, *rest = before or (None,)
     if effect.last_seq is not None:
         last_seq = effect.last_seq
     if (health := effect.health) is not None:
         relays = [(door, released) for door, released, _ in health.locks]
-        rest = [health.clock, health.storage_usable, health.readers, relays]
+        rest = [health.clock, health.storage_usable, health.readers, relays, health.contacts]
     return (last_seq, *rest)
 
 

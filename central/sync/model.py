@@ -166,6 +166,10 @@ class DeviceStatus(Model):
     locks = JsonField(default=list)
     """[[door's number, is its lock relay released, since when in ms since 1970], ...] as last told; empty: not told since the
     device is online."""
+    contacts = JsonField(default=list)
+    """[[door's number, does its contact say open], ...] as of ``contacts_order``."""
+    contacts_order = JsonField(default=lambda: [0, 0])
+    """[node_epoch, seq]: a later fact about a door is newer than its contact there."""
     config_epoch = peewee.BigIntegerField(default=0)
     restrictions = peewee.BigIntegerField(default=0)
     access = peewee.BigIntegerField(default=0)

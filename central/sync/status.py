@@ -34,7 +34,7 @@ OPENED: Final = "sync.opened"
 IDS_MAX: Final = 500
 """Devices in one announcement."""
 LOCKS: Final = "sync.locks"
-"""Announced with ``{"site", "device"}`` when a lock relay is known to have another state."""
+"""Announced with ``{"site", "device"}`` when a lock relay or a contact is known to have another state."""
 
 ASKED: Final = "sync.asked"
 """Announced with ``{"ids": [device ids]}`` when an operator wants the records of these devices now (57)."""
@@ -70,7 +70,7 @@ def heard(
         values["last_seq"] = last_seq
     if health is not None:
         fields = msgspec.to_builtins(msgspec.structs.asdict(health))
-        del fields["locks"], fields["run"], fields["figures"]
+        del fields["locks"], fields["contacts"], fields["run"], fields["figures"]
         ago_ms = fields.pop("clock_set_ms")
         fields["clock_set_at_ms"] = int(at.timestamp() * 1_000) - ago_ms if ago_ms >= 0 else 0
         values["health"] = fields
@@ -78,6 +78,8 @@ def heard(
         values["locks"] = [
             [door, released, int(at.timestamp() * 1_000) - for_ms] for door, released, for_ms in health.locks
         ]
+        if last_seq is not None:
+            values |= {"contacts": list(health.contacts), "contacts_order": [node_epoch, last_seq]}
     online_since = _update(device_id, at, **values)
     if health is not None:
         readings.take(device_id, node_epoch, health.run, health.figures, at)
@@ -163,15 +165,15 @@ def _update(device_id: int, at: datetime, **values: Any) -> datetime:
         DeviceStatus.update(heard_at=at, **values).where(DeviceStatus.device == device_id).execute()
     if changed:
         announce(CHANGED, {"ids": [device_id]})
-    before = [] if status is None else status.locks
-    if _relays(values.get("locks", before)) != _relays(before):
+    before = ([], []) if status is None else (status.locks, status.contacts)
+    if _shown(values.get("locks", before[0]), values.get("contacts", before[1])) != _shown(*before):
         site_id = Device.select(Device.site).where(Device.id == device_id).scalar()
         announce(LOCKS, {"site": site_id, "device": device_id})
     return at if changed or status is None else status.changed_at or at
 
 
-def _relays(locks: list[list[Any]]) -> list[tuple[Any, ...]]:
-    return [(door, released) for door, released, _ in locks]
+def _shown(locks: list[list[Any]], contacts: list[Any]) -> tuple[dict[int, bool], dict[int, bool]]:
+    return {door: released for door, released, _ in locks}, dict(contacts)
 
 
 # -- is that lost card dead at every door? (B2) ---------------------------------------------------------------------

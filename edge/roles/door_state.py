@@ -116,3 +116,13 @@ class DoorRoleState(Struct, frozen=True):
     """Who was let in just now and may take others in, by reader: holder, and until when (monotonic)."""
     escorted: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """Who waits at a reader for somebody who may escort: holder, and until when (monotonic)."""
+
+    @property
+    def contacts(self) -> tuple[tuple[int, bool], ...]:
+        """By door number, whether its contact says open; without those that have none or were not heard of yet."""
+        told = {
+            number: self.doors[unit].contact_open
+            for number, unit in self.wiring.unit_of_door.items()
+            if unit in self.doors
+        }
+        return tuple((number, is_open) for number, is_open in told.items() if is_open is not None)

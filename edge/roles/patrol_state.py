@@ -58,6 +58,11 @@ class PatrolState(Struct, frozen=True):
         return self.doors.wiring
 
     @property
+    def contacts(self) -> tuple[tuple[int, bool], ...]:
+        """By door number, whether its contact says open, as far as that is known."""
+        return self.doors.contacts
+
+    @property
     def memory_grants(self) -> Mapping[int, int]:
         """Grants from memory since storage became unusable, by door number."""
         return self.doors.memory_grants

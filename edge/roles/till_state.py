@@ -71,6 +71,11 @@ class TillState(Struct, frozen=True):
         return self.others.wiring
 
     @property
+    def contacts(self) -> tuple[tuple[int, bool], ...]:
+        """By door number, whether its contact says open, as far as that is known."""
+        return self.others.contacts
+
+    @property
     def memory_grants(self) -> Mapping[int, int]:
         """Grants from memory since storage became unusable, by door number."""
         return self.others.memory_grants

@@ -198,6 +198,7 @@ async def test_the_page_tells_lock_and_door_apart(site: Site) -> None:
             ),
         )
 
+    await until_shown("Locked", "Door closed")  # also when nobody has opened it since the start
     page = await site.browser.get(path)
     await site.browser.send(page, f"{path}/mode", mode=str(int(Mode.UNLOCKED)), reason="furniture comes in")
     try:

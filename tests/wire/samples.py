@@ -349,6 +349,7 @@ MESSAGES: dict[MessageKind, Message] = {
         41,
         -1_250,
         update=UpdateWord(3, "0.2.0", UpdateState.ROLLED_BACK, 9_000_000, UpdateReason.NO_SYNC),
+        contacts=((1, False), (2, True)),
     ),
     MessageKind.RELEASE_OFFER: ReleaseOffer(3, "0.2.0", 9_000_000, bytes(range(32))),
     MessageKind.RELEASE_PULL: ReleasePull(3, 65_536),

@@ -286,6 +286,34 @@ async def test_a_door_shows_three_facts(estate: Estate, centre_client: Browser) 
     assert (api["relay"], api["relay_since"], api["last_relay"]) == ("unknown", None, "secured")
 
 
+async def test_a_contact_is_known_before_anybody_opened_the_door(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Seen when a new door shows "closed" with the first word of its device; what facts tell later is newer (60).
+
+    Planted break: the page looks at facts alone.
+    """
+
+    async def told(seq: int, is_open: bool) -> str:
+        health = Health(contacts=((1, is_open),))
+        await estate.running.write(status.heard, estate.gate_device, estate.now, seq, health, True, b"", 1)
+        return await shown()
+
+    async def shown() -> str:
+        return str(json.loads((await centre_client.get(f"/api/doors/{estate.gate}")).text)["door"]["contact"])
+
+    assert await shown() == "unknown"
+    assert await told(0, False) == "closed"
+    await estate.project(estate.fact(DoorFact(1, DoorEvent.OPENED)))
+    assert await shown() == "open"
+    await estate.project(estate.fact(AlarmFact(Alarm.HELD_OPEN, True, 1)))
+    assert (await shown(), await told(estate.seq[estate.gate_device], True)) == ("held", "held")
+    assert await told(estate.seq[estate.gate_device], False) == "closed", (
+        "it was closed while the device was off"
+    )
+    assert await told(estate.seq[estate.gate_device], True) == "held"
+
+
 SETTINGS = {
     "label": "东门",
     "mode": "0",
