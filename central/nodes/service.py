@@ -241,7 +241,7 @@ def _verify(enrolment: Enrolment) -> tuple[int, bool]:
             intact = intact and head == bytes(row.hash)
         after = rows[-1].seq
     gaps += enrolment.received_through - (expected - 1)
-    return gaps, intact and gaps == 0
+    return gaps, intact and gaps == 0 and head == bytes(enrolment.head)
 
 
 def newest_proof(enrolment: Enrolment, since_ms: int) -> tuple[int, bool]:

@@ -38,12 +38,20 @@ class Taken(Struct, frozen=True):
     facts: list[Waiting]
     jobs: list[tuple[Job, JobDone]]
     stopping: bool
+    lost_count: int = 0
+    """Facts for which there was no room since the time before."""
 
 
 class Inbox:
-    """See the module."""
+    """See the module.
 
-    def __init__(self) -> None:
+    :param facts_max: so many facts that nobody waits for are taken while the thread hangs at its medium; the others are counted.
+    """
+
+    def __init__(self, facts_max: int) -> None:
+        self._facts_max = facts_max
+        self._unawaited_count = 0
+        self._lost_count = 0
         self._condition = threading.Condition()
         self._facts: deque[Waiting] = deque()
         self._jobs: deque[tuple[Job, JobDone]] = deque()
@@ -54,6 +62,11 @@ class Inbox:
     def put(self, waiting: Waiting) -> None:
         """One more fact; one that is waited for wakes the thread at once."""
         with self._condition:
+            if waiting.done is None:
+                if self._unawaited_count >= self._facts_max:
+                    self._lost_count += 1
+                    return
+                self._unawaited_count += 1
             if not self._facts:
                 self._first_at = time.monotonic()
             self._facts.append(waiting)
@@ -91,7 +104,8 @@ class Inbox:
                 if (left := due - time.monotonic()) <= 0:
                     break
                 self._condition.wait(left)
-            taken = Taken(list(self._facts), list(self._jobs), self._stopping)
+            taken = Taken(list(self._facts), list(self._jobs), self._stopping, self._lost_count)
+            self._unawaited_count = self._lost_count = 0
             self._facts.clear()
             self._jobs.clear()
             self._urgent = False

@@ -28,7 +28,7 @@ from edge.cache.storage_state import Listener, StorageNews
 from protocol.facts import Entry, Fact
 
 HELD_MAX: Final = 10_000
-"""Facts held in memory while storage is unusable; what comes beyond is counted and lost."""
+"""Facts held in memory while storage is unusable or hangs; what comes beyond is counted and lost."""
 RETRY_FIRST_S: Final = 1.0
 RETRY_MAX_S: Final = 10.0
 SPACE_CHECK_S: Final = 60.0
@@ -56,7 +56,7 @@ class Recorder:
         self._held_max = held_max
         self.free_bytes = 0
         """Free space on the medium, as of the last look."""
-        self._inbox = Inbox()
+        self._inbox = Inbox(held_max)
         self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
         # the thread's own
         self._held: deque[Waiting] = deque()
@@ -101,6 +101,7 @@ class Recorder:
             taken = self._inbox.take(self._next_due(), patient=self._failing)
             stopping = taken.stopping
             self._held.extend(taken.facts)
+            self._lost_count += taken.lost_count
             if stopping:
                 self._retry_at = 0.0  # once more
             self._store()

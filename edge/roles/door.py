@@ -288,7 +288,7 @@ def _granted(turn: Turn, reader: int, since_ms: int | None, fact: AccessFact, de
 def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
     reason = decision.reason
     if reason is Reason.SECOND_PERSON:
-        door_rules.first(turn, reader, decision.holder)
+        door_rules.first(turn, reader, decision.holder, decision.key)
     elif reason is Reason.ESCORT:
         door_rules.awaits_escort(turn, reader, decision.holder)
     turn.record(fact, decision.key)

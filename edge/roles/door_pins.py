@@ -30,6 +30,8 @@ from protocol.pin import PIN_DIGITS_MAX
 from protocol.reasons import Reason
 
 PIN_WITHIN_MS: Final = 10_000
+WRONG_PINS_MAX: Final = 1_000
+"""Cards whose wrong PINs are remembered; the one that was tried longest ago is forgotten first."""
 END, CLEAR = "#", "*"
 _EARLY_MS: Final = 100
 """A timer may be a little early, by another clock than ours."""
@@ -84,7 +86,10 @@ def judged(turn: Turn, decision: Decision, point: int) -> None:
     key, wrong = decision.key, turn.wrong_pins.get(decision.key)
     if decision.reason is Reason.PIN_WRONG:
         wrong = (wrong or WrongPins()).again(turn.now.mono_ms)
-        turn.wrong_pins = {**turn.wrong_pins, key: wrong}
+        wrong_pins = {other: count for other, count in turn.wrong_pins.items() if other != key}
+        if len(wrong_pins) >= WRONG_PINS_MAX:
+            del wrong_pins[next(iter(wrong_pins))]
+        turn.wrong_pins = {**wrong_pins, key: wrong}
         if wrong.blocking(turn.now.mono_ms):
             turn.add(*moment(Alarm.PIN_BLOCKED, point, "", key))
     elif wrong is not None and decision.reason is not Reason.WRONG_TRIES:

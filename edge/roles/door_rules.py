@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from edge.roles import door_places
 from edge.roles.door_state import Pending
 from edge.roles.turn import Turn
 from protocol.decide import Presentation
+from protocol.records import CardFlag
 from protocol.rules.doors import DoorRules, RuleState
 from protocol.rules.occupancy import holders_in
 
@@ -23,6 +25,8 @@ SECOND_WITHIN_MS: Final = 15_000
 def state_of(turn: Turn, rules: DoorRules, unit: int, card: Presentation) -> RuleState:
     """What the rules of the door at this lock depend on, at this moment, for this card."""
     holder, until_ms = turn.firsts.get(unit, (0, 0))
+    if _awaits_escort(turn, holder) and not _has_flag(turn, card.keys(), CardFlag.MAY_ESCORT):
+        holder = 0  # two people, but nobody who may take the first one in
     return RuleState(
         turn.places,
         bool(rules.row.interlock) and interlocked(turn, unit),
@@ -74,11 +78,22 @@ def interlock_of(turn: Turn, unit: int) -> int:
     return 0 if row is None else row.interlock
 
 
-def first(turn: Turn, reader: int, holder: int) -> None:
-    """This holder waits for a second person from now on."""
+def first(turn: Turn, reader: int, holder: int, key: bytes) -> None:
+    """This holder waits for a second person from now on, who must be an escort where his card needs one and none is here."""
+    if escort_at(turn, reader) in (0, holder) and _has_flag(turn, (key,), CardFlag.NEEDS_ESCORT):
+        awaits_escort(turn, reader, holder)
     unit = turn.wiring.unit_of_reader(reader)
     assert unit is not None, "a point without a door has no rules"
     turn.firsts = {**turn.firsts, unit: (holder, turn.now.mono_ms + SECOND_WITHIN_MS)}
+
+
+def _awaits_escort(turn: Turn, holder: int) -> bool:
+    return any(waiting == holder and turn.now.mono_ms < until for waiting, until in turn.escorted.values())
+
+
+def _has_flag(turn: Turn, keys: Iterable[bytes], flag: CardFlag) -> bool:
+    row = next((row for row in map(turn.view.card, keys) if row is not None), None)
+    return row is not None and bool(row.flags & flag)
 
 
 def second_is_coming(turn: Turn, reader: int) -> None:

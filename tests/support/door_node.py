@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from edge.core.actions import Action, CancelTimer, Feedback, Lock, Record, Release, StartTimer
+from edge.core.actions import Action, CancelTimer, Feedback, Keep, Lock, Record, Release, StartTimer
 from edge.core.feedback import SIGNALS, Pattern
 from edge.core.lines import InputLine, InputRole
 from edge.core.stimuli import (
@@ -172,6 +172,17 @@ def make(changes: Iterable[Change] | None = None, *, closed: bool = True) -> Doo
 def bodies(actions: Iterable[Action], kind: type[Body] | None = None) -> list[Body]:
     found = [action.body for action in actions if isinstance(action, Record)]
     return [body for body in found if kind is None or isinstance(body, kind)]
+
+
+def kept(node: DoorNode) -> dict[str, bytes]:
+    """What it remembers over a restart."""
+    found: dict[str, bytes] = {}
+    for action in node.done:
+        if isinstance(action, Record) and action.keep is not None:
+            found[action.keep[0]] = action.keep[1]
+        elif isinstance(action, Keep):
+            found[action.name] = action.value
+    return found
 
 
 def alarms(actions: Iterable[Action]) -> list[tuple[object, bool, int]]:

@@ -1,4 +1,6 @@
-"""Gaps and chain of what was just read: as the page of reading shows them for many devices at once (57, B1)."""
+"""Gaps and chain: of what was just read, as the page of reading shows them for many devices at once (57), and of all that a
+device sent, as its own page does (B1).
+"""
 
 from __future__ import annotations
 
@@ -32,6 +34,11 @@ def proof(estate: Estate, chain: Chain, since_ms: int = LATER_MS) -> tuple[int, 
     return estate.read(lambda: service.newest_proof(Enrolment.get_by_id(chain.enrolment), since_ms))
 
 
+def whole(estate: Estate) -> tuple[int, bool]:
+    (chain,) = estate.read(lambda: service.chains(Enrolment.get().device_id))
+    return chain.gaps_count, chain.intact
+
+
 def test_what_was_read_hangs_together_with_what_was_there(estate: Estate) -> None:
     chain = stored(estate)
     assert proof(estate, chain) == (0, True)
@@ -51,10 +58,12 @@ def test_what_was_read_hangs_together_with_what_was_there(estate: Estate) -> Non
     ],
 )
 def test_whatever_is_missing_or_changed_shows(estate: Estate, spoil: Callable[[], object], gaps: int) -> None:
-    """Planted break: ``newest_proof`` without its last comparison with the head."""
+    """Planted break: ``newest_proof`` or ``_verify`` without the last comparison with the head."""
     chain = stored(estate)
+    assert whole(estate) == (0, True)
     estate.write(spoil)
     assert proof(estate, chain) == (gaps, False)
+    assert whole(estate) == (gaps, False)
 
 
 def test_a_device_that_has_sent_nothing_is_whole(estate: Estate) -> None:

@@ -148,6 +148,19 @@ def test_memory_for_held_facts_is_bounded_and_the_loss_is_counted(tmp_path: Path
     bench.recorder.stop()
 
 
+def test_memory_is_bounded_while_the_medium_hangs_and_whoever_waits_is_served(tmp_path: Path) -> None:
+    """Planted break that turns it red: ``Inbox.put`` without ``facts_max``."""
+    bench = Bench(tmp_path, held_max=3)
+    for number in range(5):
+        bench.recorder.submit(refused(number))
+    bench.intent(9)
+    bench.recorder.start()  # until here the thread stood still
+    bench.told.wait(lambda: StorageNews.LOST in bench.told.news)
+    assert bench.told.details[bench.told.news.index(StorageNews.LOST)] == "2"
+    assert [entry.fact.boottime_ms for entry in bench.told.entries] == [0, 1, 2, 9]
+    assert bench.recorder.stop()
+
+
 def test_a_full_disk_uses_the_reserve_and_says_so(bench: Bench) -> None:
     bench.told.wait(lambda: bench.reserve.is_there)
     release = bench.reserve.release

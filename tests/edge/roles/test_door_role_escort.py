@@ -101,6 +101,18 @@ def test_at_a_door_for_two_people_escort_and_visitor_are_the_two_in_either_order
         assert released(node.swipe(second)) == [YARD_DOOR]
 
 
+def test_at_a_door_for_two_people_a_visitor_and_somebody_who_may_not_escort_are_not_the_two() -> None:
+    """In either order; an escort who comes then opens with whichever came last.
+
+    Planted break that turns it red: ``door_rules.state_of`` without ``_awaits_escort``.
+    """
+    node = node_with(put(FRONT, DoorRulesRow(persons=2)))
+    assert reason_of(node.swipe(VISITOR)) is Reason.SECOND_PERSON
+    assert (reason_of(done := node.swipe(GOOD)), released(done)) == (Reason.SECOND_PERSON, [])
+    assert reason_of(node.swipe(VISITOR)) is Reason.ESCORT
+    assert released(node.swipe(HOST)) == [YARD_DOOR]
+
+
 def test_a_dead_or_unknown_right_says_so_before_the_escort_is_asked_for() -> None:
     node = node_with(put(uid_key(VISITOR.uid), CardRow(VISITOR_NO, 0, 0, 1, (), CardFlag.NEEDS_ESCORT)))
     assert reason_of(node.swipe(VISITOR)) is Reason.NO_ACCESS_HERE

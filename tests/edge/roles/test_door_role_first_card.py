@@ -24,6 +24,7 @@ from tests.support.door_node import (
     STRANGER,
     DoorNode,
     bodies,
+    kept,
     locked,
     make,
     released,
@@ -109,10 +110,12 @@ def test_without_a_trusted_time_only_a_schedule_that_always_holds_is_begun() -> 
 
 
 def test_a_restart_and_a_lock_by_hand_release_nothing() -> None:
+    """Planted break that turns it red: ``first_card`` kept as a mode by hand."""
     node = hall()
     node.swipe(GOOD)
+    assert mode(node) is Mode.UNLOCKED
     again = hall()
-    assert released(again.send(Started())) == []
+    assert released(again.send(Started(kept=kept(node)))) == []
     assert mode(again) is Mode.NORMAL
     node.send(ModeChanged(7, FRONT, Mode.LOCKED))
     assert mode(node) is Mode.LOCKED

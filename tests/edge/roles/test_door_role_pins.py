@@ -9,6 +9,7 @@ from edge.core.actions import Action, CheckPin, Record, Took
 from edge.core.feedback import Pattern
 from edge.core.lines import InputRole
 from edge.core.stimuli import KeyPressed, PinChecked, TimerFired
+from edge.roles import door_pins
 from edge.roles.door_pins import PIN_WITHIN_MS
 from protocol.decide import Presentation
 from protocol.door_rows import DoorRulesRow
@@ -208,6 +209,16 @@ def test_five_wrong_pins_with_one_card_block_its_pin_for_ten_minutes_however_slo
     node.wait(1)
     node.swipe(GOOD)
     assert released(press(node, "123456#")) == [DOOR]
+
+
+def test_cards_whose_wrong_pins_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_pins, "WRONG_PINS_MAX", 1)
+    node = node_with()
+    for card in (GOOD, GOOD, EXTENDED, EXTENDED):
+        node.swipe(card)
+        press(node, "1111#")
+        node.wait(20_000)
+    assert {key: wrong.count for key, wrong in node.state.wrong_pins.items()} == {uid_key(EXTENDED.uid): 2}
 
 
 def test_a_right_pin_forgets_the_wrong_ones() -> None:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from edge.core.actions import Action, Keep, Record
+from edge.core.actions import Action
 from edge.core.feedback import Pattern
 from edge.core.lines import InputRole
-from edge.core.stimuli import Started
+from edge.core.stimuli import InStep, LinkChanged, Started
 from protocol.decide import Presentation, Trust
 from protocol.door_rows import AreaRow, DoorRulesRow, Passback
 from protocol.facts import AccessFact
 from protocol.ids import uid_key
 from protocol.reasons import Reason
 from protocol.records import CardRow, DoorRow, put
-from tests.support.door_node import FRONT, GOOD, DoorNode, bodies, make, released, rows, signals
+from tests.support.door_node import FRONT, GOOD, DoorNode, bodies, kept, make, released, rows, signals
 
 HOUSE = 5
 FRIEND = Presentation(bytes.fromhex("07A1B2C3"))
 """Another card of the holder of GOOD."""
 
 
-def node_with(passback: Passback = Passback.HARD, *, contact: bool = True, **area: int) -> DoorNode:
+def node_with(passback: Passback = Passback.HARD, *, contact: bool = True, **area: Any) -> DoorNode:
     return make(
         [
             *rows(DoorRow("front", contact_fitted=contact)),
@@ -52,16 +54,6 @@ def reason_of(done: list[Action]) -> Reason:
     return fact.reason  # type: ignore[attr-defined,no-any-return]
 
 
-def kept(node: DoorNode) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for action in node.done:
-        if isinstance(action, Record) and action.keep is not None:
-            found[action.keep[0]] = action.keep[1]
-        elif isinstance(action, Keep):
-            found[action.name] = action.value
-    return found
-
-
 def test_a_card_that_is_passed_back_is_refused_until_its_holder_came_out() -> None:
     node = node_with()
     assert enters(node) is Reason.GRANTED
@@ -79,6 +71,21 @@ def test_a_card_that_is_passed_back_is_refused_until_its_holder_came_out() -> No
 def test_soft_lets_in_and_notes_it() -> None:
     node = node_with(Passback.SOFT)
     assert [enters(node), enters(node)] == [Reason.GRANTED, Reason.GRANTED_PASSBACK]
+
+
+def test_an_area_of_several_devices_is_hard_for_fifteen_seconds_after_the_last_word_of_the_others() -> None:
+    """Planted breaks that turn it red: ``cut_off`` at 15 s, or not asked; a lost line that leaves ``others_ms``."""
+    node = node_with(shared=True)
+    enters(node)
+    for after_ms, found in ((15_000, Reason.PASSBACK), (15_001, Reason.GRANTED_PASSBACK_CUT_OFF)):
+        node.wait(30_000)
+        node.send(InStep(node.mono_ms))
+        node.wait(after_ms)
+        assert reason_of(node.swipe(GOOD)) is found
+    node.send(InStep(node.mono_ms))
+    node.send(LinkChanged(False))
+    node.wait(2_000)
+    assert reason_of(node.swipe(GOOD)) is Reason.GRANTED_PASSBACK_CUT_OFF
 
 
 def test_timed_asks_for_no_way_out() -> None:
