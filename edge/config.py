@@ -5,7 +5,7 @@ with every reason at once, so that a card has to be written only once more.
 
 ::
 
-    name = "east-gate"                      # the device number, as at the centre
+    name = "east-gate"                      # as at the centre; "*": a spare card, the centre says which device it becomes
     data_dir = "/data/onecard"              # relative paths start at the file's own folder
     centre = ["https://10.0.0.5:8443"]      # tried in this order; none: the node works offline
     ca_file = "centre-ca.pem"               # or ca_pem = '''-----BEGIN CERTIFICATE-----...'''
@@ -38,6 +38,7 @@ with every reason at once, so that a card has to be written only once more.
 
     [emulator]                              # chips, board and clock are emulated (demo, tests)
     control = "127.0.0.1:0"
+    board_serial = "100000008a2b3c4d"       # what a spare card calls in with
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ from msgspec import Struct
 
 from edge.i18n import LANGUAGES, _
 from edge.table_reader import ConfigError, TableReader
+from protocol.ids import UNASSIGNED
 from protocol.limits import NODE_NAME_MAX, POINTS_PER_NODE_MAX
 
 ROLES: Final = ("door", "issuer")
@@ -66,6 +68,9 @@ DEFAULT_PORT: Final = "/dev/serial0"
 CENTRES_MAX: Final = 8
 FILE_MAX_BYTES: Final = 256 * 1024
 KEY_BYTES: Final = 32
+IMAGE_HASH: Final = "image.sha256"
+"""Beside ``node.toml``."""
+SERIAL_MAX: Final = 64
 TRIAL_S_RANGE: Final = (5, 86_400)
 TRIAL_S: Final = 300
 SCHEMA: Final = 1
@@ -115,6 +120,7 @@ class EmulatorConfig(Struct, frozen=True):
     """An emulated board. ``control``: ``host:port`` on loopback (port 0: any), or a path for a unix socket."""
 
     control: str = "127.0.0.1:0"
+    board_serial: str = ""
 
 
 class NodeConfig(Struct, frozen=True):
@@ -137,6 +143,13 @@ class NodeConfig(Struct, frozen=True):
     """32 bytes; empty: this node takes no new version of its program."""
     update_trial_s: int = TRIAL_S
     keypads: tuple[KeypadConfig, ...] = ()
+    image_hash: bytes = b""
+    """SHA-256 of what the card was made of, as its file ``image.sha256`` says; empty: it has none."""
+
+    @property
+    def is_spare(self) -> bool:
+        """A spare card: which device it is, the centre says when it joins."""
+        return self.name == UNASSIGNED
 
     @property
     def status_socket(self) -> Path:
@@ -226,7 +239,17 @@ def check(values: Mapping[str, Any], folder: Path) -> NodeConfig:
         release_key,
         trial_s,
         keypads,
+        _image_hash(folder),
     )
+
+
+def _image_hash(folder: Path) -> bytes:
+    """Only told to the centre: a card without it, or with a damaged one, works as well."""
+    try:
+        found = bytes.fromhex((folder / IMAGE_HASH).read_text().strip())
+    except (OSError, ValueError):
+        return b""
+    return found if len(found) == KEY_BYTES else b""
 
 
 def parse_ticket(text: str) -> Ticket:
@@ -274,7 +297,7 @@ def _emulator(reading: TableReader) -> EmulatorConfig | None:
     host, _colon, port = control.rpartition(":")
     if "/" not in control and (host not in ("127.0.0.1", "localhost", "[::1]") or not port.isdecimal()):
         reading.problem(_("emulator.control: must be a loopback address with a port, or a path"))
-    return EmulatorConfig(control)
+    return EmulatorConfig(control, table.text("board_serial", longest=SERIAL_MAX))
 
 
 def _serial(reading: TableReader) -> SerialConfig | None:

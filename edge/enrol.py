@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import Struct
 
 from edge.cache.outbox import NO_EPOCH, Outbox
-from edge.config import Ticket
+from edge.config import NodeConfig, Ticket
 from edge.errors import EdgeError
 from edge.i18n import _
 from edge.identity import IdentityFiles, Joining, Member
@@ -31,7 +31,7 @@ RETRY_MAX_MS: Final = 5 * 60_000
 FOR_GOOD: Final = frozenset(
     {RefusalCode.TICKET_UNKNOWN, RefusalCode.TICKET_USED, RefusalCode.TICKET_EXPIRED, RefusalCode.REVOKED}
 )
-"""Answers that asking again does not change."""
+"""Answers that asking again does not change. A spare card that waits, or that an operator has refused, asks for ever."""
 
 Send = Callable[[bytes], Awaitable[bytes]]
 """Carries a request to the centre and its answer back. Raises OSError or TimeoutError when there is no connection."""
@@ -40,9 +40,10 @@ Send = Callable[[bytes], Awaitable[bytes]]
 class EnrolError(EdgeError):
     """The centre will not let this node join with this ticket. The text is for the installer."""
 
-    def __init__(self, text: str, code: RefusalCode) -> None:
+    def __init__(self, text: str, code: RefusalCode, retry_after_s: int = 0) -> None:
         super().__init__(text)
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class Board(Struct, frozen=True):
@@ -52,13 +53,15 @@ class Board(Struct, frozen=True):
     image_hash: bytes = b""
 
 
-def board_of_this_machine() -> Board:
-    """The serial number of a Raspberry Pi; empty on other machines."""
+def board_of_this_machine(config: NodeConfig) -> Board:
+    """The serial number of a Raspberry Pi, or of an emulated board; empty on other machines."""
+    if config.emulator is not None:
+        return Board(config.emulator.board_serial, config.image_hash)
     try:
         serial = Path("/sys/firmware/devicetree/base/serial-number").read_text().strip("\x00\n ")
     except (OSError, UnicodeDecodeError):
         serial = ""
-    return Board(serial)
+    return Board(serial, config.image_hash)
 
 
 def refusal_text(code: RefusalCode) -> str:
@@ -78,6 +81,8 @@ def refusal_text(code: RefusalCode) -> str:
             return _("another device has taken the place of this one; its records are kept apart")
         case RefusalCode.WAITING_FOR_APPROVAL:
             return _("waiting for an operator to approve this device at the centre")
+        case RefusalCode.NOT_APPROVED:
+            return _("an operator at the centre has refused this device")
         case RefusalCode.BUSY:
             return _("the centre is busy; trying again")
         case _other:
@@ -126,7 +131,7 @@ class Enrolment:
         """
         answer = read_answer(frame, self._ticket.secret, enrol)
         if isinstance(answer, Refused):
-            raise EnrolError(refusal_text(answer.code), answer.code)
+            raise EnrolError(refusal_text(answer.code), answer.code, answer.retry_after_s)
         member = _member(answer, enrol)
         self._files.save_member(member)
         return member
@@ -168,6 +173,11 @@ async def join(
             if error.code in FOR_GOOD:
                 raise
             tell(str(error))
+            if error.retry_after_s:
+                attempt = 0
+                retry_ms = min(error.retry_after_s * 1_000, RETRY_MAX_MS)
+                await wait(delay_ms(0, jitter(), first_ms=retry_ms, max_ms=RETRY_MAX_MS) / 1_000)
+                continue
         except (OSError, TimeoutError) as error:
             tell(_("no connection to the centre: %(error)s", error=error or type(error).__name__))
         except ProtocolError as error:

@@ -27,7 +27,9 @@ async def enrol_now(config: NodeConfig, ticket: Ticket, tell: Callable[[str], No
     outbox = Outbox(config.data_dir / "outbox.db")
     outbox.open()
     try:
-        enrolment = Enrolment(config.name, ticket, IdentityFiles(config.data_dir), board_of_this_machine())
+        enrolment = Enrolment(
+            config.name, ticket, IdentityFiles(config.data_dir), board_of_this_machine(config)
+        )
         member = await join(enrolment, outbox, send, asyncio.sleep, tell, random.random)
         settle(outbox, member)
         return member

@@ -28,6 +28,7 @@ from edge.report import Report
 from edge.upholding import Upholding
 from protocol.decide import Trust
 from protocol.downlink import NodeDownlink
+from protocol.enrolment import fingerprint, raw_public
 from protocol.node_peer import NodePeer
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Membership:
     def status(self) -> dict[str, Any]:
         """How the connection is."""
         if self.link is None:
-            return {"state": "not_enrolled", "detail": self._problem}
+            return {"state": "not_enrolled", "detail": self._problem, **self._read_out()}
         state, trouble = self.link.state, self._correspondence.trouble if self._correspondence else ""
         return {
             "state": "offline" if state.route is Route.NONE else "online",
@@ -140,10 +141,21 @@ class Membership:
             "rejected": self._correspondence.rejected_count if self._correspondence else 0,
         }
 
+    def _read_out(self) -> dict[str, str]:
+        """Of a spare card: what an operator compares before it becomes a device."""
+        if not self._config.is_spare:
+            return {}
+        try:
+            key = raw_public(self._files.key())
+        except FileError:
+            return {}
+        return {"board": board_of_this_machine(self._config).serial, "fingerprint": fingerprint(key)}
+
     # -- the one task -------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         member = await self._join_if_needed()
+        self._report.name = member.node
         settled = await self._settle(member)
         await self._load_mirror()
         node = self._node
@@ -208,7 +220,7 @@ class Membership:
         if ticket is None or (member is not None and member.ticket_id == ticket.ticket_id):
             assert member is not None
             return member
-        enrolment = Enrolment(self._config.name, ticket, self._files, board_of_this_machine())
+        enrolment = Enrolment(self._config.name, ticket, self._files, board_of_this_machine(self._config))
         try:
             member = await join(enrolment, self._outbox, self._send, asyncio.sleep, self._tell, random.random)
         except EnrolError as error:

@@ -24,8 +24,9 @@ class Report:
     """Number of this start of the program; set before the centre is told."""
 
     def __init__(self, node: Node, name: str) -> None:
+        """:param name: as ``node.toml`` has it; a spare card gets another when it joins."""
         self._node = node
-        self._name = name
+        self.name = name
         self.acked_through: Callable[[], int] = lambda: 0
         """The last fact that the centre is known to hold."""
         self.link: Callable[[], dict[str, Any]] = lambda: {"state": "off"}
@@ -117,7 +118,7 @@ class Report:
             )
         revisions = view.revisions
         return {
-            "name": self._name,
+            "name": self.name,
             "software": VERSION,
             "uptime_s": node.upkeep.uptime_s(),
             "boot": node.mirror.boot,

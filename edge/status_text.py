@@ -138,6 +138,13 @@ def _link(link: Mapping[str, Any]) -> str:
     match link.get("state"):
         case "off":
             return _("none is set up; the node works offline")
+        case "not_enrolled" if link.get("fingerprint"):
+            return _(
+                "not joined yet: %(detail)s (board %(board)s, fingerprint %(fingerprint)s)",
+                detail=link.get("detail") or "-",
+                board=link["board"] or "-",
+                fingerprint=link["fingerprint"],
+            )
         case "not_enrolled":
             return _("not joined yet: %(detail)s", detail=link.get("detail") or "-")
         case "online":

@@ -3,6 +3,8 @@
 The ticket's secret is the seed of an Ed25519 key. The card holds the seed; the centre stores only ``ticket_verifier`` of
 it, so that its database does not let anyone enrol. The node proves the seed without showing it; the centre's answer is
 proven by a MAC with the verifier, which only the two of them know, so that the node can believe the centre's key.
+
+A spare card asks in the name ``UNASSIGNED``: the answer says which device it has become, once an operator has said so.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from protocol import codec
 from protocol.envelope import CENTRE, body_of, open_signed, peek, write_signed
 from protocol.errors import MalformedError, SignatureError
+from protocol.ids import UNASSIGNED
 from protocol.messages import Enrol, Enrolled, MessageKind, Refused
 
 SECRET_LENGTH: Final = 32
+_FINGERPRINT: Final = b"onecard key"
 _PROOF: Final = b"onecard enrol\x00"
 _ANSWER: Final = b"onecard enrolled"
 
@@ -29,6 +33,13 @@ _ANSWER: Final = b"onecard enrolled"
 def raw_public(key: Ed25519PrivateKey) -> bytes:
     """The 32 bytes of the public half."""
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def fingerprint(public_key: bytes) -> str:
+    """A key for two people on the telephone: twelve digits in fours."""
+    digest = blake2b(public_key, digest_size=8, person=_FINGERPRINT).digest()
+    digits = f"{int.from_bytes(digest, 'big') % 10**12:012}"
+    return " ".join(digits[at : at + 4] for at in range(0, 12, 4))
 
 
 def ticket_verifier(secret: bytes) -> bytes:
@@ -97,7 +108,10 @@ def read_answer(frame: bytes, secret: bytes, request: Enrol) -> Enrolled | Refus
     answer = codec.decode(header.kind, body_of(frame))
     if isinstance(answer, Refused):
         return answer
-    if not isinstance(answer, Enrolled) or answer.nonce != request.nonce or answer.node != request.node:
+    if not isinstance(answer, Enrolled) or answer.nonce != request.nonce:
+        raise MalformedError("not an answer to this request to join")
+    is_spare = request.node == UNASSIGNED
+    if answer.node == UNASSIGNED or (answer.node != request.node and not is_spare):
         raise MalformedError("not an answer to this request to join")
     if not compare_digest(answer.proof, _answer_proof(answer, ticket_verifier(secret))):
         raise SignatureError("the centre does not know this ticket")

@@ -15,6 +15,8 @@ from protocol.limits import CREDENTIAL_ID_LENGTH, UID_LENGTHS
 
 NodeName = NewType("NodeName", str)
 """The device number given by the installer, e.g. ``east-gate``; unique at one centre, stable over replacements."""
+UNASSIGNED: Final = NodeName("*")
+"""The name of a spare card, which no device has been given yet; no device can be called so."""
 PointId = NewType("PointId", int)
 """One access point (a reader of a door, a checkpoint, a lane): positive, unique at one centre."""
 CardKey = NewType("CardKey", bytes)

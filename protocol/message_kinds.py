@@ -60,3 +60,5 @@ class RefusalCode(IntEnum):
     FORK = 14
     """Two facts under one number: both are kept, the node's later facts go to quarantine (I11)."""
     UNKNOWN_MESSAGE = 15
+    NOT_APPROVED = 16
+    """An operator has refused this device; asking again helps once the operator has thought better of it."""

@@ -22,5 +22,6 @@ TEXT: Final[dict[RefusalCode, str]] = {
     RefusalCode.WAITING_FOR_APPROVAL: "Waiting for an operator to approve this device",
     RefusalCode.FORK: "The records of this device contradict those at the centre; enrol it again",
     RefusalCode.UNKNOWN_MESSAGE: "The centre does not know this kind of message",
+    RefusalCode.NOT_APPROVED: "An operator at the centre has refused this device",
 }
 assert TEXT.keys() == set(RefusalCode)

@@ -96,6 +96,13 @@ KINDS: Final[dict[str, AlarmKind]] = {
         lasts=False,
         says_more=True,
     ),
+    "spare_reused": AlarmKind(
+        lazy("A used spare SD card was tried in another board"),
+        Severity.URGENT,
+        Place.DEVICE,
+        lasts=False,
+        says_more=True,
+    ),
     "ticket_reused": AlarmKind(
         lazy("A used join ticket was tried by another device"), Severity.URGENT, Place.DEVICE, lasts=False
     ),

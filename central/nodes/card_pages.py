@@ -24,6 +24,7 @@ from central.people.inputs import path_id
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.model import Site
+from central.sync import spares
 from central.web.days import FieldError
 from central.web.fields import Choice
 from central.web.forms import BoundForm
@@ -185,7 +186,7 @@ async def _wanted(request: web.Request) -> Wanted:
         device = scope.get(Device, device_id)
         readers = AccessPoint.select().where(AccessPoint.device == device.id).count()
         site = Site.get_by_id(device.site_id)
-        return Wanted(device, site.name, readers, service.standing(device.id))
+        return Wanted(device, site.name, readers, spares.standing(device.id))
 
     return await centre_of(request).db.read(read)
 

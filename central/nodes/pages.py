@@ -17,7 +17,7 @@ from central.nodes.table import DEVICES, FIGURES, QUARANTINE
 from central.people.table import organisations_in, sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
-from central.sync import evidence
+from central.sync import evidence, spares
 from central.sync import status as sync_status
 from central.sync.endpoints import HUB
 from central.sync.model import DeviceStatus, Enrolment
@@ -180,7 +180,7 @@ async def make_ticket(request: web.Request) -> web.Response:
 
     def write() -> tuple[Device, str, int, int]:
         device = scope.get(Device, device_id)
-        replaces = service.standing(device.id)
+        replaces = spares.standing(device.id)
         ticket = service.new_ticket(device.id, centre.clock.now())
         act = "nodes.replace" if replaces else "nodes.ticket"
         centre.audit.record(

@@ -158,12 +158,6 @@ def board_of(readers: int) -> str:
     return "pi-one-door" if readers < 2 else "pi-two-doors"
 
 
-def standing(device_id: int) -> int:
-    """The newest installation of a device, whose place another card would take; 0 when it has never joined."""
-    newest = Enrolment.select(peewee.fn.MAX(Enrolment.node_epoch)).where(Enrolment.device == device_id)
-    return newest.scalar() or 0
-
-
 def node_file(
     device: Device,
     ticket: str,

@@ -52,7 +52,7 @@ async def _answers(request: web.Request) -> list[bytes]:
         raise web.HTTPRequestEntityTooLarge(PACKET_MAX, request.content_length or 0) from error
     except ProtocolError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
-    answers, _ = await request.app[HUB].packet(frames)
+    answers, _ = await request.app[HUB].packet(frames, address=request.remote or "")
     return answers
 
 
@@ -71,7 +71,7 @@ async def live(request: web.Request) -> web.WebSocketResponse:
             message = await asyncio.wait_for(socket.receive(), timeout_s)
             if message.type is not WSMsgType.BINARY:
                 break
-            answers, found = await hub.packet(split(message.data), wake.set)
+            answers, found = await hub.packet(split(message.data), wake.set, request.remote or "")
             if answers:
                 await socket.send_bytes(join(answers))
             if found is not None and found is not link:

@@ -24,11 +24,11 @@ from central.errors import CentralError
 from central.sync import ingest, publish, reported, status, suspicion, tickets, timed
 from central.sync.completeness import Completeness, told_to
 from central.sync.errands import Errands
+from central.sync.joining import Joining
 from central.sync.links import Hashes, Link, code_of, condition_of, not_stored, record_of, some
 from central.sync.offers import OFFERS, Offering
 from central.sync.silence import MARK_EVERY_S, STATUS_EVERY_S, Silence
 from central.sync.storage import PublishedStorage, read_heads
-from protocol import enrolment
 from protocol.centre_peer import (
     Alive,
     AuditHead,
@@ -74,7 +74,6 @@ class Hub:
         self._db = db
         self._clock = clock
         self._key = signing_key
-        self._box_key = box_key
         self._random = random_bytes
         self._monotonic = monotonic
         self._audit_head = audit_head
@@ -95,6 +94,7 @@ class Hub:
         """This process, among those of one centre."""
         self._silence = Silence(db, clock, monotonic, self.sessions)
         self._watch: asyncio.Task[None] | None = None
+        self._joining = Joining(db, clock, signing_key, box_key, self.counts)
         self._errands = Errands()
         self.offering = Offering(db, clock)
         self.completeness = Completeness(db, clock, self._errands)
@@ -125,12 +125,14 @@ class Hub:
     # -- frames -------------------------------------------------------------------------------------------------
 
     async def packet(
-        self, frames: Iterable[bytes], wake: Callable[[], None] | None = None
+        self, frames: Iterable[bytes], wake: Callable[[], None] | None = None, address: str = ""
     ) -> tuple[list[bytes], Link | None]:
         """Carry out the frames of one packet; returns the answer and the session that they belong to.
 
         Never raises for what a frame holds: it is refused, counted, and the others go on. What waits for a device is
         given only to who has just proved to be that device: not for a frame that names it, nor for a repeated one.
+
+        :param address: the network address that they came from.
         """
         answers: list[bytes] = []
         link: Link | None = None
@@ -138,7 +140,7 @@ class Hub:
             try:
                 kind = None if is_session_frame(frame) else peek(frame).kind
                 if kind == MessageKind.ENROL:
-                    answers.append(await self._join(frame))
+                    answers.append(await self._joining.answer(frame, address, self._note))
                 elif kind == MessageKind.HELLO:
                     link = await self._open(frame)
                     link.wake = wake or link.wake
@@ -185,17 +187,6 @@ class Hub:
             due_ms.append(timer_ms)
         at_ms = min(due_ms, default=None)
         return None if at_ms is None else max(0.0, (at_ms - self._now_ms()) / 1_000)
-
-    async def _join(self, frame: bytes) -> bytes:
-        request = enrolment.read_enrol(frame)
-        centre_key = enrolment.raw_public(self._key)
-        outcome = await self._db.write(tickets.join, request, self._clock.now(), centre_key, self._box_key)
-        if isinstance(outcome, tickets.Joined):
-            return enrolment.write_enrolled(outcome.answer, outcome.verifier, self._key)
-        self.counts[f"enrol {outcome.code.name}"] += 1
-        if outcome.code is RefusalCode.TICKET_USED and outcome.device_id is not None:
-            await self._db.write(suspicion.ticket_reused, outcome.device_id, self._clock.now(), self._note)
-        return write_refused(frame, outcome.code, self._key)
 
     async def _open(self, frame: bytes) -> Link:
         header = peek(frame)

@@ -7,7 +7,7 @@ import peewee
 from central.db import Model
 from central.fields import InstantField, JsonField
 from central.nodes.model import Device
-from central.sites.model import Site
+from central.sites.model import Organisation, Site
 
 
 class Head(Model):
@@ -145,8 +145,63 @@ class Ticket(Model):
     expires_at = InstantField()
     used_at = InstantField(null=True)
     used_key = peewee.BlobField(null=True)
+    """The only key that may use it: the first one that did, or the one that an operator has approved."""
     answer_epoch = peewee.IntegerField(null=True)
     revoked = peewee.BooleanField(default=False)
+
+
+class SpareTicket(Model):
+    """A ticket of an estate for spare SD cards, which belong to no device yet (備用 SD 卡); only its verifier is kept.
+
+    ``role``, ``readers`` and ``board`` stand on the cards: such devices they can become.
+    """
+
+    ticket_id = peewee.TextField(unique=True)
+    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
+    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
+    verifier = peewee.BlobField()
+    label = peewee.TextField(default="")
+    """Where the cards lie, for people."""
+    role = peewee.TextField()
+    readers = peewee.IntegerField()
+    board = peewee.TextField()
+    cards_max = peewee.IntegerField(default=1)
+    """How many boards it may serve; refused ones do not count."""
+    created_at = InstantField()
+    expires_at = InstantField()
+    revoked_at = InstantField(null=True)
+    tried_at = InstantField(null=True)
+    """When a board was last refused because the ticket had served all that it may, as far as an alarm told of it."""
+
+    class Meta:
+        indexes = ((("site", "created_at"), False),)
+
+
+class SpareBoard(Model):
+    """A board that called in with a spare ticket. ``state``: see ``central.sync.spares``."""
+
+    spare = peewee.ForeignKeyField(SpareTicket, backref="boards", on_delete="RESTRICT", index=False)
+    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
+    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
+    public_key = peewee.BlobField()
+    serial = peewee.TextField(default="")
+    """Number of the board, as it says itself."""
+    image_hash = peewee.BlobField(default=b"")
+    address = peewee.TextField(default="")
+    """The network address that it last called from."""
+    state = peewee.TextField()
+    first_at = InstantField()
+    heard_at = InstantField()
+    ticket = peewee.ForeignKeyField(Ticket, null=True, on_delete="SET NULL", index=False)
+    """The device's own ticket, which the approval made for this key alone."""
+    replaces = peewee.IntegerField(default=0)
+    """The newest node_epoch of that device at the approval: another since then makes the approval void."""
+
+    class Meta:
+        indexes = (
+            (("spare", "public_key"), True),
+            (("site", "state"), False),
+        )
 
 
 class DeviceStatus(Model):

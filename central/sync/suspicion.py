@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 from central.access import alarms
 from central.access.model import AlarmState
 from central.nodes.model import Device
-from central.sync import ingest
-from central.sync.model import Enrolment
+from central.sync import ingest, spares
+from central.sync.model import Enrolment, SpareBoard, SpareTicket, Ticket
 from protocol.facts import Entry
 
 Note: TypeAlias = Callable[[str, Device, str], object]
@@ -35,6 +35,28 @@ def ticket_reused(device_id: int, now: datetime, note: Note) -> bool:
     if recent.exists():
         return False
     return _raise(device_id, "ticket_reused", now, "", note)
+
+
+def spare_reused(spare_id: int, who: str, now: datetime, note: Note) -> bool:
+    """A board is one too many for a spare ticket: somebody has copied the card. False when it was said just now."""
+    spare = SpareTicket.get_by_id(spare_id)
+    if spare.tried_at is not None and now < spare.tried_at + spares.TRIED_AGAIN_AFTER:
+        return False
+    spare.tried_at = now
+    spare.save()
+    detail = " · ".join(filter(None, (spare.ticket_id, spare.label, who)))
+    device_id = _device_for(spare)
+    return device_id is not None and _raise(device_id, "spare_reused", now, detail, note)
+
+
+def _device_for(spare: SpareTicket) -> int | None:
+    """An alarm stands at a device: the one that the card has become, else an issuer of the estate, else its first."""
+    became = Ticket.select(Ticket.device).join(SpareBoard).where(SpareBoard.spare == spare.id)
+    if (found := became.order_by(Ticket.id.desc()).first()) is not None:
+        return int(found.device_id)
+    there = list(Device.select().where((Device.site == spare.site_id) & Device.enabled))
+    there.sort(key=lambda d: (d.organisation_id != spare.organisation_id, "issuer" not in d.roles, d.id))
+    return there[0].id if there else None
 
 
 def closed_identity(device_id: int, node_epoch: int, now: datetime, note: Note) -> bool:

@@ -13,12 +13,14 @@ from typing import Final
 from central.db import announce
 from central.nodes.model import Device
 from central.nodes.timing import timing_of
-from central.sync import evidence
+from central.sync import evidence, spares
 from central.sync.model import DeviceStatus, Enrolment, Ticket
+from central.sync.spares import UNKNOWN, NotJoined
 from central.sync.storage import read_heads
 from protocol import enrolment
 from protocol.errors import SignatureError
 from protocol.facts import CHAIN_START
+from protocol.ids import UNASSIGNED
 from protocol.messages import Enrol, Enrolled, RefusalCode
 
 CLOSED: Final = "sync.closed"
@@ -44,14 +46,6 @@ class Joined:
     is_new: bool
 
 
-@dataclass(frozen=True)
-class NotJoined:
-    """Why not. ``device_id`` when the ticket is known: another key on a used ticket is worth an alarm."""
-
-    code: RefusalCode
-    device_id: int | None = None
-
-
 def make_ticket(
     device_id: int, ticket_id: str, secret: bytes, now: datetime, days: int = TICKET_DAYS
 ) -> NewTicket:
@@ -59,27 +53,47 @@ def make_ticket(
 
     :param ticket_id: a random name; :param secret: 32 random bytes.
     """
+    verifier = enrolment.ticket_verifier(secret)
+    return NewTicket(ticket_id, secret, _insert(device_id, ticket_id, verifier, now, days).expires_at)
+
+
+def make_ticket_for(
+    device_id: int, ticket_id: str, verifier: bytes, public_key: bytes, now: datetime
+) -> Ticket:
+    """The same for one key alone, proven as another ticket is: what an approval gives to a board that waits."""
+    return _insert(device_id, ticket_id, verifier, now, TICKET_DAYS, public_key)
+
+
+def _insert(
+    device_id: int, ticket_id: str, verifier: bytes, now: datetime, days: int, key: bytes | None = None
+) -> Ticket:
     Ticket.update(revoked=True).where((Ticket.device == device_id) & Ticket.used_at.is_null()).execute()
-    expires_at = now + timedelta(days=days)
-    Ticket.insert(
+    return Ticket.create(
         ticket_id=ticket_id,
         device=device_id,
-        verifier=enrolment.ticket_verifier(secret),
+        verifier=verifier,
         created_at=now,
-        expires_at=expires_at,
-    ).execute()
-    return NewTicket(ticket_id, secret, expires_at)
+        expires_at=now + timedelta(days=days),
+        used_key=key,
+    )
 
 
-def join(request: Enrol, now: datetime, centre_key: bytes, box_key: bytes) -> Joined | NotJoined:
-    """Take a node in: the first key binds the ticket, the same key gets the same answer, another one is refused."""
-    ticket = Ticket.get_or_none(Ticket.ticket_id == request.ticket_id)
-    if ticket is None or ticket.revoked or ticket.device.name != request.node:
-        return NotJoined(RefusalCode.TICKET_UNKNOWN)
-    try:
-        enrolment.check_ticket(request, bytes(ticket.verifier))
-    except SignatureError:
-        return NotJoined(RefusalCode.TICKET_UNKNOWN)
+def join(
+    request: Enrol, now: datetime, centre_key: bytes, box_key: bytes, address: str = ""
+) -> Joined | NotJoined:
+    """Take a node in: the first key binds the ticket, the same key gets the same answer, another one is refused.
+
+    A spare card waits until an operator has approved its key, and then goes the same way.
+
+    :param address: the network address that it called from.
+    """
+    is_spare = request.node == UNASSIGNED
+    found = spares.admit(request, now, address) if is_spare else _ticket_of(request)
+    if isinstance(found, NotJoined):
+        return found
+    ticket, device = found, found.device
+    if ticket.used_key is not None and bytes(ticket.used_key) != request.public_key:
+        return NotJoined(RefusalCode.TICKET_USED, ticket.device_id)
     is_new = ticket.used_at is None
     if is_new:
         if now >= ticket.expires_at:
@@ -87,20 +101,32 @@ def join(request: Enrol, now: datetime, centre_key: bytes, box_key: bytes) -> Jo
         ticket.answer_epoch = _open_epoch(ticket.device_id, request, now)
         ticket.used_at, ticket.used_key = now, request.public_key
         ticket.save()
-    elif bytes(ticket.used_key) != request.public_key:
-        return NotJoined(RefusalCode.TICKET_USED, ticket.device_id)
+        if is_spare:
+            spares.has_joined(ticket)
     answer = Enrolled(
-        node=request.node,
+        node=device.name,
         node_epoch=ticket.answer_epoch,
         config_epoch=read_heads().config_epoch,
         centre_key=centre_key,
         box_key=box_key,
-        period_s=timing_of(ticket.device.site_id).poll_s,
-        scope=request.node,
+        period_s=timing_of(device.site_id).poll_s,
+        scope=device.name,
         server_at_ms=int(now.timestamp() * 1_000),
         nonce=request.nonce,
     )
     return Joined(answer, bytes(ticket.verifier), is_new)
+
+
+def _ticket_of(request: Enrol) -> Ticket | NotJoined:
+    """The ticket of the device that the request names, when the sender has proved to hold its secret."""
+    ticket: Ticket | None = Ticket.get_or_none(Ticket.ticket_id == request.ticket_id)
+    if ticket is None or ticket.revoked or ticket.device.name != request.node:
+        return UNKNOWN
+    try:
+        enrolment.check_ticket(request, bytes(ticket.verifier))
+    except SignatureError:
+        return UNKNOWN
+    return ticket
 
 
 def _open_epoch(device_id: int, request: Enrol, now: datetime) -> int:

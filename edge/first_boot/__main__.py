@@ -14,14 +14,19 @@ from typing import Final
 
 from edge.clock import SystemTime
 from edge.config import load
+from edge.enrol import board_of_this_machine
+from edge.files import FileError
 from edge.first_boot import report
 from edge.first_boot.card import NODE_TOML, Card
 from edge.first_boot.led import Pattern, show
+from edge.first_boot.report import Spare
 from edge.first_boot.settle import LATER, settle
 from edge.first_boot.steps import ONCE, STAMPS, Setup, Stamps, prepare
 from edge.i18n import use_language
+from edge.identity import IdentityFiles
 from edge.release import VERSION
 from edge.table_reader import ConfigError
+from protocol.enrolment import fingerprint, raw_public
 
 CARD: Final = "boot/firmware/onecard"
 EXIT_WRONG: Final = 1
@@ -51,7 +56,7 @@ def _prepare(setup: Setup) -> int:
         show(setup.root, Pattern.PREPARING)
     complete = prepare(setup)
     setup.said |= {step: done for step in LATER if (done := stamps.text(step)) is not None}
-    setup.card.report(report.text(setup.config.name, setup.said))
+    _report(setup)
     if not complete:
         show(setup.root, Pattern.FAILED)
     elif is_new:
@@ -67,9 +72,26 @@ def _settle(setup: Setup) -> int:
         "program": VERSION,
         "name": (setup.card.folder / "hostname").read_text("utf-8").strip(),
     }
-    settle(setup, time.sleep, lambda: setup.card.report(report.text(setup.config.name, setup.said)))
+    settle(setup, time.sleep, lambda: _report(setup))
     show(setup.root, Pattern.DONE)
     return 0
+
+
+def _report(setup: Setup) -> None:
+    """Put it on the card; with what is to be read out, as long as nobody has said which device a spare card becomes."""
+    name, spare = setup.config.name, None
+    if setup.config.is_spare:
+        files = IdentityFiles(setup.data_dir)
+        try:
+            member = files.member()
+            name = "备用卡 spare card" if member is None else member.node
+            if member is None:
+                spare = Spare(
+                    board_of_this_machine(setup.config).serial, fingerprint(raw_public(files.key()))
+                )
+        except (FileError, OSError):
+            pass  # the step that failed says so
+    setup.card.report(report.text(name, setup.said, spare=spare))
 
 
 def _problems(card: Card) -> list[str]:

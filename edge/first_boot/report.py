@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from edge.release import VERSION
@@ -21,14 +22,29 @@ _STEPS: Final = {
 }
 _READY: Final = "完成，设备已入网 done, the device has joined"
 _WAITING: Final = "设备已就绪，等待管理中心 the device is ready and waits for the centre"
+_APPROVAL: Final = (
+    "设备已就绪，等待管理中心批准：请打电话给管理中心，读出下面的板号和指纹 "
+    "ready, waits until the centre approves it: telephone the centre and read out board and fingerprint"
+)
 _WRONG: Final = "有问题，需要处理 something is wrong and needs a person"
 
 
-def text(name: str, said: Mapping[str, str], problems: Sequence[str] = ()) -> str:
+@dataclass(frozen=True)
+class Spare:
+    """What is read out on the telephone for a spare card that has not become a device yet."""
+
+    serial: str
+    fingerprint: str
+
+
+def text(name: str, said: Mapping[str, str], problems: Sequence[str] = (), spare: Spare | None = None) -> str:
     """The report. ``said``: what each step did, in the order of ``_STEPS``; one that is missing has not begun."""
     failed = [step for step, words in said.items() if words.startswith(FAILED)]
-    state = _WRONG if failed or problems else _READY if "scrubbed" in said else _WAITING
+    waiting = _WAITING if spare is None else _APPROVAL
+    state = _WRONG if failed or problems else _READY if "scrubbed" in said else waiting
     lines = [f"onecard {VERSION}", f"设备 device: {name}", f"状态 state: {state}", ""]
+    if spare is not None:
+        lines += [f"板号 board: {spare.serial or '-'}", f"指纹 fingerprint: {spare.fingerprint}", ""]
     lines += [f"!! {problem}" for problem in problems]
     for step, title in _STEPS.items():
         words = said.get(step)

@@ -96,8 +96,11 @@ def clock(setup: Setup) -> str:
 
 
 def name(setup: Setup) -> str:
-    """Host name, in the files and in the running system."""
+    """Host name, in the files and in the running system; of a spare card, once it has joined, that of the device."""
     wanted = (read_whole(setup.card.folder / "hostname") or b"").decode().strip()
+    member = IdentityFiles(setup.data_dir).member() if setup.config.is_spare else None
+    if member is not None:
+        wanted = member.node
     if not wanted:
         return "-"
     file, hosts = setup.under("etc/hostname"), setup.under("etc/hosts")

@@ -8,6 +8,7 @@ import pytest
 from protocol import bundle, session
 from protocol.enrolment import (
     check_ticket,
+    fingerprint,
     raw_public,
     read_answer,
     read_enrol,
@@ -17,6 +18,7 @@ from protocol.enrolment import (
 )
 from protocol.envelope import CENTRE, write_signed
 from protocol.errors import LimitError, MalformedError, ProtocolError, SignatureError, VersionError
+from protocol.ids import UNASSIGNED
 from protocol.messages import Enrol, Enrolled, Ping, Pong, RefusalCode, Refused
 from tests.protocol.memory_stores import SALT, private_key
 
@@ -91,6 +93,25 @@ def test_an_answer_is_believed_only_from_the_centre_that_made_the_ticket() -> No
         read_answer(proven[:-1] + bytes([proven[-1] ^ 1]), SECRET, REQUEST)
     with pytest.raises(MalformedError):
         read_answer(proven, SECRET, msgspec.structs.replace(REQUEST, nonce=bytes(16)))
+
+
+def test_a_spare_card_learns_its_name_and_a_named_one_takes_no_other() -> None:
+    """Planted break: compare no names at all."""
+    spare = msgspec.structs.replace(REQUEST, node=UNASSIGNED)
+    frame = write_enrolled(ANSWER, ticket_verifier(SECRET), CENTRE_KEY)
+    answered = read_answer(frame, SECRET, spare)
+    assert isinstance(answered, Enrolled)
+    assert answered.node == "east-gate"
+    with pytest.raises(MalformedError):
+        read_answer(frame, SECRET, msgspec.structs.replace(REQUEST, node="west-gate"))
+    nobody = msgspec.structs.replace(ANSWER, node=UNASSIGNED)
+    with pytest.raises(MalformedError):
+        read_answer(write_enrolled(nobody, ticket_verifier(SECRET), CENTRE_KEY), SECRET, spare)
+
+
+def test_a_key_is_read_out_in_twelve_digits() -> None:
+    assert fingerprint(raw_public(NODE)) == "4517 2708 1101"
+    assert fingerprint(raw_public(private_key(9))) != fingerprint(raw_public(NODE))
 
 
 def test_a_refusal_comes_through() -> None:

@@ -59,6 +59,7 @@ class Node:
 
     def __init__(self, site: Place, name: str, key_number: int = 9) -> None:
         self.site, self.name, self.key = site, name, private_key(key_number)
+        self.board = "board"
         self.store, self.outbox = MemoryNode(name), MemoryOutbox()
         self.status = Status()
         self.random = CountingRandom(key_number * 1_000_000)
@@ -72,15 +73,16 @@ class Node:
             ticket_id,
             self.name,
             enrolment.raw_public(self.key),
-            "board",
+            self.board,
             b"",
             self.outbox.salt,
             self.random(16),
         )
-        frames, _ = await self.site.hub.packet([enrolment.write_enrol(request, secret, self.key)])
+        frame = enrolment.write_enrol(request, secret, self.key)
+        frames, _ = await self.site.hub.packet([frame], address="10.0.0.77")
         answer = enrolment.read_answer(frames[0], secret, request)
         if hasattr(answer, "node_epoch"):
-            identity = Identity(self.name, answer.node_epoch, self.key, self.site.centre_key)
+            identity = Identity(answer.node, answer.node_epoch, self.key, self.site.centre_key)
             self.peer = NodePeer(identity, self.status, self.store.downlink, self.outbox, self.random)
         return answer
 

@@ -13,19 +13,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocol import codec, framing
 from protocol.bundle import write_bundle
+from protocol.centre_peer import write_refused
+from protocol.enrolment import raw_public, ticket_verifier, write_enrol, write_enrolled
 from protocol.envelope import CENTRE, Channel, join, write_signed
 from protocol.facts import encode_body
-from protocol.ids import uid_key
-from protocol.messages import MessageKind
+from protocol.ids import UNASSIGNED, uid_key
+from protocol.messages import Enrol, Enrolled, MessageKind, RefusalCode
 from protocol.records import CardRow, Change, Kind, delete, put
 from protocol.row_columns import pack
-from tests.wire.samples import BODIES, KEY, MESSAGES, ROWS, entries
+from tests.wire.samples import BODIES, KEY, MESSAGES, NONCE, ROWS, SALT, entries
 
 FOLDER = Path(__file__).parent / "golden"
 NODE_KEY = Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32)
 CENTRE_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
 BOX_SECRET = bytes([3]) * 32
 EPHEMERAL_SECRET = bytes([4]) * 32
+TICKET_SECRET = bytes([5]) * 32
 UP_KEY, DOWN_KEY = KEY, KEY[::-1]
 SESSION = bytes(range(8))
 
@@ -46,6 +49,25 @@ def delta_frame() -> bytes:
 
 def facts_frame() -> bytes:
     return write_signed(MESSAGES[MessageKind.FACT_BATCH], NODE_KEY, sender="east-gate", epoch=2, counter=2)
+
+
+def spare_request() -> bytes:
+    """A spare card asks to become a device."""
+    request = Enrol("S4Q9", UNASSIGNED, raw_public(NODE_KEY), "100000008a2b3c4d", bytes(32), SALT, NONCE)
+    return write_enrol(request, TICKET_SECRET, NODE_KEY)
+
+
+def spare_answers() -> tuple[bytes, bytes, bytes]:
+    """It waits; it was refused; it is a device."""
+    asked, verifier = spare_request(), ticket_verifier(TICKET_SECRET)
+    answer = Enrolled(
+        "east-gate", 2, 3, raw_public(CENTRE_KEY), KEY, 30, "east-gate", 1_790_000_000_000, NONCE
+    )
+    return (
+        write_refused(asked, RefusalCode.WAITING_FOR_APPROVAL, CENTRE_KEY, retry_after_s=5),
+        write_refused(asked, RefusalCode.NOT_APPROVED, CENTRE_KEY, retry_after_s=300),
+        write_enrolled(answer, verifier, CENTRE_KEY),
+    )
 
 
 def many_rows() -> list[Change]:
@@ -77,6 +99,8 @@ def all_bytes() -> dict[str, bytes]:
     made["frame-session-down"] = centre_channel().write(MESSAGES[MessageKind.PONG])
     made["rows-in-columns"] = msgspec.msgpack.encode(pack(many_rows()))
     made["packet"] = join([b"", b"\x00", b"two"])
+    made["spare-enrol"] = spare_request()
+    made["spare-waits"], made["spare-refused"], made["spare-enrolled"] = spare_answers()
     made["serial"] = framing.encode(bytes(300) + bytes(range(1, 255)) + b"\x00\xff")
     made["bundle-plain"] = write_bundle([delta_frame(), b"second"])
     return made

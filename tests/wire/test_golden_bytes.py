@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from protocol import bundle, codec, framing
 from protocol.columns import unpack
+from protocol.enrolment import check_ticket, read_answer, read_enrol, ticket_verifier
 from protocol.envelope import open_signed, split
+from protocol.errors import MalformedError
 from protocol.facts import BODY_TYPE, CHAIN_START, FactKind
-from protocol.messages import MESSAGE_TYPE, FactBatch, MessageKind
+from protocol.ids import UNASSIGNED
+from protocol.messages import MESSAGE_TYPE, Enrolled, FactBatch, MessageKind, RefusalCode, Refused
 from protocol.records import ROW_TYPE, Change, Kind, decode_row
 from tests.wire import golden_bytes
 from tests.wire.golden_bytes import CENTRE_KEY, FOLDER, NODE_KEY, all_bytes, golden
@@ -56,6 +60,27 @@ def test_old_frames_are_understood() -> None:
     assert split(golden("packet")) == [b"", b"\x00", b"two"]
     assert framing.decode(golden("serial")[:-1]).endswith(b"\x00\xff")
     assert next(bundle.frames_of(golden("bundle-plain"))) == golden("frame-signed-by-centre")
+
+
+def test_what_a_spare_card_and_its_centre_say_is_understood() -> None:
+    """Planted break: let ``read_answer`` take the name of another device for a card that has one."""
+    asked = read_enrol(golden("spare-enrol"))
+    check_ticket(asked, ticket_verifier(golden_bytes.TICKET_SECRET))
+    assert (asked.node, asked.board_serial) == (UNASSIGNED, "100000008a2b3c4d")
+    answers = [
+        read_answer(golden(f"spare-{name}"), golden_bytes.TICKET_SECRET, asked)
+        for name in ("waits", "refused", "enrolled")
+    ]
+    waits, refused, enrolled = answers
+    assert isinstance(waits, Refused)
+    assert isinstance(refused, Refused)
+    assert isinstance(enrolled, Enrolled)
+    assert (waits.code, waits.retry_after_s) == (RefusalCode.WAITING_FOR_APPROVAL, 5)
+    assert (refused.code, refused.retry_after_s) == (RefusalCode.NOT_APPROVED, 300)
+    assert enrolled.node == "east-gate"
+    named = msgspec.structs.replace(asked, node="west-gate")
+    with pytest.raises(MalformedError):
+        read_answer(golden("spare-enrolled"), golden_bytes.TICKET_SECRET, named)
 
 
 def test_the_old_chain_still_verifies() -> None:

@@ -36,6 +36,7 @@ class FakeCentre:
         self.lost_answers = 0
         self.unreachable = 0
         self.refusals: list[RefusalCode] = []
+        self.retry_after_s = 0
 
     async def send(self, frame: bytes) -> bytes:
         if self.unreachable:
@@ -66,7 +67,8 @@ class FakeCentre:
         return write_enrolled(answer, self.verifier, CENTRE_KEY)
 
     def refuse(self, code: RefusalCode) -> bytes:
-        return write_signed(Refused(code, MessageKind.ENROL), CENTRE_KEY, sender=CENTRE, epoch=0, counter=0)
+        refused = Refused(code, MessageKind.ENROL, b"", self.retry_after_s)
+        return write_signed(refused, CENTRE_KEY, sender=CENTRE, epoch=0, counter=0)
 
 
 class Node:
@@ -158,6 +160,18 @@ async def test_waiting_for_approval_is_told_and_waited_for(node: Node) -> None:
         "waiting for an operator to approve this device at the centre",
         "the centre is busy; trying again",
     ]
+
+
+async def test_a_spare_card_asks_for_ever_as_often_as_the_centre_says(node: Node) -> None:
+    """Planted breaks: leave ``retry_after_s`` out of ``EnrolError``; put WAITING_FOR_APPROVAL into ``FOR_GOOD``."""
+    centre = FakeCentre()
+    centre.refusals = [RefusalCode.WAITING_FOR_APPROVAL, RefusalCode.NOT_APPROVED] * 20
+    centre.retry_after_s = 4_000
+    await node.join(centre)
+    assert set(node.waits) == {300.0}
+    assert len(node.waits) == 40
+    assert node.told[1] == "an operator at the centre has refused this device"
+    assert len({(request.nonce, request.salt, request.public_key) for request in centre.requests}) == 1
 
 
 async def test_an_answer_of_somebody_else_is_not_believed(node: Node) -> None:

@@ -26,6 +26,7 @@ from edge.first_boot.steps import STAMPS, Setup, Stamps
 from edge.identity import IdentityFiles, Member
 from edge.release import BUILT_AT_MS, VERSION
 from edge.status import short_path
+from protocol.enrolment import fingerprint, raw_public
 
 ROOT = Path(__file__).parents[3]
 SECRET = "ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1-f4CBgoM"
@@ -147,6 +148,38 @@ def test_what_is_prepared_and_that_a_power_cut_anywhere_resumes(tmp_path: Path) 
         assert run("prepare", root) == 0
         assert everything(root) == expected, number
     assert number > 15
+
+
+def test_a_spare_card_says_what_is_read_out_until_it_is_a_device(tmp_path: Path) -> None:
+    """Seen when: its report names board and fingerprint and says in two languages that it waits for approval; the light says
+    that it is ready; once it has joined, the report and the host name are the device's.
+
+    Planted breaks: ``_report`` without the spare; ``steps.name`` reading the card alone.
+    """
+    card = card_in(tmp_path)
+    text = (card / "node.toml").read_text().replace('"east-gate"', '"*"')
+    (card / "node.toml").write_text(
+        f'{text}\n[emulator]\ncontrol = "127.0.0.1:0"\nboard_serial = "10a2b3c4"\n'
+    )
+    (card / "hostname").write_text("spare-t7k2\n")
+    assert run("prepare", tmp_path) == 0
+    assert light(tmp_path)[0] == "heartbeat"
+    key = IdentityFiles(tmp_path / "data/onecard/node").key()
+    report = (card / "REPORT.txt").read_text()
+    assert "设备 device: 备用卡 spare card" in report
+    assert "板号 board: 10a2b3c4" in report
+    assert f"指纹 fingerprint: {fingerprint(raw_public(key))}" in report
+    assert "等待管理中心批准" in report
+    assert "waits until the centre approves it" in report
+    assert (tmp_path / "etc/hostname").read_text() == "spare-t7k2\n"
+    with a_node(tmp_path):
+        assert run("settle", tmp_path) == 0
+    assert run("prepare", tmp_path) == 0
+    report = (card / "REPORT.txt").read_text()
+    assert "设备 device: east-gate" in report
+    assert "done, the device has joined" in report
+    assert "fingerprint" not in report
+    assert (tmp_path / "etc/hostname").read_text() == "east-gate\n"
 
 
 def test_after_the_first_sync_the_card_has_no_secrets(tmp_path: Path) -> None:

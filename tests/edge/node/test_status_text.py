@@ -78,6 +78,12 @@ def test_the_whole_status_in_english() -> None:
     ]
 
 
+def test_a_spare_card_says_what_an_operator_compares() -> None:
+    link = {"state": "not_enrolled", "detail": "waits", "board": "10a2b3c4", "fingerprint": "1234 5678 9012"}
+    said = "Centre: not joined yet: waits (board 10a2b3c4, fingerprint 1234 5678 9012)"
+    assert said in lines({**STATUS, "link": link})
+
+
 @pytest.mark.parametrize(
     ("part", "values"),
     [
