@@ -83,6 +83,11 @@ class Ticket(Struct, frozen=True):
     ticket_id: str
     secret: bytes
 
+    @property
+    def is_spent(self) -> bool:
+        """The device had joined, and its secret was taken from the card (``edge.first_boot``): nobody joins with it again."""
+        return not any(self.secret)
+
     def __repr__(self) -> str:
         return f"Ticket({self.ticket_id!r})"
 

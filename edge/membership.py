@@ -217,6 +217,9 @@ class Membership:
         while ticket is None and member is None:
             self._problem = _("no ticket in node.toml; make one at the centre")
             await asyncio.Event().wait()
+        if ticket is not None and ticket.is_spent and member is None:
+            self._problem = _("this card has joined before and has lost its identity; replace the device")
+            await asyncio.Event().wait()  # a new life under the old name would hide the records that are lost
         if ticket is None or (member is not None and member.ticket_id == ticket.ticket_id):
             assert member is not None
             return member

@@ -284,7 +284,7 @@ def _release(folder: Path, key: Path, version: str = "") -> Path:
 def machine(seed: int) -> str:
     """The finished card in a whole emulated computer (QEMU), its plug pulled in the first boot and in an update.
 
-    ONECARD_CUTS says how often; ONECARD_MACHINES=virt,raspi3b adds an emulated Raspberry Pi 3, not yet tried with this base.
+    ONECARD_CUTS says how often; ONECARD_MACHINES=virt,raspi3b adds an emulated Raspberry Pi 3, which is started without cuts.
     """
     import base64
 

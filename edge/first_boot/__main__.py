@@ -72,7 +72,13 @@ def _settle(setup: Setup) -> int:
         "program": VERSION,
         "name": (setup.card.folder / "hostname").read_text("utf-8").strip(),
     }
-    settle(setup, time.sleep, lambda: _report(setup))
+
+    def tell() -> None:
+        _report(setup)
+        if any(words.startswith(report.FAILED) for words in setup.said.values()):
+            show(setup.root, Pattern.FAILED)
+
+    settle(setup, time.sleep, tell)
     show(setup.root, Pattern.DONE)
     return 0
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from edge.files import FileError
-from edge.first_boot.steps import STAMPS, Setup, Stamps
+from edge.first_boot.steps import LOST, STAMPS, Setup, Stamps
 from edge.identity import IdentityFiles
 from edge.status import StatusError, ask
 
@@ -45,6 +45,8 @@ def _joined(setup: Setup) -> tuple[bool, str]:
     ticket = setup.config.ticket
     if member is not None and (ticket is None or member.ticket_id == ticket.ticket_id):
         return True, f"{member.node} #{member.node_epoch}"
+    if member is None and ticket is not None and ticket.is_spent:
+        return False, f"!! {LOST}"
     link = _status(setup).get("link", {})
     return False, str(link.get("detail") or link.get("problem") or "...")
 

@@ -24,6 +24,7 @@ from edge.identity import IdentityFiles
 from edge.release import BUILT_AT_MS, VERSION
 from edge.release_archive import translate
 
+LOST: Final = "此卡入网后丢失了身份与记录，请更换设备 this card has lost identity and records after it joined: replace the device"
 STAMPS: Final = "data/onecard/setup"
 DATA_POINT: Final = "data"
 PROGRAM: Final = "data/onecard/current"
@@ -159,9 +160,13 @@ def grow(setup: Setup) -> str:
 
 
 def key(setup: Setup) -> str:
-    """The device's own key, born here; it never leaves."""
+    """The device's own key, born here; it never leaves. A card that has lost it after joining gets no other one: its records
+    are gone as well, and only a replacement says so at the centre."""
     setup.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    IdentityFiles(setup.data_dir).key()
+    identity, ticket = IdentityFiles(setup.data_dir), setup.config.ticket
+    if ticket is not None and ticket.is_spent and not identity.key_path.exists():
+        raise FileError(LOST)
+    identity.key()
     sync_folder(setup.data_dir.parent)
     return "ok"
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from edge.release import BUILT_AT_MS
-from edge.update import launcher
 from provisioning.base import initrd
 from provisioning.image.base import BASE_MARK, CMDLINE, CONFIG
 from provisioning.image.data import tool
 from provisioning.image.errors import ImageError, RefusedError
 from provisioning.image.fat import FatVolume
-from provisioning.image.glue import UNITS, UNITS_FOLDER
+from provisioning.image.glue import IN_SYSTEM, UNITS, UNITS_FOLDER
 from provisioning.image.partitions import ALIGN_BYTES, SECTOR_BYTES
 from provisioning.texts import N_
 
@@ -143,7 +142,8 @@ def _our_files(system: Path) -> None:
     for name in UNITS:
         if name.endswith(".service"):
             shutil.copyfile(UNITS_FOLDER / name, units / name)
-            (units / "multi-user.target.wants" / name).symlink_to(f"../{name}")
+            if "[Install]" in (units / name).read_text("utf-8"):
+                (units / "multi-user.target.wants" / name).symlink_to(f"../{name}")
         else:
             folder = (
                 system / "etc/systemd" / f"{'system' if name.startswith('manager') else 'journald'}.conf.d"
@@ -152,7 +152,8 @@ def _our_files(system: Path) -> None:
             shutil.copyfile(UNITS_FOLDER / name, folder / "onecard.conf")
     own = system / "usr/local/lib/onecard"
     own.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(launcher.__file__, own / "launch.py")
+    for name, module in IN_SYSTEM.items():
+        shutil.copyfile(str(module.__file__), own / name)
     for place, target in _LINKS.items():
         path = system / place
         if path.is_dir():

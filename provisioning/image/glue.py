@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import NAMESPACE_DNS, uuid5
 
+from edge.first_boot import storage
 from edge.update import launcher
 from provisioning.image import network as net
 from provisioning.image.base import (
@@ -36,15 +37,17 @@ CARD_AT: Final = "/boot/firmware"
 _FILES: Final = Path(__file__).parent / "files"
 UNITS_FOLDER: Final = Path(__file__).parents[1] / "systemd"
 UNITS: Final = (
+    "onecard-storage.service",
     "onecard-setup.service",
     "onecard-edge.service",
     "onecard-first-boot.service",
+    "onecard-fault.service",
     "journald.conf",
     "manager.conf",
 )
-_FSTAB: Final = (
-    f"LABEL={DATA_LABEL} /data ext4 noatime,nodev,nosuid,commit=30,x-systemd.growfs,errors=remount-ro 0 2\n"
-)
+IN_SYSTEM: Final = {"launch.py": launcher, "storage.py": storage}
+"""What stands in the system and not in the program: a damaged program or partition must not stop it."""
+_FSTAB: Final = f"LABEL={DATA_LABEL} /data ext4 noatime,nodev,nosuid,commit=30,x-systemd.growfs,errors=remount-ro,nofail 0 2\n"
 _RUN: Final = f"{CARD_AT}/{SEED_FOLDER}/first-boot.sh"
 _FIRSTRUN_WORDS: Final = [
     f"systemd.run={CARD_AT}/firstrun.sh",
@@ -99,7 +102,8 @@ def card_files(
         for name in UNITS:
             text = (UNITS_FOLDER / name).read_text("utf-8")
             files[f"{SEED_FOLDER}/units/{name}"] = text.replace("/usr/bin/python3", program.python)
-        files[f"{SEED_FOLDER}/launch.py"] = Path(launcher.__file__).read_text("utf-8")
+        for name, module in IN_SYSTEM.items():
+            files[f"{SEED_FOLDER}/{name}"] = Path(str(module.__file__)).read_text("utf-8")
     if release is not None and base.first_boot != OWN:
         files[f"{SEED_FOLDER}/clock-epoch"] = f"{release.manifest.built_at_ms // 1_000}\n"
         if has_partition:

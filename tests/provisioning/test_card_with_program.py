@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.first_boot import storage
 from edge.release_archive import check_tree
 from edge.update import launcher
 from protocol.enrolment import raw_public
@@ -29,7 +30,14 @@ from tests.support.releases import KEY, PROGRAM, public_key_file, release
 BaseOf = Callable[[str], Path]
 STATIC = ("--address", "10.0.0.21/24", "--gateway", "10.0.0.1", "--time-server", "10.0.0.5")
 GUARDS = {"resize", "init=/usr/lib/raspberrypi-sys-mods/firstboot"}
-UNITS = ("onecard-setup", "onecard-edge", "onecard-first-boot")
+FAULT = "onecard-fault"
+UNITS = {
+    "onecard-storage": "/usr/local/lib/onecard/storage.py",
+    "onecard-setup": "-m edge",
+    "onecard-edge": "/usr/local/lib/onecard/launch.py",
+    "onecard-first-boot": "-m edge",
+    FAULT: "/usr/local/lib/onecard/storage.py",
+}
 
 
 def arguments(base: Path, folder: Path, name: str, *more: str | Path) -> list[str | Path]:
@@ -85,10 +93,10 @@ def test_the_card_brings_the_program_on_a_partition_of_its_own(
     assert not GUARDS & set(words)
     assert words[:3] == BASES[kind]["cmdline.txt"].decode().split()[:3]
     assert files["onecard/fstab"].startswith(b"LABEL=onecard-data /data ext4 ")
-    for unit in UNITS:
-        started = "/usr/local/lib/onecard/launch.py" if unit == "onecard-edge" else "-m edge"
+    for unit, started in UNITS.items():
         assert f"ExecStart=/usr/bin/python3 -P {started}".encode() in files[f"onecard/units/{unit}.service"]
     assert files["onecard/launch.py"] == Path(launcher.__file__).read_bytes()
+    assert files["onecard/storage.py"] == Path(storage.__file__).read_bytes()
     assert "onecard/release.tar.gz" not in files
     if kind == "cloud-init":
         assert b'growpart:\n  mode: "off"\n' in files["user-data"]
@@ -217,14 +225,17 @@ def test_the_script_installs_the_services_and_a_power_cut_at_any_step_resumes(
     assert boot(root) == 0
     report = (root / "boot/firmware/onecard/REPORT.txt").read_text()
     for unit in UNITS:
+        put = root / f"etc/systemd/system/{unit}.service"
+        assert put.read_bytes() == (root / f"boot/firmware/onecard/units/{unit}.service").read_bytes()
         link = root / f"etc/systemd/system/multi-user.target.wants/{unit}.service"
-        assert os.readlink(link) == f"../{unit}.service"
-        assert (
-            link.resolve().read_bytes() == (root / f"boot/firmware/onecard/units/{unit}.service").read_bytes()
-        )
+        if unit == FAULT:
+            assert not link.is_symlink(), "only a fault starts it"
+        else:
+            assert os.readlink(link) == f"../{unit}.service"
         assert unit in report
     fstab = (root / "etc/fstab").read_text().splitlines()
     assert [line.split()[1] for line in fstab] == ["/", "/data"]
+    assert "nofail" in fstab[1], "a damaged partition is no reason for emergency mode"
     assert b"SystemMaxUse=64M" in (root / "etc/systemd/journald.conf.d/onecard.conf").read_bytes()
     assert b"RuntimeWatchdogSec=14" in (root / "etc/systemd/system.conf.d/onecard.conf").read_bytes()
     assert (root / "usr/lib/clock-epoch").stat().st_mtime == 1_793_491_200

@@ -28,10 +28,14 @@ from tests.support.cards import files_of, table_of, with_emulated_chips
 PROGRAM: Final = "qemu-system-aarch64"
 CARD_BYTES: Final = 2 << 30
 """An SD card under QEMU has a power of two of bytes; more than the image, so that the data partition has room to grow."""
+NICE: Final = os.environ.get("ONECARD_NICE", "15")
+"""The trial gives way to others; on a host that is busy for hours, 0 lets it come to its end."""
 _CONTROL, _BRIDGE = 5004, 5005
 _HOST: Final = "10.0.2.2"
 _PROXY: Final = "/lib/systemd/systemd-socket-proxyd"
 _UNITS: Final = "/etc/systemd/system"
+_SUPERBLOCK: Final = 1_024
+"""Of ext4: where it begins, and how long it is."""
 _PATIENT: Final = "[Unit]\nJobRunningTimeoutSec=infinity\n"
 """For a disk that comes late: every wait of the trial is bounded outside of the machine."""
 MACHINES: Final = {
@@ -123,7 +127,7 @@ class Machine:
         command += ["-kernel", f"{self._folder}/vmlinuz", "-initrd", f"{self._folder}/initrd.img"]
         command += ["-append", self._command_line, "-display", "none", "-monitor", "none", "-no-reboot"]
         self._process = subprocess.Popen(
-            ["nice", "-n", "15", *command],
+            ["nice", "-n", NICE, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self.log.with_suffix(".errors").open("wb"),
@@ -158,6 +162,26 @@ class Machine:
         command = [str(tool("debugfs")), "-R", f"rdump /onecard {folder}", place]
         subprocess.run(command, capture_output=True, check=True)
         return (looked.stdout if looked.returncode else ""), folder / "onecard"
+
+    def damage(self) -> None:
+        """Zeros where the superblock of the data partition stands, as a torn write leaves it."""
+        assert not self.is_running
+        with self.card.open("r+b") as file:
+            file.seek(table_of(self.card).partitions[2].start + _SUPERBLOCK)
+            file.write(bytes(_SUPERBLOCK))
+
+    def ruin(self, impatient_s: int) -> None:
+        """Rubbish over the whole data partition; how long this start waits for it."""
+        assert not self.is_running
+        table = table_of(self.card)
+        part, rubbish = table.partitions[2], b"\x5a" * (1 << 20)
+        with self.card.open("r+b") as file:
+            file.seek(part.start)
+            for _ in range(part.size >> 20):
+                file.write(rubbish)
+        folder = f"{_UNITS}/dev-disk-by\\x2dlabel-onecard\\x2ddata.device.d"
+        waits = {f"{folder}/soon.conf": f"[Unit]\nJobRunningTimeoutSec={impatient_s}\n"}
+        write_ext4(self.card, table.partitions[1], waits, [])
 
 
 def write_ext4(image: Path, part: Partition, written: dict[str, str], links: list[tuple[str, str]]) -> None:

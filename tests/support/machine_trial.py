@@ -34,6 +34,7 @@ FIRST_START: Final = ("Run /init", "Starting onecard-setup", "Starting onecard-e
 """What the console says before a plug is pulled in the first boot: one is drawn, and some seconds after it."""
 AFTER_S_MAX: Final = 12.0
 UPDATE_AFTER_S_MAX: Final = 45.0
+RUINED_WAITS_S: Final = 60
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ async def trial(site: Site, folder: Path, given: Given, kind: str, cuts: int, se
     left = [name for name, content in machine.boot_files().items() if secret in content]
     assert not left, f"the ticket is still on the card: {left}"
     _check_data(machine, folder)
+    said += await _damage(site, machine, _Door(site, machine, resident, folder), device_path)
     return f"{said}; {door.opened} openings, each recorded once; {time.monotonic() - begun:.0f} s in all"
 
 
@@ -138,7 +140,7 @@ class _Door:
         self._is_on = False
         node = site.demo.nodes[GATE]
         outside = folder / "outside"
-        outside.mkdir()
+        outside.mkdir(exist_ok=True)
         (outside / "control.json").write_text(json.dumps({"address": f"127.0.0.1:{machine.control_port}"}))
         self._pass_on = node.line._on_event
         self._line = ControlLine(outside, self._hear)
@@ -210,6 +212,40 @@ async def _update(
     await until(taken, "the new version", JOINED_WITHIN_S)
     await door.go_through()
     return f"; {given.newer_version} taken through {cuts} cuts in {time.monotonic() - begun:.0f} s"
+
+
+async def _damage(site: Site, machine: Machine, door: _Door, device_path: str) -> str:
+    """A data partition that is repaired, and one that cannot be: no emergency mode, no new life, the reason on the card."""
+    try:
+        machine.damage()
+        machine.start()
+        await door.go_through()
+        repaired = "onecard-storage: " in machine.console()
+        machine.cut()
+        machine.ruin(RUINED_WAITS_S)
+        machine.start()
+
+        async def told() -> bool | None:
+            assert machine.is_running, "it has ended by itself"
+            try:
+                report = machine.boot_files()["onecard/REPORT.txt"].decode("utf-8")
+            except (ImageError, KeyError, UnicodeDecodeError):
+                return None  # being written
+            return True if "the data partition cannot be used: e2fsck" in report else None
+
+        await until(told, "the fault on the card", STEP_WITHIN_S)
+        console = machine.console()
+        assert repaired, "the superblock was repaired by somebody else"
+        assert "emergency" not in console.lower(), "it waits for a console that a door has not"
+        await site.sign_in_again()
+        assert len(installations(await site.browser.get(device_path))) == 2, "a new life"
+    except BaseException:
+        print(machine.console()[-12_000:])
+        raise
+    finally:
+        machine.cut()
+        await door.leave()
+    return "; a lost superblock repaired, a ruined partition told on the card"
 
 
 async def _until(machine: Machine, is_so: Callable[[], bool], what: str) -> None:

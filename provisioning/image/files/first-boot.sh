@@ -47,15 +47,18 @@ if [ -f "$card/release.tar.gz" ] && [ ! -e "$home/current" ]; then
   say "program unpacked 程序已解开: $version"
 fi
 
-put "$card/launch.py" "$root/usr/local/lib/onecard/launch.py"
-for unit in onecard-setup onecard-edge onecard-first-boot; do
+for file in launch.py storage.py; do
+  put "$card/$file" "$root/usr/local/lib/onecard/$file"
+done
+put "$card/units/onecard-fault.service" "$root/etc/systemd/system/onecard-fault.service"
+for unit in onecard-storage onecard-setup onecard-edge onecard-first-boot; do
   put "$card/units/$unit.service" "$root/etc/systemd/system/$unit.service"
   mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
   ln -sf "../$unit.service" "$root/etc/systemd/system/multi-user.target.wants/$unit.service"
 done
 put "$card/units/journald.conf" "$root/etc/systemd/journald.conf.d/onecard.conf"
 put "$card/units/manager.conf" "$root/etc/systemd/system.conf.d/onecard.conf"
-say "services 服务: onecard-setup onecard-edge onecard-first-boot"
+say "services 服务: onecard-storage onecard-setup onecard-edge onecard-first-boot onecard-fault"
 
 if [ -f "$card/clock-epoch" ]; then
   mkdir -p "$root/usr/lib"

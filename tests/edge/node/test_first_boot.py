@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -253,6 +254,24 @@ def test_a_step_that_fails_is_named_tried_again_and_stops_no_other(tmp_path: Pat
     (tmp_path / "data/onecard/node").unlink()
     assert run("prepare", tmp_path) == 0
     assert "[!]" not in (card / "REPORT.txt").read_text()
+
+
+def test_a_card_that_has_joined_and_lost_its_key_gets_no_other_one(tmp_path: Path) -> None:
+    """A damaged data partition is no new device: its records are lost too, and only a replacement says so at the centre.
+
+    Planted break: ``key`` without asking whether the ticket is spent.
+    """
+    card = card_in(tmp_path)
+    assert run("prepare", tmp_path) == 0
+    with a_node(tmp_path):
+        assert run("settle", tmp_path) == 0
+    shutil.rmtree(tmp_path / "data")
+    assert run("prepare", tmp_path) == 1
+    report = (card / "REPORT.txt").read_text()
+    assert "[!] 设备密钥 key of the device: !!" in report
+    assert "replace the device" in report
+    assert light(tmp_path) == ("timer", "1000")
+    assert not (tmp_path / "data/onecard/node/node.key").exists()
 
 
 def test_a_read_only_system_keeps_its_name_on_the_data_partition(tmp_path: Path) -> None:

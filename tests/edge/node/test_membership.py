@@ -158,12 +158,29 @@ async def test_with_the_network_cut_the_door_works_and_everything_arrives_once(s
 
 
 async def test_a_ticket_of_another_centre_joins_nothing_and_the_installer_sees_why(site: Site) -> None:
-    await site.start(ticket="T7." + base64.urlsafe_b64encode(bytes(32)).decode().rstrip("="))
+    await site.start(ticket="T7." + base64.urlsafe_b64encode(bytes([7]) * 32).decode().rstrip("="))
     line = await site.power_up()
     status = await site.until_status(lambda status: status["link"].get("detail"))
     assert status["link"]["state"] == "not_enrolled"
     line.do("state")
     assert not (site.node.data_dir / "member.json").exists()
+
+
+async def test_a_card_whose_identity_was_lost_after_joining_begins_no_new_life(site: Site) -> None:
+    """Its ticket was overwritten when it had joined; no key is born, the centre is not asked, and the reason is told.
+
+    Planted break: ``_join_if_needed`` without ``is_spent``.
+    """
+    await site.start(ticket="T1." + base64.urlsafe_b64encode(bytes(32)).decode().rstrip("="))
+    (site.node.data_dir / "node.key").unlink()
+    await site.power_up()
+    status = await site.until_status(lambda status: status["link"].get("detail"))
+    assert status["link"] == {
+        "state": "not_enrolled",
+        "detail": "this card has joined before and has lost its identity; replace the device",
+    }
+    assert not (site.node.data_dir / "node.key").exists()
+    assert not (site.node.data_dir / "joining.json").exists()
 
 
 async def test_an_outbox_that_was_damaged_after_joining_sends_nothing_under_used_numbers(site: Site) -> None:
