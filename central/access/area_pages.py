@@ -231,7 +231,7 @@ async def delete(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/access/areas")
 
 
-NAV: Final = [NavItem("access", lazy("Areas"), "/access/areas", order=65)]
+NAV: Final = [NavItem("access_set_up", lazy("Areas"), "/access/areas", order=65)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/access/areas", list_areas, ("access", "view")),
     Route("GET", "/access/areas/new", edit_area, ("access", "edit")),

@@ -210,7 +210,7 @@ def _initial(level: AccessLevel | None, site_id: int | None) -> dict[str, Any]:
     }
 
 
-NAV: Final = [NavItem("access", lazy("Access levels"), "/access/levels", order=50)]
+NAV: Final = [NavItem("access_set_up", lazy("Access levels"), "/access/levels", order=50)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/access/levels", list_levels, ("access", "view")),
     Route("GET", "/access/levels/new", edit_level, ("access", "edit")),

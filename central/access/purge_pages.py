@@ -95,7 +95,7 @@ async def _page(
     return await render(request, "access/purge.html", context, status=422 if is_wrong else 200)
 
 
-NAV: Final = [NavItem("access", lazy("Purge door records"), ADDRESS, order=90)]
+NAV: Final = [NavItem("access_set_up", lazy("Purge door records"), ADDRESS, order=90)]
 ROUTES: Final[list[Route]] = [
     Route("GET", ADDRESS, show_purge, ("access", "edit")),
     Route("POST", ADDRESS, purging(FORM, purge_plan, purge, _page), ("access", "edit"), step_up=True),

@@ -181,7 +181,7 @@ async def _page(
     return await render(request, "access/schedule_edit.html", context, status=status)
 
 
-NAV: Final = [NavItem("access", lazy("Schedules"), "/access/schedules", order=60)]
+NAV: Final = [NavItem("access_set_up", lazy("Schedules"), "/access/schedules", order=60)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/access/schedules", list_schedules, ("access", "view")),
     Route("GET", "/access/schedules/new", edit_schedule, ("access", "edit")),

@@ -246,7 +246,7 @@ async def _page(
     return response
 
 
-NAV: Final = [NavItem("access", lazy("Special days"), "/access/special-days", order=70)]
+NAV: Final = [NavItem("access_set_up", lazy("Special days"), "/access/special-days", order=70)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/access/special-days", list_days, ("access", "view")),
     Route("GET", "/access/special-days/template.csv", template, ("access", "view")),

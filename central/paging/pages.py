@@ -382,7 +382,9 @@ def _time(minute: int) -> time:
 
 
 AFTER_RESTORE: Final = [outbox.restored]
-NAV: Final[list[NavItem]] = [NavItem("access", lazy("Messages about alarms"), "/alarms/messages", order=16)]
+NAV: Final[list[NavItem]] = [
+    NavItem("access_set_up", lazy("Messages about alarms"), "/alarms/messages", order=16)
+]
 _ID: Final = r"{id:\d{1,9}}"
 _BASE: Final = "/alarms/messages"
 _VIEW: Final[Permission] = ("access", "view")

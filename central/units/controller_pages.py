@@ -134,8 +134,8 @@ async def set_type(request: web.Request) -> web.Response:
 
 
 NAV: Final = [
-    NavItem("access", lazy("Read records"), "/devices/pull", order=22),
-    NavItem("access", lazy("Door controllers"), PATH, order=24),
+    NavItem("access_set_up", lazy("Read records"), "/devices/pull", order=22),
+    NavItem("access_set_up", lazy("Door controllers"), PATH, order=24),
 ]
 ROUTES: Final[list[Route]] = [
     Route("GET", PATH, list_controllers, ("access", "view")),

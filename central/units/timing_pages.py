@@ -144,7 +144,7 @@ def _sites(scope: Scope) -> list[tuple[int, str]]:
     return sites_in(scope)
 
 
-NAV: Final = [NavItem("access", lazy("Settings of the doors"), PATH, order=85)]
+NAV: Final = [NavItem("access_set_up", lazy("Settings of the doors"), PATH, order=85)]
 ROUTES: Final[list[Route]] = [
     Route("GET", PATH, show, ("access", "edit")),
     Route("POST", PATH, save, ("access", "edit"), step_up=True),

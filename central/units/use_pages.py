@@ -68,7 +68,7 @@ async def save(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"{PATH}?saved=1")
 
 
-NAV: Final = [NavItem("access", lazy("Controllers in use"), PATH, order=86)]
+NAV: Final = [NavItem("access_set_up", lazy("Controllers in use"), PATH, order=86)]
 ROUTES: Final[list[Route]] = [
     Route("GET", PATH, show, ("nodes", "edit")),
     Route("POST", PATH, save, ("nodes", "edit"), step_up=True),

@@ -18,6 +18,7 @@ SECTIONS: Final[dict[str, Text]] = {
     "overview": lazy("Overview"),
     "duty": lazy("Duty desk"),
     "access": lazy("Access control"),
+    "access_set_up": lazy("Access set-up"),
     "attendance": lazy("Attendance"),
     "patrol": lazy("Patrol"),
     "patrol_set_up": lazy("Patrol set-up"),
