@@ -178,6 +178,7 @@ class NodePeer:
         self._ping_at_ms = 0
         self._heard_at_ms: int | None = None
         self._told: tuple[object, ...] | None = None
+        self._contacts_told: frozenset[int] = frozenset()
         """What this session's centre was told of the lock relays and of an update."""
         self._heads = Revisions()
         self._abreast = Abreast()
@@ -418,8 +419,10 @@ class NodePeer:
             told = self._abreast.told(self._outbox.last_seq, now_ms, storage_usable=health.storage_usable)
             messages.append(Ping(self._nonce(now_ms), now_ms, *told))
         news = (self._update_of(health), *((door, released) for door, released, _ in health.locks))
-        if now_ms >= self._poll_due_ms():
-            self._poll_sent_at_ms = now_ms
+        contacts = frozenset(door for door, _ in health.contacts)
+        are_new = contacts != self._contacts_told and self._poll_sent_at_ms is None
+        if are_new or now_ms >= self._poll_due_ms():
+            self._poll_sent_at_ms, self._contacts_told = now_ms, contacts
             nonce = self._nonce(now_ms)
             messages.append(Poll(self.downlink.stored, now_ms, nonce, self._outbox.last_seq, health))
         elif news != self._told:

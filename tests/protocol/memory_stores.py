@@ -235,9 +235,10 @@ class Status:
 
     def __init__(self) -> None:
         self.locks: tuple[tuple[int, bool, int], ...] = ()
+        self.contacts: tuple[tuple[int, bool], ...] = ()
 
     def health(self) -> Health:
-        return Health(locks=self.locks)
+        return Health(locks=self.locks, contacts=self.contacts)
 
     def trust(self) -> Trust:
         return Trust.TRUSTED

@@ -593,3 +593,23 @@ def test_a_new_session_tells_the_locks_anew(pair: Pair) -> None:
     pair.connect()
     pair.talk()
     assert told_locks(pair) == [((1, True, 5),)]
+
+
+# -- contacts -------------------------------------------------------------------------------------------------------
+
+
+def test_a_contact_that_is_heard_of_is_told_at_once_and_its_changes_with_the_next_poll(pair: Pair) -> None:
+    def told() -> list[tuple[int | None, tuple[tuple[int, bool], ...]]]:
+        heard = [one for one in pair.heard_at_centre(Heard) if one.health is not None]  # type: ignore[attr-defined]
+        return [(one.last_seq, one.health.contacts) for one in heard]  # type: ignore[attr-defined]
+
+    pair.talk()
+    assert told() == [(0, ())]
+    pair.status.contacts = ((1, False),)
+    pair.talk()
+    assert told()[1:] == [(0, ((1, False),))], (
+        "a poll of its own: only with its last record it can be put in order"
+    )
+    pair.status.contacts = ((1, True),)
+    pair.talk()
+    assert len(told()) == 2, "the fact says it"
