@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from provisioning.demo.control import ControlLine
 from provisioning.demo.demo import DemoNode
-from provisioning.demo.story import until
+from provisioning.demo.story import has_everything, until
 from provisioning.errors import DemoError
 from provisioning.image.errors import ImageError
 from tests.acceptance.test_site_replacement import installations
@@ -145,7 +145,7 @@ class _Door:
         self._pass_on = node.line._on_event
         self._line = ControlLine(outside, self._hear)
         site.demo.nodes[GATE] = DemoNode(node.device, node.child, self._line)
-        self._line.start()
+        self._is_called = False
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "power":  # a network of QEMU takes calls before anybody listens
@@ -153,7 +153,10 @@ class _Door:
         self._pass_on(event)
 
     async def open(self) -> None:
-        """A card is shown until the lock lets go."""
+        """A card is shown until the lock lets go. Nobody calls before: each call in vain costs a starting machine its time."""
+        if not self._is_called:
+            self._is_called = True
+            self._line.start()
 
         async def opens() -> bool | None:
             assert self._machine.is_running, "it has ended by itself"
@@ -257,14 +260,11 @@ async def _until(machine: Machine, is_so: Callable[[], bool], what: str) -> None
 
 
 async def _until_joined(site: Site) -> None:
-    """As ``site.until_joined``, for a device that takes its time."""
+    """As the pages of the devices say it: a machine answers no installer's question from outside."""
 
-    async def look() -> bool | None:
-        try:
-            await site.until_joined()
-        except DemoError:
-            return None
-        return True
+    async def look() -> bool:
+        pages = await site.device_pages()
+        return all(has_everything(page) for page in pages.values())
 
     await until(look, "everything is at the device, and at the centre", STEP_WITHIN_S)
 
