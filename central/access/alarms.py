@@ -153,9 +153,11 @@ def line_of(row: Any) -> AlarmLine:
 
 
 def open_alarms(scope: Scope, limit: int = 50) -> list[AlarmLine]:
-    """Alarms that need somebody, the gravest and newest first."""
-    select = query(scope).where(is_open_condition()).order_by(AlarmState.raised_at.desc()).limit(limit)
-    rows = list(select.namedtuples())
+    """Alarms that need somebody, the gravest and newest first: no crowd of small ones hides a grave one."""
+    severities = [(name, kind.severity.value) for name, kind in KINDS.items()]
+    gravest = peewee.Case(AlarmState.kind, severities, 0).desc()
+    select = query(scope).where(is_open_condition()).order_by(gravest, AlarmState.raised_at.desc())
+    rows = list(select.limit(limit).namedtuples())
     keys = [(row.device_id, row.node_epoch, row.seq) for row in rows]
     told: dict[Key, tuple[int, datetime]] = {}
     for source in told_sources:
@@ -164,7 +166,7 @@ def open_alarms(scope: Scope, limit: int = 50) -> list[AlarmLine]:
     for row, key in zip(rows, keys, strict=True):
         count, at = told.get(key, (0, None))
         lines.append(replace(line_of(row), told_count=count, told_at=at))
-    return sorted(lines, key=lambda line: -line.severity)
+    return lines
 
 
 def count_open(scope: Scope) -> int:

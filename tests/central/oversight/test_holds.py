@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from central.access.model import AccessEvent
+from central.cards.model import Card
 from central.holds.holding import covered, in_force, why_not_erase
 from central.holds.model import Hold
 from central.oversight.rules import is_night, lines, nights
@@ -136,7 +137,9 @@ async def test_a_scan_of_the_patrol_is_held_too(estate: Estate, running_centre: 
     assert await running_centre.read(lambda: [row.seq for row in PatrolScan.select()]) == [1]
 
 
-async def test_what_a_hold_covers(estate: Estate, running_centre: RunningCentre) -> None:
+async def test_what_a_hold_covers(
+    estate: Estate, centre_client: Browser, running_centre: RunningCentre
+) -> None:
     """From inclusive, until exclusive; of a person or a card either; a door narrows it; another estate's hold covers nothing.
 
     Planted breaks: ``<=`` at the end; ``and`` between person and card.
@@ -167,6 +170,17 @@ async def test_what_a_hold_covers(estate: Estate, running_centre: RunningCentre)
         ]
 
     assert await running_centre.read(read) == [2, 2, 0, 0, 1, 1, 0, 0, 2]
+    await estate.issue(centre_client, OURS, "00000001")
+
+    def one_by_each() -> tuple[int, int]:
+        card = Card.get()
+        AccessEvent.update(person=card.person_id).where(AccessEvent.seq == 1).execute()
+        AccessEvent.update(card=card.id).where(AccessEvent.seq == 2).execute()
+        return card.person_id, card.id
+
+    person, card = await running_centre.write(one_by_each)
+    either = [{"person": person}, {"card": card}, {"person": person, "card": card}]
+    assert [await running_centre.read(lambda about=about: count(**about)) for about in either] == [1, 1, 2]
 
 
 def test_nights_and_limits() -> None:
