@@ -85,6 +85,22 @@ def test_an_address_is_served_by_one_process_at_a_time_and_given_up_by_age(estat
     assert estate.read(lambda: {row.state for row in Delivery.select()}) == {"sent"}
 
 
+def test_what_finds_no_room_at_an_address_is_counted(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted break that turns it red: ``outbox._put`` not writing ``dropped_count``, or without a limit."""
+    monkeypatch.setattr(outbox, "WAITING_MAX", 2)
+
+    def put() -> None:
+        Webhook.create(label="x", url="http://192.0.2.1/", kinds=["alarm.raised"], created_at=NOON)
+
+    estate.write(put)
+    for minute in range(5):
+        at = NOON + timedelta(minutes=minute)
+        assert estate.write(alarms.raise_by_centre, estate.gate_device, "clock_jumped", at, now=at)
+    waiting = estate.read(lambda: Delivery.select().where(Delivery.state == "waiting").count())
+    hook = estate.read(Webhook.get)
+    assert (waiting, hook.dropped_count, hook.dropped_at) == (2, 3, NOON + timedelta(minutes=4))
+
+
 def test_a_cursor_from_before_a_restore_goes_on_where_the_backup_ended(estate: Estate) -> None:
     before = estate.read(stream.head)
     estate.write(stream.restored, NOON)
