@@ -68,6 +68,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.oversight.pages",
     "central.usage.pages",
     "central.repairs.pages",
+    "central.door_history.pages",
     "central.nodes.pages",
     "central.nodes.card_pages",
     "central.nodes.base_pages",

@@ -57,7 +57,12 @@ ALARMS: Final = Table(
         ),
         Column("kind", lazy("Alarm"), WordFormat(_WORDS)),
         Column("device_label", lazy("Device"), href=lambda row: f"/devices/{row.device_id}"),
-        Column("place", lazy("Place"), value=lambda row: line_of(row).place),
+        Column(
+            "place",
+            lazy("Place"),
+            value=lambda row: line_of(row).place,
+            href=lambda row: f"/doors/{row.door_id}/history" if row.door_id else None,
+        ),
         Column(
             "person_name",
             lazy("Card and holder"),
@@ -68,6 +73,13 @@ ALARMS: Final = Table(
         Column("ack_by", lazy("Acknowledged by")),
         Column("ack_at", lazy("Acknowledged"), MOMENT, is_shown=False),
         Column("ack_note", lazy("Note")),
+        Column(
+            "why",
+            lazy("Why?"),
+            value=lambda row: _("Why?") if row.event_id else "",
+            href=lambda row: f"/access/events/{row.event_id}" if row.event_id else None,
+            is_exported=False,
+        ),
         Column(
             "ticket",
             lazy("Repair"),

@@ -11,7 +11,7 @@ import peewee
 
 from central.access import alarm_events
 from central.access.alarm_kinds import KINDS, Severity
-from central.access.model import AccessPoint, AlarmAcknowledgement, AlarmState, Door
+from central.access.model import AccessEvent, AccessPoint, AlarmAcknowledgement, AlarmState, Door
 from central.access.projection.batch import ALARMS
 from central.cards.model import Card
 from central.db import announce
@@ -41,6 +41,9 @@ class AlarmLine:
     """Name in the vocabulary's group "alarm": open, acknowledged or closed."""
     device_id: int
     device_label: str
+    door_id: int | None
+    event_id: int | None
+    """The showing of a card that raised it, which says why."""
     place: str
     """Door or reader, empty for the whole device; behind it what the kind has more to say."""
     person_name: str
@@ -84,6 +87,7 @@ def query(scope: Scope) -> Any:
             AlarmState.where,
             AlarmState.detail,
             AlarmState.device.alias("device_id"),
+            AlarmState.door.alias("door_id"),
             AlarmState.card.alias("card_id"),
             AlarmState.raised_at,
             AlarmState.cleared_at,
@@ -96,6 +100,7 @@ def query(scope: Scope) -> Any:
             _ACK.operator_name.alias("ack_by"),
             _ACK.at.alias("ack_at"),
             _ACK.note.alias("ack_note"),
+            AccessEvent.id.alias("event_id"),
         )
         .join(Device)
         .switch(AlarmState)
@@ -114,6 +119,15 @@ def query(scope: Scope) -> Any:
                 (_ACK.device == AlarmState.device)
                 & (_ACK.node_epoch == AlarmState.node_epoch)
                 & (_ACK.seq == AlarmState.seq)
+            ),
+        )
+        .join(  # the showing that raised it, where it was one
+            AccessEvent,
+            peewee.JOIN.LEFT_OUTER,
+            on=(
+                (AccessEvent.device == AlarmState.device)
+                & (AccessEvent.node_epoch == AlarmState.node_epoch)
+                & (AccessEvent.seq == AlarmState.seq)
             ),
         )
     )
@@ -140,6 +154,8 @@ def line_of(row: Any) -> AlarmLine:
         state=state_of(row),
         device_id=row.device_id,
         device_label=row.device_label,
+        door_id=row.door_id,
+        event_id=row.event_id,
         place=" · ".join(filter(None, (place, row.detail if kind.says_more else ""))),
         person_name=row.person_name or "",
         card_id=row.card_id,
@@ -186,7 +202,7 @@ def acknowledge(
     if _ACK.get_or_none(**key) is not None:
         raise ConflictError("Somebody else has acknowledged this alarm already.")
     _ACK.create(**key, operator_id=operator_id, operator_name=operator_name, note=note, at=now)
-    announce(ALARMS, {"site": alarm.site_id, "device": alarm.device_id})
+    announce(ALARMS, {"site": alarm.site_id, "device": alarm.device_id, "outcomes": [alarm.id]})
     return alarm
 
 
@@ -251,7 +267,10 @@ def clear_by_centre(device_id: int, kind: str, at: datetime) -> bool:
     for alarm in standing:
         alarm_events.put(device_id, (alarm.node_epoch, alarm.seq), at, raised=False)
     if standing:
-        announce(ALARMS, {"site": Device.get_by_id(device_id).site_id, "device": device_id})
+        changed = [alarm.id for alarm in standing]
+        announce(
+            ALARMS, {"site": Device.get_by_id(device_id).site_id, "device": device_id, "outcomes": changed}
+        )
     return bool(standing)
 
 

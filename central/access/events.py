@@ -92,7 +92,7 @@ def _matches_result(row: Any, value: str) -> bool:
     return bool(row.granted == (value == "granted"))
 
 
-def _where_person(text: str) -> Any:
+def where_person(text: str) -> Any:
     """Events of these people, and of cards that were theirs last and are nobody's any more (replaced, returned)."""
     people = Person.select(Person.id).where(found_by(text)).limit(PEOPLE_PER_FILTER_MAX)
     cards = CardIssue.select(CardIssue.card).where(CardIssue.person.in_(people))
@@ -141,7 +141,12 @@ EVENTS: Final = Table(
             sorts_down_first=True,
             href=lambda row: f"/access/events/{row.id}",
         ),
-        Column("door_label", lazy("Door"), value=lambda row: row.door_label or row.device_label),
+        Column(
+            "door_label",
+            lazy("Door"),
+            value=lambda row: row.door_label or row.device_label,
+            href=lambda row: f"/doors/{row.door_id}/history" if row.door_id else None,
+        ),
         Column("point_label", lazy("Reader")),
         Column(
             "direction",
@@ -182,7 +187,7 @@ EVENTS: Final = Table(
         TextFilter(
             "person",
             lazy("Person"),
-            where=_where_person,
+            where=where_person,
             matches=_matches_person,
             placeholder=lazy("Name, initials, number, card"),
         ),

@@ -355,7 +355,36 @@ class AlarmState(Model):
             (("device", "node_epoch", "seq"), True),
             (("raised_at",), False),
             (("site", "raised_at"), False),
+            (("door", "raised_at"), False),
+            (("device", "raised_at"), False),
             (("device", "kind", "where", "cleared_at"), False),
+        )
+
+
+class DoorNote(Model):
+    """What a device told of a door, or of itself, that is neither a passage nor an alarm: a line of the door's history."""
+
+    site = peewee.ForeignKeyField(Site, on_delete="RESTRICT", index=False)
+    organisation = peewee.ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
+    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
+    node_epoch = peewee.IntegerField()
+    seq = peewee.BigIntegerField()
+    at = InstantField()
+    door = peewee.ForeignKeyField(Door, null=True, on_delete="CASCADE", index=False)
+    """None: the whole device."""
+    kind = peewee.TextField()
+    """A value of ``projection.notes.Note``."""
+    value = peewee.BigIntegerField()
+    """As the kind says: a mode, milliseconds, a count."""
+    command_id = peewee.BigIntegerField(null=True)
+    """The command by which an operator set a rule; None: the settings or a schedule did."""
+
+    class Meta:
+        indexes = (
+            (("device", "node_epoch", "seq"), True),
+            (("door", "at"), False),
+            (("device", "at"), False),
+            (("command_id",), False),
         )
 
 

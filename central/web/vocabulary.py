@@ -134,7 +134,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         done=(lazy("Delivered or returned"), "check", "idle"),
     ),
     "ticket": _states(
-        reported=(lazy("Reported"), "warning", "warn"),
+        reported=(lazy("Reported, not assigned"), "warning", "warn"),
         assigned=(lazy("Assigned"), "clock", "info"),
         repaired=(lazy("Repaired, to be confirmed"), "arrow", "info"),
         confirmed=(lazy("Repair confirmed"), "check", "good"),

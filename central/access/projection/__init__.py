@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from central.access import presence
 from central.access.lookup import Lookup
-from central.access.model import AccessEvent, AlarmState, DoorState
-from central.access.projection import alarms, doors, events, places
+from central.access.model import AccessEvent, AlarmState, DoorNote, DoorState
+from central.access.projection import alarms, doors, events, notes, places
 from central.access.projection.batch import Batch, Stored
 from central.cards import uses
 from central.cards.model import Showing
@@ -23,10 +23,12 @@ from protocol.facts import (
     AccessFact,
     AlarmFact,
     BootFact,
+    ClockFact,
     CommandFact,
     DoorFact,
     ExitFact,
     InspectionFact,
+    MemoryGrantsFact,
     OutcomeFact,
     PunchFact,
     PurchaseFact,
@@ -62,6 +64,7 @@ def reset() -> None:
     AccessEvent.delete().execute()
     AlarmState.delete().where(AlarmState.seq > 0).execute()
     DoorState.delete().execute()
+    DoorNote.delete().execute()
     Showing.delete().execute()
     uses.reset()
     presence.reset()
@@ -92,10 +95,16 @@ def _apply_one(batch: Batch, stored: Stored) -> None:
             events.command(batch, stored, body)
         case DoorFact() as body:
             doors.door(batch, stored, body)
+            notes.door(batch, stored, body)
         case AlarmFact() as body:
             alarms.alarm(batch, stored, body)
             doors.alarm(batch, stored, body)
-        case BootFact():
+        case BootFact() as body:
             alarms.boot(batch, stored)
+            notes.start(batch, stored, body)
+        case ClockFact() as body:
+            notes.clock(batch, stored, body)
+        case MemoryGrantsFact() as body:
+            notes.memory(batch, stored, body)
         case _:
             pass

@@ -129,6 +129,7 @@ def boot(batch: Batch, stored: Stored) -> None:
     for one in ended:
         _tell(batch, stored, (one.node_epoch, one.seq), raised=False)
     if ended:
+        batch.ended.update(one.id for one in ended)
         batch.topics.add(ALARMS)
 
 
@@ -161,6 +162,7 @@ def _clear(batch: Batch, stored: Stored, kind: str, where: int) -> None:
         before.cleared_at = stored.at
         before.cleared_epoch, before.cleared_seq = stored.order
         before.save()
+        batch.ended.add(before.id)
         batch.topics.add(ALARMS)
 
 

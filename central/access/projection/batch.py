@@ -21,7 +21,8 @@ EVENTS: Final = "access.events"
 OUTCOMES_MAX: Final = 200
 """Ids in one announcement; the pages of a late upload load again anyway."""
 ALARMS: Final = "access.alarms"
-"""Announced with ``{"site", "device"}`` when an alarm was raised or cleared."""
+"""Announced with ``{"site", "device"}`` when an alarm was raised or cleared, and ``{"outcomes"}``: ids of those that are over
+or were acknowledged."""
 DOORS: Final = "access.doors"
 """Announced with ``{"site", "device"}`` when the state of a door changed."""
 COMMANDS: Final = "access.commands"
@@ -62,6 +63,8 @@ class Batch:
     topics: set[str] = field(default_factory=set)
     commands: set[int] = field(default_factory=set)
     outcomes: set[int] = field(default_factory=set)
+    ended: set[int] = field(default_factory=set)
+    """Ids of alarms that are over."""
 
     @cached_property
     def _purges(self) -> list[PurgedEvents]:
@@ -88,8 +91,9 @@ class Batch:
         """Tell the open pages, once the transaction is committed."""
         about: dict[str, Any] = {"site": self.device.site_id, "device": self.device.id}
         for topic in sorted(self.topics):
-            outcomes = {"outcomes": sorted(self.outcomes)[-OUTCOMES_MAX:]} if topic == EVENTS else {}
-            announce(topic, {**about, **outcomes})
+            changed = {EVENTS: self.outcomes, ALARMS: self.ended}.get(topic)
+            ids = {} if changed is None else {"outcomes": sorted(changed)[-OUTCOMES_MAX:]}
+            announce(topic, {**about, **ids})
         if self.showings:
             points = sorted({row["point"] for row in self.showings.values()})
             announce(SHOWN, {"site": self.device.site_id, "points": points})
