@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -36,8 +37,10 @@ from central.security.keys import load_or_create
 from central.security.passwords import Hasher
 from central.security.principal import OPERATOR, Principal
 from central.web.hub import LiveHub
+from central.web.nav import Nav
+from central.web.openapi import document_when_asked
 from central.web.render import settle_middleware
-from central.web.setup import install as install_pages
+from central.web.setup import install_made
 from protocol.limits import ENTRIES_PER_LEVEL_MAX
 
 NODE_PREFIX: Final = "/node/"
@@ -92,7 +95,7 @@ def build_apps(centre: Centre, collected: Collected | None = None) -> Apps:
     # Names of a request's own storage are texts, so that templates can use them.
     warnings.simplefilter("ignore", web.NotAppKeyWarning)
     parts = collected or collect()
-    check_routes(parts.routes)
+    made = _made(parts)
     limit = centre.config.limits.body_bytes_max
     browsers = web.Application(
         middlewares=[errors_middleware, guard_middleware, settle_middleware],
@@ -103,11 +106,10 @@ def build_apps(centre: Centre, collected: Collected | None = None) -> Apps:
     for app in (browsers, nodes):
         app[CENTRE] = centre
         app.on_response_prepare.append(add_headers)
-    browser_routes = [route for route in parts.routes if route.permission is not NODE]
-    _add_routes(browsers, browser_routes)
-    _add_routes(nodes, [route for route in parts.routes if route.permission is NODE])
+    _add_routes(browsers, made.browsers)
+    _add_routes(nodes, made.nodes)
     assert isinstance(centre.live, LiveHub)
-    shell = install_pages(browsers, browser_routes, parts.nav, centre.live)
+    shell = install_made(browsers, made.nav, made.document, centre.live)
     header = Header(centre)
     shell.organisation = lambda request: header.organisation
     shell.zone = header.zone_for
@@ -144,21 +146,52 @@ def _shape(path: str) -> str:
     return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
 
 
-def _add_routes(app: web.Application, routes: Iterable[Route]) -> None:
-    # Plain paths first, so that /people/new is never taken for /people/{id}.
-    resources, app[ROUTE_OF] = _resources(tuple(sorted(routes, key=lambda route: "{" in route.path)))
-    for resource in resources:
-        app.router.register_resource(resource)
+@dataclass(frozen=True)
+class _Routing:
+    """What a listener's router is given, and which of our routes each of its own stands for."""
+
+    resources: tuple[web.AbstractResource, ...]
+    route_of: Mapping[web.AbstractRoute, Route]
+
+    @classmethod
+    def of(cls, routes: Iterable[Route]) -> _Routing:
+        """Plain paths first, so that /people/new is never taken for /people/{id}."""
+        router = web.UrlDispatcher()
+        ordered = sorted(routes, key=lambda route: "{" in route.path)
+        route_of = {router.add_route(r.method, r.path, r.handler): r for r in ordered}
+        return cls(tuple(router.resources()), route_of)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What follows from the parts alone."""
+
+    browsers: _Routing
+    nodes: _Routing
+    nav: Nav
+    document: Callable[[], bytes]
 
 
 @lru_cache(maxsize=4)
-def _resources(
-    routes: tuple[Route, ...],
-) -> tuple[tuple[web.AbstractResource, ...], Mapping[web.AbstractRoute, Route]]:
-    """What the router is given; the same for every application with these routes (a test process makes hundreds)."""
-    router = web.UrlDispatcher()
-    route_of = {router.add_route(r.method, r.path, r.handler): r for r in routes}
-    return tuple(router.resources()), route_of
+def _made(parts: Collected) -> _Made:
+    """Checked and made once for every application of these parts (a test process makes hundreds).
+
+    :raises RouteError: the routes are not in order.
+    """
+    check_routes(parts.routes)
+    browser_routes = [route for route in parts.routes if route.permission is not NODE]
+    return _Made(
+        _Routing.of(browser_routes),
+        _Routing.of(route for route in parts.routes if route.permission is NODE),
+        Nav.build(parts.nav, browser_routes),
+        document_when_asked(browser_routes),
+    )
+
+
+def _add_routes(app: web.Application, routing: _Routing) -> None:
+    for resource in routing.resources:
+        app.router.register_resource(resource)
+    app[ROUTE_OF] = routing.route_of
 
 
 @web.middleware

@@ -16,9 +16,10 @@ A module named here may define any of these names; all are optional::
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from aiohttp import web
@@ -108,9 +109,9 @@ class BackupMark:
     read: Callable[[], Any]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Collected:
-    """What all parts bring together."""
+    """What all parts bring together; not changed afterwards (``dataclasses.replace`` makes another one)."""
 
     routes: list[Route] = field(default_factory=list)
     nav: list[NavItem] = field(default_factory=list)
@@ -123,19 +124,20 @@ class Collected:
     installers: list[Callable[[Apps], None]] = field(default_factory=list)
 
 
-def collect(names: Iterable[str] = PARTS) -> Collected:
-    """Import the parts and put together what they bring."""
+@cache
+def collect(names: tuple[str, ...] = PARTS) -> Collected:
+    """Import the parts and put together what they bring; the same object for the same names."""
     found = Collected()
     for name in names:
         module = importlib.import_module(name)
-        found.routes += getattr(module, "ROUTES", [])
-        found.nav += getattr(module, "NAV", [])
-        found.feeds += getattr(module, "FEEDS", [])
-        found.projections += getattr(module, "PROJECTIONS", [])
-        found.backup_marks += getattr(module, "BACKUP_MARKS", [])
-        found.after_restore += getattr(module, "AFTER_RESTORE", [])
-        found.figures += getattr(module, "FIGURES", [])
-        found.samples += getattr(module, "SAMPLES", [])
+        found.routes.extend(getattr(module, "ROUTES", []))
+        found.nav.extend(getattr(module, "NAV", []))
+        found.feeds.extend(getattr(module, "FEEDS", []))
+        found.projections.extend(getattr(module, "PROJECTIONS", []))
+        found.backup_marks.extend(getattr(module, "BACKUP_MARKS", []))
+        found.after_restore.extend(getattr(module, "AFTER_RESTORE", []))
+        found.figures.extend(getattr(module, "FIGURES", []))
+        found.samples.extend(getattr(module, "SAMPLES", []))
         if hasattr(module, "install"):
             found.installers.append(module.install)
     return found

@@ -40,6 +40,11 @@ STEP_UP_FIELD: Final = "_password"
 _CSRF_PURPOSE: Final = "csrf"
 
 
+def csrf_of(centre: Centre, token_hash: bytes) -> str:
+    """The token for the forms of a session."""
+    return origin.csrf_token(centre.keys.derive(_CSRF_PURPOSE), token_hash)
+
+
 def route_of(request: web.Request) -> Route | None:
     """The route that matched; ``None`` for an unknown address or a wrong method."""
     return request.app[ROUTE_OF].get(request.match_info.route)
@@ -60,7 +65,7 @@ async def guard_middleware(request: web.Request, handler: Handler) -> web.Stream
     principal = await _find_principal(request, centre, route)
     if principal is not None:
         request[OPERATOR] = principal
-        request[CSRF] = origin.csrf_token(centre.keys.derive(_CSRF_PURPOSE), principal.token_hash)
+        request[CSRF] = csrf_of(centre, principal.token_hash)
     if route is None:
         return await handler(request)  # raises 404 or 405
     request = limited(request, route, centre.config)

@@ -46,8 +46,6 @@ class Shell:
     """Store the signed-in operator's choice of language with the account."""
     is_development: bool = False
     """Shows the pattern page and checks templates for changes."""
-    menus: dict[Any, Markup] = field(default_factory=dict)
-    """Menus that were written already, by language, entry of the page and all entries: a third of the work for a page."""
 
 
 SOUND_COOKIE: Final = "alarm-sound"
@@ -142,13 +140,14 @@ def menu(shell: Shell, operator: Any, path: str) -> Markup:
     """The menu as this operator sees it on the page at ``path``; empty for a visitor."""
     allowed, current = shell.nav.allowed(operator), shell.nav.current(path)
     key = (i18n.current().language, current, tuple(item.path for item in allowed))
-    if key not in shell.menus or shell.is_development:
-        if len(shell.menus) >= MENUS_MAX:
-            shell.menus.clear()
+    menus = shell.nav.written
+    if key not in menus or shell.is_development:
+        if len(menus) >= MENUS_MAX:
+            menus.clear()
         template = environment(shell.is_development).get_template("web/menu.html")
         sections = shell.nav.sections_of(allowed, current)
-        shell.menus[key] = Markup(template.render(sections=sections, current=current) if sections else "")  # noqa: S704
-    return shell.menus[key]
+        menus[key] = Markup(template.render(sections=sections, current=current) if sections else "")  # noqa: S704
+    return menus[key]
 
 
 def page_context(request: web.Request) -> dict[str, Any]:

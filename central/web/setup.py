@@ -5,7 +5,7 @@ The application adds ``render.settle_middleware`` right behind the middleware th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from aiohttp import web
 
@@ -25,10 +25,15 @@ def install(
     :raises AssertionError: a route under ``/api/`` does not describe itself.
     :returns: the shell; the application sets its ``organisation``, ``zone``, ``service`` and ``is_development``.
     """
-    shell = Shell(nav=Nav.build(nav_items, routes))
+    return install_made(app, Nav.build(nav_items, routes), document_when_asked(routes), hub)
+
+
+def install_made(app: web.Application, nav: Nav, document: Callable[[], bytes], hub: LiveHub) -> Shell:
+    """The same with a menu and a document of the API that were made before."""
+    shell = Shell(nav=nav)
     app[SHELL] = shell
     app[HUB] = hub
-    app[API_DOCUMENT] = document_when_asked(routes)
+    app[API_DOCUMENT] = document
     app.on_shutdown.append(_close_streams)
     return shell
 

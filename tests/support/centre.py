@@ -9,27 +9,32 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from tempfile import TemporaryDirectory
+from typing import Any, Final, TypeVar
 
 import aiohttp
 from yarl import URL
 
 from central.app import build_centre
+from central.centre import Centre
 from central.clock import FakeClock
 from central.config import Config, SecurityConfig, load_config
 from central.parts import Collected
 from central.security import first_run
+from central.security.guard import csrf_of
 from central.security.login import sign_in
 from central.security.model import Operator, OperatorGrant, OperatorRole, Role
-from central.security.sessions import cookie_name
+from central.security.sessions import cookie_name, hash_token
 from central.server import Server
 from central.web.exports import XLSX_TYPE
-from tests.support.ready import lay_sqlite
+from tests.support.ready import ReadyFolder, lay_sqlite
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
 CHEAP = {"argon2_time_cost": 1, "argon2_memory_kib": 64}
 """Password hashing as cheap as it goes: tests are about everything around it."""
+READERS_COUNT = 2
+"""Each connection reads the whole schema first, and most tests ask for one thing at a time."""
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
 
@@ -128,7 +133,7 @@ class RunningCentre:
         browser.session.cookie_jar.update_cookies(
             {cookie_name(self.centre.config): token}, response_url=URL(self.url)
         )
-        browser.csrf = await self.csrf_of(browser) or ""
+        browser.csrf = csrf_of(self.centre, hash_token(token))
         self.browsers.append(browser)
         return browser
 
@@ -168,28 +173,51 @@ async def run_centre(
     ``set_up``: with a first operator "0001" (password ``PASSWORD``), an organisation and an estate.
     """
     clock = FakeClock()
-    if not database_url and not (data / "onecard.db").exists():
+    is_ready = set_up and not database_url and security is None and not (data / "onecard.db").exists()
+    if is_ready:
+        (await ready_folder()).lay(data)
+    elif not database_url and not (data / "onecard.db").exists():
         lay_sqlite(data / "onecard.db")
     server = Server(build_centre(config_for(data, database_url, security, timing), clock), collected)
     await server.start()
     running = RunningCentre(server, clock)
     try:
-        if set_up:
-            wanted = first_run.FirstRun(
-                "0001",
-                "First Operator",
-                running.centre.hasher.hash_now(PASSWORD),
-                "en",
-                "Asia/Shanghai",
-                "Harmony Property",
-                "Garden Estate",
-            )
-            await running.write(first_run.set_up, running.centre.audit, wanted, clock.now())
+        if set_up and not is_ready:
+            await running.write(set_up_now, running.centre)
         yield running
     finally:
         for browser in running.browsers:
             await browser.close()
         await server.stop()
+
+
+def set_up_now(centre: Centre) -> None:
+    """The first set-up; inside ``db.write``."""
+    password = centre.hasher.hash_now(PASSWORD)
+    wanted = first_run.FirstRun(
+        "0001", "First Operator", password, "en", "Asia/Shanghai", "Harmony Property", "Garden Estate"
+    )
+    first_run.set_up(centre.audit, wanted, centre.clock.now())
+
+
+_READY: Final[list[ReadyFolder]] = []
+
+
+async def ready_folder() -> ReadyFolder:
+    """The folder of a centre that was started once, set up and stopped, at the moment at which the clocks of tests stand.
+
+    Centres of one process of the run share their keys, therefore; a test that needs others says ``set_up=False``.
+    """
+    if not _READY:
+        with TemporaryDirectory() as name:
+            folder = Path(name) / "centre"
+            lay_sqlite(folder / "onecard.db")
+            server = Server(build_centre(config_for(folder), FakeClock()))
+            await server.start()
+            await server.centre.db.write(set_up_now, server.centre)
+            await server.stop()
+            _READY.append(ReadyFolder.of(folder))
+    return _READY[0]
 
 
 def config_for(
@@ -203,7 +231,7 @@ def config_for(
         data,
         browsers={"listen": "127.0.0.1:0", "tls": "off", **timing.get("browsers", {})},
         nodes={"listen": "127.0.0.1:0", **timing.get("nodes", {})},
-        database={"url": database_url},
+        database={"url": database_url, "readers_count": READERS_COUNT},
         limits={"free_disk_bytes_min": 0, **timing.get("limits", {})},
     )
     return replace(config, security=SecurityConfig(**{**CHEAP, **(security or {})}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from central import settings
@@ -85,13 +87,11 @@ async def test_the_sample_is_loaded_in_the_same_transaction(tmp_path) -> None:
     """A sample that fails leaves no half-made centre behind."""
     from central.parts import collect
 
-    collected = collect()
-
     def broken(centre: object, now: object) -> None:
         Site.create(name="half", zone="Asia/Shanghai", created_at=now)
         raise RuntimeError("sample")
 
-    collected.samples = [broken]
+    collected = replace(collect(), samples=[broken])
     async with run_centre(tmp_path / "centre", set_up=False, collected=collected) as running:
         path = await new_link(running)
         browser = running.visitor()
