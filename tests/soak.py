@@ -132,7 +132,7 @@ def properties(seed: int) -> str:
     files = [
         str(file)
         for file in sorted(tests.rglob("test_*.py"))
-        if any(sign in file.read_text("utf-8") for sign in ("from hypothesis", "HYPOTHESIS_PROFILE"))
+        if any(sign in file.read_text("utf-8") for sign in ("from hypothesis", "THOROUGH"))
     ]
     arguments = [sys.executable, "-m", "pytest", "-x", f"--hypothesis-seed={seed}", *files]
     environment = dict(os.environ, HYPOTHESIS_PROFILE="drawn")

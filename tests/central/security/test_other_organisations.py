@@ -31,6 +31,7 @@ NOT_HERE = {
 }
 OF_NOBODY = {"audit_entry", "audit_head", "session", "throttle", "known_address", "device_status"}
 IDS = range(1, 5)
+ENOUGH = 16
 
 
 def routes(method: str) -> list[Route]:
@@ -98,9 +99,9 @@ async def theirs(running: RunningCentre, estate: Estate) -> Browser:
     return await running.as_role("administrator", site=SITE, organisation=estate.other_organisation)
 
 
-async def seen(browser: Browser) -> list[str]:
-    """Every place where a secret stands that this operator can ask for."""
-    found = []
+async def seen(browser: Browser, enough: int = 10**9) -> list[str]:
+    """Every place where a secret stands that this operator can ask for, or ``enough`` of them."""
+    found: list[str] = []
     for route in routes("GET"):
         queries = [""]
         if "export" in route.path:
@@ -114,6 +115,8 @@ async def seen(browser: Browser) -> list[str]:
                 "?person=1&card=1&door=1&point=1&uid=04A1B2C3D4E5F6",
             ]
         for address, query in itertools.product(addresses(route), queries):
+            if len(found) >= enough:
+                return found
             answer = await browser.get(address + query)
             assert answer.status < 500, (address + query, answer)
             asked = query.partition("=")[2]
@@ -131,8 +134,8 @@ async def test_no_page_file_or_answer_shows_another_organisations_people(
 ) -> None:
     """Planted break: leave out ``scope.filter`` in the query of the cards."""
     assert await seen(await theirs(running_centre, estate)) == []
-    own = await seen(await running_centre.as_role("administrator"))
-    assert len(own) > 15, "the control: who may see them does"
+    own = await seen(await running_centre.as_role("administrator"), ENOUGH)
+    assert len(own) >= ENOUGH, "the control: who may see them does"
 
 
 async def test_no_form_changes_what_is_another_organisations(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +40,7 @@ from tests.support.credential_cards import (
     issued_card,
     medium_of,
 )
+from tests.support.thorough import THOROUGH
 
 ZONE_KEYS = DoorKeys((READ, OLD_READ, OTHER_ZONE), {0: PUBLIC})
 FIRST = Credential(b"\1\2\3\4\5\6\7\x08", 1, 0, 0b1, "00012345")
@@ -281,9 +281,8 @@ class Leaving(Desk):
         return error
 
 
-THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "drawn"
-"""In `make soak`: every byte of every write, and moments closer to each other."""
 STEPS = 400 if THOROUGH else 13
+"""In `make soak`: every byte of every write, and moments closer to each other."""
 
 
 def bytes_to_tear_at(size: int) -> range:
