@@ -54,6 +54,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.bulk_acts.pages",
     "central.takeover.pages",
     "central.access.pages",
+    "central.access_list.pages",
     "central.paging.pages",
     "central.muster.pages",
     "central.attendance.pages",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -20,12 +22,13 @@ from central.cards.table import found_by
 from central.centre import centre_of
 from central.nodes.model import Device
 from central.people.exporting import audited
+from central.people.inputs import row_id
 from central.people.model import Person
 from central.people.search import card_no_is
 from central.routes import Route
 from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.model import Organisation
-from central.sites.scope import Scope
+from central.sites.scope import Grant, Scope
 from central.web import formats
 from central.web.columns import CODE, Column, StatusFormat, WordFormat
 from central.web.exports import BOM, attachment
@@ -317,13 +320,20 @@ async def export_openings(request: web.Request) -> web.StreamResponse:
 
 
 async def export_access_list(request: web.Request) -> web.Response:
-    """GET /access/levels/access-list.tsv: the access list of the operator, tab-separated, UTF-8 with a byte order mark."""
+    """GET /access/levels/access-list.tsv?site=: the access list of the operator, tab-separated, UTF-8 with a byte order mark."""
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
     now = centre.clock.now()
+    site_id = row_id(request.query.get("site", ""))
+    if site_id is not None:
+        scope = Scope.of(
+            Grant(site_id, one.organisation_id) for one in scope.grants if one.site_id in (None, site_id)
+        )
     rows = await centre.db.read(lambda: list(access_list.lines(scope, now)))
     given = {"format": "tsv", "rows": len(rows) - 1}
     await centre.db.write(centre.audit.record, actor, "access.export", "list", "access-list", after=given)
-    text = BOM + "".join("\t".join(row) + "\r\n" for row in rows)
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter="\t", lineterminator="\r\n").writerows(rows)
+    text = BOM + buffer.getvalue()
     name = f"access-list-{formats.local(now):%Y%m%d-%H%M%S}.tsv"
     headers = {"Content-Disposition": attachment(name), "Cache-Control": "no-store"}
     return web.Response(text=text, content_type="text/tab-separated-values", charset="utf-8", headers=headers)

@@ -85,6 +85,11 @@ def needs_approval(kind: Kind) -> bool:
     return bool(getattr(kind, "needs_approval", False))
 
 
+def is_chosen(kind: Kind) -> bool:
+    """Operators enter it for the cards of a list; not a kind with ``is_chosen = False``, which gives each card something else."""
+    return bool(getattr(kind, "is_chosen", True))
+
+
 def total_fen(kind: Kind, cards: Sequence[int], parameters: Parameters) -> int | None:
     """What it moves altogether, for the preview; None: no money."""
     total = getattr(kind, "total_fen", None)
@@ -142,7 +147,7 @@ def illegal(card: Card, act: Act) -> str:
     return ""
 
 
-def _terms(card: Card, **changes: Any) -> Terms:
+def own_terms(card: Card, **changes: Any) -> Terms:
     """The card's own terms with changes; rights that are not named stay."""
     own = {
         "card_class_id": card.card_class_id,
@@ -192,7 +197,7 @@ class _Right:
         has = set(self.provider.chosen(card.id))
         wanted = has | {parameters["right"]} if self.adds else has - {parameters["right"]}
         rights = {self.provider.name: sorted(wanted)}
-        return acts.rewrite(by, card, _terms(card, entitlements=rights), reason=reason)
+        return acts.rewrite(by, card, own_terms(card, entitlements=rights), reason=reason)
 
 
 class _CardClass:
@@ -218,7 +223,7 @@ class _CardClass:
         return illegal(card, Act.REWRITE) or (NOTHING_CHANGES if same else "")
 
     def carry_out(self, by: By, card: Card, parameters: Parameters, reason: str) -> Change:
-        return acts.rewrite(by, card, _terms(card, card_class_id=parameters["card_class"]), reason=reason)
+        return acts.rewrite(by, card, own_terms(card, card_class_id=parameters["card_class"]), reason=reason)
 
 
 def _label(choices: Choices, value: str) -> str:
@@ -259,7 +264,7 @@ class _Validity:
 
     def carry_out(self, by: By, card: Card, parameters: Parameters, reason: str) -> Change:
         start, end = self._span(parameters)
-        return acts.rewrite(by, card, _terms(card, valid_from=start, valid_until=end), reason=reason)
+        return acts.rewrite(by, card, own_terms(card, valid_from=start, valid_until=end), reason=reason)
 
     @staticmethod
     def _span(parameters: Parameters) -> tuple[datetime | None, datetime | None]:

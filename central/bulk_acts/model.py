@@ -47,6 +47,8 @@ class BulkCard(Model):
     card = peewee.ForeignKeyField(Card, on_delete="CASCADE")
     state = peewee.TextField(default=ItemState.PENDING.value)
     """A value of :class:`~central.bulk_acts.rules.ItemState`."""
+    given = JsonField(null=True)
+    """What this card gets, beside the parameters of all; None where each gets the same."""
     problem = peewee.TextField(default="")
     """Why it was refused or has failed (English msgid)."""
 

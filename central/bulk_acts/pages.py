@@ -12,7 +12,7 @@ from central import settings
 from central.audit import Audit
 from central.bulk_acts import service
 from central.bulk_acts.feeds import FEEDS
-from central.bulk_acts.kinds import Given, Kind, kind_of, kinds, needs_approval, sub_system_of
+from central.bulk_acts.kinds import Given, Kind, is_chosen, kind_of, kinds, needs_approval, sub_system_of
 from central.bulk_acts.model import BulkAct
 from central.bulk_acts.runner import install
 from central.bulk_acts.service import ALONE_MAX, CARDS_MAX, Order, Preview, Selection
@@ -88,6 +88,8 @@ async def _entry(request: web.Request, query: Mapping[str, Any]) -> Entry:
     table = make_table(centre_of(request).clock.now())
     view = table.view({name: str(text) for name, text in query.items()}, await filter_choices(request, scope))
     kind = kind_of(str(query.get("kind", "")))
+    if kind is not None and not is_chosen(kind):
+        kind = None
     if kind is not None:
         service.need_right(principal_of(request), kind, "edit")
     entry = Entry(view, kind)
@@ -138,7 +140,11 @@ async def _new_page(request: web.Request, entry: Entry, status: int = 200) -> we
         alone_max = 0
     context = {
         "entry": entry,
-        "kinds": [kind for kind in kinds() if principal_of(request).may(sub_system_of(kind), "edit")],
+        "kinds": [
+            kind
+            for kind in kinds()
+            if is_chosen(kind) and principal_of(request).may(sub_system_of(kind), "edit")
+        ],
         "parameters": entry.view.parameters(),
         "alone_max": alone_max,
         "reason_max": REASON_CHARS_MAX,

@@ -7,7 +7,7 @@ that is killed goes on with the next piece: no card is done twice or left half d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -17,6 +17,7 @@ import peewee
 
 from central import settings
 from central.audit import Actor, Audit
+from central.bulk import insert_rows
 from central.bulk_acts.kinds import (
     Kind,
     Outcome,
@@ -163,30 +164,84 @@ def enter(audit: Audit, who: Principal, order: Order, selection: Selection, now:
     single = len(selection.organisation_ids) == 1
     organisation_id = selection.organisation_ids[0] if single else None
     check_place(who.scope, site_id, organisation_id)
-    state = first_state(len(found.possible), 0 if needs_approval(order.kind) else settings.get(ALONE_MAX))
+    items = [_Item(number, found.refused.get(number, ""), None) for number in selection.card_ids]
+    return _keep(audit, who, order, (site_id, organisation_id), items, now, total_fen=found.total_fen)
+
+
+def enter_each(
+    audit: Audit,
+    who: Principal,
+    order: Order,
+    place: tuple[int, int | None],
+    given: Mapping[int, dict[str, Any]],
+    now: datetime,
+) -> BulkAct:
+    """Keep a bulk act in which each card gets something else, from a file for example; it begins, or waits, as any other.
+
+    :param place: the estate of all the cards and their organisation; None: of several.
+    :param given: by card, its own parameters, which the caller has looked at.
+    :raises InvalidInputError: no card, or too many. :raises ConflictError: another program wants more cards than one may alone.
+    """
+    need_right(who, order.kind, "edit")
+    if not 0 < len(given) <= CARDS_MAX:
+        raise InvalidInputError("A bulk act has 20,000 cards at most. Please narrow the filters.")
+    if who.kind != "operator" and len(given) > settings.get(ALONE_MAX):
+        raise ConflictError(
+            "So many cards need two operators: one enters this on its page, another approves it."
+        )
+    items = [_Item(number, "", own) for number, own in given.items()]
+    return _keep(audit, who, order, place, items, now)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One card: why it is refused (empty: it is not), and what it gets beside the parameters of all."""
+
+    card_id: int
+    refused: str
+    given: dict[str, Any] | None
+
+
+def _keep(
+    audit: Audit,
+    who: Principal,
+    order: Order,
+    place: tuple[int, int | None],
+    items: Sequence[_Item],
+    now: datetime,
+    *,
+    total_fen: int | None = None,
+) -> BulkAct:
+    possible_count = sum(not item.refused for item in items)
+    alone_max = 0 if needs_approval(order.kind) else settings.get(ALONE_MAX)
     bulk: BulkAct = BulkAct.create(
-        site=site_id,
-        organisation=organisation_id,
+        site=place[0],
+        organisation=place[1],
         kind=order.kind.name,
         parameters=order.parameters,
         filters=dict(order.filters),
         reason=order.reason.strip(),
-        state=state.value,
+        state=first_state(possible_count, alone_max).value,
         entered_at=now,
         operator_id=who.id if who.kind == "operator" else None,
         operator_name=who.actor.name,
     )
-    rows = [
-        (bulk.id, number, (ItemState.REFUSED if number in found.refused else ItemState.PENDING).value, why)
-        for number in selection.card_ids
-        for why in [found.refused.get(number, "")]
-    ]
-    columns = [BulkCard.bulk, BulkCard.card, BulkCard.state, BulkCard.problem]
-    for start in range(0, len(rows), _INSERT_ROWS):
-        BulkCard.insert_many(rows[start : start + _INSERT_ROWS], fields=columns).execute()
-    after = {**_snapshot(bulk), "cards": len(found.possible), "refused": len(found.refused)}
-    if found.total_fen is not None:
-        after["total_fen"] = found.total_fen
+    insert_rows(
+        BulkCard,
+        [
+            {
+                "bulk": bulk.id,
+                "card": item.card_id,
+                "state": (ItemState.REFUSED if item.refused else ItemState.PENDING).value,
+                "given": item.given,
+                "problem": item.refused,
+            }
+            for item in items
+        ],
+    )
+    after = {**_snapshot(bulk), "cards": possible_count, "refused": len(items) - possible_count}
+    if total_fen is not None:
+        after["total_fen"] = total_fen
     _record(audit, who.actor, "bulk.enter", bulk, None, after)
     return bulk
 
@@ -247,18 +302,19 @@ def do_piece(audit: Audit, bulk_id: int, now: datetime) -> bool:
         return False
     with publish.one_revision():
         for item in items:
-            item.problem = _do_card(audit, bulk, kind, item.card_id, now)
+            item.problem = _do_card(audit, bulk, kind, item, now)
             item.state = (ItemState.FAILED if item.problem else ItemState.DONE).value
             item.save()
     announce(CHANGED, {"id": bulk.id})
     return True
 
 
-def _do_card(audit: Audit, bulk: BulkAct, kind: Kind | None, card_id: int, now: datetime) -> str:
+def _do_card(audit: Audit, bulk: BulkAct, kind: Kind | None, item: BulkCard, now: datetime) -> str:
     """Act on one card, whole or not at all; returns why not (English msgid)."""
     if kind is None:
         return _NO_KIND
     by = By(bulk.operator_id, bulk.operator_name, now)
+    card_id, parameters = item.card_id, {**bulk.parameters, **(item.given or {})}
     try:
         with current_engine.savepoint():
             card = Card.get_by_id(card_id)
@@ -266,10 +322,10 @@ def _do_card(audit: Audit, bulk: BulkAct, kind: Kind | None, card_id: int, now: 
                 None,
                 card.organisation_id,
             )
-            why = _ELSEWHERE if is_elsewhere else kind.refusal(card, bulk.parameters)
+            why = _ELSEWHERE if is_elsewhere else kind.refusal(card, parameters)
             if why:
                 return why
-            change = kind.carry_out(by, card, bulk.parameters, bulk.reason)
+            change = kind.carry_out(by, card, parameters, bulk.reason)
             audit.record(
                 Actor(
                     "operator" if bulk.operator_id else "integration", bulk.operator_id, bulk.operator_name

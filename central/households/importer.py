@@ -60,6 +60,7 @@ class UnitImporter(Importer):
     name = "units"
     title = lazy("Import units")
     path = "/units/import"
+    api_path = "/api/units/imports"
     back = "/units"
     permission = ("people", "edit")
     layout = LAYOUT

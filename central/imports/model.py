@@ -26,7 +26,8 @@ class ImportRun(Model):
     kind = peewee.TextField()
     """Name of the importer: ``people``, ``units``."""
     site = peewee.ForeignKeyField(Site, index=False, on_delete="RESTRICT")
-    organisation = peewee.ForeignKeyField(Organisation, index=False, on_delete="RESTRICT")
+    organisation = peewee.ForeignKeyField(Organisation, null=True, index=False, on_delete="RESTRICT")
+    """None: of every organisation of the estate."""
     state = peewee.TextField(default=ImportState.CHECKED.value)
     operator_id = peewee.IntegerField(null=True)
     operator_name = peewee.TextField()
@@ -39,10 +40,18 @@ class ImportRun(Model):
     """Of the file as it came, in hexadecimal."""
     new_count = peewee.IntegerField(default=0)
     changed_count = peewee.IntegerField(default=0)
+    removed_count = peewee.IntegerField(default=0)
+    """What loses all that this kind of import gives."""
     unchanged_count = peewee.IntegerField(default=0)
     wrong_count = peewee.IntegerField(default=0)
     ignored = JsonField(default=list)
     """Headings of the file that belong to no column."""
+    options = JsonField(default=dict)
+    """What else the operator chose, by the fields of the importer."""
+    changes = JsonField(null=True)
+    """The first of what would change: [line, name, words]; line 0 stands in no line of the file."""
+    followed_at = peewee.TextField(default="")
+    """The page where it is carried out, or taken back, for an importer that does not write at once."""
     mistakes = JsonField(default=list)
     """The first of them: [line, column, message] in the language of the operator."""
     content = peewee.BlobField(null=True)

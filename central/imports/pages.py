@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError, NotFoundError
 from central.imports import runs
+from central.imports.api import import_api_routes
 from central.imports.importer import Importer, Place
 from central.imports.model import ImportRun, ImportState
-from central.people.inputs import one_line, path_id
-from central.people.table import organisations_in, sites_in
+from central.imports.taking import carry_out, choices_of, get_run, take, take_back
+from central.people.inputs import path_id, row_id
+from central.people.table import sites_in
 from central.routes import Route
-from central.security.principal import actor_of, scope_of
+from central.security.principal import principal_of, scope_of
 from central.sites.model import Organisation, Site
 from central.sites.scope import Scope
 from central.web.columns import CODE, MOMENT, NUMBER, Column, WordFormat
 from central.web.exports import XLSX_TYPE, attachment
-from central.web.fields import ChoiceField, Choices
-from central.web.forms import BoundForm, Form
+from central.web.forms import BoundForm
 from central.web.i18n import _, lazy
+from central.web.importing import Layout
 from central.web.lists import list_page
 from central.web.render import render, settle
-from central.web.sheets import FILE_BYTES_MAX
 from central.web.tables import Table
 
 STATE_WORDS: Final = {
@@ -35,21 +36,6 @@ STATE_WORDS: Final = {
     ImportState.DONE.value: lazy("Imported"),
     ImportState.UNDONE.value: lazy("Rolled back"),
 }
-_FILE_NAME_CHARS_MAX: Final = 100
-
-
-class UploadForm(msgspec.Struct, kw_only=True):
-    """Whose rows the file holds."""
-
-    organisation: str
-    site: str
-
-
-FORM: Final = Form(
-    UploadForm,
-    ChoiceField("organisation", lazy("Organisation")),
-    ChoiceField("site", lazy("Estate")),
-)
 
 
 def import_routes(importer: Importer) -> list[Route]:
@@ -59,13 +45,14 @@ def import_routes(importer: Importer) -> list[Route]:
     one = path + r"/{id:\d+}"
     return [
         Route("GET", path, pages.start, permission),
-        Route("POST", path, pages.upload, permission, body_bytes_max=FILE_BYTES_MAX + 16_384),
+        Route("POST", path, pages.upload, permission, body_bytes_max=importer.layout.bytes_max + 16_384),
         Route("GET", path + "/template.csv", pages.template_csv, permission),
         Route("GET", path + "/template.xlsx", pages.template_xlsx, permission),
         Route("GET", one, pages.show, permission),
         Route("GET", one + "/failed.csv", pages.failed, permission),
         Route("POST", one + "/apply", pages.apply, permission),
         Route("POST", one + "/undo", pages.undo, permission),
+        *(import_api_routes(importer, pages.table) if importer.api_path else ()),
     ]
 
 
@@ -75,80 +62,52 @@ class _Pages:
         self.table = _table(importer)
 
     async def start(self, request: web.Request) -> web.Response:
-        choices = await _choices(request)
+        choices = await choices_of(request, self.importer)
         first = {name: next(iter(options), "") for name, options in choices.items()}
-        return await self._start(request, FORM.blank(choices, **first))
+        return await self._start(request, self.importer.form.blank(choices, **first))
 
     async def upload(self, request: web.Request) -> web.Response:
         settle(request)
         posted = await request.post()
-        form = FORM.bind(posted, await _choices(request))
+        form = self.importer.form.bind(posted, await choices_of(request, self.importer))
         file = posted.get("file")
         if not isinstance(file, web.FileField) or not file.filename:
             form.fail(_("Choose a file first."))
         if not form.is_valid:
             return await self._start(request, form)
         assert isinstance(file, web.FileField)
-        centre, actor, scope = centre_of(request), actor_of(request), scope_of(request)
-        place = Place(int(form.value.site), int(form.value.organisation))
-        if not scope.allows(place.site_id, place.organisation_id):
-            form.fail(_("You may not enter people of this organisation in this estate."))
-            return await self._start(request, form)
-        name = one_line(file.filename, _FILE_NAME_CHARS_MAX) or "file"
+        with file.file:
+            raw = await asyncio.to_thread(file.file.read, self.importer.layout.bytes_max + 1)
         try:
-            with file.file:
-                raw = await asyncio.to_thread(file.file.read, FILE_BYTES_MAX + 1)
-            table = await asyncio.to_thread(self.importer.layout.read, raw)
+            run_id = await take(request, self.importer, form.value, raw, file.filename)
         except InvalidInputError as error:
             form.fail(_(str(error)))
             return await self._start(request, form)
-        found = await centre.db.read(runs.check, self.importer, place, table)
-        run_id = await centre.db.write(
-            runs.keep, centre.audit, actor, self.importer, place, raw, name, found, centre.clock.now()
-        )
         raise web.HTTPSeeOther(f"{self.importer.path}/{run_id}")
 
     async def show(self, request: web.Request) -> web.Response:
         return await self._show(request)
 
     async def apply(self, request: web.Request) -> web.Response:
-        centre, actor, scope = centre_of(request), actor_of(request), scope_of(request)
         settle(request)
         posted = await request.post()
-        run = await centre.db.read(self._get, scope, path_id(request))
-        if run.content is None:
-            return await self._show(request, problem=_("This file was imported already."))
+        only_good, removing = posted.get("rows") == "good", row_id(str(posted.get("removing", "")))
         try:
-            table = await asyncio.to_thread(self.importer.layout.read, bytes(run.content))
-            only_good = posted.get("rows") == "good"
-
-            def write() -> None:
-                now = centre.clock.now()
-                current = self._get(scope, run.id)
-                runs.apply(centre.audit, actor, self.importer, current, table, only_good, now)
-
-            await centre.db.write(write)
+            await carry_out(request, self.importer, only_good, removing)
         except (ConflictError, InvalidInputError) as error:
             return await self._show(request, problem=_(str(error)))
-        raise web.HTTPSeeOther(f"{self.importer.path}/{run.id}")
+        raise web.HTTPSeeOther(f"{self.importer.path}/{path_id(request)}")
 
     async def undo(self, request: web.Request) -> web.Response:
-        centre, actor, scope = centre_of(request), actor_of(request), scope_of(request)
         settle(request)
-        run_id = path_id(request)
-
-        def write() -> None:
-            run = self._get(scope, run_id)
-            runs.undo(centre.audit, actor, self.importer, run, centre.clock.now())
-
         try:
-            await centre.db.write(write)
-        except ConflictError as error:
+            await take_back(request, self.importer)
+        except (ConflictError, InvalidInputError) as error:
             return await self._show(request, problem=_(str(error)))
-        raise web.HTTPSeeOther(f"{self.importer.path}/{run_id}")
+        raise web.HTTPSeeOther(f"{self.importer.path}/{path_id(request)}")
 
     async def failed(self, request: web.Request) -> web.Response:
-        run = await centre_of(request).db.read(self._get, scope_of(request), path_id(request))
+        run = await centre_of(request).db.read(get_run, self.importer, scope_of(request), path_id(request))
         if run.failed is None:
             raise NotFoundError(_("There is no such record, or it belongs to another organisation."))
         return _file(
@@ -156,23 +115,32 @@ class _Pages:
         )
 
     async def template_csv(self, request: web.Request) -> web.Response:
-        settle(request)
-        raw = self.importer.layout.template_csv()
-        return _file(raw, f"{self.importer.name}.csv", "text/csv; charset=utf-8")
+        layout = await self._layout(request)
+        return _file(layout.template_csv(), f"{self.importer.name}.csv", "text/csv; charset=utf-8")
 
     async def template_xlsx(self, request: web.Request) -> web.Response:
+        layout = await self._layout(request)
+        return _file(layout.template_xlsx(), f"{self.importer.name}.xlsx", XLSX_TYPE)
+
+    async def _layout(self, request: web.Request) -> Layout:
+        """The columns for the operator's first estate."""
         settle(request)
-        raw = self.importer.layout.template_xlsx()
-        return _file(raw, f"{self.importer.name}.xlsx", XLSX_TYPE)
+        centre, who = centre_of(request), principal_of(request)
 
-    def _get(self, scope: Scope, run_id: int) -> ImportRun:
-        run: ImportRun = scope.get(ImportRun, run_id)
-        if run.kind != self.importer.name:
-            raise NotFoundError(_("There is no such record, or it belongs to another organisation."))
-        return run
+        def read() -> Layout:
+            site = next((number for number, _name in sites_in(who.scope)), 0)
+            return self.importer.layout_of(Place(site, 0, who, centre.clock.now()))
 
-    async def _start(self, request: web.Request, form: BoundForm[UploadForm]) -> web.Response:
-        context = {"form": form, "importer": self.importer, "rows_max": self.importer.layout.rows_max}
+        return await centre.db.read(read)
+
+    async def _start(self, request: web.Request, form: BoundForm[Any]) -> web.Response:
+        layout = self.importer.layout
+        context = {
+            "form": form,
+            "importer": self.importer,
+            "rows_max": layout.rows_max,
+            "megabytes_max": layout.bytes_max // 2**20,
+        }
         response = await list_page(
             request, self.table, scope_of(request), template="imports/start.html", context=context
         )
@@ -185,18 +153,28 @@ class _Pages:
         centre, scope = centre_of(request), scope_of(request)
 
         def read() -> dict[str, Any]:
-            run = self._get(scope, path_id(request))
-            return {"run": run, "site_name": run.site.name, "organisation_name": run.organisation.name}
+            run = get_run(self.importer, scope, path_id(request))
+            return shown_of(self.importer, run, centre.clock.now())
 
-        context = await centre.db.read(read)
-        context |= {
-            "importer": self.importer,
-            "problem": problem,
-            "has_failed": context["run"].failed is not None,
-            "can_undo": runs.can_undo(context["run"], centre.clock.now()),
-            "state": STATE_WORDS[context["run"].state],
-        }
+        context = await centre.db.read(read) | {"problem": problem}
         return await render(request, "imports/show.html", context, status=422 if problem else 200)
+
+
+def shown_of(importer: Importer, run: ImportRun, now: datetime) -> dict[str, Any]:
+    """What the page of one import shows; inside ``db.read``."""
+    everyone = run.organisation_id is None
+    return {
+        "run": run,
+        "importer": importer,
+        "site_name": run.site.name,
+        "organisation_name": _("All organisations") if everyone else run.organisation.name,
+        "option_facts": importer.option_facts(run.options),
+        "has_failed": run.failed is not None,
+        "can_undo": runs.can_undo(run, now),
+        "state": STATE_WORDS[run.state],
+        "asked": importer.asks_again(run),
+        "is_whole": importer.needs_every_row(run.options),
+    }
 
 
 def _table(importer: Importer) -> Table:
@@ -210,17 +188,20 @@ def _table(importer: Importer) -> Table:
                 ImportRun.state,
                 ImportRun.new_count,
                 ImportRun.changed_count,
+                ImportRun.removed_count,
+                ImportRun.unchanged_count,
                 ImportRun.wrong_count,
                 Site.name.alias("site_name"),
                 Organisation.name.alias("organisation_name"),
             )
             .join(Site)
             .switch(ImportRun)
-            .join(Organisation)
+            .left_outer_join(Organisation)
             .where(ImportRun.kind == importer.name)
         )
         return scope.filter(rows, ImportRun)
 
+    words = importer.words
     to_run: Callable[[Any], str] = lambda row: f"{importer.path}/{row.id}"  # noqa: E731
     return Table(
         name="imports",
@@ -229,30 +210,21 @@ def _table(importer: Importer) -> Table:
         key=ImportRun.id,
         sort="-uploaded_at",
         columns=(
+            Column("id", lazy("Record number"), NUMBER, is_shown=False),
             Column("uploaded_at", lazy("Time"), MOMENT, sort=ImportRun.uploaded_at, href=to_run),
             Column("file_name", lazy("File"), CODE),
             Column("operator_name", lazy("Operator")),
             Column("state", lazy("Status"), WordFormat(STATE_WORDS)),
-            Column("new_count", lazy("New"), NUMBER),
-            Column("changed_count", lazy("Differs"), NUMBER),
-            Column("wrong_count", lazy("Wrong"), NUMBER),
+            Column("new_count", words["new"], NUMBER),
+            Column("changed_count", words["changed"], NUMBER),
+            Column("removed_count", words["removed"], NUMBER, is_shown=importer.removes),
+            Column("unchanged_count", words["unchanged"], NUMBER, is_shown=False),
+            Column("wrong_count", words["wrong"], NUMBER),
             Column("organisation_name", lazy("Organisation")),
             Column("site_name", lazy("Estate"), is_shown=False),
         ),
         empty=lazy("Nothing has been imported yet."),
     )
-
-
-async def _choices(request: web.Request) -> Mapping[str, Choices]:
-    scope = scope_of(request)
-
-    def read() -> dict[str, Choices]:
-        return {
-            "organisation": {str(number): name for number, name in organisations_in(scope)},
-            "site": {str(number): name for number, name in sites_in(scope)},
-        }
-
-    return await centre_of(request).db.read(read)
 
 
 def _file(raw: bytes, name: str, content_type: str) -> web.Response:

@@ -7,24 +7,29 @@ In exchange an import is there wholly or not at all, whatever happens.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from central.audit import Actor, Audit
+from central.audit import Actor, Audit, act_on_many
 from central.bulk import insert_rows
+from central.db import current_transaction
 from central.errors import ConflictError, InvalidInputError
-from central.imports.importer import Importer, Place, Planned, Written
+from central.imports.importer import Doing, Effect, Importer, Place, Planned, Written
 from central.imports.model import ImportedRow, ImportRun, ImportState
+from central.security.principal import Principal
 from central.web.i18n import _
 from central.web.importing import ReadTable
 
 MISTAKES_SHOWN_MAX: Final = 200
+CHANGES_SHOWN_MAX: Final = 200
 UNUSED_AFTER: Final = timedelta(days=1)
 """A file that was looked at and not imported is dropped after this time."""
 UNDO_WITHIN: Final = timedelta(days=30)
 """So long an import can be rolled back and its failed rows fetched; then what it keeps of people is dropped."""
 BLOCKED_SHOWN_MAX: Final = 20
+EFFECTS: Final[tuple[Effect, ...]] = get_args(Effect)
 
 
 class BlockedError(ConflictError):
@@ -40,20 +45,19 @@ class Check:
 
     @property
     def counts(self) -> dict[str, int]:
-        """New, changed, unchanged, wrong: every row of the file is one of these."""
-        return {
-            "new": sum(p.changes and p.object_id is None for p in self.planned),
-            "changed": sum(p.changes and p.object_id is not None for p in self.planned),
-            "unchanged": sum(not p.changes for p in self.planned),
-            "wrong": sum(not row.is_good for row in self.table.rows),
-        }
+        """New, changed, removed, unchanged, wrong: every row of the file is one of these."""
+        found = Counter(planned.effect for planned in self.planned)
+        wrong = sum(not row.is_good for row in self.table.rows)
+        return {**{effect: found[effect] for effect in EFFECTS}, "wrong": wrong}
 
 
 def check(importer: Importer, place: Place, table: ReadTable) -> Check:
     """The dry run; inside ``db.read`` or ``db.write``. Call it once for a table: it adds the mistakes to its rows."""
+    place = replace(place, columns=table.columns)
     planned = importer.plan(place, [row for row in table.rows if row.is_good])
     found = Check(table, planned)
-    assert sum(found.counts.values()) == len(table.rows), "a row is planned or wrong, never both or neither"
+    rows_count = sum(one.row.line > 0 for one in planned) + found.counts["wrong"]
+    assert rows_count == len(table.rows), "a row is planned or wrong, never both or neither"
     return found
 
 
@@ -71,13 +75,15 @@ def keep(
     run = ImportRun.create(
         kind=importer.name,
         site=place.site_id,
-        organisation=place.organisation_id,
+        organisation=place.organisation_id or None,
         operator_id=actor.id,
         operator_name=actor.name,
         uploaded_at=now,
         file_name=file_name,
         sha256=hashlib.sha256(raw).hexdigest(),
         ignored=found.table.ignored,
+        options=dict(place.options),
+        changes=_shown(found) or None,
         mistakes=[[m.line, m.column, m.message] for m in found.table.mistakes[:MISTAKES_SHOWN_MAX]],
         content=raw,
         failed=importer.layout.failed(found.table) if found.counts["wrong"] else None,
@@ -95,26 +101,33 @@ def apply(
     table: ReadTable,
     only_good: bool,
     now: datetime,
+    *,
+    who: Principal | None = None,
+    removing: int | None = None,
 ) -> None:
     """Write the rows.
 
     :param table: the run's own file, read again.
     :param only_good: leave the wrong rows out; otherwise one wrong row keeps everything out.
+    :param removing: how many lose everything, as who imports says it; asked for where ``Importer.asks_again`` says so.
     :raises ConflictError: it was imported already, or what it would do is no longer what was shown.
     :raises InvalidInputError: there are wrong rows, or no row that does something.
     """
     if run.state != ImportState.CHECKED.value:
         raise ConflictError("This file was imported already.")
-    place = Place(run.site_id, run.organisation_id)
+    place = place_of(run, who, now)
     found = check(importer, place, table)
     if found.counts != shown_counts(run):
         raise ConflictError("The data changed since this file was checked. Please upload it again.")
-    if run.wrong_count and not only_good:
+    if run.wrong_count and (not only_good or importer.needs_every_row(run.options)):
         raise InvalidInputError("There are wrong rows. Nothing was imported.")
+    asked = importer.asks_again(run)
+    if asked and removing != asked:
+        raise InvalidInputError(_("Say how many lose everything: %(n)s. Nothing was imported.", n=asked))
     effective = [planned for planned in found.planned if planned.changes]
     if not effective:
         raise InvalidInputError("There is nothing to import: everything stands like that already.")
-    written = importer.write(place, effective, now)
+    written = importer.carry_out(Doing(audit, run, place, now), effective)
     rows = [
         {"run": run.id, "line": w.line, "object_id": w.object_id, "before": w.before, "version": w.version}
         for w in written
@@ -122,10 +135,20 @@ def apply(
     insert_rows(ImportedRow, rows)
     run.state, run.done_at, run.content = ImportState.DONE.value, now, None
     run.save()
+    # what it was handed on to, what had to be made for it
+    act_on_many(current_transaction().audit_rows_count)
     record(audit, actor, "imports.apply", run)
 
 
-def undo(audit: Audit, actor: Actor, importer: Importer, run: ImportRun, now: datetime) -> None:
+def undo(
+    audit: Audit,
+    actor: Actor,
+    importer: Importer,
+    run: ImportRun,
+    now: datetime,
+    *,
+    who: Principal | None = None,
+) -> None:
     """Roll an import back as one act.
 
     :raises ConflictError: it is not there to be rolled back, or no longer.
@@ -135,7 +158,7 @@ def undo(audit: Audit, actor: Actor, importer: Importer, run: ImportRun, now: da
         raise ConflictError("This import can no longer be rolled back.")
     rows = ImportedRow.select().where(ImportedRow.run == run).order_by(ImportedRow.id.desc())
     written = [Written(row.line, row.object_id, row.before, row.version) for row in rows]
-    blocked = importer.undo(written, now)
+    blocked = importer.take_back(Doing(audit, run, place_of(run, who, now), now), written)
     if blocked:
         shown = ", ".join(blocked[:BLOCKED_SHOWN_MAX]) + ("…" if len(blocked) > BLOCKED_SHOWN_MAX else "")
         raise BlockedError(
@@ -144,6 +167,7 @@ def undo(audit: Audit, actor: Actor, importer: Importer, run: ImportRun, now: da
     run.state, run.undone_at, run.failed = ImportState.UNDONE.value, now, None
     run.save()
     ImportedRow.update(before=None).where(ImportedRow.run == run).execute()
+    act_on_many(current_transaction().audit_rows_count)
     record(audit, actor, "imports.undo", run)
 
 
@@ -161,8 +185,9 @@ def drop_old(now: datetime) -> int:
     ImportedRow.update(before=None).where(
         ImportedRow.run.in_(old) & ImportedRow.before.is_null(False)
     ).execute()
-    emptied = ImportRun.update(failed=None, mistakes=[]).where(
-        (ImportRun.done_at <= now - UNDO_WITHIN) & (ImportRun.failed.is_null(False))
+    holds_some = ImportRun.failed.is_null(False) | ImportRun.changes.is_null(False)
+    emptied = ImportRun.update(failed=None, mistakes=[], changes=None).where(
+        (ImportRun.done_at <= now - UNDO_WITHIN) & holds_some
     )
     return int(unused.execute()) + int(emptied.execute())
 
@@ -183,12 +208,19 @@ def forget_object(kind: str, object_id: int) -> None:
 
 def shown_counts(run: ImportRun) -> dict[str, int]:
     """What the operator was shown."""
-    return {
-        "new": run.new_count,
-        "changed": run.changed_count,
-        "unchanged": run.unchanged_count,
-        "wrong": run.wrong_count,
-    }
+    return {name: getattr(run, f"{name}_count") for name in (*EFFECTS, "wrong")}
+
+
+def place_of(run: ImportRun, who: Principal | None, now: datetime) -> Place:
+    """Whose rows a run holds, for who goes on with it."""
+    return Place(run.site_id, run.organisation_id or 0, who, now, dict(run.options))
+
+
+def _shown(found: Check) -> list[list[Any]]:
+    """What would change, the losses first."""
+    named = [one for one in found.planned if one.changes and one.name]
+    named.sort(key=lambda one: one.effect != "removed")
+    return [[one.row.line, one.name, one.words] for one in named[:CHANGES_SHOWN_MAX]]
 
 
 def record(audit: Audit, actor: Actor, action: str, run: ImportRun) -> None:
@@ -197,7 +229,7 @@ def record(audit: Audit, actor: Actor, action: str, run: ImportRun) -> None:
         "kind": run.kind,
         "file": run.file_name,
         "sha256": run.sha256,
-        **shown_counts(run),
+        **{name: number for name, number in shown_counts(run).items() if number or name != "removed"},
     }
     audit.record(
         actor,

@@ -61,6 +61,7 @@ class PeopleImporter(Importer):
     name = "people"
     title = lazy("Import people")
     path = "/people/import"
+    api_path = "/api/people/imports"
     back = "/people"
     permission = ("people", "edit")
     layout = LAYOUT

@@ -102,6 +102,7 @@ class TakenImporter(Importer):
     name = "takeover"
     title = lazy("Import cards of the old system")
     path = "/cards/takeover/import"
+    api_path = "/api/cards/takeover/imports"
     back = "/cards/takeover/cards"
     permission = ("cards", "approve")
     layout = LAYOUT

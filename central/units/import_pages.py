@@ -17,7 +17,7 @@ from central.errors import ConflictError, InvalidInputError, NotFoundError
 from central.imports import runs
 from central.imports.importer import Place
 from central.imports.model import ImportRun, ImportState
-from central.imports.pages import STATE_WORDS
+from central.imports.pages import STATE_WORDS, shown_of
 from central.nodes.model import Device
 from central.people.inputs import one_line, path_id, row_id
 from central.people.table import organisations_in, sites_in
@@ -356,16 +356,8 @@ async def show(request: web.Request, problem: str = "") -> web.Response:
         if run.state == ImportState.DONE.value:
             for mark in BroughtMark.select().where(BroughtMark.run == run.id):
                 found += changes(scope, mark.device_id, mark.catch_up, now_ms)
-        return {
-            "run": run,
-            "importer": ScanImporter(run, mapping, zone),
-            "site_name": run.site.name,
-            "organisation_name": run.organisation.name,
-            "has_failed": run.failed is not None,
-            "can_undo": runs.can_undo(run, centre.clock.now()),
-            "state": STATE_WORDS[run.state],
-            "changed": found,
-        }
+        importer = ScanImporter(run, mapping, zone)
+        return shown_of(importer, run, centre.clock.now()) | {"changed": found}
 
     context = await centre.db.read(read)
     context["problem"] = problem

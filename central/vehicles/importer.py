@@ -45,6 +45,7 @@ class PlateImporter(Importer):
     name = "plates"
     title = lazy("Import number plates")
     path = "/plates/import"
+    api_path = "/api/plates/imports"
     back = "/plates"
     permission = ("people", "edit")
     layout = LAYOUT

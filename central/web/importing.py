@@ -35,7 +35,7 @@ from central.web.days import FieldError
 from central.web.fields import ChoiceField, Field, choice_list
 from central.web.fold import fold
 from central.web.i18n import Text, _, gettext, lazy, using
-from central.web.sheets import read_cells, write_csv, write_xlsx
+from central.web.sheets import COLUMNS_MAX, FILE_BYTES_MAX, read_cells, write_csv, write_xlsx
 
 ROWS_MAX: Final = 10_000
 """Rows of one file; more are several files."""
@@ -121,6 +121,8 @@ class ReadTable:
     rows: list[ImportRow]
     ignored: list[str]
     """Headings that belong to no column."""
+    columns: frozenset[str] = frozenset()
+    """Names of the columns that are there."""
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -134,8 +136,16 @@ class Layout:
     :param key: names of the columns that together tell rows apart.
     """
 
-    def __init__(self, *columns: ImportColumn, key: tuple[str, ...], rows_max: int = ROWS_MAX) -> None:
+    def __init__(
+        self,
+        *columns: ImportColumn,
+        key: tuple[str, ...],
+        rows_max: int = ROWS_MAX,
+        columns_max: int = COLUMNS_MAX,
+        bytes_max: int = FILE_BYTES_MAX,
+    ) -> None:
         self.columns, self.key, self.rows_max = columns, key, rows_max
+        self.columns_max, self.bytes_max = columns_max, bytes_max
         names = [column.name for column in columns]
         assert len(set(names)) == len(names), "two columns with one name"
         assert set(key) <= set(names), "the key names columns"
@@ -145,7 +155,8 @@ class Layout:
 
         :raises InvalidInputError: no table of ours, a required column is missing, too many rows.
         """
-        lines = read_cells(raw, rows_max=self.rows_max + 1)
+        limits = {"columns_max": self.columns_max, "bytes_max": self.bytes_max}
+        lines = read_cells(raw, rows_max=self.rows_max + 1, **limits)
         if not lines:
             raise InvalidInputError("The file has no rows.")
         headings = [cell.strip() for cell in lines[0][1]]
@@ -162,7 +173,7 @@ class Layout:
                     row.wrong(str(error), column.name)
             rows.append(row)
         self._mark_repeated(rows)
-        return ReadTable(headings, rows, ignored)
+        return ReadTable(headings, rows, ignored, frozenset(column.name for _at, column in places))
 
     def template_csv(self) -> bytes:
         """Headings and an example row, in the operator's language."""

@@ -65,6 +65,7 @@ class Description:
     rows: Table | None
     query: Mapping[str, dict[str, Any]]
     status: int
+    file_types: tuple[str, ...] = ()
 
 
 def describes(
@@ -75,17 +76,21 @@ def describes(
     rows: Table | None = None,
     query: Mapping[str, dict[str, Any]] | None = None,
     status: int = 200,
+    file_types: tuple[str, ...] = (),
 ) -> Callable[[Handler], Handler]:
     """Attach a description to an API handler.
 
     :param takes: msgspec struct of the JSON body.
     :param gives: msgspec struct of the JSON answer; None is an empty answer (status 204 then) or the rows.
     :param rows: the table that ``list_json`` answers with.
+    :param file_types: the body is a file of one of these types instead.
     :param query: further query parameters: name to JSON schema.
     """
 
     def attach(handler: Handler) -> Handler:
-        setattr(handler, _DESCRIPTION, Description(summary, takes, gives, rows, query or {}, status))
+        setattr(
+            handler, _DESCRIPTION, Description(summary, takes, gives, rows, query or {}, status, file_types)
+        )
         return handler
 
     return attach
@@ -172,6 +177,9 @@ def _operation(route: Route, description: Description, schema_of: Mapping[Any, A
     if not isinstance(route.permission, Open):
         is_one = isinstance(route.permission, tuple)
         operation["x-permission"] = list(route.permission) if is_one else sorted(map(list, route.permission))
+    if description.file_types:
+        plain = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(description.file_types, plain)}
     if description.takes is not None:
         content = {"application/json": {"schema": schema_of[description.takes]}}
         operation["requestBody"] = {"required": True, "content": content}

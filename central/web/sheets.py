@@ -20,7 +20,7 @@ from central.errors import InvalidInputError
 from central.web.columns import FORMULA_STARTS
 
 FILE_BYTES_MAX: Final = 4 * 2**20
-"""The largest file that is taken."""
+"""The largest file that is taken, where nothing else is said."""
 UNPACKED_BYTES_MAX: Final = 64 * 2**20
 """The largest that an XLSX file may be when unpacked."""
 COLUMNS_MAX: Final = 60
@@ -31,14 +31,16 @@ _ADDRESS: Final = re.compile(rb"""\sr\s*=\s*["']\$?([A-Za-z]{0,3})\$?([0-9]{1,9}
 _DELIMITERS: Final = ",;\t"
 
 
-def read_cells(raw: bytes, *, rows_max: int) -> list[tuple[int, list[str]]]:
+def read_cells(
+    raw: bytes, *, rows_max: int, columns_max: int = COLUMNS_MAX, bytes_max: int = FILE_BYTES_MAX
+) -> list[tuple[int, list[str]]]:
     """The rows that are not empty, each with its number in the file, from 1.
 
     :raises InvalidInputError: too large, too many rows or columns, neither CSV nor XLSX.
     """
-    if len(raw) > FILE_BYTES_MAX:
+    if len(raw) > bytes_max:
         raise InvalidInputError("The file is too large.")
-    lines = _read_xlsx(raw, rows_max) if raw.startswith(_XLSX_START) else _read_csv(raw)
+    lines = _read_xlsx(raw, rows_max, columns_max) if raw.startswith(_XLSX_START) else _read_csv(raw)
     rows = [
         (number, [_plain(cell) for cell in cells])
         for number, cells in enumerate(lines, start=1)
@@ -46,7 +48,7 @@ def read_cells(raw: bytes, *, rows_max: int) -> list[tuple[int, list[str]]]:
     ]
     if len(rows) > rows_max:
         raise InvalidInputError("The file has too many rows. Please split it.")
-    if any(len(cells) > COLUMNS_MAX for _number, cells in rows):
+    if any(len(cells) > columns_max for _number, cells in rows):
         raise InvalidInputError("The file has too many columns.")
     return rows
 
@@ -102,9 +104,9 @@ def _read_csv(raw: bytes) -> list[list[str]]:
         raise InvalidInputError("The file is not a table of short texts.") from None
 
 
-def _read_xlsx(raw: bytes, rows_max: int) -> list[list[str]]:
+def _read_xlsx(raw: bytes, rows_max: int, columns_max: int) -> list[list[str]]:
     try:
-        _check_archive(raw, rows_max)
+        _check_archive(raw, rows_max, columns_max)
         book = python_calamine.load_workbook(io.BytesIO(raw))
         sheet = book.get_sheet_by_index(0)
         return [[_text(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
@@ -120,7 +122,7 @@ def _read_xlsx(raw: bytes, rows_max: int) -> list[list[str]]:
         raise InvalidInputError("The file cannot be read as an XLSX spreadsheet.") from None
 
 
-def _check_archive(raw: bytes, rows_max: int) -> None:
+def _check_archive(raw: bytes, rows_max: int, columns_max: int) -> None:
     room = UNPACKED_BYTES_MAX
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         for part in archive.infolist():
@@ -135,17 +137,17 @@ def _check_archive(raw: bytes, rows_max: int) -> None:
                         raise InvalidInputError("The file is too large.")
                     if is_sheet:
                         xml += chunk
-            _check_addresses(bytes(xml), rows_max)
+            _check_addresses(bytes(xml), rows_max, columns_max)
 
 
-def _check_addresses(xml: bytes, rows_max: int) -> None:
+def _check_addresses(xml: bytes, rows_max: int, columns_max: int) -> None:
     """One cell at the far end of a sheet would make a table of billions of cells."""
     rows = columns = 0
     for letters, digits in _ADDRESS.findall(xml):
         rows, columns = max(rows, int(digits)), max(columns, _column_number(letters))
     if rows > 2 * rows_max + 1_000:  # empty lines between are no rows
         raise InvalidInputError("The file has too many rows. Please split it.")
-    if columns > COLUMNS_MAX:
+    if columns > columns_max:
         raise InvalidInputError("The file has too many columns.")
 
 

@@ -17,6 +17,7 @@ from tests.support.patrol import local_now
 
 PEOPLE = "编号,姓名,人员类别\n0901,龙四,业主\n"
 OLD_CARDS = "卡号,人员编号,车牌,余额\nA-77,0101,沪A12345,12.50\n"
+ACCESS_LIST = "卡号,截止日期,东门\n00000101,2030-12-31,Y\n00000999,,Y\n"
 SCANS = "机号,巡更时间,巡更点,巡更员\n1,2026-07-01 22:00:05,东门岗,0101\n1,昨天,东门岗,0101\n"
 PLATES = "车牌,人员编号,备注\n沪A12345,0101,白色\n"
 UNITS = "楼栋,房号,房屋类型\n9栋,901,住宅\n"
@@ -32,6 +33,7 @@ async def fill(site: DemoSite) -> None:
     await upload(browser, "/people/import", "people.csv", PEOPLE)
     await upload(browser, "/units/import", "units.csv", UNITS)
     await upload(browser, "/cards/takeover/import", "cards.csv", OLD_CARDS)
+    await upload(browser, "/access/levels/import", "access.csv", ACCESS_LIST)
     await _hand_over(browser)
     await _faces(browser)
     page = await browser.get("/visitors/new")

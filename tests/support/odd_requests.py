@@ -189,7 +189,11 @@ def of_the_document(random: Random, document: Mapping[str, Any], ids: tuple[str,
                 some = random.sample(names, random.randint(1, min(3, len(names))))
                 given = [(name, random.choice((*ids, *ODD_TEXTS))[:2_500]) for name in some]
                 request.path += "?" + urlencode(given)
-            if (wanted := operation.get("requestBody")) is not None:
+            wanted = operation.get("requestBody")
+            if wanted is not None and "application/json" not in wanted["content"]:  # a file
+                request.body = random.choice((b"Card Number\tFrom\r\n1\t2\r\n", *ODD_BODIES))
+                request.headers["Content-Type"] = random.choice((*wanted["content"], *ODD_TYPES))
+            elif wanted is not None:
                 schema = wanted["content"]["application/json"]["schema"]
                 value = schemas.draw(random, schema)
                 if random.random() < 0.5:

@@ -106,7 +106,7 @@ def give(
     is_encoded: bool = False,
 ) -> Change:
     """As :func:`issue`, with the amounts given: a card that takes the place of another one is charged otherwise."""
-    terms = _bounded(by, person, terms)
+    terms = bounded(by, person, terms)
     terms.check()
     if not person.active:
         raise ConflictError("This person has left and cannot be given a card.")
@@ -153,7 +153,7 @@ def rewrite(by: By, card: Card, terms: Terms, *, reason: str = "", written: Writ
     :param written: what an issuer wrote on the card; None leaves the card itself as it is.
     :raises IllegalActError: the card is not in use, or reported lost.
     """
-    terms = _bounded(by, card.person, terms, card)
+    terms = bounded(by, card.person, terms, card)
     terms.check()
     before = snapshot(card)
     card.state = step(card.state, Act.REWRITE)
@@ -176,7 +176,7 @@ def extend(by: By, card: Card, valid_until: datetime | None, *, reason: str = ""
     :raises InvalidInputError: the new end is not later than the old one.
     """
     before, old_until = snapshot(card), card.valid_until
-    valid_until = _bounded(by, card.person, Terms(valid_until=valid_until), card).valid_until
+    valid_until = bounded(by, card.person, Terms(valid_until=valid_until), card).valid_until
     if not is_extension(old_until, valid_until):
         raise InvalidInputError("The new last day must lie behind the old one.")
     card.state = step(card.state, Act.EXTEND)
@@ -266,7 +266,7 @@ def find_class(site_id: int, class_id: int | None) -> CardClass | None:
     return found
 
 
-def _bounded(by: By, person: Person | None, terms: Terms, card: Card | None = None) -> Terms:
+def bounded(by: By, person: Person | None, terms: Terms, card: Card | None = None) -> Terms:
     """The terms cut to the holder's visit, and with the end of the lease or permit where they have no end.
 
     :param card: None for a new one.
