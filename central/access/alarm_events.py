@@ -1,6 +1,7 @@
-"""Alarms that no ``AlarmFact`` tells of, as events for other programs: what the centre raises, finds out or ends itself.
+"""Alarms that no ``AlarmFact`` tells of, as events for other programs: what the centre raises, finds out or ends itself, and
+what somebody acknowledges.
 
-Facts are events by themselves; these have a row each, put down once in the transaction that raises or ends the alarm.
+Facts are events by themselves; these have a row each, put down once in the transaction that does it to the alarm.
 ``after_fact`` says where it stands among the facts: one writer at a time, so the order never changes.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from peewee import fn
 
@@ -24,17 +25,17 @@ def put(
     order: tuple[int, int],
     at: datetime,
     *,
-    raised: bool,
+    what: Literal["raised", "acknowledged", "cleared"],
     is_time_sure: bool = True,
     with_facts: bool = False,
     now: datetime | None = None,
 ) -> None:
-    """The alarm of this (node_epoch, seq) was raised or is over; a repetition, as in a rebuild, adds nothing.
+    """This became of the alarm of this (node_epoch, seq); a repetition, as in a rebuild, adds nothing.
 
     :param now: where it is later than ``at``.
     :param with_facts: found out from facts that are being stored in this transaction.
     """
-    key = {"device": device_id, "node_epoch": order[0], "seq": order[1], "raised": raised}
+    key = {"device": device_id, "node_epoch": order[0], "seq": order[1], "what": what}
     if AlarmEvent.get_or_none(**key) is not None:
         return
     last_fact = StoredFact.select(fn.MAX(StoredFact.id)).scalar() or 0

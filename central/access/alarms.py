@@ -202,6 +202,7 @@ def acknowledge(
     if _ACK.get_or_none(**key) is not None:
         raise ConflictError("Somebody else has acknowledged this alarm already.")
     _ACK.create(**key, operator_id=operator_id, operator_name=operator_name, note=note, at=now)
+    alarm_events.put(alarm.device_id, (alarm.node_epoch, alarm.seq), now, what="acknowledged")
     announce(ALARMS, {"site": alarm.site_id, "device": alarm.device_id, "outcomes": [alarm.id]})
     return alarm
 
@@ -249,7 +250,7 @@ def raise_by_centre(
         detail=detail,
         raised_at=at,
     ).execute()
-    alarm_events.put(device_id, (CENTRE_EPOCH, seq), at, raised=True, now=now)
+    alarm_events.put(device_id, (CENTRE_EPOCH, seq), at, what="raised", now=now)
     announce(ALARMS, {"site": device.site_id, "device": device_id})
     return True
 
@@ -265,7 +266,7 @@ def clear_by_centre(device_id: int, kind: str, at: datetime) -> bool:
     standing = list(AlarmState.select().where(mine).order_by(AlarmState.id))
     AlarmState.update(cleared_at=at).where(mine).execute()
     for alarm in standing:
-        alarm_events.put(device_id, (alarm.node_epoch, alarm.seq), at, raised=False)
+        alarm_events.put(device_id, (alarm.node_epoch, alarm.seq), at, what="cleared")
     if standing:
         changed = [alarm.id for alarm in standing]
         announce(

@@ -224,19 +224,20 @@ class AlarmAcknowledgement(Model):
 
 
 class AlarmEvent(Model):
-    """An alarm was raised or ended without an ``AlarmFact``: see ``alarm_events``. Kept apart from the projection."""
+    """What became of an alarm without an ``AlarmFact``: see ``alarm_events``. Kept apart from the projection."""
 
     device = peewee.ForeignKeyField(Device, on_delete="CASCADE", index=False)
     node_epoch = peewee.IntegerField()
     seq = peewee.BigIntegerField()
-    raised = peewee.BooleanField()
+    what = peewee.TextField()
+    """raised, acknowledged or cleared."""
     at = InstantField()
     is_time_sure = peewee.BooleanField()
     after_fact = peewee.BigIntegerField(index=True)
     """It stands behind the stored fact of this number, and before the next one."""
 
     class Meta:
-        indexes = ((("device", "node_epoch", "seq", "raised"), True),)
+        indexes = ((("device", "node_epoch", "seq", "what"), True),)
 
 
 class PurgedEvents(Model):

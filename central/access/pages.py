@@ -26,7 +26,7 @@ from central.access import (
     special_day_pages,
     watch,
 )
-from central.access.dossier import doors_of
+from central.access.dossier import alarms_of, doors_of, places_of
 from central.access.events import follow_department
 from central.access.forgetting import forget
 from central.access.presence import after_restore
@@ -77,7 +77,7 @@ FEEDS: Final[list[Feed]] = list(feeds.FEEDS)
 if follow_department not in people_service.on_change:
     people_service.on_change.append(follow_department)
 erasure.ERASERS.append(forget)
-dossier.SECTIONS.append(doors_of)
+dossier.SECTIONS.extend((doors_of, places_of, alarms_of))
 
 
 def install(apps: Apps) -> None:

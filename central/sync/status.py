@@ -25,7 +25,7 @@ from central.sync.model import (
 from central.sync.storage import read_heads
 from protocol.ids import CardKey, Stream
 from protocol.messages import Health, Hello
-from protocol.records import Revisions
+from protocol.records import Kind, Revisions
 
 CHANGED: Final = "sync.devices"
 """Announced with ``{"ids": [device ids]}`` when a device came, went, or acknowledged."""
@@ -222,15 +222,16 @@ def _first_held(device_id: int, config_epoch: int, restrictions: int) -> datetim
 def undelivered_counts(device_id: int | None = None) -> dict[int, int]:
     """Rows published for devices in use that they have not acknowledged yet (未下發), of one device or of all.
 
-    Only devices for which there are any; who holds the newest revisions costs nothing.
+    Balances count, because a till sells by them; where holders went does not, it moves with every passage. Only devices for which there are any; who holds the newest revisions costs nothing.
     """
     heads = read_heads()
-    restrictions, access = (
-        peewee.fn.COALESCE(held, 0) for held in (DeviceStatus.restrictions, DeviceStatus.access)
+    restrictions, access, balances = (
+        peewee.fn.COALESCE(held, 0)
+        for held in (DeviceStatus.restrictions, DeviceStatus.access, DeviceStatus.balances)
     )
-    is_behind = (restrictions < heads.restrictions) | (access < heads.access)
+    is_behind = (restrictions < heads.restrictions) | (access < heads.access) | (balances < heads.balances)
     behind = (
-        DeviceScope.select(DeviceScope.device, DeviceScope.tags, restrictions, access)
+        DeviceScope.select(DeviceScope.device, DeviceScope.tags, restrictions, access, balances)
         .join(Device)
         .join(DeviceStatus, peewee.JOIN.LEFT_OUTER, on=(DeviceStatus.device == Device.id))
         .where(Device.enabled & is_behind)
@@ -241,11 +242,17 @@ def undelivered_counts(device_id: int | None = None) -> dict[int, int]:
     return {number: count for number, count in counts.items() if count}
 
 
-def _newer_count(tags: list[str], restrictions: int, access: int) -> int:
+def _newer_count(tags: list[str], restrictions: int, access: int, balances: int) -> int:
     """Rows with one of these tags that are newer than these revisions."""
     is_newer = (
-        (PublishedRow.stream == Stream.RESTRICTIONS.value) & (PublishedRow.revision > restrictions)
-    ) | ((PublishedRow.stream == Stream.ACCESS.value) & (PublishedRow.revision > access))
+        ((PublishedRow.stream == Stream.RESTRICTIONS.value) & (PublishedRow.revision > restrictions))
+        | ((PublishedRow.stream == Stream.ACCESS.value) & (PublishedRow.revision > access))
+        | (
+            (PublishedRow.stream == Stream.BALANCES.value)
+            & (PublishedRow.revision > balances)
+            & (PublishedRow.kind == Kind.BALANCE.value)
+        )
+    )
     return int(
         PublishedRow.select(PublishedRow.id)
         .join(RowTag)

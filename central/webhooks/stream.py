@@ -1,7 +1,7 @@
 """The stream of events: what happened at the doors, in the order in which it was stored, by a cursor. Inside ``db.read``.
 
 The order is that of ``StoredFact``, whose rows are never changed, moved or made again: one writer at a time gives their numbers,
-so whoever has read up to a number has read everything up to it, over kills and rebuilds. Alarms that the centre raised itself
+so whoever has read up to a number has read everything up to it, over kills and rebuilds. What became of alarms without a fact
 (``AlarmEvent``) stand behind the fact that was the last one then. After a restore numbers are given
 anew from the backup on; a cursor from before goes on there, so that nothing is lost, and ``id`` tells what comes again.
 """
@@ -42,6 +42,7 @@ KIND_TEXT: Final[dict[str, LazyText]] = {
     "door.closed": lazy("A door was closed"),
     "door.mode": lazy("The rule of a door changed"),
     "alarm.raised": lazy("An alarm was raised"),
+    "alarm.acknowledged": lazy("An alarm was acknowledged"),
     "alarm.cleared": lazy("An alarm is over"),
 }
 FACTS: Final = (
@@ -59,7 +60,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One event. ``id`` is its own for ever; ``of`` is the ``id`` of the event that an outcome belongs to.
+    """One event. ``id`` is its own for ever; ``of`` is the ``id`` of the event that an outcome or an acknowledgement
+    belongs to.
 
     ``is_time_sure``: the device knew the time, or it was corrected by a sure one.
     """
@@ -317,7 +319,7 @@ def _alarms(rows: Sequence[StoredFact]) -> dict[Key, Any]:
 
 
 def own_events_of(rows: Sequence[AlarmEvent]) -> dict[int, Event]:
-    """The events of alarms that the centre raised, found out or ended itself, by the number of the row."""
+    """The events of what became of alarms without a fact of a device, by the number of the row."""
     if not rows:
         return {}
     states = (
@@ -351,6 +353,7 @@ def own_events_of(rows: Sequence[AlarmEvent]) -> dict[int, Event]:
         )
     )
     known = {(state.device_id, state.node_epoch, state.seq): state for state in states.namedtuples()}
+    by_centre = _raised_by_centre(rows)
     made: dict[int, Event] = {}
     for row in rows:
         state = known.get((row.device_id, row.node_epoch, row.seq))
@@ -359,8 +362,9 @@ def own_events_of(rows: Sequence[AlarmEvent]) -> dict[int, Event]:
         about = KINDS[state.kind]
         name = name_of(row.device_id, row.node_epoch, row.seq)
         made[row.id] = Event(
-            id=f"{name}.raised" if row.raised else f"{name}.cleared",
-            kind="alarm.raised" if row.raised else "alarm.cleared",
+            id=f"{name}.{row.what}",
+            kind=f"alarm.{row.what}",
+            of=None if row.what != "acknowledged" else f"{name}.raised" if name in by_centre else name,
             at=row.at,
             estate=state.site_id,
             organisation=state.organisation_id,
@@ -374,6 +378,19 @@ def own_events_of(rows: Sequence[AlarmEvent]) -> dict[int, Event]:
             detail=None if about.says_more else state.detail or None,
         )
     return made
+
+
+def _raised_by_centre(rows: Sequence[AlarmEvent]) -> set[str]:
+    """Those of the acknowledged alarms that no fact of a device raised: their raising is an event of the centre too."""
+    acknowledged = [row for row in rows if row.what == "acknowledged"]
+    if not acknowledged:
+        return set()
+    query = AlarmEvent.select(AlarmEvent.device, AlarmEvent.node_epoch, AlarmEvent.seq).where(
+        (AlarmEvent.what == "raised")
+        & AlarmEvent.device.in_({row.device_id for row in acknowledged})
+        & AlarmEvent.seq.in_({row.seq for row in acknowledged})
+    )
+    return {name_of(*key) for key in query.tuples()}
 
 
 def restored(at: datetime) -> None:

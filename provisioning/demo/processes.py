@@ -73,10 +73,16 @@ class HeldPort:
     """A port on loopback that is ours from now on, for a program that is started later: ``wanted`` if nobody has it, else any.
 
     The socket stays bound and never listens: the system gives its number to nobody who asks for any port, while a program
-    that asks for this very one and sets SO_REUSEADDR (as servers do) gets it, socket(7).
+    that asks for this very one and sets SO_REUSEADDR (as servers do) gets it, socket(7). So would a second demo of the same
+    second: whoever wants a port by its number therefore takes an abstract name for it first, which one process has at a time.
     """
 
     def __init__(self, wanted: int = 0) -> None:
+        self._claim = socket.socket(socket.AF_UNIX)
+        try:
+            self._claim.bind(f"\0onecard-port-{wanted}" if wanted else "")
+        except OSError:
+            wanted = 0
         for port in (wanted, 0):
             self._socket = socket.socket()
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,3 +98,4 @@ class HeldPort:
     def close(self) -> None:
         """Nobody is started there any more."""
         self._socket.close()
+        self._claim.close()

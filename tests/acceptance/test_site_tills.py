@@ -279,9 +279,10 @@ async def test_money_that_is_not_there_after_the_merge_is_booked_and_blocks_the_
     site: Site,
 ) -> None:
     """Seen when: both tills lose their network and each sells what lies on the card; joined again, the balance is below zero,
-    booked and with an alarm; without network no till sells to it, and after a top-up they do (rule 7).
+    booked and with an alarm; without network no till sells to it, and after a top-up they do (rule 7). A till that is cut off
+    is not shown as delivered while it has the balance from before the top-up.
 
-    Planted break that turns it red: ``sell._offline`` without its first check.
+    Planted breaks that turn it red: ``sell._offline`` without its first check; ``undelivered_counts`` without balances.
     """
     resident = await eater(site, "15.00")
     for till in (TILL_A, TILL_B):
@@ -299,12 +300,15 @@ async def test_money_that_is_not_there_after_the_merge_is_booked_and_blocks_the_
     assert any(LABEL[TILL_A] in cell or LABEL[TILL_B] in cell for row in alarms.rows for cell in row.cells)
     await site.cut(TILL_B)
     assert await pay(site, resident.uid, TILL_B) is Pattern.DENIED
+    device = (await site.device_pages())[TILL_B]
+    assert device.facts["Not delivered"] == "0"
+    await top_up(site.browser, resident, "30.00")
+    await site.until_page(device.path, lambda page: page.facts["Not delivered"] == "1")
     await site.join(TILL_B)
     assert any(
         line["Reason"] == "The balance is below zero; not without network"
         for line in await purchases(site, resident)
     )
-    await top_up(site.browser, resident, "30.00")
     await until_told(site, TILL_B, resident.uid, 1_500)
     await site.cut(TILL_B)
     assert await pay(site, resident.uid, TILL_B) is Pattern.PAID

@@ -166,6 +166,24 @@ async def _demo_ends_after(folder: Path) -> float:
             await process.wait()
 
 
+def test_two_demos_of_one_second_have_ports_of_their_own() -> None:
+    """Neither listens yet, and both want the one of the README; whoever has gone leaves it to the next.
+
+    Planted break: ``HeldPort`` without its claim.
+    """
+    wanted = HeldPort()
+    number = wanted.number
+    wanted.close()
+    first, second = HeldPort(number), HeldPort(number)
+    assert first.number == number
+    assert second.number != number
+    first.close()
+    third = HeldPort(number)
+    assert third.number == number
+    for held in (second, third):
+        held.close()
+
+
 async def test_ctrl_c_ends_the_centre_with_a_stream_open_in_under_a_second(
     demo_site: DemoSite, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 from central.access import alarm_events
 from central.access.alarm_kinds import KINDS, OF_FACT
@@ -97,13 +97,13 @@ def _of_card(batch: Batch, stored: Stored, kind: str, point: int, place: Place, 
     before = _last_before(batch, stored, kind, point)
     if before is None or before.card_id != place.card_id or stored.at - before.raised_at >= SAME_ALARM_WITHIN:
         _write(batch, stored, kind, point, place, detail)
-        _tell(batch, stored, stored.order, raised=True)
+        _tell(batch, stored, stored.order, "raised")
 
 
-def _tell(batch: Batch, stored: Stored, order: tuple[int, int], *, raised: bool) -> None:
+def _tell(batch: Batch, stored: Stored, order: tuple[int, int], what: Literal["raised", "cleared"]) -> None:
     """No ``AlarmFact`` says it: an event of its own."""
     is_sure = not stored.is_estimated
-    alarm_events.put(batch.device.id, order, stored.at, raised=raised, is_time_sure=is_sure, with_facts=True)
+    alarm_events.put(batch.device.id, order, stored.at, what=what, is_time_sure=is_sure, with_facts=True)
 
 
 def boot(batch: Batch, stored: Stored) -> None:
@@ -127,7 +127,7 @@ def boot(batch: Batch, stored: Stored) -> None:
         cleared_at=stored.at, cleared_epoch=stored.node_epoch, cleared_seq=stored.fact.seq
     ).where(mine).execute()
     for one in ended:
-        _tell(batch, stored, (one.node_epoch, one.seq), raised=False)
+        _tell(batch, stored, (one.node_epoch, one.seq), "cleared")
     if ended:
         batch.ended.update(one.id for one in ended)
         batch.topics.add(ALARMS)

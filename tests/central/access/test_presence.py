@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
+import central.access.pages  # noqa: F401  (brings its sheets)
 from central.access import presence
+from central.access.dossier import alarms_of, places_of
+from central.access.forgetting import forget
 from central.access.model import AccessPoint, Area, CardLevel, Door, HolderPlace
 from central.access.projection import apply
 from central.cards.model import CardIssue
 from central.cards.rules import Holding
 from central.nodes.model import Device
+from central.people.dossier import SECTIONS
+from central.people.model import Person
 from central.sync import publish
 from central.sync.model import PublishedRow
 from protocol.decide import Trust
@@ -134,3 +139,19 @@ def test_after_a_restore_every_area_begins_anew_at_every_device(hall: Hall) -> N
     after = hall.read(areas)
     assert len(after) == len(before) == 2
     assert not set(after) & set(before)
+
+
+def test_a_person_is_told_where_the_doors_believe_him_until_he_is_erased(hall: Hall) -> None:
+    """The workbook of a person has the place that is kept for anti-passback; erasing takes it. Planted breaks: ``places_of`` taken
+    out of the sections; ``presence.erase`` left out of ``forget``.
+    """
+    hall.passes(hall.gate_device, hall.entrance, hall.area, NOON)
+    person = hall.read(lambda: Person.get_by_id(hall.person))
+
+    def sheet() -> list[list[object]]:
+        assert {places_of, alarms_of} <= set(SECTIONS)
+        return [list(row) for row in places_of(person).rows]
+
+    assert hall.read(sheet) == [[NOON, "院内", "东门进"]]
+    hall.write(forget, person)
+    assert hall.read(sheet) == []

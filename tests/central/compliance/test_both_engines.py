@@ -10,7 +10,7 @@ import pytest
 from peewee import fn
 
 from central.access import alarms
-from central.access.model import AlarmEvent
+from central.access.model import AlarmEvent, AlarmState
 from central.compliance import readings
 from central.compliance.lines import Kind, Period, lines_of
 from central.compliance.model import FigureDay
@@ -115,7 +115,7 @@ def test_a_cursor_from_before_a_restore_goes_on_where_the_backup_ended(estate: E
 def test_alarms_of_the_centre_stand_in_one_order_however_the_stream_is_read(
     estate: Estate, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    """Planted breaks: ``after_fact`` always 0; an own event read beyond the facts of a full page; ``own`` of the cursor
+    """Planted breaks: ``after_fact`` always 0; ``_raised_by_centre`` always empty; an own event read beyond the facts of a full page; ``own`` of the cursor
     never moved; the device's notice of a dead card told beside the centre's.
     """
 
@@ -137,6 +137,9 @@ def test_alarms_of_the_centre_stand_in_one_order_however_the_stream_is_read(
     offline(True, 2)
     chain.store(AlarmFact(Alarm.TAMPER, True), BootFact("b", "1", 0, True), DoorFact(1, DoorEvent.OPENED))
     offline(False, 3)
+    for kind in ("tamper", "dead_card_used"):
+        of_kind = estate.read(lambda kind=kind: AlarmState.get(AlarmState.kind == kind).id)
+        estate.write(alarms.acknowledge, HEAD_OFFICE, of_kind, None, "王", "", NOON + timedelta(minutes=4))
 
     everything = estate.read(stream.part, stream.Cursor(0, 0, 0), HEAD_OFFICE, stream.KIND_TEXT, 500)
     names = [" ".join(filter(None, (event.kind, event.alarm))) for event in everything.events]
@@ -152,6 +155,12 @@ def test_alarms_of_the_centre_stand_in_one_order_however_the_stream_is_read(
         "door.opened",
         "alarm.cleared tamper",
         "alarm.cleared device_offline",
+        "alarm.acknowledged tamper",
+        "alarm.acknowledged dead_card_used",
+    ]
+    assert [event.of for event in everything.events[-2:]] == [
+        everything.events[7].id,
+        everything.events[4].id,
     ]
     dead = everything.events[4]
     assert (dead.door, dead.reader, dead.detail) == ("东门", "东门进", "card_lost")
@@ -176,4 +185,4 @@ def test_alarms_of_the_centre_stand_in_one_order_however_the_stream_is_read(
     assert cursor == estate.read(stream.head)
 
     estate.write(ingest.rebuild)
-    assert estate.read(lambda: AlarmEvent.select().count()) == 6
+    assert estate.read(lambda: AlarmEvent.select().count()) == 8
