@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from central.access.model import AccessPoint
+from central.access.model import AccessPoint, Door
 from central.clock import SystemClock
 from central.nodes import service as devices
 from central.nodes.model import Device
@@ -23,7 +23,7 @@ from central.nodes.service import DeviceInput
 from central.patrol.model import Checkpoint, Guard, Route
 from central.patrol.publishing import patrol_changed
 from central.patrol.route_service import replan
-from central.patrol_map.model import MapPicture, MapPlace, PatrolMap
+from central.patrol_map.model import DoorPlace, MapPicture, MapPlace, PatrolMap
 from central.patrol_map.sample_picture import estate_plan
 from central.people.model import Person
 from protocol.records import SPECIAL_GROUPS
@@ -48,6 +48,8 @@ _TOLERANCE: Final = Tolerance(60, 60, 60, 90)
 _EVERY_DAY: Final = (1 << (7 + SPECIAL_GROUPS)) - 1
 _LAY: Final = ((180, 700), (520, 760), (560, 330), (840, 200))
 """Where the checkpoints lie on the map, in thousandths."""
+_DOORS_LIE: Final = {"east-gate": (950, 200), "hall": (563, 375)}
+"""Where the doors of these devices lie on it: at the gate, and at the house with the desk."""
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -115,6 +117,9 @@ def make_patrol(site_id: int, organisation_id: int, now: datetime, zone: str) ->
     MapPicture.create(map=area.id, image=plan_of_estate.image)
     for row, (x, y) in zip(checkpoints, _LAY, strict=True):
         MapPlace.create(map=area.id, checkpoint=row.id, x_permille=x, y_permille=y)
+    for door in Door.select(Door, Device).join(Device).where(Device.name.in_(list(_DOORS_LIE))):
+        x, y = _DOORS_LIE[door.device.name]
+        DoorPlace.create(map=area.id, door=door.id, x_permille=x, y_permille=y)
     patrol_changed(site_id, now)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from central.access.projection import Stored
 from central.audit import AuditEntry
+from central.holds.model import Hold
 from central.nodes.service import chains
 from central.patrol.model import Guard
 from central.rounds import projection
@@ -360,6 +361,44 @@ async def test_records_of_a_chosen_period_are_purged_and_the_chain_goes_on_verif
     assert entry.detail["reason"] == "期满"
     assert (await centre_client.post("/patrol/purge", form)).status == 200
     assert (await centre_client.post("/patrol/purge", {**form, "records": "0"})).status == 422
+
+
+@pytest.mark.requirement("U11")
+async def test_a_held_scan_stays_in_a_purge_and_over_a_rebuild_with_its_card(
+    walked: Walked, running_centre: RunningCentre
+) -> None:
+    """Seen when: of the two scans of a period that is purged the held one stays, and its fact keeps the card; a rebuild gives
+    the same two rows; once the hold is lifted the next purge takes it, also over a rebuild.
+
+    Planted breaks: ``projection._is_purged`` without what a purge kept; ``PurgedSpan.kept`` left empty.
+    """
+    await walked.running.write(lambda: PatrolScan.delete().execute())
+    await walked.running.write(_store_scans, walked)
+
+    def hold() -> None:
+        span = {"from_at": walked.at(0), "until_at": walked.at(10)}
+        Hold.create(site=1, about="沪公调 19", made_at=walked.at(70), **span)
+
+    await running_centre.write(hold)
+    running_centre.clock.advance(days=10)
+    client, key = await running_centre.as_role(), uid_key(bytes.fromhex(GUARD_UID))
+    form = {"site": "1", "from_at": walked.text(-60), "until_at": walked.text(30), "reason": "期满"}
+
+    def left() -> tuple[list[int], list[bytes]]:
+        facts = StoredFact.select().order_by(StoredFact.seq)
+        scans = PatrolScan.select().order_by(PatrolScan.seq)
+        return [row.seq for row in scans], [bytes(row.personal) for row in facts]
+
+    assert "1 record of this period is held" in (await client.post("/patrol/purge", form)).text
+    assert (await client.post("/patrol/purge", {**form, "records": "1"})).status == 303
+    for _turn in range(2):
+        assert await running_centre.read(left) == ([1, 3], [key, b"", key])
+        await running_centre.write(ingest.rebuild)
+    await running_centre.write(lambda: Hold.update(lifted_at=walked.at(80)).execute())
+    assert (await client.post("/patrol/purge", {**form, "records": "1"})).status == 303
+    for _turn in range(2):
+        assert await running_centre.read(left) == ([3], [b"", b"", key])
+        await running_centre.write(ingest.rebuild)
 
 
 def _store_scans(walked: Walked) -> None:
