@@ -429,6 +429,10 @@ def _key_bytes(kind: Kind, key: CardKey | int) -> bytes:
     return number_key(key)
 
 
+_AFTER_NUMBER: Final = {0xCC: 3, 0xCD: 4, 0xCE: 6, 0xCF: 10}
+"""Where the second number of an array begins, by the head of the first (msgpack: uint 8, 16, 32, 64)."""
+
+
 def decode_row(change: Change) -> Row:
     """The row of a put change, checked.
 
@@ -446,6 +450,12 @@ def decode_row(change: Change) -> Row:
         raise MalformedError(f"a row of kind {kind.name}: {error}") from None
     check_row(kind, change.key, row)
     return row
+
+
+def without_holder(body: bytes) -> bytes:
+    """The body of a :class:`CardRow` as ``put`` makes it, without its holder: the same for cards that may do the same."""
+    first = body[1]  # numbers below 128 have one byte, others a head of their own
+    return body[:1] + body[2 if first < 0x80 else _AFTER_NUMBER[first] :]
 
 
 def check_row(kind: Kind, key: bytes, row: Row) -> None:

@@ -13,9 +13,11 @@ from aiohttp import web
 
 from central.access import access_list
 from central.access.ask_pages import readers_in
+from central.access.card_groups import CardGroups
 from central.access.model import AccessLevel, AccessPoint, Door, Schedule
 from central.access.openers import Way, openers_of, openings_of
 from central.access.words import DIRECTION_TEXT, REASON_TEXT
+from central.bulk import plain_rows
 from central.cards.model import Card
 from central.cards.rules import Holding
 from central.cards.table import found_by
@@ -34,12 +36,21 @@ from central.web.columns import CODE, Column, StatusFormat, WordFormat
 from central.web.exports import BOM, attachment
 from central.web.fields import Choices
 from central.web.filters import AtFilter, ChoiceFilter, TextFilter
-from central.web.found import LEFT_OPEN, POSITION_COLUMN, Found, FoundRow, FoundTable, FoundView
+from central.web.found import (
+    LEFT_OPEN,
+    POSITION_COLUMN,
+    Found,
+    FoundRow,
+    FoundTable,
+    FoundView,
+    RowsOnDemand,
+)
 from central.web.i18n import _, lazy
 from central.web.lists import list_export, list_json, list_page
 from central.web.nav import NavItem
 from central.web.openapi import describes
 
+CARD_GROUPS: Final = web.AppKey("card_groups", CardGroups)
 CARDS_MAX: Final = 50
 """So many cards are looked at when somebody asks which doors they open."""
 
@@ -50,12 +61,14 @@ class Asker(msgspec.Struct, frozen=True):
     scope: Scope
     now: datetime
     sees_people: bool
+    groups: CardGroups
 
 
 def asker_of(request: web.Request) -> Asker:
     """The operator of a request, now."""
     now = centre_of(request).clock.now()
-    return Asker(scope_of(request), now, principal_of(request).may("people", "view"))
+    may_see = principal_of(request).may("people", "view")
+    return Asker(scope_of(request), now, may_see, request.app[CARD_GROUPS])
 
 
 class Opener(FoundRow, kw_only=True):
@@ -95,29 +108,36 @@ def find_openers(asker: Asker, view: FoundView) -> Found:
     if chosen is None:
         return Found([], about=None)
     point = AccessPoint.get_by_id(int(chosen))
-    ways = {way.card_id: way for way in openers_of(point, view.asked("at") or asker.now)}
-    mine = asker.scope.filter(_cards(), Card)
-    names = _Names(ways.values())
-    rows: list[Opener] = []
-    text = view.asked("q")
-    for card in (mine if text is None else mine.where(_is_called(asker, text))).namedtuples().iterator():
-        way = ways.get(card.id)
-        if way is not None:
-            rows.append(
-                Opener(
-                    card_id=card.id,
-                    card_no=card.card_no,
-                    person_id=card.person_id,
-                    person_name=(card.person_name or card.holder_unit) if asker.sees_people else "",
-                    person_number=(card.person_number or "") if asker.sees_people else "",
-                    department=card.department or "",
-                    organisation=card.organisation_name,
-                    reason=int(way.reason),
-                    levels=names.levels(way),
-                    schedule=names.schedule(way),
-                )
-            )
-    return Found(rows, about=None if text is not None else len(ways) - len(rows))
+    ways = openers_of(point, view.asked("at") or asker.now, asker.groups)
+    mine, text = asker.scope.filter(Card.select(Card.id), Card), view.asked("q")
+    if text is not None:
+        mine = mine.left_outer_join(Person).where(_is_called(asker, text))
+    in_order = plain_rows(mine.order_by(Card.card_no, Card.id))
+    numbers = [number for (number,) in in_order if number in ways]
+    rows = RowsOnDemand(numbers, lambda some: _openers(asker, some, ways))
+    return Found(rows, about=None if text is not None else len(ways) - len(numbers))
+
+
+def _openers(asker: Asker, card_ids: Iterable[int], ways: Mapping[int, Way]) -> list[Opener]:
+    """The lines of some cards."""
+    numbers = list(card_ids)
+    names = _Names(ways[number] for number in numbers)
+    cards = {card.id: card for card in _cards().where(Card.id.in_(numbers)).namedtuples()}
+    return [
+        Opener(
+            card_id=card.id,
+            card_no=card.card_no,
+            person_id=card.person_id,
+            person_name=(card.person_name or card.holder_unit) if asker.sees_people else "",
+            person_number=(card.person_number or "") if asker.sees_people else "",
+            department=card.department or "",
+            organisation=card.organisation_name,
+            reason=int(ways[card.id].reason),
+            levels=names.levels(ways[card.id]),
+            schedule=names.schedule(ways[card.id]),
+        )
+        for card in (cards[number] for number in numbers)
+    ]
 
 
 def find_openings(asker: Asker, view: FoundView) -> Found:
@@ -135,17 +155,16 @@ def find_openings(asker: Asker, view: FoundView) -> Found:
     cards = {card.id: card for card in query.order_by(Card.card_no).limit(CARDS_MAX).namedtuples()}
     ways = openings_of(list(cards), view.asked("at") or asker.now) if cards else []
     if view.asked("result") == "granted":
-        ways = [way for way in ways if way.opens]
-    names, points = _Names(ways), _points(ways)
-    ways.sort(key=lambda way: (cards[way.card_id].card_no, _place(points[way.point_id]), way.point_id))
+        ways = [(card, way) for card, way in ways if way.opens]
+    answers = [way for _card, way in ways]
+    names, points = _Names(answers), _points(answers)
+    ways.sort(key=lambda one: (cards[one[0]].card_no, _place(points[one[1].point_id]), one[1].point_id))
     rows = [
         Opening(
-            card_id=way.card_id,
-            card_no=cards[way.card_id].card_no,
-            person_id=cards[way.card_id].person_id,
-            person_name=(cards[way.card_id].person_name or cards[way.card_id].holder_unit)
-            if asker.sees_people
-            else "",
+            card_id=card.id,
+            card_no=card.card_no,
+            person_id=card.person_id,
+            person_name=(card.person_name or card.holder_unit) if asker.sees_people else "",
             door_id=point.door_id
             if point.door is not None and asker.scope.allows(point.door.site_id, point.door.organisation_id)
             else None,
@@ -156,8 +175,7 @@ def find_openings(asker: Asker, view: FoundView) -> Found:
             levels=names.levels(way),
             schedule=names.schedule(way),
         )
-        for way in ways
-        if (point := points[way.point_id])
+        for card, way, point in ((cards[number], way, points[way.point_id]) for number, way in ways)
     ]
     return Found(rows)
 

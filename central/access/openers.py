@@ -8,24 +8,26 @@ PIN is asked for everybody who has one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final
 
 import msgspec
+import peewee
 
 from central.access import rows as access_rows
-from central.access.explain import SOME_PIN, presentation
+from central.access.card_groups import CardGroups, Group, groups_of_cards
+from central.access.explain import presentation
 from central.access.model import AccessPoint
 from central.cards.credentials import TIER
-from central.cards.model import CardCredential
+from central.cards.model import Card
 from central.nodes.model import Device
+from central.sync.key_rows import SPACE as KEY_SPACE
 from central.sync.model import DeviceScope, PublishedRow, RowTag
-from central.sync.publish import PIN_TAG
-from central.sync.storage import read_heads, rows_of_scope
+from central.sync.storage import read_heads
 from protocol.card_layout.credential import Medium
 from protocol.decide import Instant, PointState, Trust, decide
-from protocol.ids import Stream, Tier
+from protocol.ids import Tier
 from protocol.reasons import Reason, is_granted
 from protocol.records import Change, Kind, LevelRow
 from protocol.view import AccessPoint as Point
@@ -33,17 +35,27 @@ from protocol.view import View
 
 BESIDE: Final = frozenset({Reason.SECOND_PERSON, Reason.PIN_MISSING, Reason.ESCORT})
 """Refusals of whoever lacks nothing but what stands beside the card."""
-OF_CARDS: Final = frozenset({Kind.CARD, Kind.USES, Kind.HOURS, Kind.PIN})
+_OF_PLACES: Final = (
+    Kind.SITE,
+    Kind.SPECIAL_DAY,
+    Kind.SCHEDULE,
+    Kind.LEVEL,
+    Kind.DOOR,
+    Kind.DOOR_RULES,
+    Kind.AREA,
+    Kind.POINT,
+    Kind.TIME_CLOCK,
+    Kind.TILL,
+    Kind.ISSUER_KEY,
+)
+"""What a decision needs beside the rows of cards, and the read keys."""
 _CARDS_AT_ONCE: Final = 4_000
 """So many cards stand in a View together: below what it packs."""
-Keys = list[bytes]
-"""What one card is known by, the most telling first."""
 
 
 class Way(msgspec.Struct, frozen=True):
     """What a card gets at a reader at a moment, and by what."""
 
-    card_id: int
     point_id: int
     reason: Reason
     schedule: int
@@ -58,52 +70,45 @@ class Way(msgspec.Struct, frozen=True):
         return is_granted(self.reason) or self.reason in BESIDE
 
 
-def openers_of(point: AccessPoint, at: datetime) -> list[Way]:
-    """Every card that opens this reader at that moment, in the order of the cards."""
-    view = _without_cards(point.device)
+def openers_of(point: AccessPoint, at: datetime, kept: CardGroups | None = None) -> dict[int, Way]:
+    """What lets each card that opens this reader at that moment, by card.
+
+    :param kept: the groups of the cards, where they are kept from one question to the next.
+    """
+    device = point.device
+    view = _without_cards(device)
     at_point = _point_in(view, point.id)
     if at_point is None:
-        return []
+        return {}
+    now, scope = _instant(at), _scope_tags(device)
+    by_levels = {f"device:{device.id}", *(f"level:{number}" for number in _levels_now(view, point.id, now))}
+    found: dict[int, Way] = {}
+    with (kept or CardGroups()).of(device.site_id) as groups:
+        held = [group for group in groups if group.is_held(by_levels)]
+        for group, with_cards in _with_views(held, view, scope):
+            way = _way(group, with_cards, at_point, now)
+            if way.opens:
+                found.update(dict.fromkeys(group.cards, way))
+    return found
+
+
+def openings_of(card_ids: Collection[int], at: datetime) -> list[tuple[int, Way]]:
+    """What these cards get at every reader that one of their levels has: (card, what), by card and reader."""
     now = _instant(at)
-    tags = [f"device:{point.device_id}", *(f"level:{number}" for number in _levels_now(view, point.id, now))]
-    tags += [f"{PIN_TAG}{tag}" for tag in tags]
-    tags += [f"{PIN_TAG}{tag}" for tag in tags]
-    found: list[Way] = []
-    for cards, changes in _published(tags):
-        with_cards = view.apply(changes, view.revisions)
-        media = _media(cards)
-        ways = (_way(number, keys, media.get(number), with_cards, at_point, now) for number, keys in cards)
-        found += [way for way in ways if way.opens]
-    return sorted(found, key=lambda way: way.card_id)
-
-
-def openings_of(card_ids: Collection[int], at: datetime) -> list[Way]:
-    """What these cards get at every reader that one of their levels has, by card and reader."""
-    now, owners = _instant(at), [f"card:{number}" for number in card_ids]
-    query = (
-        RowTag.select(RowTag.tag)
-        .join(PublishedRow)
-        .where(PublishedRow.owner.in_(owners) & (PublishedRow.kind == Kind.CARD.value) & ~RowTag.removed)
-        .distinct()
-        .tuples()
-    )
-    tags = {tag for (tag,) in query}
-    found: list[Way] = []
-    for device in _devices_with(tags):
-        view = _without_cards(device)
-        points = list(
-            AccessPoint.select().where(AccessPoint.device == device.id).order_by(AccessPoint.reader)
-        )
-        for cards, changes in _published(_scope_tags(device), owners):
-            with_cards = view.apply(changes, view.revisions)
-            media = _media(cards)
-            for number, keys in cards:
-                row = with_cards.card(keys[0])
-                for point in points:
-                    at_point = _point_in(view, point.id)
-                    if at_point is not None and row and view.schedules_at(row.levels, point.id):
-                        found.append(_way(number, keys, media.get(number), with_cards, at_point, now))
-    return sorted(found, key=lambda way: (way.card_id, way.point_id))
+    of_site: dict[int, list[int]] = {}
+    for card, site in Card.select(Card.id, Card.site).where(Card.id.in_(list(card_ids))).tuples():
+        of_site.setdefault(site, []).append(card)
+    found: list[tuple[int, Way]] = []
+    for site, numbers in of_site.items():
+        groups = groups_of_cards(site, numbers)
+        for device, scope in _devices_with({tag for group in groups for tag in group.tags}):
+            view = _without_cards(device)
+            for group, with_cards in _with_views([one for one in groups if one.is_held(scope)], view, scope):
+                for point in (*view.access_points.values(), *view.terminals.values()):
+                    if view.schedules_at(group.row.levels, point.point):
+                        way = _way(group, with_cards, point, now)
+                        found += [(card, way) for card in group.cards]
+    return sorted(found, key=lambda one: (one[0], one[1].point_id))
 
 
 def _instant(at: datetime) -> Instant:
@@ -116,8 +121,17 @@ def _point_in(view: View, point_id: int) -> Point | None:
 
 def _without_cards(device: Device) -> View:
     """What the device decides by, without the cards; the read keys stand for themselves."""
-    changes = list(rows_of_scope(device.name, Stream.ACCESS, but=OF_CARDS))
-    changes += rows_of_scope(device.name, Stream.RESTRICTIONS)
+    spaces = [f"site:{device.site_id}", f"device:{device.id}", KEY_SPACE]
+    its_own = RowTag.select(RowTag.id).where(
+        (RowTag.row == PublishedRow.id) & RowTag.tag.in_(sorted(_scope_tags(device))) & ~RowTag.removed
+    )
+    query = PublishedRow.select(PublishedRow.kind, PublishedRow.key, PublishedRow.body).where(
+        PublishedRow.space.in_(spaces)
+        & PublishedRow.kind.in_([kind.value for kind in _OF_PLACES])
+        & (PublishedRow.body != b"")
+        & peewee.fn.EXISTS(its_own)
+    )
+    changes = [Change(kind, bytes(key), bytes(body)) for kind, key, body in query.tuples()]
     changes += access_rows.readable_zone_rows(device.id)
     return View().apply(changes, read_heads())
 
@@ -129,59 +143,22 @@ def _levels_now(view: View, point_id: int, now: Instant) -> Iterator[int]:
             yield number
 
 
-def _published(
-    tags: Collection[str], owners: Collection[str] = ()
-) -> Iterator[tuple[list[tuple[int, Keys]], list[Change]]]:
-    """Cards that a device with these tags holds, some thousand at a time: by number with their keys, and their rows."""
-    query = (
-        PublishedRow.select(PublishedRow.owner, PublishedRow.kind, PublishedRow.key, PublishedRow.body)
-        .join(RowTag)
-        .where(
-            RowTag.tag.in_(list(tags))
-            & ~RowTag.removed
-            & PublishedRow.kind.in_([kind.value for kind in OF_CARDS])
-            & (PublishedRow.body != b"")
-        )
-        .distinct()
-        .order_by(PublishedRow.owner, PublishedRow.key)
-        .tuples()
-    )
-    if owners:
-        query = query.where(PublishedRow.owner.in_(list(owners)))
-    cards: dict[int, Keys] = {}
-    changes: list[Change] = []
-    for owner, kind, key, body in query.iterator():
-        number = int(owner.removeprefix("card:"))
-        if number not in cards and len(cards) >= _CARDS_AT_ONCE:
-            yield _with_keys(cards), changes
-            cards, changes = {}, []
-        change = Change(kind, bytes(key), SOME_PIN if kind == Kind.PIN else bytes(body))
-        keys = cards.setdefault(number, [])
-        if kind == Kind.CARD:
-            keys.append(change.key)
-        changes.append(change)
-    if cards:
-        yield _with_keys(cards), changes
+def _with_views(groups: list[Group], view: View, scope: Collection[str]) -> Iterator[tuple[Group, View]]:
+    """Each group with a View that has its rows as a device with these tags holds them."""
+    for begin in range(0, len(groups), _CARDS_AT_ONCE):
+        some = groups[begin : begin + _CARDS_AT_ONCE]
+        changes = (change for group in some for change in group.changes_for(scope))
+        with_cards = view.apply(changes, view.revisions)
+        for group in some:
+            yield group, with_cards
 
 
-def _with_keys(cards: dict[int, Keys]) -> list[tuple[int, Keys]]:
-    return [(number, keys) for number, keys in cards.items() if keys]
-
-
-def _media(cards: Iterable[tuple[int, Keys]]) -> dict[int, int]:
-    """What the credential of each card that has one is written on."""
-    numbers = [number for number, keys in cards if keys[0][:1] == b"C"]
-    query = CardCredential.select(CardCredential.card, CardCredential.medium)
-    return dict(query.where(CardCredential.card.in_(numbers)).tuples()) if numbers else {}
-
-
-def _way(card_id: int, keys: Keys, medium: int | None, view: View, point: Point, now: Instant) -> Way:
-    """The card is shown: with its credential where it has one that is read here."""
-    key, row = keys[0], view.card(keys[0])
-    assert row is not None
-    uid = next((other[1:] for other in keys if other[:1] == b"U"), None)
-    tier = Tier.UID_ONLY if medium is None else TIER[Medium(medium)]
-    shown = presentation(key, view, uid=uid, issue_no=row.issue_no, tier=tier, zones=row.zones)
+def _way(group: Group, view: View, point: Point, now: Instant) -> Way:
+    """One of the cards is shown: with its credential where it has one that is read here."""
+    row = group.row
+    uid = next((key[1:] for key in group.keys if key[:1] == b"U"), None)
+    tier = Tier.UID_ONLY if group.medium is None else TIER[Medium(group.medium)]
+    shown = presentation(group.keys[0], view, uid=uid, issue_no=row.issue_no, tier=tier, zones=row.zones)
     decision = decide(shown, view, point, PointState(mode=point.mode), now)
     levels = [
         number
@@ -190,15 +167,15 @@ def _way(card_id: int, keys: Keys, medium: int | None, view: View, point: Point,
         and isinstance(level, LevelRow)
         and (point.point, decision.schedule) in level.entries
     ]
-    return Way(card_id, point.point, decision.reason, decision.schedule, tuple(levels))
+    return Way(point.point, decision.reason, decision.schedule, tuple(levels))
 
 
-def _scope_tags(device: Device) -> list[str]:
+def _scope_tags(device: Device) -> set[str]:
     scope = DeviceScope.get_or_none(DeviceScope.device == device.id)
-    return [] if scope is None else list(scope.tags)
+    return set() if scope is None else set(scope.tags)
 
 
-def _devices_with(tags: set[str]) -> list[Device]:
-    """Devices that hold rows with one of these tags, by number."""
+def _devices_with(tags: set[str]) -> list[tuple[Device, set[str]]]:
+    """Devices that hold rows with one of these tags, by number, each with all its tags."""
     query = DeviceScope.select(DeviceScope, Device).join(Device).order_by(Device.number, Device.id)
-    return [scope.device for scope in query if tags & set(scope.tags)]
+    return [(scope.device, set(scope.tags)) for scope in query if tags & set(scope.tags)]

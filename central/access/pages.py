@@ -26,6 +26,7 @@ from central.access import (
     special_day_pages,
     watch,
 )
+from central.access.card_groups import CardGroups
 from central.access.dossier import alarms_of, doors_of, places_of
 from central.access.events import follow_department
 from central.access.forgetting import forget
@@ -81,7 +82,8 @@ dossier.SECTIONS.extend((doors_of, places_of, alarms_of))
 
 
 def install(apps: Apps) -> None:
-    """The feeds, the sender of commands and the watch over the devices."""
+    """The feeds, the sender of commands, the watch over the devices, and what is kept of who opens what."""
+    apps.browsers[opener_pages.CARD_GROUPS] = CardGroups()
     feeds.install(apps)
     commands.install(apps)
     watch.install(apps)

@@ -5,14 +5,15 @@
     RECORDS = FoundTable(name="records", title=..., find=find_records, columns=(...), filters=(...))
 
 ``find(scope, view)`` runs inside ``db.read``, once per request, and returns every row that the filters of the view leave,
-in order. It looks at ``view.asked("site")`` for what was asked. Rows are structs that begin with :class:`FoundRow`.
+in order. It looks at ``view.asked("site")`` for what was asked. Rows are structs that begin with :class:`FoundRow`; where there
+may be many, they are made of :class:`RowsOnDemand`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import msgspec
 import peewee
@@ -38,6 +39,28 @@ class FoundRow(msgspec.Struct, kw_only=True):
     no: int = 0
     key_sort_: int = 0
     key_row_: int = 0
+
+
+class RowsOnDemand(Sequence[FoundRow]):
+    """Rows that are known by a number each and made when they are shown, inside ``db.read``."""
+
+    def __init__(self, numbers: Sequence[int], make: Callable[[Sequence[int]], Sequence[FoundRow]]) -> None:
+        """:param make: the rows of some of the numbers, in their order."""
+        self._numbers, self._make = numbers, make
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> FoundRow: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[FoundRow]: ...
+
+    def __getitem__(self, at: int | slice) -> FoundRow | Sequence[FoundRow]:
+        if isinstance(at, slice):
+            return self._make(self._numbers[at])
+        return self._make([self._numbers[at]])[0]
 
 
 class Found(msgspec.Struct):
@@ -82,10 +105,7 @@ class FoundView(View):
     def found(self, scope: Any) -> Found:
         """Every row; inside ``db.read`` the first time."""
         if "all" not in self.known:
-            found = self.table.find(scope, self)
-            for place, row in enumerate(found.rows, start=1):
-                row.no = row.key_sort_ = row.key_row_ = place
-            self.known["all"] = found
+            self.known["all"] = self.table.find(scope, self)
         return self.known["all"]
 
     def rows(self, scope: Any, start: Cursor | None, limit: int, backwards: bool = False) -> list[Any]:
@@ -95,9 +115,9 @@ class FoundView(View):
         place = None if start is None else int(start[0])
         if descending:
             end = len(rows) if place is None else min(max(place - 1, 0), len(rows))
-            return list(reversed(rows[max(0, end - limit) : end]))
+            return _placed(rows, max(0, end - limit), end)[::-1]
         begin = 0 if place is None else max(place, 0)
-        return list(rows[begin : begin + limit])
+        return _placed(rows, begin, begin + limit)
 
     def count_up_to(self, scope: Any, most: int) -> int:
         """The number of rows, counting no further than ``most``."""
@@ -110,3 +130,11 @@ class FoundView(View):
     def group_counts(self, scope: Any) -> Groups:
         """As they were found."""
         return self.found(scope).groups if self.is_valid else []
+
+
+def _placed(rows: Sequence[FoundRow], begin: int, end: int) -> list[FoundRow]:
+    """These rows, each with its place."""
+    some = list(rows[begin:end])
+    for place, row in enumerate(some, start=begin + 1):
+        row.no = row.key_sort_ = row.key_row_ = place
+    return some

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.bench import configuration, decisions, node, patrol, reader, site, start, swipes
+from tests.bench import configuration, decisions, node, openers, patrol, reader, site, start, swipes
 from tests.bench.measure import Row
 
 SUITES = {
@@ -17,6 +17,7 @@ SUITES = {
     "start": start.rows,
     "node": node.rows,
     "patrol": patrol.rows,
+    "openers": openers.rows,
     "site": site.rows,
 }
 

@@ -63,19 +63,19 @@ def cards(estate: Estate) -> dict[str, int]:
     return estate.write(make)
 
 
-def openers(estate: Estate, at: datetime = NOON, point: int = 0) -> list[Way]:
+def openers(estate: Estate, at: datetime = NOON, point: int = 0) -> dict[int, Way]:
     return estate.read(lambda: openers_of(AccessPoint.get_by_id(point or estate.entrance), at))
 
 
-def named(cards: dict[str, int], ways: list[Way]) -> set[str]:
-    return {what for what, number in cards.items() if number in {way.card_id for way in ways}}
+def named(cards: dict[str, int], ways: dict[int, Way]) -> set[str]:
+    return {what for what, number in cards.items() if number in ways}
 
 
 def test_who_can_open_at_noon_and_in_the_evening(estate: Estate, cards: dict[str, int]) -> None:
     assert named(cards, openers(estate)) == {"always", "office", "both", "here only"}
     assert named(cards, openers(estate, EVENING)) == {"always", "both", "here only"}
     assert named(cards, openers(estate, point=estate.exit)) == {"always", "both", "here only"}
-    assert openers(estate, point=estate.desk) == []
+    assert openers(estate, point=estate.desk) == {}
 
 
 @pytest.mark.parametrize("at", [NOON, EVENING, later(days=40)])
@@ -89,24 +89,25 @@ def test_both_answers_are_the_one_that_is_given_card_by_card(
             return {card.id: ask(keys_of(card)[0], point, at).reason for card in Card.select()}
 
         singly = estate.read(one_by_one)
-        found = {way.card_id: way.reason for way in openers(estate, at, point)}
+        found = {card: way.reason for card, way in openers(estate, at, point).items()}
         assert found == {card: reason for card, reason in singly.items() if reason is Reason.GRANTED}
         ways = estate.read(openings_of, list(cards.values()), at)
-        assert {way.card_id: way.reason for way in ways if way.opens and way.point_id == point} == found
-        for way in ways:
+        assert {card: way.reason for card, way in ways if way.opens and way.point_id == point} == found
+        for card, way in ways:
             if way.point_id == point:
-                assert way.reason is singly[way.card_id]
+                assert way.reason is singly[card]
 
 
 def test_the_levels_and_the_schedule_by_which_a_card_is_let_in(estate: Estate, cards: dict[str, int]) -> None:
-    by_card = {way.card_id: way for way in openers(estate)}
+    by_card = openers(estate)
     assert by_card[cards["office"]].levels == (estate.office_level,)
     assert by_card[cards["office"]].schedule == estate.office_hours
     assert (by_card[cards["both"]].levels, by_card[cards["both"]].schedule) == ((estate.level,), ALWAYS)
 
 
 def test_a_closed_right_is_told_with_its_reason(estate: Estate, cards: dict[str, int]) -> None:
-    (way,) = estate.read(openings_of, [cards["office"]], EVENING)
+    ((card, way),) = estate.read(openings_of, [cards["office"]], EVENING)
+    assert card == cards["office"]
     assert (way.point_id, way.reason, way.opens) == (estate.entrance, Reason.OUTSIDE_SCHEDULE, False)
     assert estate.read(openings_of, [cards["none"]], NOON) == []
 
@@ -119,9 +120,9 @@ def test_a_blocked_door_opens_to_nobody_and_one_for_two_names_both(
         publish.device_changed(estate.gate_device)
 
     estate.write(door, mode=Mode.BLOCKED.value)
-    assert openers(estate) == []
+    assert openers(estate) == {}
     estate.write(door, mode=Mode.NORMAL.value, persons=2)
-    assert {way.reason for way in openers(estate)} == {Reason.SECOND_PERSON}
+    assert {way.reason for way in openers(estate).values()} == {Reason.SECOND_PERSON}
     assert named(cards, openers(estate)) == {"always", "office", "both", "here only"}
 
 
@@ -130,4 +131,4 @@ def test_what_is_not_published_yet_does_not_count(estate: Estate, cards: dict[st
     estate.write(lambda: CardLevel.delete().execute())
     assert "always" in named(cards, openers(estate))
     estate.write(lambda: publish.cards_changed(cards.values()))
-    assert openers(estate) == []
+    assert openers(estate) == {}

@@ -182,14 +182,14 @@ def test_what_if_knows_the_hours_and_whether_there_is_a_pin(estate: Estate, kept
         assert estate.read(ask, key, estate.entrance, at).reason is then
     estate.write(publish.everything_changed, estate.site)
     at = monday_morning
-    who = [way.card_id for way in estate.read(lambda: openers_of(AccessPoint.get_by_id(estate.entrance), at))]
+    who = list(estate.read(lambda: openers_of(AccessPoint.get_by_id(estate.entrance), at)))
     assert who == [card_id], "with its PIN it opens"
-    assert {way.reason for way in estate.read(openings_of, [card_id], at)} == {
+    assert {way.reason for _card, way in estate.read(openings_of, [card_id], at)} == {
         Reason.PIN_MISSING,
         Reason.GRANTED,
     }
     estate.write(lambda: _without(card_id))
-    assert estate.read(lambda: openers_of(AccessPoint.get_by_id(estate.entrance), at)) == []
+    assert estate.read(lambda: openers_of(AccessPoint.get_by_id(estate.entrance), at)) == {}
 
 
 def _without(card_id: int) -> None:
