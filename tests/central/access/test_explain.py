@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 import pytest
 
 from central.access.explain import REMEDY, Answer, ask, ask_again
-from central.access.model import AccessEvent, AccessPoint, Door, SpecialDay
+from central.access.model import AccessEvent, AccessPoint, Area, Door, SpecialDay
 from central.cards import acts
 from central.cards.acts import Terms
 from central.cards.model import Card
 from central.people.model import Person
+from protocol.door_rows import Passback
+from protocol.facts import Outcome, OutcomeFact
 from protocol.ids import uid_key
 from protocol.reasons import Reason
 from protocol.records import Mode
@@ -92,6 +94,24 @@ def test_a_door_out_of_use_a_blocked_door_and_a_reader_that_wants_more(estate: E
     assert answer(estate).reason is Reason.TIER_TOO_LOW
     estate.write(lambda: Door.update(enabled=False).execute())
     assert answer(estate).reason is Reason.NOT_CONFIGURED
+
+
+def test_where_the_holder_was_at_that_moment_decides_at_a_door_of_an_area(estate: Estate) -> None:
+    """Planted breaks that turn it red: ``_rule_state`` without ``at``; ``ask`` without it."""
+    issue(estate, entitlements={"levels": [estate.level]})
+
+    def with_area() -> None:
+        area = Area.create(site=estate.site, name="院", passback=Passback.HARD.value).id
+        Door.update(inside=area).where(Door.id == estate.gate).execute()
+
+    estate.write(with_area)
+    for minutes, point in ((10, estate.entrance), (20, estate.exit)):
+        at = later(minutes=minutes)
+        shown = estate.shown(UID, Reason.GRANTED, point=point, at=at, release_ms=5_000)
+        entered = OutcomeFact(shown.fact.seq, Outcome.ENTERED)
+        estate.project(shown, estate.stored(entered, at=at))
+    found = [answer(estate, later(minutes=minutes)).reason for minutes in (9, 11, 19, 21)]
+    assert found == [Reason.GRANTED, Reason.PASSBACK, Reason.PASSBACK, Reason.GRANTED]
 
 
 def test_a_stored_event_is_asked_again_with_the_settings_of_now(estate: Estate) -> None:
