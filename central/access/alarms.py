@@ -76,6 +76,12 @@ def acknowledged_condition() -> Any:
     return _ACK.id.is_null(False) & AlarmState.cleared_at.is_null() & AlarmState.kind.not_in(moments)
 
 
+def gravest_first() -> tuple[Any, Any]:
+    """The order of a list that may be cut off: by severity, the newest of each first."""
+    severities = [(name, kind.severity.value) for name, kind in KINDS.items()]
+    return peewee.Case(AlarmState.kind, severities, 0).desc(), AlarmState.raised_at.desc()
+
+
 def query(scope: Scope) -> Any:
     """Alarms in scope with all that a line shows, unordered."""
     select = (
@@ -170,9 +176,7 @@ def line_of(row: Any) -> AlarmLine:
 
 def open_alarms(scope: Scope, limit: int = 50) -> list[AlarmLine]:
     """Alarms that need somebody, the gravest and newest first: no crowd of small ones hides a grave one."""
-    severities = [(name, kind.severity.value) for name, kind in KINDS.items()]
-    gravest = peewee.Case(AlarmState.kind, severities, 0).desc()
-    select = query(scope).where(is_open_condition()).order_by(gravest, AlarmState.raised_at.desc())
+    select = query(scope).where(is_open_condition()).order_by(*gravest_first())
     rows = list(select.limit(limit).namedtuples())
     keys = [(row.device_id, row.node_epoch, row.seq) for row in rows]
     told: dict[Key, tuple[int, datetime]] = {}

@@ -163,7 +163,7 @@ def _due(
             ),
         )
         .where(wanted & (PagedAlarm.count.is_null() | (PagedAlarm.count < rule.times_max)))
-        .order_by(AlarmState.raised_at.desc())
+        .order_by(*alarms.gravest_first())
         .limit(ALARMS_AT_ONCE_MAX)
     )
     found = []

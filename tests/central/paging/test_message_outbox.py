@@ -87,6 +87,20 @@ def test_an_alarm_is_told_again_and_no_oftener_than_said(estate: Estate) -> None
     assert {len(message.alarms) for message in found} == {1}
 
 
+def test_no_storm_keeps_a_grave_alarm_from_being_told(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted break that turns it red: ``outbox._due`` taking the newest."""
+    monkeypatch.setattr(outbox, "ALARMS_AT_ONCE_MAX", 2)
+    enter(estate)
+    grave = alarm(estate, "help_wanted")
+    for minutes in range(1, 4):
+        alarm(estate, "clock_jumped", NOON + minutes * MINUTE)
+    assert estate.write(outbox.look, NOON + 10 * MINUTE, "") > 0
+    told = estate.read(lambda: {row.seq for row in PagedAlarm.select()})
+    assert estate.read(lambda: AlarmState.get_by_id(grave).seq) in told
+
+
 def test_a_storm_is_gathered(estate: Estate) -> None:
     enter(estate, after_min=0, severity=3)
     alarm(estate, "records_differ")
