@@ -17,18 +17,24 @@ import importlib.util
 import json
 import os
 import shutil
+import sys
 import tempfile
 from glob import glob
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 settings.register_profile(
     "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("drawn", print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "same")
+settings.load_profile(PROFILE)
+if PROFILE == "same" and hasattr(providers, "_get_local_constants"):
+    # Else each process reads a thousand files for constants to draw, and draws by what it has imported so far.
+    providers._get_local_constants = lambda: providers._local_constants
 
 LONGEST_FIRST = (
     "browser/test_every_page.py",
@@ -92,6 +98,9 @@ def _in_memory() -> str:
 
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _in_memory())
 gc.disable()  # until everything is collected, which stays
+# Where the surroundings forbid byte code, each process that a test starts would translate every module anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REQUIREMENTS_OUT = "ONECARD_REQUIREMENTS_OUT"
 """When set: the file to which each requirement test appends one JSON line (tests/requirements_report.py reads it)."""

@@ -25,8 +25,9 @@ from central.sync.storage import read_heads
 from protocol.ids import Stream
 from tests.support.centre_process import CentreProcess, command
 from tests.support.estate import NOON, card_row
+from tests.support.thorough import THOROUGH
 
-WRITERS, ROUNDS = 4, 12
+WRITERS, ROUNDS = 4, 12 if THOROUGH else 5
 
 
 @asynccontextmanager
