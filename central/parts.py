@@ -73,6 +73,8 @@ PARTS: Final[tuple[str, ...]] = (
     "central.door_history.pages",
     "central.nodes.pages",
     "central.nodes.card_pages",
+    "central.nodes.spare_pages",
+    "central.nodes.waiting_pages",
     "central.nodes.base_pages",
     "central.nodes.reported_pages",
     "central.nodes.pull_pages",

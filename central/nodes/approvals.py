@@ -15,6 +15,7 @@ import peewee
 from central.access.model import AccessPoint
 from central.errors import ConflictError
 from central.nodes.model import Device
+from central.nodes.service import role_of
 from central.sync import spares, tickets
 from central.sync.model import SpareBoard, SpareTicket
 from central.sync.spares import State
@@ -82,11 +83,6 @@ def revoke(spare: SpareTicket, now: datetime) -> int:
     for board in open_boards:
         _set_refused(board)
     return len(open_boards)
-
-
-def role_of(device: Device) -> str:
-    """The role in the ``node.toml`` of a device's card."""
-    return "issuer" if "issuer" in device.roles else "door"
 
 
 def fitting(spare: SpareTicket) -> list[Device]:

@@ -12,6 +12,7 @@ from central.web.days import FieldError
 from central.web.fields import CheckField, ChoiceField, HiddenField, NumberField, PasswordField, TextField
 from central.web.forms import Form
 from central.web.i18n import Text, _, lazy
+from protocol.ids import UNASSIGNED
 
 DHCP: Final = "dhcp"
 FIXED: Final = "fixed"
@@ -58,6 +59,9 @@ class CardInput(msgspec.Struct, kw_only=True):
     replace: bool = False
 
 
+REPLACE: Final = CheckField(
+    "replace", lazy("Takes the place of the device that has joined; that one is revoked when it joins")
+)
 FORM: Final = Form(
     CardInput,
     HiddenField("board", ""),
@@ -79,8 +83,77 @@ FORM: Final = Form(
     TextField("country", lazy("Country, for the radio"), hint=lazy("Such as CN"), length_max=2, is_required=False),
     NumberField("line_address", lazy("Address on the serial line"), least=1, most=247, is_required=False),
     ChoiceField("line_direction", lazy("Direction on two wires (RS-485)"), choices=DIRECTIONS, is_required=False),
-    CheckField("replace", lazy("Takes the place of the device that has joined; that one is revoked when it joins")),
+    REPLACE,
 )  # fmt: skip
+
+
+ONE, TWO, DESK = "one", "two", "desk"
+KINDS: Final = {
+    ONE: lazy("Devices with one reader"),
+    TWO: lazy("Devices with two readers"),
+    DESK: lazy("Card desks"),
+}
+"""Which devices a spare card can become: what it says of readers and role."""
+READERS: Final = {ONE: 1, TWO: 2, DESK: 1}
+CARDS_MAX: Final = 20
+DAYS_MAX: Final = 730
+
+
+class SpareInput(CardInput, kw_only=True):
+    """One image for spare cards, and what its ticket allows."""
+
+    site: str
+    organisation: str
+    label: str | None = None
+    kind: str = ONE
+    cards_max: int = 1
+    days: int = 180
+
+
+_OF_A_CARD: Final = {field.name: field for field in FORM.fields}
+_NETWORK: Final = ("address", "gateway", "dns", "time_servers", "ssid", "passphrase", "country")
+SPARE_FORM: Final = Form(
+    SpareInput,
+    ChoiceField("site", lazy("Estate")),
+    ChoiceField("organisation", lazy("Organisation")),
+    TextField(
+        "label",
+        lazy("Where the cards lie"),
+        hint=lazy("Such as: cabinet of the workshop"),
+        length_max=40,
+        is_required=False,
+    ),
+    ChoiceField("kind", lazy("For which devices"), choices=KINDS, as_radio=True),
+    ChoiceField("board", lazy("Board")),
+    NumberField(
+        "cards_max",
+        lazy("Cards written from this image"),
+        hint=lazy("So many boards may join with it; each has to be approved"),
+        least=1,
+        most=CARDS_MAX,
+    ),
+    NumberField("days", lazy("Good for (days)"), least=1, most=DAYS_MAX),
+    *(_OF_A_CARD[name] for name in ("base", "release", "clock")),
+    ChoiceField(
+        "way",
+        lazy("How it reaches the centre"),
+        choices={way: title for way, title in WAYS.items() if way != LINE},
+        as_radio=True,
+    ),
+    *(_OF_A_CARD[name] for name in _NETWORK),
+)
+
+
+def check_spare(card: SpareInput, board_of_two: str) -> None:
+    """
+    :param board_of_two: the board that carries two readers.
+    :raises FieldError: what cannot be judged field by field.
+    """
+    check(card, has_joined=False)
+    if card.way == FIXED and card.cards_max > 1:
+        raise FieldError(_("A fixed address is for one card only."))
+    if card.kind == TWO and card.board != board_of_two:
+        raise FieldError(_("This board carries one reader only."))
 
 
 def check(card: CardInput, *, has_joined: bool) -> None:
@@ -118,8 +191,14 @@ def listed(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").replace("，", ",").split(",") if part.strip()]
 
 
-def command_line(node: str, options: Sequence[str], *, has_passphrase: bool) -> str:
-    """The command for whoever makes the card elsewhere, with the files of the zip."""
-    words = ["onecard-provision", "image", "--base", "BASE.img.xz", "--node", node, "--ticket", "node.toml"]
-    words += [*options, *(["--wifi-pass-file", "wifi.txt"] if has_passphrase else []), "--out", f"{node}.img"]
+def command_line(node: str, title: str, options: Sequence[str], *, has_passphrase: bool) -> str:
+    """The command for whoever makes the card elsewhere, with the files of the zip; ``title`` names the image."""
+    who = ["--spare"] if node == UNASSIGNED else ["--node", node]
+    words = ["onecard-provision", "image", "--base", "BASE.img.xz", *who, "--ticket", "node.toml"]
+    words += [
+        *options,
+        *(["--wifi-pass-file", "wifi.txt"] if has_passphrase else []),
+        "--out",
+        f"{title}.img",
+    ]
     return shlex.join(words)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,9 +54,9 @@ async def card_form(request: web.Request) -> web.Response:
     board = request.query.get("board", usual)
     releases = card_maker.releases(centre_of(request).config.data)
     form = FORM.blank(
-        _choices(request),
+        choices_of(request),
         board=board if board in boards else usual,
-        base=next(iter(_bases(request)), ""),
+        base=next(iter(bases_of(request)), ""),
         release=next(iter(releases), ""),
         clock="ds3231",
         way=DHCP,
@@ -70,9 +71,9 @@ async def make_card(request: web.Request) -> web.StreamResponse:
     settle(request)
     wanted = await _wanted(request)
     boards = await card_maker.boards(current().language)
-    bound = FORM.bind(await request.post(), _choices(request))
+    bound = FORM.bind(await request.post(), choices_of(request))
     bound.check(lambda card: check(card, has_joined=wanted.replaces > 0))
-    bound.check(lambda card: _known(card, boards))
+    bound.check(lambda card: check_board(card, boards))
     if bound.is_valid:
         try:
             return await _made(request, wanted, bound.value)
@@ -87,7 +88,8 @@ async def _made(request: web.Request, wanted: Wanted, card: CardInput) -> web.St
     centre, device = centre_of(request), wanted.device
     ticket_id, secret = service.drawn_ticket()
     node_toml = service.node_file(
-        device,
+        device.name,
+        service.role_of(device),
         service.ticket_text(ticket_id, secret),
         node_urls(request),
         (centre.keys.folder / "ca.pem").read_text(),
@@ -101,6 +103,28 @@ async def _made(request: web.Request, wanted: Wanted, card: CardInput) -> web.St
         node_toml += f'\n[serial]\nport = "{LINE_PORT}"\naddress = {card.line_address or 1}\n'
         node_toml += f'direction = "{direction}"\n'
     options = options_of(card, wanted.site, replaces=wanted.replaces > 0)
+
+    def register() -> None:
+        _register(request, wanted, ticket_id, secret, card.base)
+
+    return await hand_out(request, card, device.name, device.name, node_toml, options, register)
+
+
+async def hand_out(
+    request: web.Request,
+    card: CardInput,
+    node: str,
+    title: str,
+    node_toml: str,
+    options: list[str],
+    register: Callable[[], None],
+) -> web.StreamResponse:
+    """The image as it is read, or without a base image the zip.
+
+    :param node: as ``node.toml`` has it. :param title: the name of the file.
+    :param register: puts the ticket and the audit row down, inside ``db.write``, once the image is there.
+    """
+    centre = centre_of(request)
     passphrase = (card.passphrase or "") if card.way != LINE else ""
     image = None
     if card.base:
@@ -108,21 +132,22 @@ async def _made(request: web.Request, wanted: Wanted, card: CardInput) -> web.St
             centre.config.data,
             card.base,
             card.release or "",
-            device.name,
+            node,
             node_toml,
             passphrase,
             options,
             current().language,
         )
     try:
-        await centre.db.write(_register, request, wanted, ticket_id, secret, card.base)
+        await centre.db.write(register)
     except BaseException:
         if image is not None:
             image.close()
         raise
     if image is not None:
-        return await card_maker.send(request, image, device.name)
-    return _zip(device.name, node_toml, passphrase, options)
+        return await card_maker.send(request, image, title)
+    command = command_line(node, title, options, has_passphrase=bool(passphrase))
+    return _zip(title, node_toml, passphrase, command)
 
 
 def _register(request: web.Request, wanted: Wanted, ticket_id: str, secret: bytes, base: str) -> None:
@@ -140,14 +165,13 @@ def _register(request: web.Request, wanted: Wanted, ticket_id: str, secret: byte
     )
 
 
-def _zip(node: str, node_toml: str, passphrase: str, options: list[str]) -> web.Response:
-    command = command_line(node, options, has_passphrase=bool(passphrase))
+def _zip(title: str, node_toml: str, passphrase: str, command: str) -> web.Response:
     text = _(
         "1. Unpack this on a computer with onecard, in a folder of its own.\n"
         "2. Put a Raspberry Pi OS image with the program beside it, and its name in place of BASE.img.xz:\n\n"
         "   %(command)s\n\n"
         "3. Write the image to the SD card (Raspberry Pi Imager), put it into the device, switch it on.\n"
-        "4. Delete this folder: it lets one device join, once, within 14 days.",
+        "4. Delete this folder: whoever has it can have a device join.",
         command=command,
     )
     files = {"node.toml": node_toml, "README.txt": text + "\n"}
@@ -156,11 +180,11 @@ def _zip(node: str, node_toml: str, passphrase: str, options: list[str]) -> web.
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(f"{node}/{name}", ZIP_DATE), content)
+            archive.writestr(zipfile.ZipInfo(f"{title}/{name}", ZIP_DATE), content)
     return web.Response(
         body=packed.getvalue(),
         content_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{node}.zip"', "Cache-Control": "no-store"},
+        headers={"Content-Disposition": f'attachment; filename="{title}.zip"', "Cache-Control": "no-store"},
     )
 
 
@@ -174,7 +198,10 @@ async def board_picture(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
-def _known(card: CardInput, boards: dict[str, str]) -> None:
+def check_board(card: CardInput, boards: dict[str, str]) -> None:
+    """
+    :raises FieldError: there is no such board.
+    """
     if card.board not in boards:
         raise FieldError(_("There is no such board."))
 
@@ -191,14 +218,16 @@ async def _wanted(request: web.Request) -> Wanted:
     return await centre_of(request).db.read(read)
 
 
-def _bases(request: web.Request) -> list[str]:
+def bases_of(request: web.Request) -> list[str]:
+    """Base images that a card can be made from here."""
     return card_maker.bases(centre_of(request).config.data)
 
 
-def _choices(request: web.Request) -> dict[str, Any]:
+def choices_of(request: web.Request) -> dict[str, Any]:
+    """For the form of a card."""
     releases = card_maker.releases(centre_of(request).config.data)
     return {
-        "base": [Choice(name, name) for name in _bases(request)],
+        "base": [Choice(name, name) for name in bases_of(request)],
         "release": [Choice(name, name) for name in releases],
     }
 
@@ -210,7 +239,7 @@ async def _show(
     boards: dict[str, str],
     status: int = 200,
 ) -> web.Response:
-    bases = _bases(request)
+    bases = bases_of(request)
     has_releases = bool(card_maker.releases(centre_of(request).config.data))
     unneeded = {
         "base": not bases,

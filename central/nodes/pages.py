@@ -198,7 +198,14 @@ async def make_ticket(request: web.Request) -> web.Response:
     ca_pem = (centre.keys.folder / "ca.pem").read_text()
     urls = node_urls(request)
     text = service.node_file(
-        device, ticket, urls, ca_pem, readers, replaces, release_key=centre.config.nodes.release_key
+        device.name,
+        service.role_of(device),
+        ticket,
+        urls,
+        ca_pem,
+        readers,
+        replaces,
+        release_key=centre.config.nodes.release_key,
     )
     return await render(request, "nodes/ticket.html", {"device": device, "text": text, "replaces": replaces})
 

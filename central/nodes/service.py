@@ -158,8 +158,14 @@ def board_of(readers: int) -> str:
     return "pi-one-door" if readers < 2 else "pi-two-doors"
 
 
+def role_of(device: Device) -> str:
+    """The role in the ``node.toml`` of a device."""
+    return "issuer" if "issuer" in device.roles else "door"
+
+
 def node_file(
-    device: Device,
+    name: str,
+    role: str,
     ticket: str,
     urls: list[str],
     ca_pem: str,
@@ -170,16 +176,18 @@ def node_file(
 ) -> str:
     """``node.toml`` for a device: what goes on its SD card beside the program.
 
+    :param name: of the device; ``UNASSIGNED`` for a spare card. :param role: door or issuer.
+
     :param replaces: the installation whose place it takes (B12); 0: the device has never joined.
     :param release_key: by which it believes new versions of its program, in base64url; empty: it takes none.
     """
     lines = [
-        f'name = "{device.name}"',
+        f'name = "{name}"',
         "centre = [" + ", ".join(f'"{url}"' for url in urls) + "]",
         f'ticket = "{ticket}"',
         *([f"replaces = {replaces}"] if replaces else []),
         *([f'release_key = "{release_key}"'] if release_key else []),
-        f'role = "{"issuer" if "issuer" in device.roles else "door"}"',
+        f'role = "{role}"',
         f'board = "{board or board_of(readers)}"',
         f"ca_pem = '''\n{ca_pem.strip()}\n'''",
     ]

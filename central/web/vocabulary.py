@@ -370,6 +370,18 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         stopped=(lazy("Stopped"), "slash", "idle"),
         done=(lazy("Finished"), "check", "good"),
     ),
+    "board": _states(
+        waiting=(lazy("Waits for approval"), "clock", "warn"),
+        approved=(lazy("Approved, not joined yet"), "hourglass", "info"),
+        joined=(lazy("Has joined"), "check", "good"),
+        refused=(lazy("Refused"), "slash", "idle"),
+    ),
+    "spare": _states(
+        usable=(lazy("Ready for use"), "check", "good"),
+        used=(lazy("Used up"), "square", "idle"),
+        expired=(lazy("Expired"), "clock", "idle"),
+        revoked=(lazy("Revoked"), "slash", "idle"),
+    ),
     "bulk": _states(
         waiting=(lazy("Waiting for approval"), "clock", "warn"),
         running=(lazy("On its way"), "arrow", "info"),

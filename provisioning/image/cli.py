@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 
 from edge.i18n import language_of, use_language
 from edge.release_archive import ReleaseError
+from protocol.ids import UNASSIGNED
 from provisioning.image import batch, check, label, manifest, seed
 from provisioning.image import network as net
 from provisioning.image.data import Release, has_tools, open_release
@@ -81,6 +82,9 @@ def _parser(_: _Translate) -> argparse.ArgumentParser:
     )
     image.add_argument("--node", default="", help=_("number of the device, as at the centre"))
     image.add_argument(
+        "--spare", action="store_true", help=_("a spare card: an operator says later which device it is")
+    )
+    image.add_argument(
         "--ticket", type=Path, help=_("the file that the page of the device gave, or the bare ticket")
     )
     image.add_argument("--batch", type=Path, help=_("list of devices (CSV), instead of one device"))
@@ -134,9 +138,13 @@ def _parser(_: _Translate) -> argparse.ArgumentParser:
 
 
 def _image(chosen: argparse.Namespace, language: str, _: _Translate) -> int:
+    if chosen.spare:
+        chosen.node = "" if chosen.node else UNASSIGNED
     if (chosen.batch is None) == (not chosen.node or chosen.ticket is None):
         raise RefusedError(
-            N_("Give %(one)s for one device, or %(many)s for many."), one="--node, --ticket", many="--batch"
+            N_("Give %(one)s for one device, or %(many)s for many."),
+            one="--node/--spare, --ticket",
+            many="--batch",
         )
     release = None
     if chosen.release is not None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from provisioning.image.base import OWN, Base, detect
+from edge.config import IMAGE_HASH
+from provisioning.image.base import OWN, SEED_FOLDER, Base, detect
 from provisioning.image.data import SIZE_BYTES as DATA_BYTES
 from provisioning.image.data import Release, fill, has_tools
 from provisioning.image.errors import ImageError, RefusedError
@@ -67,6 +68,8 @@ def make_image(
             if base.first_boot == OWN and program.on_boot_partition:
                 raise RefusedError(N_("For this base image mke2fs is needed; install e2fsprogs."))
             files = card_files(base, seed, rtc, program)
+            said = image_hash(unpacked.sha256, files)
+            files[f"{SEED_FOLDER}/{IMAGE_HASH}"] = f"{said}\n".encode()
             for path, content in files.items():
                 boot.volume.write(path, content)
             if release is not None and not program.on_boot_partition:
@@ -88,6 +91,14 @@ def make_image(
     return manifest
 
 
+def image_hash(base_sha256: str, files: Mapping[str, bytes]) -> str:
+    """What a card was made of, in hex, as the device tells the centre; of the manifest's ``base_sha256`` and ``files``."""
+    digest = hashlib.sha256(f"{base_sha256}\n".encode())
+    for path, content in sorted(files.items()):
+        digest.update(f"{path} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
 def _manifest(
     unpacked: Unpacked,
     size: int,
@@ -99,7 +110,7 @@ def _manifest(
     release: Release | None,
 ) -> Manifest:
     return Manifest(
-        node=seed.config.name,
+        node=seed.title,
         role=seed.config.role,
         site=seed.site,
         ticket_id=seed.ticket_id,

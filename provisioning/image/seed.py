@@ -13,6 +13,7 @@ from typing import Any, Final
 from edge.config import FILE_MAX_BYTES, NodeConfig, parse_ticket
 from edge.config import check as check_node
 from edge.table_reader import ConfigError
+from protocol.ids import UNASSIGNED
 from provisioning.image.errors import RefusedError
 from provisioning.image.network import Network
 from provisioning.release.key import as_text
@@ -60,10 +61,15 @@ class Seed:
         return self.config.ticket.ticket_id if self.config.ticket else ""
 
     @property
+    def title(self) -> str:
+        """The device for people; a spare card goes by its ticket."""
+        return f"spare-{self.ticket_id}" if self.config.is_spare else self.config.name
+
+    @property
     def host_name(self) -> str:
         """The device's name as the network takes it (RFC 1123)."""
-        plain = re.sub(r"[^a-z0-9-]+", "-", self.config.name.lower()).strip("-")[:63].strip("-")
-        return plain or "onecard-" + hashlib.sha256(self.config.name.encode()).hexdigest()[:8]
+        plain = re.sub(r"[^a-z0-9-]+", "-", self.title.lower()).strip("-")[:63].strip("-")
+        return plain or "onecard-" + hashlib.sha256(self.title.encode()).hexdigest()[:8]
 
 
 def text_of(path: Path) -> str:
@@ -89,6 +95,13 @@ def make(given: Given) -> Seed:
     """
     values = _from_ticket(given)
     if values.get("name") != given.node:
+        if values.get("name") == UNASSIGNED:
+            raise RefusedError(N_("The file of the centre is for a spare card: give --spare."))
+        if given.node == UNASSIGNED:
+            raise RefusedError(
+                N_("The file of the centre is for %(there)s, not for a spare card."),
+                there=values.get("name"),
+            )
         raise RefusedError(
             N_("The file of the centre is for %(there)s, not for %(wanted)s."),
             there=values.get("name"),

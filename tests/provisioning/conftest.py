@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -44,11 +43,10 @@ CA = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ0FzZQ==\n-----END CERTIF
 def ticket_file(folder: Path, name: str = "east-gate", ticket_id: str = "T7K2", readers: int = 2) -> Path:
     """What the page of a device gives out."""
     secret = base64.urlsafe_b64encode(SECRET).decode().rstrip("=")
-    device = SimpleNamespace(name=name, roles=["door"])
     path = folder / f"{name}.toml"
     path.write_text(
-        node_file(device, f"{ticket_id}.{secret}", ["https://10.0.0.5:8444"], CA, readers), "utf-8"
-    )  # type: ignore[arg-type]
+        node_file(name, "door", f"{ticket_id}.{secret}", ["https://10.0.0.5:8444"], CA, readers), "utf-8"
+    )
     return path
 
 

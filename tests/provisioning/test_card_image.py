@@ -19,7 +19,9 @@ from pathlib import Path
 import pytest
 
 from edge.config import load
+from provisioning.image import manifest
 from provisioning.image.fat import FatVolume
+from provisioning.image.make import open_boot
 from provisioning.image.network import pmk_of
 from provisioning.image.partitions import boot_partition, read_table
 from tests.provisioning.conftest import BASES, CA, SECRET, provision, ticket_file
@@ -473,6 +475,40 @@ def _written(image: Path, folder: Path) -> Path:
     path = folder / "node.toml"
     path.write_bytes(files_of(image)["onecard/node.toml"])
     return path
+
+
+def test_a_spare_card_has_a_ticket_and_no_name(base_of: BaseOf, tmp_path: Path) -> None:
+    """Seen when: the file for spare cards makes an image with --spare alone; what the device tells of its image stands on it
+    and follows from the manifest; one for a device is refused, and the other way round.
+
+    Planted break: ``image_hash`` over the names of the files alone (two tickets would look alike).
+    """
+    given, out = ticket_file(tmp_path, name="*", ticket_id="S4Q9"), tmp_path / "spare.img"
+    named = ticket_file(tmp_path)
+    base = base_of("cloud-init")
+    run = provision("image", "--base", base, "--spare", "--ticket", given, "--out", out)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("spare-S4Q9: ")
+    with out.open("rb") as file:
+        volume = open_boot(file).volume
+        config = tomllib.loads(volume.read("onecard/node.toml").decode())
+        said = volume.read("onecard/image.sha256").decode().strip()
+        assert volume.read("onecard/hostname") == b"spare-s4q9\n"
+    assert config["name"] == "*"
+    kept = manifest.load(manifest.manifest_path(out))
+    lines = [f"{path} {digest}" for path, digest in kept.files.items() if not path.endswith("image.sha256")]
+    told = "\n".join([kept.base_sha256, *sorted(lines)]) + "\n"
+    assert said == hashlib.sha256(told.encode()).hexdigest()
+    for who, ticket, why in (
+        (["--node", "east-gate"], given, "--spare"),
+        (["--spare"], named, "not for a spare card"),
+        (["--spare", "--node", "east-gate"], named, "--batch"),
+        (["--spare", "--replace"], given, "nothing to replace"),
+    ):
+        refused = provision("image", "--base", base, *who, "--ticket", ticket, "--out", tmp_path / "no.img")
+        assert refused.returncode == 2, who
+        assert why in refused.stderr
+    assert not (tmp_path / "no.img").exists()
 
 
 def test_a_bare_ticket_needs_the_centre(base_of: BaseOf, tmp_path: Path) -> None:

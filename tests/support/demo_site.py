@@ -12,9 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from central.nodes import approvals
 from central.nodes.model import Device
 from central.parts import collect
 from central.routes import NODE
+from central.sync.model import SpareBoard
+from central.sync.spares import State
 from central.updates import archive, service
 from central.updates.model import RolloutDevice
 from central.web.help import CHAPTERS
@@ -143,13 +146,33 @@ def a_roll_out(now: datetime) -> None:
     service.set_state(rollout, service.PAUSED, now)
 
 
+def a_waiting_board(now: datetime) -> None:
+    """A spare SD card, and a board that waits with it; inside ``db.write``."""
+    device = Device.get_by_id(1)
+    kind = approvals.Kind("door", 1, "pi-one-door")
+    place = device.site_id, device.organisation_id
+    spare = approvals.make(*place, "0a1b2c3d4e5f", bytes(32), kind, "维修间柜子", 2, 180, now)
+    SpareBoard.create(
+        spare=spare.id,
+        site=spare.site_id,
+        organisation=spare.organisation_id,
+        public_key=raw_public(KEY),
+        serial="100000008a2b3c4d",
+        image_hash=bytes(range(32)),
+        address="10.0.0.77",
+        state=State.WAITING,
+        first_at=now,
+        heard_at=now,
+    )
+
+
 @asynccontextmanager
 async def running_demo(folder: Path, chromium: Any) -> AsyncIterator[DemoSite]:
     """The site, up and joined, with an opened door and a refused card in its events; ended afterwards."""
     demo = Demo(folder, any_ports=True)
     demo.security = dict(CHEAP)
     demo.release_key = base64.urlsafe_b64encode(raw_public(KEY)).decode().rstrip("=")
-    demo.further.append(a_roll_out)
+    demo.further += [a_roll_out, a_waiting_board]
     try:
         await demo.start()
         assert demo.site is not None

@@ -27,4 +27,4 @@ def test_a_device_without_a_door_has_one_reader(estate: Estate, purpose: str) ->
     doors = estate.read(lambda: Door.select().where(Door.device == device.id).count())
     assert (device.roles, [(p.reader, p.door_id) for p in points], doors) == ([purpose], [(1, None)], 0)
     role = "issuer" if purpose == "issuer" else "door"
-    assert f'role = "{role}"' in service.node_file(device, "t.s", [], "", 1)
+    assert f'role = "{role}"' in service.node_file(device.name, service.role_of(device), "t.s", [], "", 1)

@@ -93,7 +93,7 @@ async def test_a_board_waits_is_approved_and_is_the_device_from_then_on(site: Si
 
 
 async def test_a_lost_answer_costs_nothing_and_another_key_gets_nothing_but_an_alarm(site: Site) -> None:
-    """Planted breaks: ``_too_many`` always False; ``tried_at`` not looked at."""
+    """Planted breaks: ``_too_many`` always False; ``tried_at`` not kept."""
     make(site)
     node = spare(site)
     await node.join(SPARE)
