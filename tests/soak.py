@@ -6,6 +6,9 @@
 Rounds of every part follow one another until the time is up; each round takes the next seeds. A violation is printed with
 what runs it again, the other parts go on, and the exit code is 1. ``--first`` runs a found seed again.
 
+``properties`` runs every property test with other examples, and in full what `make test` does once of each kind (files that name
+``THOROUGH``): every route with every role, every odd string in every field by itself, every page opened in each language.
+
 Parts that need programs of Debian say which are missing and are left out: ``boot`` (systemd-container and what makes the base image:
 root, mmdebstrap, qemu-user-static, dosfstools, device-tree-compiler), ``machine`` (the same image, qemu-system-arm, e2fsprogs), ``gpio``
 (linux-source, gcc, make, flex, bison, bc), ``cloud_init`` (apt-get). What takes minutes to make is kept in ``build``.
