@@ -27,13 +27,14 @@ HEADINGS: Final = ("Card Number", "From", "To")
 def lines(scope: Scope, now: datetime) -> Iterator[list[str]]:
     """The heading, then the cards in scope by printed number; doors in use in scope by name."""
     doors = doors_in(scope)
-    titles = titles_of(doors)
+    titles, devices = titles_of(doors), {door.id: door.device_id for door in doors}
     yield [*HEADINGS, *(neutral(titles[door.id]) for door in doors)]
     shown = Shown()
     query = scope.filter(Card.select().where(Card.holding == Holding.IN_USE.value))
     for card in query.order_by(Card.card_no, Card.id):
         if is_listed(card, now):
-            marks = ["Y" if shown.has(card.id, door) else "N" for door in doors]
+            has = shown.doors(card.id, devices)
+            marks = ["Y" if door in has else "N" for door in devices]
             first, last = shown.days(card)
             yield [neutral(_plain(card.card_no)), first.isoformat(), last.isoformat(), *marks]
 
@@ -76,14 +77,19 @@ class Shown:
             site: ZoneInfo(zone) for site, zone in Site.select(Site.id, Site.zone).tuples()
         }
 
-    def has(self, card_id: int, door: Door) -> bool:
-        """The card has a right at the door, which its limits leave it."""
-        return door.id in self._rights.get(card_id, ()) and self.reaches(card_id, door)
+    def doors(self, card_id: int, doors: Mapping[int, int]) -> set[int]:
+        """Those of the doors (number -> device) where the card has a right that its limits leave it."""
+        rights = self._rights.get(card_id)
+        if not rights:
+            return set()
+        if card_id not in self._closed and card_id not in self._limits:
+            return rights & doors.keys()
+        return {door for door, device in doors.items() if door in rights and self.reaches(card_id, device)}
 
-    def reaches(self, card_id: int, door: Door) -> bool:
+    def reaches(self, card_id: int, device: int) -> bool:
         """Whatever its rights: the card is open for doors, and not limited to other devices."""
         only = self._limits.get(card_id)
-        return card_id not in self._closed and (not only or door.device_id in only)
+        return card_id not in self._closed and (not only or device in only)
 
     def days(self, card: Card) -> tuple[date, date]:
         """The first and the last valid day, in the zone of the estate."""

@@ -60,6 +60,9 @@ class Planner:
             raise InvalidInputError("There is no such schedule in this estate.")
         self.doors = doors_of(place)
         self.titles = titles_of(self.doors)
+        self.devices = {door.id: door.device_id for door in self.doors}
+        columns = [(door, door.id, column_of(door.id)) for door in self.doors]
+        self.columns = [column for column in columns if column[2] in place.columns]
         self.shown = Shown()
         scope = Scope.of([Grant(place.site_id, place.organisation_id or None)])
         self.cards = {card.id: card for card in scope.filter(Card.select())}
@@ -95,8 +98,7 @@ class Planner:
             elif planned := self._row(row, card):
                 found.append(planned)
         if self.place.options.get("exact"):
-            columns = [door for door in self.doors if column_of(door.id) in self.place.columns]
-            found += self._others(lines, columns)
+            found += self._others(lines, [door for door, _number, _name in self.columns])
         return found
 
     def _others(self, lines: Mapping[int, int], columns: Sequence[Door]) -> list[Planned]:
@@ -104,7 +106,8 @@ class Planner:
         found = []
         for card in sorted(self.cards.values(), key=lambda card: (card.card_no, card.id)):
             if card.id not in lines and is_listed(card, self.now):
-                taken = [door for door in columns if self.shown.has(card.id, door)]
+                has = self.shown.doors(card.id, self.devices)
+                taken = [door for door in columns if door.id in has]
                 if taken:
                     row = ImportRow(0, [card.card_no])
                     planned = self._planned(row, card, [], taken, {})
@@ -142,19 +145,20 @@ class Planner:
             row.wrong(_("This card gets no rights: %(status)s.", status=word), "number")
             return None
         given, taken = [], []
-        for door in self.doors:
-            mark = row.values.get(column_of(door.id))
-            if mark is None or (mark == "Y") == self.shown.has(card.id, door):
+        has = self.shown.doors(card.id, self.devices)
+        for door, number, name in self.columns:
+            mark = row.values[name]
+            if mark is None or (mark == "Y") == (number in has):
                 continue
             if mark == "N":
                 taken.append(door)
-            elif not self.shown.reaches(card.id, door):
+            elif not self.shown.reaches(card.id, door.device_id):
                 row.wrong(
                     _("The card is closed for doors, or limited to other devices. Rewrite it on its page."),
-                    column_of(door.id),
+                    name,
                 )
-            elif door.id not in self.led_into:
-                row.wrong(_("No reader leads in through this door."), column_of(door.id))
+            elif number not in self.led_into:
+                row.wrong(_("No reader leads in through this door."), name)
             else:
                 given.append(door)
         days = self._days(row, card) if row.is_good else {}
@@ -192,12 +196,12 @@ class Planner:
         taken: Sequence[Door],
         days: Mapping[str, datetime | None],
     ) -> Planned | None:
+        if not (given or taken or days):
+            return Planned(row, card.id, changes=False)
         change = self._change(card, given, taken)
         if not self._may(row, card, change):
             return None
-        if not (given or taken or days):
-            return Planned(row, card.id, changes=False)
-        had = {door.id for door in self.doors if self.shown.has(card.id, door)}
+        had = self.shown.doors(card.id, self.devices)
         has = (had | {door.id for door in given}) - {door.id for door in taken}
         effect: Effect = "removed" if had and not has else "new" if has and not had else "changed"
         words = [

@@ -26,6 +26,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from central.errors import InvalidInputError
@@ -240,6 +241,7 @@ def every_language(text: Text) -> list[str]:
     return found
 
 
+@lru_cache(4_096)  # a file says the same few words in its columns of choices, hundreds of thousands of times
 def _key(text: str) -> str:
     return fold(text).strip("*:：")
 
