@@ -171,6 +171,13 @@ def damaged(random: Random, value: Any) -> Any:
     return value
 
 
+FILES = (
+    b"Card Number\tFrom\r\nA1\t2026-01-01\r\n",
+    "Person number,Name,Kind of person\r\n0700,王五,staff\r\n".encode(),
+)
+"""Small files that imports take; another import's file is one with columns that are missing."""
+
+
 def of_the_document(random: Random, document: Mapping[str, Any], ids: tuple[str, ...]) -> Iterator[Request]:
     """Without end: every operation in turn; half of the bodies fit the schema."""
     schemas = Schemas(document)
@@ -191,8 +198,11 @@ def of_the_document(random: Random, document: Mapping[str, Any], ids: tuple[str,
                 request.path += "?" + urlencode(given)
             wanted = operation.get("requestBody")
             if wanted is not None and "application/json" not in wanted["content"]:  # a file
-                request.body = random.choice((b"Card Number\tFrom\r\n1\t2\r\n", *ODD_BODIES))
+                request.body = random.choice(ODD_BODIES)
                 request.headers["Content-Type"] = random.choice((*wanted["content"], *ODD_TYPES))
+                if random.random() < 0.5:  # one that fits an import
+                    request.path = request.path.partition("?")[0] + "?site=1&organisation=1"
+                    request.body = random.choice(FILES)
             elif wanted is not None:
                 schema = wanted["content"]["application/json"]["schema"]
                 value = schemas.draw(random, schema)
