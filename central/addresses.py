@@ -17,12 +17,16 @@ def addresses_of(browsers: BrowserConfig, host: str, port: int) -> list[str]:
     if browsers.public_url:
         return [browsers.public_url]
     if host in EVERYWHERE:
-        reached = [address for address in sorted(own_addresses()) if host == "::" or ":" not in address]
-        hosts = ["localhost", *reached]
+        hosts = ["localhost", *reached_at(host)]
     else:
         hosts = ["localhost" if host in HERE else host]
     scheme = "http" if browsers.tls == "off" else "https"
     return [f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts]
+
+
+def reached_at(host: str) -> list[str]:
+    """The addresses by which other machines reach who listens everywhere: 0.0.0.0 has no IPv6."""
+    return [address for address in sorted(own_addresses()) if host == "::" or ":" not in address]
 
 
 def own_addresses() -> set[str]:

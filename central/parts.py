@@ -72,6 +72,7 @@ PARTS: Final[tuple[str, ...]] = (
     "central.repairs.pages",
     "central.door_history.pages",
     "central.nodes.pages",
+    "central.nodes.connection_pages",
     "central.nodes.card_pages",
     "central.nodes.spare_pages",
     "central.nodes.waiting_pages",

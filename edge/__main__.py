@@ -63,6 +63,7 @@ def _main(arguments: list[str] | None) -> int:
         ("enrol", _("join the centre with the ticket, and end")),
         ("export", _("write the kept records into a file for the centre, where there is no network")),
         ("load", _("load what the centre wrote into a file for this device, where there is no network")),
+        ("stick", _("load from a USB stick what is for this device, and write records and status onto it")),
         ("rest", _("put every output of the board at rest: the stop hook of the service")),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -74,6 +75,8 @@ def _main(arguments: list[str] | None) -> int:
             command.add_argument("--out", type=Path, required=True, help=_("path of the file"))
         if name == "load":
             command.add_argument("file", type=Path, help=_("path of the file"))
+        if name == "stick":
+            command.add_argument("place", type=Path, help=_("folder, or device of the stick"))
         if name == "enrol":
             command.add_argument(
                 "--ticket", default="", help=_("the ticket, instead of the one in node.toml")
@@ -104,6 +107,8 @@ def _main(arguments: list[str] | None) -> int:
                 return export_records(config, chosen.out)
             case "load":
                 return load_file(config, chosen.file)
+            case "stick":
+                return serve_stick(config, chosen.place)
             case "rest":
                 from edge.relay import rest
 
@@ -305,6 +310,19 @@ def load_file(config: NodeConfig, file: Path) -> int:
     if "problem" in answer:
         raise LoadError(answer["problem"])
     print(_("loaded: %(restrictions)s / %(access)s", **answer))
+    return 0
+
+
+def serve_stick(config: NodeConfig, place: Path) -> int:
+    """Do what a stick is for, and say it."""
+    _leave_out_other_databases()
+    from edge import stick
+
+    try:
+        print("\n".join(stick.at(config, place)))
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

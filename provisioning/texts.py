@@ -45,6 +45,18 @@ def choose(wanted: str, accept_language: str) -> str:
     return "zh-Hans"
 
 
+def of_os_error(error: OSError, path: object, _: Callable[..., str]) -> str:
+    """Which file, what is wrong with it, and what to do, in the reader's language where it is one of the usual things."""
+    match error:
+        case FileNotFoundError():
+            reason = _("there is no such file")
+        case PermissionError():
+            reason = _("you may not read or write it; for a card in its reader give the command with sudo")
+        case _unusual:
+            reason = error.strerror or str(error)
+    return _("%(path)s: %(error)s", path=error.filename or path, error=reason)
+
+
 def N_(message: str) -> str:
     """Mark a text that is translated where it is shown."""
     return message

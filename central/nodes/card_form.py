@@ -16,11 +16,9 @@ from protocol.ids import UNASSIGNED
 
 DHCP: Final = "dhcp"
 FIXED: Final = "fixed"
-LINE: Final = "line"
 WAYS: Final = {
     DHCP: lazy("Network, address by DHCP"),
     FIXED: lazy("Network, fixed address"),
-    LINE: lazy("No network: read over a serial line or by file"),
 }
 NO_CLOCK: Final = "none"
 CLOCKS: Final[dict[str, Text]] = {
@@ -31,12 +29,10 @@ CLOCKS: Final[dict[str, Text]] = {
     "rv3028": "RV3028",
     NO_CLOCK: lazy("None: the time is not known after a power cut until the centre is reached"),
 }
-DIRECTIONS: Final = {
-    "auto": lazy("The converter turns itself round"),
-    "rts": lazy("By RTS, active while sending"),
-    "rts_low": lazy("By RTS, inactive while sending"),
-}
-LINE_PORT: Final = "/dev/ttyUSB0"
+OF_THE_NETWORK: Final = frozenset(
+    {"way", "address", "gateway", "dns", "time_servers", "ssid", "passphrase", "country"}
+)
+"""Asked of a device that has one."""
 
 
 class CardInput(msgspec.Struct, kw_only=True):
@@ -46,7 +42,7 @@ class CardInput(msgspec.Struct, kw_only=True):
     base: str = ""
     release: str | None = None
     clock: str = "ds3231"
-    way: str = DHCP
+    way: str | None = DHCP
     address: str | None = None
     gateway: str | None = None
     dns: str | None = None
@@ -54,8 +50,6 @@ class CardInput(msgspec.Struct, kw_only=True):
     ssid: str | None = None
     passphrase: str | None = None
     country: str | None = None
-    line_address: int | None = None
-    line_direction: str | None = None
     replace: bool = False
 
 
@@ -73,7 +67,7 @@ FORM: Final = Form(
         is_required=False,
     ),
     ChoiceField("clock", lazy("Clock chip"), choices=CLOCKS),
-    ChoiceField("way", lazy("How it reaches the centre"), choices=WAYS, as_radio=True),
+    ChoiceField("way", lazy("Network address"), choices=WAYS, as_radio=True, is_required=False),
     TextField("address", lazy("Fixed address"), hint=lazy("With its prefix, such as 10.0.0.21/24"), is_required=False),
     TextField("gateway", lazy("Gateway"), is_required=False),
     TextField("dns", lazy("Name servers"), hint=lazy("Several with commas between"), is_required=False),
@@ -81,8 +75,6 @@ FORM: Final = Form(
     TextField("ssid", lazy("Name of the Wi-Fi"), hint=lazy("Empty: a wire"), length_max=32, is_required=False),
     PasswordField("passphrase", lazy("Passphrase of the Wi-Fi"), length_max=64, autocomplete="off", is_required=False),
     TextField("country", lazy("Country, for the radio"), hint=lazy("Such as CN"), length_max=2, is_required=False),
-    NumberField("line_address", lazy("Address on the serial line"), least=1, most=247, is_required=False),
-    ChoiceField("line_direction", lazy("Direction on two wires (RS-485)"), choices=DIRECTIONS, is_required=False),
     REPLACE,
 )  # fmt: skip
 
@@ -111,7 +103,7 @@ class SpareInput(CardInput, kw_only=True):
 
 
 _OF_A_CARD: Final = {field.name: field for field in FORM.fields}
-_NETWORK: Final = ("address", "gateway", "dns", "time_servers", "ssid", "passphrase", "country")
+_NETWORK: Final = ("way", "address", "gateway", "dns", "time_servers", "ssid", "passphrase", "country")
 SPARE_FORM: Final = Form(
     SpareInput,
     ChoiceField("site", lazy("Estate")),
@@ -134,12 +126,6 @@ SPARE_FORM: Final = Form(
     ),
     NumberField("days", lazy("Good for (days)"), least=1, most=DAYS_MAX),
     *(_OF_A_CARD[name] for name in ("base", "release", "clock")),
-    ChoiceField(
-        "way",
-        lazy("How it reaches the centre"),
-        choices={way: title for way, title in WAYS.items() if way != LINE},
-        as_radio=True,
-    ),
     *(_OF_A_CARD[name] for name in _NETWORK),
 )
 
@@ -180,9 +166,8 @@ def options_of(card: CardInput, site: str, *, replaces: bool) -> list[str]:
     if card.way == FIXED:
         given += [("--address", card.address), ("--gateway", card.gateway)]
         given += [("--dns", server) for server in listed(card.dns)]
-    if card.way != LINE:
-        given += [("--wifi-ssid", card.ssid), ("--country", (card.country or "").upper())]
-        given += [("--time-server", server) for server in listed(card.time_servers)]
+    given += [("--wifi-ssid", card.ssid), ("--country", (card.country or "").upper())]
+    given += [("--time-server", server) for server in listed(card.time_servers)]
     return [*options, *(f"{name}={value}" for name, value in given if value)]
 
 

@@ -11,14 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
 from central.access.model import AccessPoint
 from central.centre import centre_of
 from central.errors import CentralError, NotFoundError
-from central.nodes import card_maker, service
-from central.nodes.card_form import DHCP, FORM, LINE, LINE_PORT, CardInput, check, command_line, options_of
-from central.nodes.model import Device
+from central.nodes import card_maker, connection, service
+from central.nodes.card_form import (
+    DHCP,
+    FORM,
+    OF_THE_NETWORK,
+    CardInput,
+    check,
+    command_line,
+    options_of,
+)
+from central.nodes.connection import LINE
+from central.nodes.model import Device, DeviceConnection
 from central.nodes.pages import PURPOSES, node_urls
 from central.parts import Apps
 from central.people.inputs import path_id
@@ -43,6 +53,12 @@ class Wanted:
     site: str
     readers: int
     replaces: int
+    connection: DeviceConnection
+
+    @property
+    def on_line(self) -> bool:
+        """It has no network, so nothing of one is asked."""
+        return bool(self.connection.way == LINE)
 
 
 async def card_form(request: web.Request) -> web.Response:
@@ -60,8 +76,6 @@ async def card_form(request: web.Request) -> web.Response:
         release=next(iter(releases), ""),
         clock="ds3231",
         way=DHCP,
-        line_address=1,
-        line_direction="auto",
     )
     return await _show(request, wanted, form, boards)
 
@@ -97,11 +111,10 @@ async def _made(request: web.Request, wanted: Wanted, card: CardInput) -> web.St
         wanted.replaces,
         card.board,
         centre.config.nodes.release_key,
+        wanted.connection,
     )
-    if card.way == LINE:
-        direction = card.line_direction or "auto"
-        node_toml += f'\n[serial]\nport = "{LINE_PORT}"\naddress = {card.line_address or 1}\n'
-        node_toml += f'direction = "{direction}"\n'
+    if wanted.on_line:
+        card = msgspec.structs.replace(card, **dict.fromkeys(OF_THE_NETWORK))
     options = options_of(card, wanted.site, replaces=wanted.replaces > 0)
 
     def register() -> None:
@@ -125,7 +138,7 @@ async def hand_out(
     :param register: puts the ticket and the audit row down, inside ``db.write``, once the image is there.
     """
     centre = centre_of(request)
-    passphrase = (card.passphrase or "") if card.way != LINE else ""
+    passphrase = card.passphrase or ""
     image = None
     if card.base:
         image = await card_maker.make(
@@ -213,7 +226,9 @@ async def _wanted(request: web.Request) -> Wanted:
         device = scope.get(Device, device_id)
         readers = AccessPoint.select().where(AccessPoint.device == device.id).count()
         site = Site.get_by_id(device.site_id)
-        return Wanted(device, site.name, readers, spares.standing(device.id))
+        return Wanted(
+            device, site.name, readers, spares.standing(device.id), connection.connection_of(device)
+        )
 
     return await centre_of(request).db.read(read)
 
@@ -245,12 +260,15 @@ async def _show(
         "base": not bases,
         "release": not (bases and has_releases),
         "replace": not wanted.replaces,
+        **dict.fromkeys(OF_THE_NETWORK, wanted.on_line),
     }
     form.fields = [field for field in form.fields if not unneeded.get(field.name)]
     context = {
         "device": wanted.device,
         "site": wanted.site,
         "works_as": _works_as(wanted),
+        "reached": connection.described(wanted.connection),
+        "keypads": wanted.connection.keypads,
         "replaces": wanted.replaces,
         "form": form,
         "boards": boards,

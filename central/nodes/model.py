@@ -42,3 +42,26 @@ class Device(Model):
 
     class Meta:
         indexes = ((("site", "number"), True),)
+
+
+class DeviceConnection(Model):
+    """接入方式 of a device, and the keypads at its readers: what its SD card says of its wires. A device without a row has a network."""
+
+    device = peewee.ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
+    site = peewee.ForeignKeyField(Site, index=False, on_delete="CASCADE")
+    way = peewee.TextField(default="network")
+    """One of ``connection.WAYS``."""
+    line = peewee.IntegerField(null=True)
+    """The number of its serial line in the estate; None: on no line."""
+    address = peewee.IntegerField(null=True)
+    """1 to 247, once on each line."""
+    port = peewee.TextField(default="/dev/ttyUSB0")
+    """Of the device, as its system calls it."""
+    speed_baud = peewee.IntegerField(default=115_200)
+    direction = peewee.TextField(default="auto")
+    """One of ``connection.DIRECTIONS``: what turns an RS-485 converter round to send."""
+    keypads = JsonField(default=dict)
+    """Input devices of Linux by reader number, ``{"1": "/dev/input/by-path/..."}``."""
+
+    class Meta:
+        indexes = ((("site", "line", "address"), True),)

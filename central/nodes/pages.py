@@ -10,8 +10,8 @@ from aiohttp import web
 from central.access.model import AccessPoint, Door
 from central.centre import centre_of
 from central.errors import CentralError
-from central.nodes import api, service
-from central.nodes.model import Device
+from central.nodes import api, connection, service
+from central.nodes.model import Device, DeviceConnection
 from central.nodes.service import DeviceInput
 from central.nodes.table import DEVICES, FIGURES, QUARANTINE
 from central.people.table import organisations_in, sites_in
@@ -147,6 +147,7 @@ def _details(scope: Any, device_id: int) -> dict[str, Any]:
         "state": service.state_of(device, status, is_enrolled),
         "last": status,
         "is_enrolled": is_enrolled,
+        "connection": connection.connection_of(device),
         "doors": doors,
         "points": points,
         "chains": service.chains(device.id),
@@ -165,7 +166,14 @@ async def show_device(request: web.Request) -> web.Response:
     """GET /devices/{id}"""
     found = await centre_of(request).db.read(_details, scope_of(request), int(request.match_info["id"]))
     return await render(
-        request, "nodes/show.html", {**found, "clock_names": CLOCK_NAMES, "moment_of": _moment}
+        request,
+        "nodes/show.html",
+        {
+            **found,
+            "clock_names": CLOCK_NAMES,
+            "moment_of": _moment,
+            "reached": connection.described(found["connection"]),
+        },
     )
 
 
@@ -178,7 +186,7 @@ async def make_ticket(request: web.Request) -> web.Response:
     centre, device_id = centre_of(request), int(request.match_info["id"])
     scope, actor = scope_of(request), actor_of(request)
 
-    def write() -> tuple[Device, str, int, int]:
+    def write() -> tuple[Device, str, int, int, DeviceConnection]:
         device = scope.get(Device, device_id)
         replaces = spares.standing(device.id)
         ticket = service.new_ticket(device.id, centre.clock.now())
@@ -192,9 +200,9 @@ async def make_ticket(request: web.Request) -> web.Response:
             site_id=device.site_id,
         )
         readers = AccessPoint.select().where(AccessPoint.device == device.id).count()
-        return device, ticket, readers, replaces
+        return device, ticket, readers, replaces, connection.connection_of(device)
 
-    device, ticket, readers, replaces = await centre.db.write(write)
+    device, ticket, readers, replaces, wires = await centre.db.write(write)
     ca_pem = (centre.keys.folder / "ca.pem").read_text()
     urls = node_urls(request)
     text = service.node_file(
@@ -206,6 +214,7 @@ async def make_ticket(request: web.Request) -> web.Response:
         readers,
         replaces,
         release_key=centre.config.nodes.release_key,
+        connection=wires,
     )
     return await render(request, "nodes/ticket.html", {"device": device, "text": text, "replaces": replaces})
 

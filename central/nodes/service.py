@@ -14,7 +14,8 @@ import peewee
 
 from central.access.model import AccessPoint, Door
 from central.errors import ConflictError, InvalidInputError
-from central.nodes.model import Device
+from central.nodes.connection import toml_of
+from central.nodes.model import Device, DeviceConnection
 from central.sites.model import Site
 from central.sync import publish, tickets
 from central.sync.model import DeviceStatus, Enrolment, QuarantinedFact, StoredFact
@@ -173,6 +174,7 @@ def node_file(
     replaces: int = 0,
     board: str = "",
     release_key: str = "",
+    connection: DeviceConnection | None = None,
 ) -> str:
     """``node.toml`` for a device: what goes on its SD card beside the program.
 
@@ -180,6 +182,7 @@ def node_file(
 
     :param replaces: the installation whose place it takes (B12); 0: the device has never joined.
     :param release_key: by which it believes new versions of its program, in base64url; empty: it takes none.
+    :param connection: its serial line and its keypads; None: a network, and no keypads.
     """
     lines = [
         f'name = "{name}"',
@@ -193,7 +196,8 @@ def node_file(
     ]
     for unit in range(1, readers + 1):
         lines += ["", "[[readers]]", f"unit = {unit}", 'bus = "spi"', f"device = {unit - 1}"]
-    return "\n".join(lines) + "\n"
+    tables = toml_of(connection) if connection is not None else ""
+    return "\n".join(lines) + "\n" + (f"\n{tables}" if tables else "")
 
 
 def chains(device_id: int) -> list[Chain]:

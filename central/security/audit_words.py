@@ -163,6 +163,7 @@ ACTIONS: Final[dict[str, LazyText]] = {
     "units.set_time": lazy("Asked a unit to set its clock"),
     "units.test": lazy("Tested a unit"),
     "nodes.closed_identity": lazy("A replaced or revoked device connected"),
+    "nodes.connection": lazy("Set how a device is connected"),
     "nodes.create": lazy("Entered a device"),
     "nodes.enable": lazy("Switched a device on or off"),
     "nodes.pull": lazy("Read the records of devices"),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from central.addresses import EVERYWHERE, reached_at
 from central.audit import SYSTEM
 from central.centre import Centre
 from central.config import Config, split_address
@@ -80,9 +81,11 @@ def _audit_head(centre: Centre) -> AuditHead:
 
 
 def node_urls(config: Config) -> list[str]:
-    """Addresses under which devices find the node listener: the names set for it, else where it listens."""
+    """Addresses under which devices find the node listener, in the order in which they try them: the names set for it, else
+    where it listens. Numbers go first: a new estate has no name server that knows this machine's name."""
     host, port = split_address("nodes.listen", config.nodes.listen)
     names = list(config.nodes.names)
     if not names:
-        names = [socket.gethostname()] if host in ("0.0.0.0", "::", "") else [host]
+        is_everywhere = host in (*EVERYWHERE, "")
+        names = [*reached_at(host), socket.gethostname()] if is_everywhere else [host]
     return [f"https://{f'[{name}]' if ':' in name else name}:{port}" for name in names]

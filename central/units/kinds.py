@@ -8,7 +8,9 @@ from typing import Any
 import peewee
 
 from central.access.model import AccessPoint
-from central.nodes.model import Device
+from central.errors import ConflictError
+from central.nodes import connection
+from central.nodes.model import Device, DeviceConnection
 from central.patrol.model import CarriedUnit, Checkpoint
 from central.units.model import PatrolUnit
 from central.units.rules import UnitKind
@@ -37,10 +39,34 @@ def carried_ids() -> set[int]:
 
 def kind_column() -> Any:
     """The kind of a device in a query that has ``PatrolUnit`` joined from the left."""
+    away = DeviceConnection.select(DeviceConnection.device).where(DeviceConnection.way != connection.NETWORK)
     otherwise = peewee.Case(
-        None, [(Device.id.in_(sorted(carried_ids())), UnitKind.CARRIED.value)], UnitKind.FIXED_ONLINE.value
+        None,
+        [
+            (Device.id.in_(sorted(carried_ids())), UnitKind.CARRIED.value),
+            (Device.id.in_(away), UnitKind.FIXED_OFFLINE.value),
+        ],
+        UnitKind.FIXED_ONLINE.value,
     )
     return peewee.fn.COALESCE(PatrolUnit.kind, otherwise)
+
+
+def set_kind(device: Device, wanted: UnitKind) -> UnitKind:
+    """Whether it is carried is kept here, whether it has a network with its connection; what it was before.
+
+    :raises ConflictError: it was entered as a carried unit, or needs a network.
+    """
+    before = kinds_of([device.id])[device.id]
+    if device.id in carried_ids() and wanted is not UnitKind.CARRIED:
+        raise ConflictError("This device is entered as a carried unit. Take it away there first.")
+    PatrolUnit.delete().where(PatrolUnit.device == device.id).execute()
+    if wanted is UnitKind.CARRIED:
+        PatrolUnit.create(device=device.id, kind=wanted.value)
+    elif wanted is UnitKind.FIXED_ONLINE:
+        connection.set_way(device, connection.NETWORK)
+    elif connection.connection_of(device).way == connection.NETWORK:
+        connection.set_way(device, connection.FILE)
+    return before
 
 
 def without_network_ids() -> set[int]:

@@ -11,33 +11,32 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import peewee
 from aiohttp import web
 
 from central.centre import centre_of
 from central.db import announce
 from central.errors import ConflictError, InvalidInputError
 from central.nodes import without_network
-from central.nodes.model import Device
+from central.nodes.connection import NEEDS_A_NETWORK
+from central.nodes.model import Device, DeviceConnection
 from central.nodes.standing import standing, unsent
 from central.people.inputs import row_id
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
 from central.sync.model import DeviceStatus
-from central.sync.status import ASKED, CHANGED
+from central.sync.status import ASKED
 from central.units import commands
 from central.units.act_pages import AT_ONCE_MAX, HTMX_STOP, act_shown
-from central.units.kinds import kinds_of
-from central.units.model import PatrolUnit, UnitCommand
-from central.units.rules import ACT_WORDS, OPEN, Act, UnitKind
+from central.units.model import UnitCommand
+from central.units.rules import ACT_WORDS, OPEN, Act
 from central.web.i18n import _, lazy
 from central.web.nav import NavItem
 from central.web.render import render, settle
 
 READ: Final = "read"
 """Of what may be wanted: the records, beside the acts."""
-NOT_WITHOUT: Final = frozenset({"issuer"})
-"""Devices that only work with a network."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,7 @@ async def choose(request: web.Request, problem: str = "") -> web.Response:
         ids = without_network.devices()
         return {
             "units": [_standing(row, None) for row in _rows(scope, ids)],
-            "others": [
-                row for row in _rows(scope, None) if row.id not in ids and not NOT_WITHOUT & set(row.roles)
-            ],
+            "others": [row for row in _rows(scope, None) if not NEEDS_A_NETWORK & set(row.roles)],
         }
 
     context = await centre_of(request).db.read(read)
@@ -136,45 +133,21 @@ async def progress(request: web.Request) -> web.Response:
     return await render(request, "units/line_progress.html", context)
 
 
-async def set_kind(request: web.Request) -> web.Response:
-    """POST /devices/line/kind: ``unit`` works without a network from now on, or (``network``) with one."""
-    settle(request)
-    centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    posted = await request.post()
-    number = row_id(str(posted.get("unit", ""))) or 0
-    wanted = UnitKind.FIXED_ONLINE if posted.get("network") else UnitKind.FIXED_OFFLINE
-
-    def write() -> None:
-        device = scope.get(Device, number)
-        before = kinds_of([device.id])[device.id]
-        if before is UnitKind.CARRIED:
-            raise ConflictError("This device is entered as a carried unit. Take it away there first.")
-        if NOT_WITHOUT & set(device.roles):
-            raise ConflictError("A card desk needs a network.")
-        PatrolUnit.insert(device=device.id, kind=wanted.value).on_conflict(
-            conflict_target=[PatrolUnit.device], update={PatrolUnit.kind: wanted.value}
-        ).execute()
-        centre.audit.record(
-            actor,
-            "units.kind",
-            "device",
-            device.id,
-            before.value,
-            wanted.value,
-            site_id=device.site_id,
-            organisation_id=device.organisation_id,
-        )
-        announce(CHANGED, {"ids": [device.id]})
-
-    try:
-        await centre.db.write(write)
-    except ConflictError as error:
-        return await choose(request, _(str(error)))
-    raise web.HTTPSeeOther("/devices/line")
+async def to_connection(request: web.Request) -> web.Response:
+    """GET /devices/line/connection?unit=: on to the page of that device, where it is said how it is connected."""
+    number = row_id(request.query.get("unit", "")) or 0
+    raise web.HTTPSeeOther(f"/devices/{number}/connection" if number else "/devices/line")
 
 
 def _rows(scope: Scope, ids: set[int] | None) -> list[Any]:
-    query = standing(Device.site, Device.organisation, Device.roles, DeviceStatus.changed_at)
+    query = standing(
+        Device.site,
+        Device.organisation,
+        Device.roles,
+        DeviceStatus.changed_at,
+        DeviceConnection.line,
+        DeviceConnection.address,
+    ).join_from(Device, DeviceConnection, peewee.JOIN.LEFT_OUTER, on=(DeviceConnection.device == Device.id))
     if ids is not None:
         query = query.where(Device.id.in_(sorted(ids)))
     return list(scope.filter(query, Device).order_by(Device.site, Device.number).limit(AT_ONCE_MAX))
@@ -199,5 +172,5 @@ ROUTES: Final[list[Route]] = [
     Route("GET", "/devices/line", choose, ("nodes", "edit")),
     Route("POST", "/devices/line", start, ("nodes", "edit")),
     Route("GET", "/devices/line/progress", progress, ("nodes", "edit")),
-    Route("POST", "/devices/line/kind", set_kind, ("nodes", "edit")),
+    Route("GET", "/devices/line/connection", to_connection, ("nodes", "edit")),
 ]

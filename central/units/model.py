@@ -13,7 +13,7 @@ from central.sync.model import CatchUp
 
 
 class PatrolUnit(Model):
-    """巡更器類型, where an operator has set it; a device without a row is a fixed reader with a network."""
+    """巡更器類型 that no connection tells: a unit that an operator has called carried."""
 
     device = peewee.ForeignKeyField(Device, primary_key=True, on_delete="CASCADE")
     kind = peewee.TextField()

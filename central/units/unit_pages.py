@@ -21,11 +21,10 @@ from central.security.principal import actor_of, scope_of
 from central.sites.scope import Scope
 from central.sync.endpoints import HUB
 from central.sync.status import CHANGED
-from central.units import commands, load_file
+from central.units import commands, kinds, load_file
 from central.units.act_pages import ActPages, newest_acts, refusal_of
 from central.units.groups import Group
-from central.units.kinds import carried_ids, kinds_of, unit_ids
-from central.units.model import PatrolUnit
+from central.units.kinds import unit_ids
 from central.units.rules import KIND_WORDS, Act, UnitKind
 from central.units.tables import UNITS, difference_s, held, mode_name, query
 from central.web.exports import attachment
@@ -127,12 +126,7 @@ async def set_kind(request: web.Request) -> web.Response:
 
     def write() -> None:
         device = GROUP.device(scope, number)
-        before = kinds_of([device.id])[device.id]
-        if device.id in carried_ids() and wanted != UnitKind.CARRIED.value:
-            raise ConflictError("This device is entered as a carried unit. Take it away there first.")
-        PatrolUnit.insert(device=device.id, kind=wanted).on_conflict(
-            conflict_target=[PatrolUnit.device], update={PatrolUnit.kind: wanted}
-        ).execute()
+        before = kinds.set_kind(device, UnitKind(wanted))
         centre.audit.record(
             actor,
             "units.kind",

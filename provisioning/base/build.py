@@ -144,6 +144,10 @@ def _our_files(system: Path) -> None:
             shutil.copyfile(UNITS_FOLDER / name, units / name)
             if "[Install]" in (units / name).read_text("utf-8"):
                 (units / "multi-user.target.wants" / name).symlink_to(f"../{name}")
+        elif name.endswith(".rules"):
+            folder = system / "etc/udev/rules.d"
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(UNITS_FOLDER / name, folder / name)
         else:
             folder = (
                 system / "etc/systemd" / f"{'system' if name.startswith('manager') else 'journald'}.conf.d"

@@ -10,7 +10,7 @@ from typing import Final
 from edge.i18n import language_of
 from provisioning.base.build import ARCHES, Wanted, build
 from provisioning.image.errors import ImageError, RefusedError
-from provisioning.texts import translator
+from provisioning.texts import of_os_error, translator
 
 EXIT_WRONG: Final = 1
 EXIT_REFUSED: Final = 2
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         print(error.text(_), file=sys.stderr)
         return EXIT_REFUSED if isinstance(error, RefusedError) else EXIT_WRONG
     except OSError as error:
-        print(error, file=sys.stderr)
+        print(of_os_error(error, chosen.out, _), file=sys.stderr)
         return EXIT_WRONG
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

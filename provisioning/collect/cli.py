@@ -16,7 +16,7 @@ from edge.i18n import language_of, use_language
 from edge.link.port import Direction
 from edge.table_reader import ConfigError
 from protocol.line import ADDRESS_MAX
-from provisioning.texts import N_, translator
+from provisioning.texts import N_, of_os_error, translator
 
 EXIT_INCOMPLETE: Final = 1
 EXIT_REFUSED: Final = 2
@@ -97,7 +97,8 @@ def _centre(chosen: argparse.Namespace, _: _Translate) -> tuple[tuple[str, ...],
         try:
             ca_pem = chosen.ca.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(_("%(path)s: %(error)s", path=chosen.ca, error=error)) from error
+            reason = error if isinstance(error, OSError) else OSError(0, str(error))
+            raise ValueError(of_os_error(reason, chosen.ca, _)) from error
     if not urls or not ca_pem:
         raise ValueError(
             _("Give %(one)s, or %(many)s of a device of this centre.", one="--centre, --ca", many="--config")

@@ -21,6 +21,7 @@ from provisioning.image.unpack import Progress, unpack
 from provisioning.texts import N_
 
 REPORT: Final = f"{SEED_FOLDER}/REPORT.txt"
+PACKED: Final = frozenset({".xz", ".gz", ".zst"})
 NODE_TOML: Final = f"{SEED_FOLDER}/node.toml"
 _REPORT_MAX_CHARS: Final = 4_000
 
@@ -30,6 +31,11 @@ def inspect(path: Path, _: Callable[..., str]) -> list[str]:
 
     :raises ImageError: it is no disk image, or its boot partition cannot be read.
     """
+    if path.suffix in PACKED:
+        raise ImageError(
+            N_("%(path)s is packed. Unpack it first, or ask with --base whether it can be a base image."),
+            path=path,
+        )
     with path.open("rb") as file:
         boot = open_boot(file)
         lines = [_head(boot, _)]

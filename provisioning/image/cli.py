@@ -25,7 +25,7 @@ from provisioning.image.network import Network
 from provisioning.image.seed import Given, Seed
 from provisioning.image.unpack import Progress, Unpacked, copy_sparse, private_file, unpack
 from provisioning.release.key import default_path, public_half
-from provisioning.texts import N_, translator
+from provisioning.texts import N_, of_os_error, translator
 
 NAMES: Final = ("image", "inspect", "verify")
 EXIT_WRONG: Final = 1
@@ -63,10 +63,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return EXIT_REFUSED
     except OSError as error:
-        print(
-            _("%(path)s: %(error)s", path=error.filename or chosen.command, error=error.strerror),
-            file=sys.stderr,
-        )
+        print(of_os_error(error, chosen.command, _), file=sys.stderr)
         return EXIT_WRONG
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -42,6 +42,8 @@ UNITS: Final = (
     "onecard-edge.service",
     "onecard-first-boot.service",
     "onecard-fault.service",
+    "onecard-stick@.service",
+    "99-onecard-stick.rules",
     "journald.conf",
     "manager.conf",
 )

@@ -54,12 +54,12 @@ def check(network: Network) -> None:
         try:
             own = ipaddress.ip_interface(network.address)
         except ValueError:
-            raise _wrong("address", network.address) from None
+            raise _wrong_address(network.address) from None
         net = own.network
         if "/" not in network.address or (
             net.num_addresses > 2 and own.ip in (net.network_address, net.broadcast_address)
         ):
-            raise _wrong("address", network.address)
+            raise _wrong_address(network.address)
         if network.gateway and (
             not _is_address(network.gateway) or ipaddress.ip_address(network.gateway) not in net
         ):
@@ -82,6 +82,15 @@ def check(network: Network) -> None:
 
 def _wrong(key: str, value: str) -> RefusedError:
     return RefusedError(N_("--%(key)s: %(value)s cannot be right."), key=key, value=value)
+
+
+def _wrong_address(value: str) -> RefusedError:
+    return RefusedError(
+        N_(
+            "--address: %(value)s cannot be right: the address of the device with its prefix, such as 10.0.0.21/24."
+        ),
+        value=value,
+    )
 
 
 def _is_address(text: str) -> bool:

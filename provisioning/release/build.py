@@ -31,7 +31,10 @@ from protocol.release import MANIFEST_NAME, SIGNATURE_NAME, TREE, Manifest, writ
 from provisioning.image.errors import RefusedError
 from provisioning.texts import N_
 
-SOURCE: Final = Path(__file__).parents[2]
+_HERE: Final = Path(__file__).parents[2]
+_A_LOCK: Final = Path("requirements") / "node.txt"
+SOURCE: Final = _HERE if (_HERE / _A_LOCK).is_file() else Path.cwd()
+"""The checkout that this program runs from; where it was installed, the folder in which the command is given."""
 OURS: Final = ("edge", "protocol")
 ARCHES: Final = ("aarch64", "x86_64")
 PYTHONS: Final = ("3.11", "3.13")
@@ -62,6 +65,7 @@ def build(wanted: Wanted, key: Ed25519PrivateKey, folder: Path) -> tuple[Path, M
     :raises RefusedError: this is no checkout, there is no pip, or a wheel cannot be had.
     :raises ProtocolError: a version that cannot be.
     """
+    check_source()
     with tempfile.TemporaryDirectory(prefix="onecard-release-") as scratch:
         tree = Path(scratch) / TREE
         for python in wanted.python:
@@ -70,6 +74,27 @@ def build(wanted: Wanted, key: Ed25519PrivateKey, folder: Path) -> tuple[Path, M
             _lay_over(other, tree)
         _our_packages(tree, wanted.version)
         return _pack(wanted, tree, key, folder)
+
+
+def check_source() -> None:
+    """Before anything is made: is this the checkout of this program?
+
+    :raises RefusedError: it is not.
+    """
+    if not (SOURCE / _A_LOCK).is_file():
+        raise RefusedError(
+            N_(
+                "A release is made in a checkout of the source, where its lock files are: go into that folder first (cd onecard)."
+            )
+        )
+    if f'"{VERSION}"' not in (SOURCE / "edge" / "release.py").read_text("utf-8"):
+        raise RefusedError(
+            N_(
+                "%(path)s is the source of another version than %(version)s; install the program from it first."
+            ),
+            path=SOURCE,
+            version=VERSION,
+        )
 
 
 def _wheels(wanted: Wanted, python: str, target: Path) -> None:
@@ -100,8 +125,6 @@ def _pip() -> list[str]:
 def _locks(python: str, arch: str) -> Iterator[Path]:
     """``node.txt`` for all; beside it what only one machine has, or one Python on it."""
     folder = SOURCE / "requirements"
-    if not (folder / "node.txt").is_file():
-        raise RefusedError(N_("A release is made from a checkout of the source, where its lock files are."))
     for name in ("node", f"node-{arch}", f"node-{python}-{arch}"):
         if (folder / f"{name}.txt").is_file():
             yield folder / f"{name}.txt"

@@ -13,9 +13,9 @@ from edge.release_archive import ReleaseError, verify
 from protocol.errors import ProtocolError
 from protocol.release import Manifest
 from provisioning.image.errors import RefusedError
-from provisioning.release.build import ARCHES, PYTHONS, SOURCE, Wanted, build
-from provisioning.release.key import as_text, default_path, load_or_make, public_half
-from provisioning.texts import N_, translator
+from provisioning.release.build import ARCHES, PYTHONS, SOURCE, Wanted, build, check_source
+from provisioning.release.key import PUBLIC_NAME, as_pem, as_text, default_path, load_or_make, public_half
+from provisioning.texts import N_, of_os_error, translator
 
 EXIT_WRONG: Final = 1
 EXIT_REFUSED: Final = 2
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
         if chosen.verify is not None:
             print(_line(verify(chosen.verify, public_half(key_file)), chosen.verify, _))
             return 0
+        check_source()
         if key_file.resolve().is_relative_to(SOURCE):
             raise RefusedError(N_("The release key must not stand inside the source tree."))
         key, made_now = load_or_make(key_file)
@@ -45,11 +46,22 @@ def main(arguments: list[str]) -> int:
         )
         out, manifest = build(wanted, key, chosen.out)
         print(_line(manifest, out, _))
-        print(_("Key of this release: %(key)s", key=as_text(public_half(key_file))))
+        public = public_half(key_file)
+        (out.parent / PUBLIC_NAME).write_bytes(as_pem(public))
+        print(
+            _(
+                "%(path)s: the key of this release, also for centre.toml: %(key)s",
+                path=out.parent / PUBLIC_NAME,
+                key=as_text(public),
+            )
+        )
     except RefusedError as error:
         print(error.text(_), file=sys.stderr)
         return EXIT_REFUSED
-    except (ReleaseError, ProtocolError, OSError) as error:
+    except OSError as error:
+        print(of_os_error(error, key_file, _), file=sys.stderr)
+        return EXIT_WRONG
+    except (ReleaseError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return EXIT_WRONG
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
 )
@@ -21,6 +22,8 @@ from protocol.enrolment import raw_public
 from provisioning.image.errors import RefusedError
 from provisioning.texts import N_
 
+PUBLIC_NAME: Final = "release.pub"
+"""The file beside a release by which others check it."""
 _MAX_BYTES: Final = 4_096
 
 
@@ -74,6 +77,12 @@ def public_half(path: Path) -> bytes:
 def as_text(public_key: bytes) -> str:
     """As ``release_key`` in ``node.toml`` has it: base64url without padding."""
     return base64.urlsafe_b64encode(public_key).decode().rstrip("=")
+
+
+def as_pem(public_key: bytes) -> bytes:
+    """As a file that ``--release-key`` and the folder ``base-images`` of the centre take."""
+    found = Ed25519PublicKey.from_public_bytes(public_key)
+    return found.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _content(path: Path) -> bytes:

@@ -14,7 +14,14 @@ from provisioning.demo.browser import Page
 from tests.support.clocks import level_with, punches
 from tests.support.desktop_issuer import Desktop, desktop, new_issuer
 from tests.support.node_process import NodeProcess
-from tests.support.serial_units import chain_on, enter_unit, page_of, tap, unit_process
+from tests.support.serial_units import (
+    chain_on,
+    enter_unit,
+    page_of,
+    set_connection,
+    tap,
+    unit_process,
+)
 from tests.support.site import Site
 from tests.support.wires import Wires
 
@@ -38,10 +45,7 @@ async def clock(
 ) -> AsyncIterator[NodeProcess]:
     """A time clock that has never been at the centre and works without a network, as its page was told; running."""
     ticket = await enter_unit(site, NAME, LABEL, "41", purpose="attendance")
-    page = await site.browser.get(LINE)
-    number = (await page_of(site, LABEL)).path.rpartition("/")[2]
-    kind = f"{LINE}/kind"
-    await site.browser.post(kind, {"csrf": page.form(kind).fields["csrf"], "unit": number})
+    await set_connection(site, (await page_of(site, LABEL)).path, way="file")
     unit = unit_process(tmp_path_factory.mktemp(NAME), NAME, ticket, wires, 1)
     unit.start()
     yield unit

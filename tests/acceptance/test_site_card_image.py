@@ -165,10 +165,15 @@ async def test_a_finished_card_is_downloaded_from_the_page_of_a_device(site: Sit
     public_key_file(centre / BASES_FOLDER)
     release(centre / BASES_FOLDER / "program.tar.gz", "0.2.0", WITH_FIRST_BOOT)
     image = tmp_path / "with-program.img"
-    image.write_bytes(gzip.decompress(await download(way="line", line_address="7", line_direction="rts")))
+    wires = (await site.browser.get(path.replace("/card", "/connection"))).form(
+        path.replace("/card", "/connection")
+    )
+    await site.browser.post(wires.action, wires.filled(way="line", address="7", direction="rts"))
+    image.write_bytes(gzip.decompress(await download()))
     text = on_card(image)
     assert "release_key = " in text, "the card brings the program of that folder"
     assert 'address = 7\ndirection = "rts"' in text
+    await site.browser.post(wires.action, wires.filled(way="network"))
     (centre / BASES_FOLDER / "release.pub").unlink()
     wifi = {"ssid": "物业", "passphrase": "correct horse 77", "country": "cn"}
     packed = await download(way="fixed", address="10.0.0.22/24", gateway="10.0.0.1", **wifi)

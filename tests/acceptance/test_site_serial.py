@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -34,6 +36,7 @@ from tests.support.serial_units import (
     edge_command,
     enter_unit,
     page_of,
+    set_connection,
     tap,
     unit_process,
 )
@@ -49,8 +52,8 @@ LABELS = ("一号离线机", "二号离线机")
 
 @pytest.fixture(scope="module")
 def wires() -> Iterator[Wires]:
-    """One pair of wires: the collector and two units. One byte in two thousand arrives wrong."""
-    with Wires(2, errors=0.0005) as wires:
+    """One pair of wires: the collector and three units. One byte in two thousand arrives wrong."""
+    with Wires(3, errors=0.0005) as wires:
         yield wires
 
 
@@ -249,6 +252,72 @@ def rows_in(frame: bytes) -> list[Change]:
     return list(message.changes) if isinstance(message, Delta | SnapshotPart) else []
 
 
+@pytest.mark.requirement(50)
+async def test_the_port_of_a_unit_is_set_on_its_page_and_goes_to_it_with_its_file(
+    site: Site, wires: Wires, tmp_path: Path
+) -> None:
+    """Seen when: the port, the line, the address and the keypad of a door without a network are set on a page; another unit
+    cannot have the same address of the line, nor a card desk any line; the page of the device and the audit trail say so;
+    the file of the device, nothing added to it by hand but its emulated chip, makes a unit that is found on the line and read by
+    the command of the guide with that very file; the device is not alarmed as offline.
+
+    Planted breaks that turn it red: ``node_file`` without its connection; ``_check_free`` doing nothing; ``kind_column``
+    without its look at the connection.
+    """
+    door, _ticket = await enter_unit_page(site, "cellar-door", "地库门", "36", "door")
+    other, _ticket = await enter_unit_page(site, "cellar-door-2", "地库二门", "37", "door")
+    desk, _ticket = await enter_unit_page(site, "desk-on-a-line", "前台二", "38", "issuer")
+    keypad = "/dev/input/by-path/platform-usb-0:1.2:1.0-event-kbd"
+    wanted = {"way": "line", "line": "2", "address": "7", "port": wires.unit(3), "keypad_1": keypad}
+    saved = await set_connection(site, door, **wanted)
+    assert "address = 7" in saved.words, saved.words
+    assert "Serial line 2, address 7" in (await site.browser.get(door)).facts["How it reaches the centre"]
+    twice = await set_connection(site, other, **wanted)
+    assert (twice.status, "Address 7 of line 2 belongs to 地库门" in twice.words) == (422, True), twice.words
+    assert (await set_connection(site, other, way="line", line="1", address="7")).status == 200
+    refused = await set_connection(site, desk, way="line", line="3", address="1")
+    assert (refused.status, "needs a network" in refused.words) == (422, True), refused.words
+    assert (await set_connection(site, other, way="line", port="COM3")).status == 422
+    assert "Set how a device is connected" in (await site.browser.get("/audit")).words
+
+    text = await file_of(site, door)
+    assert f'reader = 1\ndevice = "{keypad}"' in text
+    unit = NodeProcess(tmp_path, name="cellar-door")
+    unit.config.write_text(
+        text.replace('bus = "spi"', 'bus = "emulator"').replace('"pi-one-door"', '"simulated"')
+        + "\n[emulator]\n"
+    )
+    unit.start()
+    try:
+        running = await begin_collecting(site, wires, "--config", str(unit.config))
+        code, lines = await running.end()
+        assert code == 0, lines
+        assert any("7 cellar-door: done. Records up to" in line for line in lines), lines
+        assert chain_on(await site.browser.get(door))[0] > 0
+        rows = (await site.browser.get("/devices/line")).rows
+        assert any("2 / 7" in row.cells for row in rows), rows
+        assert all("地库门" not in row.cells for row in (await site.browser.get("/devices?online=no")).rows)
+    finally:
+        unit.close()
+
+
+async def enter_unit_page(site: Site, name: str, label: str, number: str, purpose: str) -> tuple[str, str]:
+    """A device entered by form: the address of its page, and its ticket."""
+    ticket = await enter_unit(site, name, label, number, purpose)
+    return (await page_of(site, label)).path, ticket
+
+
+async def file_of(site: Site, path: str) -> str:
+    """The file that the page of a device gives out."""
+    page = await site.browser.get(path)
+    shown = await site.browser.post(
+        f"{path}/ticket", page.form(f"{path}/ticket").filled(**{STEP_UP_FIELD: site.demo.password})
+    )
+    found = re.search(r"<textarea[^>]*>(.*?)</textarea>", shown.html, re.S)
+    assert found is not None, shown.words
+    return html.unescape(found[1]).strip() + "\n"
+
+
 async def test_a_unit_that_is_named_and_not_there_is_told_of(site: Site, wires: Wires) -> None:
     """Planted break: ``wanted`` leaving out who was never heard."""
     running = await begin_collecting(site, wires, "--units", "1,9", "--wait", "8")
@@ -301,6 +370,43 @@ async def test_what_a_unit_is_to_hold_is_carried_to_it_as_a_file(
         path, lambda page: "Carried out" in page.words and "Waiting" not in page.words
     )
     assert shown.facts["Information held"].startswith(str(units[0].status()["configuration"]["restrictions"]))
+
+
+@pytest.mark.requirement("U18")
+async def test_a_stick_beside_a_unit_carries_both_ways_without_anybody_signing_in(
+    site: Site, units: list[NodeProcess], tmp_path: Path
+) -> None:
+    """Seen when: a stick with the file of the unit's page, one of another unit and one that is damaged is served by the unit's
+    program: the right file is in force, the others are named as not loaded, the text on the stick says how the unit is; the
+    file that was written is taken in at the page, and the act that waited for the load is carried out.
+
+    Planted breaks that turn it red: ``_loads`` taking every ``*.load``; ``serve`` writing its file before it loads.
+    """
+    page = await page_of(site, LABELS[0])
+    path = "/patrol/units/" + page.path.rpartition("/")[2]
+    person = await site.enter_person(f"7{site.next_number():03d}")
+    await site.issue(person, "04DDAA00000003", "95550003")
+    await site.report_lost("95550003")
+    raw = await download(site, path)
+    (tmp_path / "offline-1 (1).load").write_bytes(raw)
+    (tmp_path / "offline-1.load").write_bytes(raw[:-40])
+    (tmp_path / "offline-10.load").write_bytes(raw)
+    held = units[0].status()["configuration"]["restrictions"]
+    code, said = await asyncio.to_thread(
+        edge_command, "stick", str(tmp_path), "--config", str(units[0].config)
+    )
+    assert code == 0, said
+    assert "offline-1.load: NOT loaded" in said, said
+    assert "offline-1 (1).load: loaded: " in said, said
+    assert "offline-10" not in said, said
+    assert units[0].status()["configuration"]["restrictions"] > held
+    text = (tmp_path / "offline-1.txt").read_text("utf-8-sig")
+    assert "Device offline-1" in text
+    assert "records " in text
+    file = tmp_path / "offline-1.onecard"
+    await upload(site.browser, "/patrol/units/import", file.name, file.read_bytes())
+    await site.until_page(path, lambda page: "Carried out" in page.words and "Waiting" not in page.words)
+    assert not list(units[0].data_dir.glob("stick.load"))
 
 
 async def download(site: Site, path: str) -> bytes:

@@ -236,6 +236,8 @@ def test_the_script_installs_the_services_and_a_power_cut_at_any_step_resumes(
     fstab = (root / "etc/fstab").read_text().splitlines()
     assert [line.split()[1] for line in fstab] == ["/", "/data"]
     assert "nofail" in fstab[1], "a damaged partition is no reason for emergency mode"
+    assert b'=="ONECARD"' in (root / "etc/udev/rules.d/99-onecard-stick.rules").read_bytes()
+    assert (root / "etc/systemd/system/onecard-stick@.service").is_file()
     assert b"SystemMaxUse=64M" in (root / "etc/systemd/journald.conf.d/onecard.conf").read_bytes()
     assert b"RuntimeWatchdogSec=14" in (root / "etc/systemd/system.conf.d/onecard.conf").read_bytes()
     assert (root / "usr/lib/clock-epoch").stat().st_mtime == 1_793_491_200
@@ -260,14 +262,14 @@ def test_the_report_says_that_the_program_is_missing(base_of: BaseOf, tmp_path: 
     assert "MISSING" in (root / "boot/firmware/onecard/REPORT.txt").read_text()
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, "onecard-stick@"])
 def test_systemd_accepts_the_services(unit: str, tmp_path: Path) -> None:
     """Seen by systemd itself; a key that it does not know, or a dependency that cannot be, is printed."""
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd-analyze is not installed")
     source = Path(__file__).parents[2] / "provisioning/systemd"
-    for name in UNITS:
+    for name in (*UNITS, "onecard-stick@"):
         text = (source / f"{name}.service").read_text().replace("/usr/bin/python3", sys.executable)
         (tmp_path / f"{name}.service").write_text(text)
     checked = subprocess.run(

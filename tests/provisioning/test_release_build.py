@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from protocol.errors import ProtocolError
 from provisioning.image.errors import RefusedError
 from provisioning.release import build as builder
 from provisioning.release.build import Wanted, build
-from provisioning.release.key import as_text, public_half
+from provisioning.release.key import as_pem, as_text, public_half
 from tests.provisioning.conftest import provision
 from tests.support.releases import HERE, KEY
 
@@ -149,11 +150,15 @@ def test_a_release_is_checked_by_its_key(house: Path, tmp_path: Path) -> None:
     assert (good.returncode, "signed" in good.stdout) == (0, True)
     other = provision("release", "--verify", out, "--key", tmp_path / "other")
     assert (other.returncode, "not signed" in other.stderr) == (1, True)
+    shutil.copyfile(out, tmp_path / "kept")
     content = gzip.decompress(out.read_bytes())
     out.write_bytes(gzip.compress(content.replace(b"SAYS = 'plain'", b"SAYS = 'plein'"), 1))
     changed = provision("release", "--verify", out, "--key", tmp_path / "mine")
     assert (changed.returncode, "differs" in changed.stderr) == (1, True)
     assert as_text(raw_public(KEY)).isascii()
+    (tmp_path / "release.pub").write_bytes(as_pem(raw_public(KEY)))
+    by_public_half = provision("release", "--verify", tmp_path / "kept", "--key", tmp_path / "release.pub")
+    assert (by_public_half.returncode, "signed" in by_public_half.stdout) == (0, True), by_public_half.stderr
 
 
 def pem(key: Ed25519PrivateKey) -> bytes:

@@ -40,6 +40,12 @@ async def enter_unit(site: Site, name: str, label: str, number: str, purpose: st
     return found[1]
 
 
+async def set_connection(site: Site, path: str, **values: str) -> Page:
+    """Say on its page how a device is connected; the page that answers."""
+    path = f"{path}/connection"
+    return await site.browser.post(path, (await site.browser.get(path)).form(path).filled(**values))
+
+
 def unit_process(folder: Path, name: str, ticket: str, wires: Wires, address: int) -> NodeProcess:
     """The unit, not yet started."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -56,6 +56,8 @@ for unit in onecard-storage onecard-setup onecard-edge onecard-first-boot; do
   mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
   ln -sf "../$unit.service" "$root/etc/systemd/system/multi-user.target.wants/$unit.service"
 done
+put "$card/units/onecard-stick@.service" "$root/etc/systemd/system/onecard-stick@.service"
+put "$card/units/99-onecard-stick.rules" "$root/etc/udev/rules.d/99-onecard-stick.rules"
 put "$card/units/journald.conf" "$root/etc/systemd/journald.conf.d/onecard.conf"
 put "$card/units/manager.conf" "$root/etc/systemd/system.conf.d/onecard.conf"
 say "services 服务: onecard-storage onecard-setup onecard-edge onecard-first-boot onecard-fault"
@@ -78,5 +80,6 @@ mv -f "$report.new" "$report"
 
 if [ -z "$root" ] && [ -d /run/systemd/system ] && systemctl is-system-running 2>/dev/null | grep -Eq 'running|starting|degraded'; then
   systemctl daemon-reload
+  udevadm control --reload
   systemctl start --no-block onecard-setup.service onecard-edge.service onecard-first-boot.service
 fi

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from central import addresses
-from central.config import BrowserConfig
+from central.config import BrowserConfig, Config, NodeConfig
+from central.sync import service
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,20 @@ def test_people_are_told_every_address_that_is_listened_on(
 ) -> None:
     monkeypatch.setattr(addresses, "own_addresses", lambda: {"2001:db8::7", "192.0.2.7"})
     assert addresses.addresses_of(browsers, host, 8443) == urls
+
+
+@pytest.mark.parametrize(
+    ("nodes", "urls"),
+    [
+        (NodeConfig(), ["https://192.0.2.7:8444", "https://office:8444"]),
+        (NodeConfig(listen="192.0.2.9:8444"), ["https://192.0.2.9:8444"]),
+        (NodeConfig(names=("10.0.0.5",)), ["https://10.0.0.5:8444"]),
+    ],
+)
+def test_devices_are_told_the_number_before_the_name(
+    nodes: NodeConfig, urls: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody's network knows the name of a new server. Planted break: leave ``reached_at`` out of ``node_urls``."""
+    monkeypatch.setattr(addresses, "own_addresses", lambda: {"2001:db8::7", "192.0.2.7"})
+    monkeypatch.setattr(service.socket, "gethostname", lambda: "office")
+    assert service.node_urls(Config(data=tmp_path, nodes=nodes)) == urls

@@ -8,12 +8,13 @@ import pytest
 
 from central.access import alarms
 from central.access.model import AlarmState
+from central.nodes.model import Device
 from central.patrol_map import watching
 from central.patrol_map.model import HeardUnit, RaisedVisit
 from central.sites.scope import HEAD_OFFICE
 from central.sync import status
 from central.sync.model import DeviceStatus
-from central.units.model import PatrolUnit
+from central.units import kinds
 from central.units.rules import UnitKind
 from tests.support.estate import Estate, later
 from tests.support.rounds import LONG_AGO, Patrol
@@ -128,8 +129,8 @@ def test_a_unit_that_did_not_come_back_after_a_start_was_offline(watched: Watche
 
 def test_a_unit_that_is_offline_by_its_kind_raises_no_alarm(watched: Watched) -> None:
     """Planted break: leave ``kinds_of`` out of ``find``."""
-    row = {"device": watched.estate.gate_device, "kind": UnitKind.FIXED_OFFLINE.value}
-    watched.estate.write(lambda: PatrolUnit.insert(**row).execute())
+    gate = watched.estate.read(lambda: Device.get_by_id(watched.estate.gate_device))
+    watched.estate.write(kinds.set_kind, gate, UnitKind.FIXED_OFFLINE)
     assert watched.uploaded_and_looked(30) == []
 
 

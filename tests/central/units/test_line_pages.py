@@ -8,7 +8,7 @@ from central.nodes import without_network
 from central.nodes.model import Device
 from central.sync.model import DeviceStatus
 from central.units.model import UnitCommand
-from tests.support.centre import Browser, RunningCentre
+from tests.support.centre import Answer, Browser, RunningCentre
 from tests.support.estate_pages import Estate
 
 LINE = "/devices/line"
@@ -29,26 +29,35 @@ async def acts(estate: Estate) -> list[tuple[int, str]]:
     )
 
 
+async def say(client: Browser, device: int, way: str) -> Answer:
+    """Say on the page of a device how it is connected."""
+    form = {"way": way, "line": "1", "address": "3", "port": "/dev/ttyUSB0"}
+    return await client.post(
+        f"/devices/{device}/connection", form | {"speed_baud": "115200", "direction": "auto"}
+    )
+
+
 async def test_any_device_but_a_card_desk_may_work_without_a_network_and_come_back(
     estate: Estate, centre_client: Browser
 ) -> None:
-    """Planted break: ``set_kind`` without its look at ``NOT_WITHOUT``."""
-    refused = await centre_client.post(f"{LINE}/kind", {"unit": str(estate.desk_device)})
+    """Planted break: ``_set_way`` without its look at ``NEEDS_A_NETWORK``."""
+    refused = await say(centre_client, estate.desk_device, "line")
     assert (refused.status, "A card desk needs a network" in refused.text) == (422, True)
-    assert (await centre_client.post(f"{LINE}/kind", {"unit": str(estate.gate_device)})).status == 303
+    assert (await say(centre_client, estate.gate_device, "line")).status == 303
     assert await without(estate) == {estate.gate_device}
     assert f'id="line-{estate.gate_device}"' in (await centre_client.get(LINE)).text
-    form = {"unit": str(estate.gate_device), "network": "1"}
-    assert (await centre_client.post(f"{LINE}/kind", form)).status == 303
+    assert (await say(centre_client, estate.gate_device, "network")).status == 303
     assert await without(estate) == set()
-    assert (await centre_client.post(f"{LINE}/kind", {"unit": "99999"})).status == 404
+    assert (await say(centre_client, 99999, "file")).status == 404
+    on = await centre_client.get(f"{LINE}/connection?unit={estate.gate_device}")
+    assert (on.status, on.headers["Location"]) == (303, f"/devices/{estate.gate_device}/connection")
 
 
 async def test_only_units_of_the_page_that_are_in_use_are_asked(
     estate: Estate, centre_client: Browser
 ) -> None:
     """Planted break: ``start`` taking every device that was sent."""
-    await centre_client.post(f"{LINE}/kind", {"unit": str(estate.gate_device)})
+    await say(centre_client, estate.gate_device, "file")
     for form in ({"act": "test"}, {"act": "test", "unit": str(estate.desk_device)}):
         refused = await centre_client.post(LINE, form)
         assert (refused.status, "Choose a unit first" in refused.text) == (422, True)
@@ -69,7 +78,7 @@ async def test_a_unit_that_is_not_there_is_waited_for(estate: Estate, centre_cli
     await estate.running.write(
         lambda: DeviceStatus.update(online=False).where(DeviceStatus.device == estate.gate_device).execute()
     )
-    await centre_client.post(f"{LINE}/kind", {"unit": str(estate.gate_device)})
+    await say(centre_client, estate.gate_device, "file")
     asked = await centre_client.post(LINE, {"act": "read", "unit": str(estate.gate_device)})
     shown = await centre_client.get(asked.headers["Location"])
     assert "Connect it now" in shown.text
