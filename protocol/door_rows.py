@@ -42,7 +42,8 @@ class AreaRow(msgspec.Struct, frozen=True, array_like=True):
     second of 1970 and later, made to rise with each reset of any area); a passage made before the device knew of it counts no more.
     ``occupancy_max``: so many holders may be inside, 0 for no limit.
     ``shared``: doors of other devices lead to it too, so that nobody is refused while this device is cut off from them
-    (``rules.places``).
+    (``rules.places``). ``open_when_cut_off``: a shared area with a limit lets in and notes it while this device is cut off, instead
+    of refusing (``rules.occupancy``).
     """
 
     passback: Passback
@@ -51,6 +52,7 @@ class AreaRow(msgspec.Struct, frozen=True, array_like=True):
     reset_no: int = 0
     occupancy_max: int = 0
     shared: bool = False
+    open_when_cut_off: bool = False
 
 
 class DoorRulesRow(msgspec.Struct, frozen=True, array_like=True):

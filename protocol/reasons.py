@@ -23,6 +23,7 @@ class Reason(IntEnum):
     REMOTE_OPEN = 11
     SCHEDULED_UNLOCK = 12
     FIRE_RELEASE = 13
+    GRANTED_LIMIT_CUT_OFF = 14
 
     UNKNOWN_CARD = 20
     NOT_CONFIGURED = 21
@@ -72,6 +73,7 @@ class Reason(IntEnum):
     PIN_NOT_SET = 75
     AREA_FULL = 76
     ESCORT = 77
+    LIMIT_CUT_OFF = 78
 
 
 GRANTED_MAX: Final = 19
@@ -84,6 +86,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.GRANTED_UNDER_DURESS: "Granted; under duress (card or PIN)",
     Reason.GRANTED_PASSBACK: "Granted against the order of the areas",
     Reason.GRANTED_PASSBACK_CUT_OFF: "Granted against the order of the areas: soft, because cut off",
+    Reason.GRANTED_LIMIT_CUT_OFF: "Granted without asking the limit of the area: the device is cut off",
     Reason.EXIT_BUTTON: "Exit button",
     Reason.REMOTE_OPEN: "Opened by an operator",
     Reason.SCHEDULED_UNLOCK: "Unlocked by schedule",
@@ -134,6 +137,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.PIN_WRONG: "Wrong PIN",
     Reason.PIN_NOT_SET: "A PIN is asked for here at this time, and this card has none",
     Reason.AREA_FULL: "The area is full",
+    Reason.LIMIT_CUT_OFF: "The area has a limit, and how many are inside is not known: the device is cut off",
     Reason.ESCORT: "Needs an escort, whose card is awaited",
     Reason.PASSBACK: "Against the order of the areas: already inside, or came in without this card",
 }

@@ -364,6 +364,10 @@ class View:
         """Where the holder with this number went last by what other devices have told, as far as the centre has sent it."""
         return self._presence.get(holder)
 
+    def presences(self) -> Iterable[tuple[int, PresenceRow]]:
+        """Where holders went last by what other devices have told, in no order."""
+        return self._presence.items()
+
     def guard(self, key: bytes) -> GuardRow | None:
         """The planned visits of a guard's card, None for a card of nobody who walks rounds."""
         row = self._patrol.get((Kind.GUARD, key))

@@ -103,6 +103,7 @@ def _area(area: Area) -> AreaBody:
             forget_min=area.forget_min,
             reset_minute=area.reset_minute,
             occupancy_max=area.occupancy_max,
+            open_when_cut_off=area.open_when_cut_off,
         ),
         area_now(area),
     )

@@ -24,7 +24,7 @@ from central.security.principal import actor_of, principal_of, scope_of
 from central.sites.model import Site
 from central.sites.scope import Scope
 from central.web.columns import NUMBER, Column, WordFormat
-from central.web.fields import ChoiceField, HiddenField, NumberField, TextField
+from central.web.fields import CheckField, ChoiceField, HiddenField, NumberField, TextField
 from central.web.forms import Form
 from central.web.i18n import _, lazy
 from central.web.lists import list_page
@@ -81,6 +81,7 @@ class AreaForm(msgspec.Struct, kw_only=True):
     forget_min: int | None
     reset: str | None
     occupancy_max: int | None
+    open_when_cut_off: bool
     version: str | None
 
 
@@ -120,7 +121,14 @@ FORM: Final = Form(
         unit=lazy("people"),
         is_required=False,
         hint=lazy(
-            "When so many are inside, further cards are refused until somebody comes out. Only where the doors of one device lead to the area. Empty: no limit."
+            "When so many are inside, further cards are refused until somebody comes out. Two devices that let in at the same moment may exceed it by the places that were free. Empty: no limit."
+        ),
+    ),
+    CheckField(
+        "open_when_cut_off",
+        lazy("Let in while the number inside is not known"),
+        hint=lazy(
+            "For an area with a limit and doors of several devices, while one of them is cut off: let in, and it is noted. Not ticked: nobody gets in there, everybody gets out."
         ),
     ),
     HiddenField("version", "", is_required=False),
@@ -149,6 +157,7 @@ async def edit_area(request: web.Request, problem: str = "") -> web.Response:
                 "forget_min": found.forget_min or None,
                 "reset": "" if found.reset_minute is None else show_minute(found.reset_minute),
                 "occupancy_max": found.occupancy_max or None,
+                "open_when_cut_off": found.open_when_cut_off,
                 "version": found.version,
             }
         context = {"area": found, "form": FORM.blank(choices, **values), "problem": problem}
@@ -164,6 +173,7 @@ async def edit_area(request: web.Request, problem: str = "") -> web.Response:
                 forget_min=value.forget_min or 0,
                 reset_minute=parse_minute(value.reset) % MINUTES_A_DAY if value.reset else None,
                 occupancy_max=value.occupancy_max or 0,
+                open_when_cut_off=value.open_when_cut_off,
             )
             version = row_id(value.version or "")
             await centre.db.write(put_area, centre, scope, actor_of(request), area_id, given, version)

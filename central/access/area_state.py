@@ -28,7 +28,7 @@ class AreaDevice(msgspec.Struct, frozen=True):
 
 
 class AreaNow(msgspec.Struct, frozen=True):
-    """An area just now. ``is_soft``: its hard or timed rule lets in, because a device is cut off from the others.
+    """An area just now. ``is_cut_off``: a device is cut off from the others, which its limit asks for too. ``is_soft``: its hard or timed rule lets in, because a device is cut off from the others.
 
     ``inside_count``: holders whose last passage led into it, as the doors are told; ``unknown_count``: holders of the estate of
     whom it is not known where they are, and who are let in once.
@@ -36,6 +36,7 @@ class AreaNow(msgspec.Struct, frozen=True):
 
     passback: int
     is_shared: bool
+    is_cut_off: bool
     is_soft: bool
     inside_count: int
     unknown_count: int
@@ -47,11 +48,13 @@ def area_now(area: Area) -> AreaNow:
     devices = _devices(area)
     is_shared = len(devices) > 1
     is_strict = Passback(area.passback) in (Passback.HARD, Passback.TIMED)
+    is_cut_off = is_shared and not all(device.is_online for device in devices)
     count = HolderPlace.select(peewee.fn.COUNT(HolderPlace.id)).where(HolderPlace.site == area.site_id)
     return AreaNow(
         area.passback,
         is_shared,
-        is_shared and is_strict and not all(device.is_online for device in devices),
+        is_cut_off,
+        is_cut_off and is_strict,
         count.where(HolderPlace.area == area.id).scalar(),
         count.where(~HolderPlace.is_known).scalar(),
         devices,

@@ -22,7 +22,7 @@ from protocol.door_rows import FORGET_MIN_MAX, MINUTES_A_DAY, OCCUPANCY_MAX, Pas
 
 class AreaInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """An area. ``forget_min``: minutes after which a passage counts no more, 0 for never. ``reset_minute``: of the local day.
-    ``occupancy_max``: so many may be inside, 0 for no limit."""
+    ``occupancy_max``: so many may be inside, 0 for no limit. ``open_when_cut_off``: a device that is cut off lets in and notes it."""
 
     site: RowId
     name: Name
@@ -30,6 +30,7 @@ class AreaInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     forget_min: Annotated[int, msgspec.Meta(ge=0, le=FORGET_MIN_MAX)] = 0
     reset_minute: Annotated[int, msgspec.Meta(ge=0, lt=MINUTES_A_DAY)] | None = None
     occupancy_max: Annotated[int, msgspec.Meta(ge=0, le=OCCUPANCY_MAX)] = 0
+    open_when_cut_off: bool = False
 
 
 def put_area(
@@ -58,7 +59,7 @@ def put_area(
         raise ConflictError("There is an area with this name already.")
     area.name, area.passback = given.name, int(given.passback)
     area.forget_min, area.reset_minute = given.forget_min, given.reset_minute
-    area.occupancy_max = given.occupancy_max
+    area.occupancy_max, area.open_when_cut_off = given.occupancy_max, given.open_when_cut_off
     area.version += 1
     area.save()
     _tell(centre, actor, "access.area_create" if before is None else "access.area_change", area, before)
@@ -119,5 +120,6 @@ def snapshot(area: Area) -> dict[str, Any]:
         "forget_min": area.forget_min,
         "reset_minute": area.reset_minute,
         "occupancy_max": area.occupancy_max,
+        "open_when_cut_off": area.open_when_cut_off,
         "reset_at": None if area.reset_at is None else area.reset_at.isoformat(),
     }

@@ -95,6 +95,9 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.PIN_WRONG: lazy("Show the card and type the PIN again, or set another one at the card."),
     Reason.PIN_NOT_SET: lazy("Set a PIN at the card."),
     Reason.AREA_FULL: lazy("Wait until somebody comes out, or raise the limit of the area."),
+    Reason.LIMIT_CUT_OFF: lazy(
+        "Connect the device, or let the area open while the number inside is not known."
+    ),
     Reason.ESCORT: lazy(
         "Have somebody who may escort show a card at the same reader within 15 seconds, before or after."
     ),

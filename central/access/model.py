@@ -57,6 +57,8 @@ class Area(Model):
     """Minute of the local day at which everybody's place is forgotten."""
     occupancy_max = peewee.IntegerField(default=0)
     """So many people may be inside; 0 for no limit."""
+    open_when_cut_off = peewee.BooleanField(default=False)
+    """While a device is cut off from the others, the limit lets in and notes it, instead of refusing."""
     reset_at = InstantField(null=True)
     """When an operator last had everybody's place forgotten."""
     version = peewee.IntegerField(default=1)

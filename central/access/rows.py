@@ -124,17 +124,16 @@ def rule_rows(device_id: int) -> tuple[dict[int, DoorRulesRow], dict[int, AreaRo
 
 
 def area_row(area: Area) -> AreaRow:
-    """An area as the devices have it, with whether doors of several devices lead to it: then it has no limit, because a device
-    counts its own doors alone.
-    """
+    """An area as the devices have it, with whether doors of several devices lead to it."""
     is_shared = len(devices_of_area(area.id)) > 1
     return AreaRow(
         Passback(area.passback),
         area.forget_min,
         -1 if area.reset_minute is None else area.reset_minute,
         reset_no(area.reset_at),
-        0 if is_shared else area.occupancy_max,
+        area.occupancy_max,
         is_shared,
+        area.open_when_cut_off,
     )
 
 
@@ -152,14 +151,15 @@ def devices_of_area(area_id: int) -> set[int]:
 
 
 def sharing() -> dict[int, frozenset[int]]:
-    """Each device that has a door to an area with anti-passback to which doors of other devices lead too, with those others.
+    """Each device that has a door to an area with anti-passback or a limit to which doors of others lead too, with those others.
 
     Devices that are not in use count: whoever goes through their doors meanwhile is not known of.
     """
     of_area: dict[int, set[int]] = {}
+    has_rule = (Area.passback != Passback.NONE) | (Area.occupancy_max > 0)
     for area in (Door.inside, Door.outside):
         query = Door.select(area, Door.device).join(Area, on=(area == Area.id))
-        for area_id, device_id in query.where(Door.enabled & (Area.passback != Passback.NONE)).tuples():
+        for area_id, device_id in query.where(Door.enabled & has_rule).tuples():
             of_area.setdefault(area_id, set()).add(device_id)
     found: dict[int, set[int]] = {}
     for devices in of_area.values():

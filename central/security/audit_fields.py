@@ -166,6 +166,7 @@ FIELDS: Final[dict[str, LazyText]] = {
     "needs_escort": lazy("Needs an escort"),
     "may_escort": lazy("May escort"),
     "occupancy_max": lazy("At most inside"),
+    "open_when_cut_off": lazy("Let in while the number inside is not known"),
     "pin_schedule": lazy("Card and PIN during"),
     "places": lazy("Places"),
     "plan": lazy("Plans"),

@@ -16,7 +16,7 @@ from edge.roles.turn import Turn
 from protocol.decide import Presentation
 from protocol.records import CardFlag
 from protocol.rules.doors import DoorRules, RuleState
-from protocol.rules.occupancy import holders_in
+from protocol.rules.occupancy import holders_in, known_in
 
 SECOND_WITHIN_MS: Final = 15_000
 """So long the first of two persons waits for the second, and whoever needs an escort for his, before or after him."""
@@ -44,7 +44,11 @@ def _inside(turn: Turn, rules: DoorRules) -> frozenset[int]:
         return frozenset()
     going = [*turn.passing.values(), *((each.holders, each.into) for each in turn.pending.values())]
     coming = [holder for holders, into in going if into == number for holder in holders]
-    return holders_in(number, area, turn.places, coming, turn.now.instant.utc_ms, turn.view.calendar)
+    now_ms, view = turn.now.instant.utc_ms, turn.view
+    if not area.shared:
+        return holders_in(number, area, turn.places, coming, now_ms, view.calendar)
+    told = ((holder, row, row.point in view.access_points) for holder, row in view.presences())
+    return known_in(number, area, turn.places, told, now_ms, view.calendar).union(coming)
 
 
 def _is_blocked(turn: Turn, card: Presentation) -> bool:

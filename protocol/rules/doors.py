@@ -19,7 +19,7 @@ from msgspec import Struct
 from protocol.door_rows import AreaRow, DoorRulesRow, Passback
 from protocol.pin import PinCheck
 from protocol.reasons import Reason
-from protocol.rules.occupancy import is_full
+from protocol.rules.occupancy import is_full, is_unknown
 from protocol.rules.passback import UNKNOWN, Place, Places, broken
 from protocol.schedule import Calendar
 
@@ -102,8 +102,15 @@ def judge(
             reason = Reason.GRANTED_PASSBACK
     if state.interlocked and rules.row.interlock:
         return Judged(Reason.INTERLOCK, area)
-    if not rules.leaving and is_full(rules.into[1], state.inside, holder, state.first_holder):
-        return Judged(Reason.AREA_FULL, area)
+    if not rules.leaving:
+        limited = rules.into[1]
+        if is_unknown(limited, state.inside, holder, cut_off=state.cut_off):
+            if limited is not None and not limited.open_when_cut_off:
+                return Judged(Reason.LIMIT_CUT_OFF, area)
+            if reason in (Reason.GRANTED, Reason.GRANTED_TIME_NOT_CHECKED):
+                reason = Reason.GRANTED_LIMIT_CUT_OFF
+        elif is_full(limited, state.inside, holder, state.first_holder):
+            return Judged(Reason.AREA_FULL, area)
     if pin in WITHOUT_PIN:
         return Judged(WITHOUT_PIN[pin], area)
     if rules.row.persons > 1 and not rules.leaving and state.first_holder in (0, holder):

@@ -76,3 +76,45 @@ async def test_a_card_that_went_in_at_one_device_is_refused_at_another_until_it_
         await site.arrival(f"{who.query}&reason={int(Reason.GRANTED_PASSBACK_CUT_OFF)}", 1)
         await until_answer(site, EAST, who, opens=False)
         await goes(site, EAST, who, reader=2)
+
+
+@pytest.mark.requirement("B3")
+async def test_the_limit_of_an_area_counts_over_two_devices_and_refuses_where_one_is_cut_off(
+    site: Site,
+) -> None:
+    """Seen when: in an area for one with the doors of two devices, whoever went in at the first keeps the next one out at the
+    second until he came out; with the second cut off it lets nobody in and says so, and lets in and notes it once the area is
+    set so; the page of the area says which; the records name the reasons.
+
+    Planted breaks that turn it red: ``door_rules._inside`` without what was told; ``rows.sharing`` for anti-passback alone;
+    ``rows.area_row`` without ``open_when_cut_off``.
+    """
+    one, two = await site.resident(), await site.resident()
+    area = await new_area(site, "Lab", "0", occupancy_max="1")
+    path = f"/access/areas/{area}"
+    async with door_set(site, "东门", inside=area, **PATIENT), door_set(site, "大堂", inside=area, **PATIENT):
+        await until_answer(site, HALL, two, opens=True)  # each device has heard of the other
+        await until_answer(site, EAST, one, opens=True)
+        await goes(site, EAST, one)
+        await until_answer(site, HALL, two, opens=False)
+        await goes(site, EAST, one, reader=2)
+        await until_answer(site, HALL, two, opens=True)
+        try:
+            await site.cut(HALL)
+            await until_answer(site, HALL, two, opens=False)
+            cut_off = "Nobody is let in at devices that are cut off"
+            await site.until_page(f"{path}/now", lambda page: page.facts.get("Limit just now") == cut_off)
+        finally:
+            await site.join(HALL)
+        for reason in (Reason.AREA_FULL, Reason.LIMIT_CUT_OFF):
+            assert await count(site, two, reason) >= 1, reason
+        form = (await site.browser.get(path)).form(path)
+        await site.browser.post(path, form.filled(open_when_cut_off="1"))
+        await site.until_joined()
+        try:
+            await site.cut(HALL)
+            await until_answer(site, HALL, two, opens=True)
+        finally:
+            await site.join(HALL)
+        await site.arrival(f"{two.query}&reason={int(Reason.GRANTED_LIMIT_CUT_OFF)}", 0)
+    await site.browser.send(await site.browser.get(path), f"{path}/delete")

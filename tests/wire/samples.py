@@ -182,7 +182,7 @@ ROWS: dict[Kind, Change] = {
     ),
     Kind.DOOR_RULES: put(1, DoorRulesRow(5, 6, 3, 2, True, 30, True)),
     Kind.PIN: put(CARD, PinRow(KEY, SALT, 13)),
-    Kind.AREA: put(5, AreaRow(Passback.TIMED, 90, 240, 1_790_000_000, 25, True)),
+    Kind.AREA: put(5, AreaRow(Passback.TIMED, 90, 240, 1_790_000_000, 25, True, True)),
     Kind.PRESENCE: put(70_000, PresenceRow(5, UTC_MS, 11, 1_790_000_000)),
     Kind.EVENT_CARD: put(OTHER_CARD, EventCardRow(PatrolEvent.HELP)),
 }

@@ -835,7 +835,7 @@ async def test_devices_are_told_that_others_lead_to_an_area_too(
     (area,) = await estate.running.read(lambda: [row.id for row in Area.select()])
     made = math.ceil(estate.now.timestamp())
     alone = put(area, AreaRow(Passback.HARD, reset_no=made, occupancy_max=9)).body
-    shared = put(area, AreaRow(Passback.HARD, reset_no=made, shared=True)).body
+    shared = put(area, AreaRow(Passback.HARD, reset_no=made, occupancy_max=9, shared=True)).body
     inside = {**SETTINGS, "inside": str(area)}
     assert (await centre_client.post(f"/doors/{estate.gate}/edit", inside)).status == 303
     assert await rules() == {alone}

@@ -7,9 +7,9 @@ import pytest
 from edge.core.actions import Action, Release
 from edge.core.feedback import Pattern
 from edge.core.lines import InputRole
-from edge.core.stimuli import CommitLate, IntentId, RemoteOpen
+from edge.core.stimuli import CommitLate, InStep, IntentId, RemoteOpen
 from protocol.decide import Presentation
-from protocol.door_rows import AreaRow, DoorRulesRow, Passback
+from protocol.door_rows import AreaRow, DoorRulesRow, Passback, PresenceRow
 from protocol.facts import AccessFact, CommandFact, CommandResult, Outcome
 from protocol.ids import uid_key
 from protocol.reasons import Reason
@@ -242,6 +242,29 @@ def test_who_is_under_way_holds_the_last_place_and_gives_it_back_when_he_does_no
     assert reason_of(node.swipe(EXTENDED)) is Reason.AREA_FULL, "released, not yet through"
     node.wait(6_000)
     assert walks(node, EXTENDED) is Reason.GRANTED, "he did not come"
+
+
+def test_an_area_of_several_devices_counts_who_went_in_elsewhere_and_refuses_when_cut_off() -> None:
+    """Planted breaks that turn it red: ``_inside`` without ``presences``; ``cut_off`` never; ``is_echo`` always."""
+    shared = AreaRow(Passback.NONE, occupancy_max=2, shared=True)
+    node = yard(2, area=shared)
+    assert walks(node, GOOD) is Reason.LIMIT_CUT_OFF, "nothing was heard of the others yet"
+    node.wait(2_000)
+    node.send(InStep(node.mono_ms))
+    assert walks(node, GOOD) is Reason.GRANTED
+    node.change(put(77, PresenceRow(HALL, node.instant.utc_ms - 60_000, 99)))
+    node.send(InStep(node.mono_ms))
+    assert walks(node, EXTENDED) is Reason.AREA_FULL, "one of them went in at another device"
+    node.wait(2_000)
+    node.change(put(77, PresenceRow(0, node.instant.utc_ms - 5_000, 99)))
+    node.send(InStep(node.mono_ms))
+    assert walks(node, EXTENDED) is Reason.GRANTED
+    node.wait(15_001)
+    assert walks(node, THIRD) is Reason.LIMIT_CUT_OFF
+    assert walks(node, GOOD) is Reason.GRANTED, "who is inside takes no place"
+    assert walks(node, GOOD, reader=2) is Reason.GRANTED
+    node.change(put(HALL, AreaRow(Passback.NONE, occupancy_max=2, shared=True, open_when_cut_off=True)))
+    assert walks(node, THIRD) is Reason.GRANTED_LIMIT_CUT_OFF
 
 
 def test_two_people_need_two_places() -> None:
