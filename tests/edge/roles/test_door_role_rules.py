@@ -245,7 +245,7 @@ def test_who_is_under_way_holds_the_last_place_and_gives_it_back_when_he_does_no
 
 
 def test_an_area_of_several_devices_counts_who_went_in_elsewhere_and_refuses_when_cut_off() -> None:
-    """Planted breaks that turn it red: ``_inside`` without ``presences``; ``cut_off`` never; ``is_echo`` always."""
+    """Planted breaks that turn it red: ``_inside`` without ``presences``; ``cut_off`` never."""
     shared = AreaRow(Passback.NONE, occupancy_max=2, shared=True)
     node = yard(2, area=shared)
     assert walks(node, GOOD) is Reason.LIMIT_CUT_OFF, "nothing was heard of the others yet"
@@ -265,6 +265,17 @@ def test_an_area_of_several_devices_counts_who_went_in_elsewhere_and_refuses_whe
     assert walks(node, GOOD, reader=2) is Reason.GRANTED
     node.change(put(HALL, AreaRow(Passback.NONE, occupancy_max=2, shared=True, open_when_cut_off=True)))
     assert walks(node, THIRD) is Reason.GRANTED_LIMIT_CUT_OFF
+
+
+def test_who_came_out_here_and_went_in_elsewhere_is_counted() -> None:
+    """Planted break that turns it red: ``is_echo`` always, so that what is known here stands against what was told."""
+    node = yard(1, area=AreaRow(Passback.NONE, occupancy_max=1, shared=True))
+    node.send(InStep(node.mono_ms))
+    assert [walks(node, GOOD), walks(node, GOOD, reader=2)] == [Reason.GRANTED] * 2
+    node.wait(10_000)
+    node.change(put(1, PresenceRow(HALL, node.instant.utc_ms, 99)))
+    node.send(InStep(node.mono_ms))
+    assert walks(node, EXTENDED) is Reason.AREA_FULL
 
 
 def test_two_people_need_two_places() -> None:
