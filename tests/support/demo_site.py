@@ -60,6 +60,7 @@ ADDRESSES = {
     "/units/import/1": "/units/import/2",
     "/cards/1/replace": "/cards/2/replace",
     "/plates/import/1": "/plates/import/5",
+    "/access/levels/import/1": "/access/levels/import/6",
     "/cards/takeover/import/1": "/cards/takeover/import/3",
     "/purse/payables/1": "/purse/payables/8",
     "/tills/1": "/tills/4",

@@ -33,7 +33,6 @@ async def fill(site: DemoSite) -> None:
     await upload(browser, "/people/import", "people.csv", PEOPLE)
     await upload(browser, "/units/import", "units.csv", UNITS)
     await upload(browser, "/cards/takeover/import", "cards.csv", OLD_CARDS)
-    await upload(browser, "/access/levels/import", "access.csv", ACCESS_LIST)
     await _hand_over(browser)
     await _faces(browser)
     page = await browser.get("/visitors/new")
@@ -46,6 +45,7 @@ async def fill(site: DemoSite) -> None:
     await _patrol(browser)
     await _brought(site, browser)
     await upload(browser, "/plates/import", "plates.csv", PLATES)
+    await upload(browser, "/access/levels/import", "access.csv", ACCESS_LIST)
     await _late_upload(site, browser)
     await _till(browser)
 
