@@ -52,8 +52,10 @@ FRAGMENTS = frozenset(
     }
 )
 """Parts of pages that are loaded again by themselves; they are seen inside their pages."""
-OPENED_ELSEWHERE = frozenset({"/login", "/login/link", "/setup", "/password", "/patterns", "/manual"})
-"""Pages for people without a session or with a link of their own; the widgets of development; a redirection."""
+OPENED_ELSEWHERE = frozenset(
+    {"/login", "/login/link", "/setup", "/password", "/patterns", "/manual", "/devices/line/connection"}
+)
+"""Pages for people without a session or with a link of their own; the widgets of development; redirections."""
 ADDRESSES = {
     "/units/1/hand-over": "/units/1/hand-over?leaving=1",
     "/units/1/lease": "/units/1/lease?household=2",
