@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # Names, words of commands and files, and values of the audit trail are the same in every language.
 KEPT = re.compile(
-    r"(?<![A-Za-z])(GET /api/events/stream|tar|DIR|FILE|CSV|TSV|TXT|XLSX|UID|API|English|JSON|AES|NFC|IC|LAN|SD|TOTP|Excel|Enter|Esc|JavaScript|aiohttp|Python|UTF|edge export|out|Asia"
+    r"(?<![A-Za-z])(GET /api/events/stream|tar|DIR|FILE|CSV|TSV|TXT|XLSX|UID|API|English|JSON|AES|NFC|IC|LAN|SD|ONECARD|TOTP|Excel|Enter|Esc|JavaScript|aiohttp|Python|UTF|edge export|out|Asia"
     r"|Shanghai|onecard|central backup|backups|data|date|group|name|MFRC|MHz|kHz|jpg|COM|dev|ttyUSB|[0-9a-f]*[0-9][0-9a-f]*|workday|special|holiday|how|password|link)(?![A-Za-z])"
 )
 
