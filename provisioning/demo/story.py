@@ -32,6 +32,8 @@ EVENT_WITHIN_S: Final = 1.0
 APART_S: Final = TAP_MS / 1_000 + 1.0
 AGAIN_AFTER_S: Final = TAP_MS / 1_000 + AGAIN_AFTER_MS / 1_000 + 1.0
 AWAY_S: Final = AGAIN_AFTER_MS / 1_000 + 0.3
+SETTLED_S: Final = 1.0
+"""More than the half second for which a door takes an opening for part of the passage before."""
 LOCK: Final = "lock.1"
 RESIDENT, NEIGHBOUR, STRANGER = "04A1B2C3D4E5F6", "04A1B2C3D4E5F7", "A1B2C3D4"
 
@@ -105,6 +107,15 @@ class SiteTester:
             return True if self.last(node, line)[0] is on else None
 
         await until(look, f"{node}: {line} {'on' if on else 'off'}")
+
+    async def until_locked(self, node: str) -> None:
+        """Until the lock has been at rest for so long that an opening is no longer part of the passage before."""
+
+        async def look() -> bool | None:
+            is_on, at_ms = self.last(node)
+            return True if not is_on and time.monotonic() - at_ms / 1_000 > SETTLED_S else None
+
+        await until(look, f"{node}: {LOCK} settled")
 
     async def opens(self, node: str, uid: str) -> float:
         """Tap and see the door unlock; seconds until it did. The lock is at rest before and afterwards.

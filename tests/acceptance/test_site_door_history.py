@@ -40,6 +40,7 @@ async def test_what_concerned_a_door_stands_on_one_page(site: Site) -> None:
     path = await path_of(site)
     history = f"{path}/history"
     before = len((await site.browser.get(history)).rows_of("door_history"))
+    await site.until_locked(NODE)
     await site.do(NODE, "force", unit=1, open=True)
     alarms = await site.until_page(
         "/alarms?state=open&kind=forced_open",

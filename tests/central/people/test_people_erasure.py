@@ -209,6 +209,8 @@ async def test_everything_held_on_a_person_comes_as_one_workbook_and_is_recorded
         "Cards",
         "History of the cards",
         "Door events",
+        "Places for anti-passback",
+        "Alarms",
         "Musters",
         "Calls to the host",
         "Punches",

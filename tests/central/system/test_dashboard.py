@@ -64,6 +64,7 @@ async def test_the_numbers_are_those_of_the_lists_behind_them(busy: Estate, cent
         "Faults to repair or confirm": ("0", "good"),
         "Papers to be delivered": ("0", "good"),
         "Devices offline": ("1", "bad"),
+        "Devices waiting to join": ("0", "good"),
         "Devices with changes not delivered": ("1", "warn"),
         "Dead cards that a door does not refuse yet": ("1", "warn"),
         "Loss reports not confirmed in time": ("0", "good"),
@@ -111,9 +112,9 @@ async def test_a_device_that_is_out_of_use_is_not_missed(busy: Estate, centre_cl
 @pytest.mark.parametrize(
     ("role", "organisation", "titles", "sees_alarm"),
     [
-        ("guard", None, 11, True),
+        ("guard", None, 12, True),
         ("personnel", None, 1, False),
-        ("guard", 2, 11, False),
+        ("guard", 2, 12, False),
     ],
 )
 async def test_nobody_sees_more_than_the_lists_would_show(
