@@ -82,7 +82,12 @@ def test_a_card_from_our_own_base(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     files = files_of(tmp_path / "out.img")
     ours = {path for path in files if path.startswith("onecard/")}
-    assert ours == {"onecard/node.toml", "onecard/hostname", "onecard/network/onecard-wire.nmconnection"}
+    assert ours == {
+        "onecard/node.toml",
+        "onecard/hostname",
+        "onecard/image.sha256",
+        "onecard/network/onecard-wire.nmconnection",
+    }
     (word,) = [word for word in files["cmdline.txt"].split() if word.startswith(b"systemd.machine_id=")]
     assert len(bytes.fromhex(word.partition(b"=")[2].decode())) == 16
     assert len(table_of(tmp_path / "out.img").partitions) == 3
