@@ -173,13 +173,7 @@ class AccessListImporter(Importer):
         assert place.at is not None
         return Planner(place).plan(rows)
 
-    def write(self, place: Place, planned: Sequence[Planned], now: datetime) -> list[Written]:
-        raise NotImplementedError("handed on by carry_out")
-
-    def undo(self, written: Sequence[Written], now: datetime) -> list[str]:
-        raise NotImplementedError("handed on by take_back")
-
-    def carry_out(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
+    def write(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
         """Make the levels that are missing, and enter one bulk act."""
         made: dict[tuple[int, Entries], int] = {}
         given: dict[int, dict[str, Any]] = {}
@@ -198,7 +192,7 @@ class AccessListImporter(Importer):
         _enter(doing, given, _("Access list %(file)s", file=doing.run.file_name))
         return written
 
-    def take_back(self, doing: Doing, written: Sequence[Written]) -> list[str]:
+    def undo(self, doing: Doing, written: Sequence[Written]) -> list[str]:
         """Enter a bulk act the other way round, for the cards that were done."""
         bulk = BulkAct.get_by_id(int(doing.run.followed_at.rpartition("/")[2]))
         if bulk.state in (BulkState.WAITING.value, BulkState.RUNNING.value):

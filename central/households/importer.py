@@ -13,7 +13,7 @@ from central.households import service
 from central.households.forms import AreaField
 from central.households.model import KIND_TEXT, STATE_TEXT, Unit, UnitKind, UnitState
 from central.households.service import UnitInput
-from central.imports.importer import Importer, Place, Planned, Written
+from central.imports.importer import Doing, Importer, Place, Planned, Written
 from central.web.fields import ChoiceField, NoteField, TextField
 from central.web.i18n import _, lazy
 from central.web.importing import ImportColumn, ImportRow, Layout
@@ -84,7 +84,8 @@ class UnitImporter(Importer):
             found.append(Planned(row, None if unit is None else unit.id, changes, (unit, after)))
         return found
 
-    def write(self, place: Place, planned: Sequence[Planned], now: datetime) -> list[Written]:
+    def write(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
+        place, now = doing.place, doing.now
         new = [p.thing[1] for p in planned if p.object_id is None]
         last = service.last_position(place.site_id)
         for number, unit in enumerate(new, 1):
@@ -101,7 +102,7 @@ class UnitImporter(Importer):
                 written.append(Written(p.row.line, before.id, service.snapshot(before), before.version + 1))
         return written
 
-    def undo(self, written: Sequence[Written], now: datetime) -> list[str]:
+    def undo(self, doing: Doing, written: Sequence[Written]) -> list[str]:
         units = {
             unit.id: unit
             for ids in _groups([w.object_id for w in written])
@@ -119,8 +120,8 @@ class UnitImporter(Importer):
         for w in written:
             if w.before is not None:
                 unit = units[w.object_id]
-                service.fill(unit, UnitInput(**w.before), now)
-                update_rows(Unit, [(unit.id, _columns(unit, w.version + 1, now))])
+                service.fill(unit, UnitInput(**w.before), doing.now)
+                update_rows(Unit, [(unit.id, _columns(unit, w.version + 1, doing.now))])
         for ids in _groups(made):
             Unit.delete().where(Unit.id.in_(ids)).execute()
         return []

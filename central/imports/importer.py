@@ -174,21 +174,16 @@ class Importer(ABC):
         """
 
     @abstractmethod
-    def write(self, place: Place, planned: Sequence[Planned], now: datetime) -> list[Written]:
-        """Make and change things; ``planned`` holds only rows that do something. Thousands: write in groups."""
+    def write(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
+        """Make and change things; ``planned`` holds only rows that do something. Thousands: write in groups.
+
+        Work may be handed on; ``doing.run.followed_at`` then says where it is followed.
+        """
 
     @abstractmethod
-    def undo(self, written: Sequence[Written], now: datetime) -> list[str]:
+    def undo(self, doing: Doing, written: Sequence[Written]) -> list[str]:
         """Take everything back, or nothing and say which things somebody has changed or used since (as shown names).
 
         A thing counts as changed when its version differs. What the import made is deleted, and blocked when
         something refers to it.
         """
-
-    def carry_out(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
-        """:meth:`write`, for an importer that must know more, or hands the work on (``run.followed_at``)."""
-        return self.write(doing.place, planned, doing.now)
-
-    def take_back(self, doing: Doing, written: Sequence[Written]) -> list[str]:
-        """:meth:`undo`, likewise."""
-        return self.undo(written, doing.now)

@@ -127,7 +127,7 @@ def apply(
     effective = [planned for planned in found.planned if planned.changes]
     if not effective:
         raise InvalidInputError("There is nothing to import: everything stands like that already.")
-    written = importer.carry_out(Doing(audit, run, place, now), effective)
+    written = importer.write(Doing(audit, run, place, now), effective)
     rows = [
         {"run": run.id, "line": w.line, "object_id": w.object_id, "before": w.before, "version": w.version}
         for w in written
@@ -158,7 +158,7 @@ def undo(
         raise ConflictError("This import can no longer be rolled back.")
     rows = ImportedRow.select().where(ImportedRow.run == run).order_by(ImportedRow.id.desc())
     written = [Written(row.line, row.object_id, row.before, row.version) for row in rows]
-    blocked = importer.take_back(Doing(audit, run, place_of(run, who, now), now), written)
+    blocked = importer.undo(Doing(audit, run, place_of(run, who, now), now), written)
     if blocked:
         shown = ", ".join(blocked[:BLOCKED_SHOWN_MAX]) + ("…" if len(blocked) > BLOCKED_SHOWN_MAX else "")
         raise BlockedError(

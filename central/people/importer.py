@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from central.bulk import insert_rows, update_rows
 from central.current import references_to
 from central.errors import InvalidInputError
-from central.imports.importer import Importer, Place, Planned, Written
+from central.imports.importer import Doing, Importer, Place, Planned, Written
 from central.people import service
 from central.people.model import Person
 from central.people.service import PersonInput
@@ -94,7 +94,8 @@ class PeopleImporter(Importer):
                 found.append(Planned(row, person.id, changes, (person, after)))
         return found
 
-    def write(self, place: Place, planned: Sequence[Planned], now: datetime) -> list[Written]:
+    def write(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
+        place, now = doing.place, doing.now
         new = [p for p in planned if p.object_id is None]
         insert_rows(Person, [{**_columns(p.thing, 1, now), "created_at": now} for p in new])
         ids = _ids_by_number(place.site_id, [p.thing.number for p in new])
@@ -106,7 +107,7 @@ class PeopleImporter(Importer):
             written.append(Written(p.row.line, before.id, service.snapshot(before), before.version + 1))
         return written
 
-    def undo(self, written: Sequence[Written], now: datetime) -> list[str]:
+    def undo(self, doing: Doing, written: Sequence[Written]) -> list[str]:
         people = {
             person.id: person
             for group in _groups(written)
@@ -123,8 +124,8 @@ class PeopleImporter(Importer):
             return blocked
         restored = [(people[w.object_id], w) for w in written if w.before is not None]
         for person, w in restored:
-            service.fill(person, PersonInput(**(w.before or {})), now)
-        _store([(person, w.version + 1) for person, w in restored], now)
+            service.fill(person, PersonInput(**(w.before or {})), doing.now)
+        _store([(person, w.version + 1) for person, w in restored], doing.now)
         for ids in _groups(made):
             Person.delete().where(Person.id.in_(list(ids))).execute()
         return []

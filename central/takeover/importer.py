@@ -13,7 +13,7 @@ from central.cards.model import Card, CardClass, CardNumbering
 from central.cards.number_forms import NumberForm, readings
 from central.cards.numbering import numbering_of
 from central.errors import InvalidInputError
-from central.imports.importer import Importer, Place, Planned, Written
+from central.imports.importer import Doing, Importer, Place, Planned, Written
 from central.people.model import Person
 from central.takeover.model import TakenCard
 from central.vehicles.service import is_plate
@@ -149,7 +149,8 @@ class TakenImporter(Importer):
             found.append(Planned(row, None if before is None else before.id, changes, values))
         return found
 
-    def write(self, place: Place, planned: Sequence[Planned], now: datetime) -> list[Written]:
+    def write(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
+        place, now = doing.place, doing.now
         written = []
         for p in planned:
             if p.object_id is None:
@@ -167,7 +168,7 @@ class TakenImporter(Importer):
                 _store(row, p.thing)
         return written
 
-    def undo(self, written: Sequence[Written], now: datetime) -> list[str]:
+    def undo(self, doing: Doing, written: Sequence[Written]) -> list[str]:
         rows = {row.id: row for row in TakenCard.select().where(TakenCard.version > 0)}
         blocked = [
             rows[w.object_id].number if w.object_id in rows else f"#{w.object_id}"

@@ -302,7 +302,7 @@ async def check(request: web.Request) -> web.Response:
     name = one_line(posted.get("name", ""), _NAME_CHARS_MAX)
     try:
         mapping = _mapping_of(posted)
-        importer = ScanImporter(None, mapping, zone)
+        importer = ScanImporter(mapping, zone)
         table = await asyncio.to_thread(importer.layout.read, bytes(run.content))
 
         def write() -> None:
@@ -356,7 +356,7 @@ async def show(request: web.Request, problem: str = "") -> web.Response:
         if run.state == ImportState.DONE.value:
             for mark in BroughtMark.select().where(BroughtMark.run == run.id):
                 found += changes(scope, mark.device_id, mark.catch_up, now_ms)
-        importer = ScanImporter(run, mapping, zone)
+        importer = ScanImporter(mapping, zone)
         return shown_of(importer, run, centre.clock.now()) | {"changed": found}
 
     context = await centre.db.read(read)
@@ -372,7 +372,7 @@ async def apply(request: web.Request) -> web.Response:
     run, mapping, zone = await centre.db.read(_run, scope, number)
     if run.content is None:
         return await show(request, _("This file was imported already."))
-    importer = ScanImporter(run, mapping, zone)
+    importer = ScanImporter(mapping, zone)
     try:
         table = await asyncio.to_thread(importer.layout.read, bytes(run.content))
 
@@ -395,7 +395,7 @@ async def undo(request: web.Request) -> web.Response:
 
     def write() -> None:
         run, mapping, zone = _run(scope, number)
-        runs.undo(centre.audit, actor, ScanImporter(run, mapping, zone), run, centre.clock.now())
+        runs.undo(centre.audit, actor, ScanImporter(mapping, zone), run, centre.clock.now())
 
     try:
         await centre.db.write(write)

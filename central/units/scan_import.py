@@ -20,7 +20,7 @@ from central.cards.model import Card
 from central.cards.number_forms import readings
 from central.cards.rules import Holding
 from central.db import announce, current_transaction
-from central.imports.importer import Importer, Place, Planned, Written
+from central.imports.importer import Doing, Importer, Place, Planned, Written
 from central.imports.model import ImportRun, ImportState
 from central.imports.runs import forget_object
 from central.nodes.model import Device
@@ -68,8 +68,7 @@ class ScanImporter(Importer):
     permission = ("patrol", "edit")
     help_section = "patrol"
 
-    def __init__(self, run: ImportRun | None, mapping: mapper.Mapping, zone: ZoneInfo) -> None:
-        self._run = run
+    def __init__(self, mapping: mapper.Mapping, zone: ZoneInfo) -> None:
         self._mapping = mapping
         self.layout = _MappedLayout(mapping, zone)  # type: ignore[assignment]  # the two methods that are used
 
@@ -91,8 +90,8 @@ class ScanImporter(Importer):
             seen.add(key)
         return found
 
-    def write(self, place: Place, planned: Sequence[Planned], now: datetime) -> list[Written]:
-        assert self._run is not None
+    def write(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
+        place, now = doing.place, doing.now
         organisations = dict(
             Checkpoint.select(Checkpoint.id, Checkpoint.organisation)
             .where(Checkpoint.site == place.site_id)
@@ -115,7 +114,7 @@ class ScanImporter(Importer):
             rows.append(_scan(place.site_id, organisations[checkpoint], one.thing, seq, now, is_late))
         insert_rows(PatrolScan, rows)
         _tell_late(rows)
-        self._mark(newest, now)
+        _mark(doing.run, newest, now)
         for device in newest:
             announce(SCANS, {"site": place.site_id, "device": device})
             announce(CAUGHT_UP, {"site": place.site_id, "device": device})
@@ -127,31 +126,15 @@ class ScanImporter(Importer):
             if (device, seq) in lines
         ]
 
-    def _mark(self, newest: Mapping[int, datetime], now: datetime) -> None:
-        before = marks.unit_marks(newest)
-        for device, through_at in newest.items():
-            catch_up = None
-            if before[device].through_ms > 0:
-                catch_up = CatchUp.create(
-                    device=device,
-                    node_epoch=BY_FILE,
-                    begins_at=min(now, marks.to_at(before[device].through_ms)),
-                    ends_at=now,
-                )
-            BroughtMark.create(
-                run=self._run, device=device, through_at=min(through_at, now), catch_up=catch_up
-            )
-
-    def undo(self, written: Sequence[Written], now: datetime) -> list[str]:
+    def undo(self, doing: Doing, written: Sequence[Written]) -> list[str]:
         """The newest file of a unit first: a later one may hold the same records, and its mark says that they are here."""
-        assert self._run is not None
-        devices = BroughtMark.select(BroughtMark.device).where(BroughtMark.run == self._run.id)
+        devices = BroughtMark.select(BroughtMark.device).where(BroughtMark.run == doing.run.id)
         later = (
             ImportRun.select(ImportRun.file_name)
             .join(BroughtMark)
             .where(
                 BroughtMark.device.in_(devices)
-                & (ImportRun.id > self._run.id)
+                & (ImportRun.id > doing.run.id)
                 & (ImportRun.state == ImportState.DONE.value)
             )
             .distinct()
@@ -164,6 +147,20 @@ class ScanImporter(Importer):
                 PatrolScan.id.in_(ids[at : at + 500]) & (PatrolScan.node_epoch == BY_FILE)
             ).execute()
         return []
+
+
+def _mark(run: ImportRun, newest: Mapping[int, datetime], now: datetime) -> None:
+    before = marks.unit_marks(newest)
+    for device, through_at in newest.items():
+        catch_up = None
+        if before[device].through_ms > 0:
+            catch_up = CatchUp.create(
+                device=device,
+                node_epoch=BY_FILE,
+                begins_at=min(now, marks.to_at(before[device].through_ms)),
+                ends_at=now,
+            )
+        BroughtMark.create(run=run, device=device, through_at=min(through_at, now), catch_up=catch_up)
 
 
 def forget(person: Person) -> None:

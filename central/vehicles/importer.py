@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from central.errors import ConflictError, InvalidInputError
 from central.households.model import Unit
 from central.households.people import day_after, local_day, memberships
-from central.imports.importer import Importer, Place, Planned, Written
+from central.imports.importer import Doing, Importer, Place, Planned, Written
 from central.people.model import Person
 from central.vehicles import service
 from central.vehicles.model import Plate
@@ -79,7 +78,8 @@ class PlateImporter(Importer):
             found.append(Planned(row, None, known is None, (person, kind)))
         return found
 
-    def write(self, place: Place, planned: Sequence[Planned], now: datetime) -> list[Written]:
+    def write(self, doing: Doing, planned: Sequence[Planned]) -> list[Written]:
+        place, now = doing.place, doing.now
         written, today_on = [], local_day(place.site_id, now)
         for p in planned:
             values: dict[str, Any] = p.row.values
@@ -100,7 +100,7 @@ class PlateImporter(Importer):
             written.append(Written(p.row.line, made.id, None, 1))
         return written
 
-    def undo(self, written: Sequence[Written], now: datetime) -> list[str]:
+    def undo(self, doing: Doing, written: Sequence[Written]) -> list[str]:
         rows = {w.object_id: Plate.get_or_none(Plate.id == w.object_id) for w in written}
         blocked = [
             service.shown(row) if row is not None else f"#{object_id}"

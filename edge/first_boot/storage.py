@@ -11,7 +11,6 @@ as it is without power, and after a quarter of an hour the device starts anew, i
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,14 +154,20 @@ def report(root: Path, text: str, run: Run) -> None:
         run(["mount", "-o", "remount,ro", point], {})
 
 
+def start_anew(run: Run) -> None:
+    """The service manager starts the device anew later; ``systemctl stop onecard-anew.timer`` keeps it as it is."""
+    run(
+        ["systemd-run", "--unit=onecard-anew", f"--on-active={START_ANEW_AFTER_S}", "systemctl", "reboot"], {}
+    )
+
+
 def main() -> int:
     """``mend`` or ``tell``; ``ONECARD_ROOT``: the top of the file system, for tests."""
     root = Path(os.environ.get("ONECARD_ROOT", "/"))
     if sys.argv[1:] == ["mend"]:
         return mend(root, run)
     if tell(root, run) and root == Path("/"):
-        time.sleep(START_ANEW_AFTER_S)
-        run(["systemctl", "reboot"], {})
+        start_anew(run)
     return 0
 
 

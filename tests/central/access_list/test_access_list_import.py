@@ -152,7 +152,7 @@ async def test_an_edited_line_changes_exactly_its_card_and_keeps_the_hours_of_it
 ) -> None:
     """One door taken, one given, other days; the same file again changes nothing; rolled back, all is as before.
 
-    Planted breaks: ``wanted`` without the rest of a broken level; ``carry_out`` that gives every card the first wish."""
+    Planted breaks: ``wanted`` without the rest of a broken level; ``write`` that gives every card the first wish."""
     before = {number: await estate.running.read(rights, estate, card) for number, card in cards.items()}
     rows = await exported(centre_client)
     rows[0] |= {"东门": "N", "机房": "Y"}
@@ -189,7 +189,7 @@ async def test_an_edited_line_changes_exactly_its_card_and_keeps_the_hours_of_it
 async def test_what_somebody_changed_since_blocks_the_way_back(
     estate: Estate, cards: dict[str, int], centre_client: Browser
 ) -> None:
-    """Planted break: ``take_back`` without ``stands``."""
+    """Planted break: ``undo`` without ``stands``."""
     rows = await exported(centre_client)
     rows[0] |= {"机房": "Y"}
     rows[1] |= {"机房": "Y"}

@@ -145,6 +145,19 @@ def test_what_is_not_ours_is_not_touched(tmp_path: Path, image: Path) -> None:
     assert storage.mend(root, programs) == 0, "a system that keeps the data itself has none to look at"
 
 
+def test_the_service_manager_starts_the_device_anew_after_a_quarter_of_an_hour() -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], _environment: dict[str, str]) -> tuple[int, str]:
+        asked.append(command)
+        return 0, ""
+
+    storage.start_anew(run)
+    assert asked == [
+        ["systemd-run", "--unit=onecard-anew", "--on-active=900", "systemctl", "reboot"],
+    ]
+
+
 def test_a_fault_of_the_set_up_that_it_reported_itself_is_not_reported_again(tmp_path: Path) -> None:
     """The program is there: what is wrong stands in its own report. Where it does not even start, nobody else would say so."""
     root = system(tmp_path / "root")
