@@ -10,18 +10,9 @@ import peewee
 
 from central.access import alarms
 from central.access.model import AlarmState, DoorNote
+from central.door_history.happenings import OF_DEVICE, alarm_line, event_line, note_line, notes_query
 from central.door_history.lines import HistoryLine
-from central.door_history.sources import (
-    ALARMS_RANK,
-    DEVICE_ALARMS_RANK,
-    DEVICE_NOTES_RANK,
-    NOTES_RANK,
-    OF_DEVICE,
-    alarm_line,
-    event_line,
-    note_line,
-    notes_query,
-)
+from central.door_history.subject import ALARMS_RANK, DEVICE_ALARMS_RANK, DEVICE_NOTES_RANK, NOTES_RANK
 from central.sites.scope import HEAD_OFFICE
 
 

@@ -16,7 +16,8 @@ from central.access.projection.batch import ALARMS, DOORS
 from central.centre import centre_of
 from central.door_history.lines import KIND_TEXT, HistoryLine
 from central.door_history.live import LIVE_ALARMS, LIVE_NOTES, live_line
-from central.door_history.sources import AUDIT_RIGHT, REPAIRS_RIGHT, sources_of, subject_of
+from central.door_history.sources import sources_of
+from central.door_history.subject import AUDIT_RIGHT, REPAIRS_RIGHT, subject_of
 from central.errors import InvalidInputError
 from central.parts import Apps
 from central.people.exporting import audited

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -40,15 +41,16 @@ DIGEST_SHOWN: Final = 12
 """So many characters of the digest stand in addresses: another picture has another address."""
 
 
-def _query(scope: Scope) -> Any:
-    count = MapPlace.select(peewee.fn.COUNT(MapPlace.id)).where(MapPlace.map == PatrolMap.id)
+def maps_with(placed: Any, scope: Scope) -> Any:
+    """Maps in scope; ``placed_count``: how many rows of that table of places lie on each."""
+    count = placed.select(peewee.fn.COUNT(placed.id)).where(placed.map == PatrolMap.id)
     query = (
         PatrolMap.select(
             PatrolMap.id,
             PatrolMap.name,
             PatrolMap.digest,
             PatrolMap.changed_at,
-            count.alias("places_count"),
+            count.alias("placed_count"),
             Organisation.name.alias("organisation_name"),
             Site.name.alias("site_name"),
         )
@@ -62,12 +64,12 @@ def _query(scope: Scope) -> Any:
 MAPS: Final = Table(
     name="maps",
     title=lazy("Patrol maps"),
-    query=_query,
+    query=partial(maps_with, MapPlace),
     key=PatrolMap.id,
     sort="name",
     columns=(
         Column("name", lazy("Map"), sort=PatrolMap.name, href=lambda row: f"/patrol/maps/{row.id}"),
-        Column("places_count", lazy("Checkpoints"), NUMBER),
+        Column("placed_count", lazy("Checkpoints"), NUMBER),
         Column("has_picture", lazy("Picture"), YES, value=lambda row: bool(row.digest)),
         Column("changed_at", lazy("Changed"), MOMENT),
         Column("organisation_name", lazy("Organisation")),

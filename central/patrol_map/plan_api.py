@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import msgspec
-import peewee
 from aiohttp import web
 
 from central.centre import centre_of
+from central.patrol_map.map_pages import maps_with
 from central.patrol_map.model import DoorPlace, PatrolMap
 from central.patrol_map.plan_pages import Placed, read_plan
 from central.people.inputs import path_id
 from central.routes import Route
 from central.security.principal import scope_of
-from central.sites.model import Organisation, Site
 from central.sites.scope import Scope
 from central.web.columns import MOMENT, NUMBER, YES, Column
 from central.web.i18n import lazy
@@ -23,36 +23,16 @@ from central.web.lists import list_json
 from central.web.openapi import describes, send_json
 from central.web.tables import Table
 
-
-def _plans(scope: Scope) -> Any:
-    count = DoorPlace.select(peewee.fn.COUNT(DoorPlace.id)).where(DoorPlace.map == PatrolMap.id)
-    query = (
-        PatrolMap.select(
-            PatrolMap.id,
-            PatrolMap.name,
-            PatrolMap.digest,
-            PatrolMap.changed_at,
-            count.alias("doors_count"),
-            Site.name.alias("site_name"),
-            Organisation.name.alias("organisation_name"),
-        )
-        .join(Site)
-        .switch(PatrolMap)
-        .join(Organisation)
-    )
-    return scope.filter(query, PatrolMap)
-
-
 PLANS: Final = Table(
     name="floor_plans",
     title=lazy("Floor plans"),
-    query=_plans,
+    query=partial(maps_with, DoorPlace),
     key=PatrolMap.id,
     sort="name",
     columns=(
         Column("id", lazy("Record number"), NUMBER, is_shown=False),
         Column("name", lazy("Map"), sort=PatrolMap.name),
-        Column("doors_count", lazy("Doors"), NUMBER),
+        Column("doors_count", lazy("Doors"), NUMBER, value=lambda row: row.placed_count),
         Column("has_picture", lazy("Picture"), YES, value=lambda row: bool(row.digest)),
         Column("changed_at", lazy("Changed"), MOMENT),
         Column("organisation_name", lazy("Organisation")),

@@ -34,8 +34,8 @@ async def test_what_concerned_a_door_stands_on_one_page(site: Site) -> None:
     it came out so; the file has the same lines; a guard does not see the settings, and is told so;
     the live monitor, the alarm list and the door's page lead there.
 
-    Planted breaks that turn it red: ``sources._events`` without its door; ``notes.door`` left out of the projection;
-    ``sources_of`` without ``_settings``; ``Column("door_label")`` without its link.
+    Planted breaks that turn it red: ``happenings.events_of`` without its door; ``notes.door`` left out of the projection;
+    ``sources_of`` without ``settings_of``; ``Column("door_label")`` without its link.
     """
     path = await path_of(site)
     history = f"{path}/history"

@@ -16,7 +16,8 @@ from central.cards import acts
 from central.cards.acts import Terms
 from central.door_history.lines import HistoryLine
 from central.door_history.pages import table_of
-from central.door_history.sources import AUDIT_RIGHT, REPAIRS_RIGHT, sources_of, subject_of
+from central.door_history.sources import sources_of
+from central.door_history.subject import AUDIT_RIGHT, REPAIRS_RIGHT, subject_of
 from central.people.model import Person
 from central.repairs.model import LogEntry, Ticket
 from central.sites.scope import HEAD_OFFICE, Grant, Scope
