@@ -263,8 +263,8 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 NAV: Final = [
-    NavItem("system", lazy("Devices"), "/devices", order=10),
-    NavItem("system", lazy("Abnormal records"), "/devices/abnormal", order=20),
+    NavItem("devices", lazy("Devices"), "/devices", order=10),
+    NavItem("devices", lazy("Abnormal records"), "/devices/abnormal", order=20),
 ]
 
 __all__ = ["FIGURES", "NAV", "ROUTES"]

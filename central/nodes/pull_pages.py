@@ -137,7 +137,7 @@ def _state(status: Any, complete: datetime, since: datetime, now: datetime) -> s
     return "asked" if now - since < ANSWER_WITHIN else "unanswered"
 
 
-NAV: Final = [NavItem("system", lazy("Read records"), "/devices/pull", order=15)]
+NAV: Final = [NavItem("devices", lazy("Read records"), "/devices/pull", order=15)]
 ROUTES: Final = [
     Route("GET", "/devices/pull", choose, ("nodes", "view")),
     Route("POST", "/devices/pull", pull, ("nodes", "view")),

@@ -106,7 +106,7 @@ async def decide(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/devices/reported")
 
 
-NAV: Final = [NavItem("system", lazy("Reported after a restore"), "/devices/reported", order=30)]
+NAV: Final = [NavItem("devices", lazy("Reported after a restore"), "/devices/reported", order=30)]
 ROUTES: Final = [
     Route("GET", "/devices/reported", list_reported, ("nodes", "view")),
     Route("POST", "/devices/reported/{id:[0-9]+}/{wish:keep|lift}", decide, ("cards", "edit"), step_up=True),

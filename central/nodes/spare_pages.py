@@ -189,7 +189,7 @@ async def _show(request: web.Request, form: BoundForm[SpareInput], status: int =
     return await render(request, "nodes/spare_new.html", {"form": form, "bases": bases}, status=status)
 
 
-NAV: Final = [NavItem("system", lazy("Spare SD cards"), PATH, order=12)]
+NAV: Final = [NavItem("devices", lazy("Spare SD cards"), PATH, order=12)]
 ROUTES: Final[list[Route]] = [
     Route("GET", PATH, overview, ("nodes", "view")),
     Route("GET", f"{PATH}/new", new_spare, ("nodes", "edit")),

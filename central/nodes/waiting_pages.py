@@ -204,7 +204,7 @@ async def _page(
     return await render(request, "nodes/waiting_show.html", context, status=status)
 
 
-NAV: Final = [NavItem("system", lazy("Devices waiting to join"), PATH, order=11)]
+NAV: Final = [NavItem("devices", lazy("Devices waiting to join"), PATH, order=11)]
 __all__ = ["FIGURES", "NAV", "ROUTES"]
 ROUTES: Final = [
     Route("GET", PATH, waiting, ("nodes", "view")),

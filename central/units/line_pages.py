@@ -167,7 +167,7 @@ def _standing(row: Any, since: datetime | None) -> Standing:
     return Standing(row, state, unsent(row), complete)
 
 
-NAV: Final = [NavItem("system", lazy("Read units at the desk"), "/devices/line", order=16)]
+NAV: Final = [NavItem("devices", lazy("Read units at the desk"), "/devices/line", order=16)]
 ROUTES: Final[list[Route]] = [
     Route("GET", "/devices/line", choose, ("nodes", "edit")),
     Route("POST", "/devices/line", start, ("nodes", "edit")),

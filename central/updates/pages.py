@@ -321,7 +321,7 @@ def install(apps: Apps) -> None:
     apps.nodes[HUB].offering.releases = service.Offers()
 
 
-NAV: Final = [NavItem("system", lazy("Program updates"), PATH, order=17)]
+NAV: Final = [NavItem("devices", lazy("Program updates"), PATH, order=17)]
 _ONE: Final = PATH + r"/{id:[0-9]+}"
 ROUTES: Final = [
     Route("GET", PATH, overview, ("nodes", "view")),

@@ -29,6 +29,7 @@ SECTIONS: Final[dict[str, Text]] = {
     "purse": lazy("Stored value"),
     "people": lazy("People and units"),
     "reports": lazy("Reports"),
+    "devices": lazy("Devices"),
     "system": lazy("System"),
 }
 """The headings of the menu, in order."""
