@@ -108,14 +108,14 @@ class SiteTester:
 
         await until(look, f"{node}: {line} {'on' if on else 'off'}")
 
-    async def until_locked(self, node: str) -> None:
-        """Until the lock has been at rest for so long that an opening is no longer part of the passage before."""
+    async def until_locked(self, node: str, line: str = LOCK, within_s: float = WITHIN_S) -> None:
+        """Until the lock has been at rest for so long that nobody is under way, and an opening is no part of the passage before."""
 
         async def look() -> bool | None:
-            is_on, at_ms = self.last(node)
+            is_on, at_ms = self.last(node, line)
             return True if not is_on and time.monotonic() - at_ms / 1_000 > SETTLED_S else None
 
-        await until(look, f"{node}: {LOCK} settled")
+        await until(look, f"{node}: {line} settled", within_s)
 
     async def opens(self, node: str, uid: str) -> float:
         """Tap and see the door unlock; seconds until it did. The lock is at rest before and afterwards.

@@ -20,7 +20,7 @@ async def until_answer(site: Site, node: str, who: Resident, *, opens: bool) -> 
     """Show the card, and do not go through, until the door answers so: what other devices know may still be on its way."""
 
     async def answers() -> bool | None:
-        await site.until_lock(node, False)
+        await site.until_locked(node)  # who is still under way would be let in again
         with site.hearing(node) as heard:
             await site.tap(node, who.uid)
 

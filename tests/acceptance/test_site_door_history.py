@@ -54,6 +54,9 @@ async def test_what_concerned_a_door_stands_on_one_page(site: Site) -> None:
     resident = await site.resident()
     await site.opens(NODE, resident.uid)
     await site.shuts(NODE)
+    await site.opens("east-gate", resident.uid)  # of another door, and no line here
+    await site.shuts("east-gate")
+    await site.until_uploaded("east-gate")
     await site.is_refused(NODE, f"04EE{site.next_number():010X}", "reason=20")
     page = await site.browser.get(path)
     await site.browser.send(page, f"{path}/open", reason="冰箱送货")

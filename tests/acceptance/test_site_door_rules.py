@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SOFT, HARD, TIMED = "1", "2", "3"
 _QUIET_S = 0.6
-PATIENT = {"release_s": "30", "extended_release_s": "30"}
+PATIENT = {"release_s": "12", "extended_release_s": "12"}
 """The lock waits long for those who walk through: it locks as soon as they have."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from provisioning.demo.story import SiteTester, until
+from provisioning.demo.story import SiteTester
 from provisioning.errors import DemoError
 
 RESTS_WITHIN_S = 15.0
@@ -47,7 +47,7 @@ async def _is_right(site: SiteTester, name: str) -> None:
         await site.do(name, "network", up=False)  # tried again at once, whatever the back-off has come to
         await site.do(name, "network", up=True)
         await site.until_status(name, _works, "it is connected and its readers work")
-    for line in [event["line"] for event in now if event["event"] == "output" and event["on"]]:
+    for line in [event["line"] for event in now if event["event"] == "output"]:
         if line.startswith("lock."):
             await _locks(site, name, line)
 
@@ -70,19 +70,15 @@ async def _undo(site: SiteTester, name: str, event: Mapping[str, Any]) -> None:
 
 
 async def _locks(site: SiteTester, name: str, line: str) -> None:
-    """A lock that is driven comes to rest, or whoever holds its door open takes that back."""
-
-    async def is_at_rest() -> bool:
-        return not site.last(name, line)[0]
-
+    """A lock that is driven comes to rest, or whoever holds its door open takes that back; nobody is under way any more."""
     try:
-        await until(is_at_rest, f"{name}: {line} at rest", RESTS_WITHIN_S)
+        await site.until_locked(name, line, RESTS_WITHIN_S)
     except DemoError:
         for path in {link for link in (await site.browser.get("/doors")).links if _is_door(link)}:
             page = await site.browser.get(path)
             if any(form.action == f"{path}/mode" for form in page.forms):
                 await site.browser.send(page, f"{path}/mode", mode="", reason="the test is over")
-        await until(is_at_rest, f"{name}: {line} at rest")
+        await site.until_locked(name, line)
 
 
 def _is_door(link: str) -> bool:
