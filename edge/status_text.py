@@ -131,6 +131,7 @@ def _alarm(name: str) -> str:
         "storage_low": _("Device storage nearly full"),
         "clock_untrusted": _("Device does not know the time"),
         "temperature": _("Device too hot"),
+        "exit_stuck": _("Exit button stuck: door stays released"),
     }.get(name, name)
 
 

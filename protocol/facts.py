@@ -77,6 +77,8 @@ class Alarm(IntEnum):
     """A duress card was shown at a door, or a duress PIN entered: nothing is heard or seen there."""
     PIN_BLOCKED = 17
     """Too many wrong PINs with one card: its PIN is not looked at for a while, at this device."""
+    EXIT_STUCK = 18
+    """An exit button has been held down for a long time: the door stays released, whoever holds it."""
 
 
 class CommandResult(IntEnum):

@@ -72,6 +72,7 @@ KINDS: Final[dict[str, AlarmKind]] = {
     "pin_blocked": AlarmKind(
         lazy("Five wrong PINs with one card: its PIN is blocked"), Severity.WARNING, Place.POINT, lasts=False
     ),
+    "exit_stuck": AlarmKind(lazy("Exit button stuck: door stays released"), Severity.WARNING, Place.DOOR),
     # Raised by the centre itself, not by a fact of the device.
     "loss_unconfirmed": AlarmKind(
         lazy("Provisional loss report not confirmed in time"), Severity.WARNING, Place.DEVICE, lasts=False

@@ -22,6 +22,9 @@ falls shut. For ``SETTLE_MS`` after a relock or a closing an opening counts as p
 was faster than the contact, or a door that bounced, is not a break-in.
 A door without a contact knows only SECURE, RELEASED and UNLOCKED.
 While the fire input is active nothing is forced and nothing is held open.
+
+An exit button that is held down keeps the lock released for as long as it is (law 1). After ``EXIT_STUCK_MS`` it is most likely
+jammed, or its wire is shorted: that is an alarm, which ends when it lets go. The lock stays released.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ RELOCK_AFTER_OPEN_MS: Final = 1_000
 SETTLE_MS: Final = 500
 RELEASE_MIN_MS: Final = 1_000
 """A shorter release lets nobody out, whatever a row says."""
+EXIT_STUCK_MS: Final = 30_000
+"""So long nobody holds an exit button down: the time after which an open door is called open too long, as doors come."""
 GRANTS_WAITING_MAX: Final = 8
 """Grants whose entering is still open; the oldest beyond it keep the outcome "released"."""
 
@@ -181,6 +186,7 @@ class Timer(Enum):
     SETTLE = "settle"
     WARN = "warn"
     HELD = "held"
+    STUCK = "stuck"
 
 
 _FIRED: Final = {
@@ -203,7 +209,8 @@ class DoorState(Struct, frozen=True):
     """What is remembered of a door between two stimuli.
 
     ``contact_open`` None: no contact, or not heard of yet; ``contact_told``: what the wire said last, fitted or not. ``grants``: seqs of released intents nobody has entered by.
-    ``release_ms``: how long the last release was for. ``regranted``: it was given while the door stood open.
+    ``release_ms``: how long the last release was for. ``regranted``: it was given while the door stood open. ``exit_stuck``: the alarm
+    about the exit button stands.
     """
 
     phase: Phase = Phase.SECURE
@@ -217,6 +224,7 @@ class DoorState(Struct, frozen=True):
     grants: tuple[int, ...] = ()
     release_ms: int = 0
     regranted: bool = False
+    exit_stuck: bool = False
 
 
 Stepped = tuple[DoorState, list[Action]]
@@ -242,8 +250,22 @@ def release(spec: DoorSpec, state: DoorState, release_ms: int, seq: int | None =
 
 def exit_button(spec: DoorSpec, state: DoorState, pressed: bool) -> Stepped:
     """The exit button went down (the door is released, whatever its phase) or up."""
-    state = replace(state, exit_pressed=pressed)
-    return release(spec, state, spec.row.release_ms) if pressed else (state, [])
+    was_pressed, state = state.exit_pressed, replace(state, exit_pressed=pressed)
+    if not pressed:
+        return _let_go(spec, state)
+    state, actions = release(spec, state, spec.row.release_ms)
+    if was_pressed:
+        return state, actions
+    state, more = _start(spec, state, Timer.STUCK, EXIT_STUCK_MS)
+    return state, actions + more
+
+
+def _let_go(spec: DoorSpec, state: DoorState) -> Stepped:
+    """Nobody holds the exit button of this door any more."""
+    state, actions = _stop(spec, state, Timer.STUCK)
+    if state.exit_stuck:
+        actions += cleared(Alarm.EXIT_STUCK, spec.number)
+    return replace(state, exit_stuck=False), actions
 
 
 def contact(spec: DoorSpec, state: DoorState, is_open: bool) -> Stepped:
@@ -268,6 +290,11 @@ def timer(spec: DoorSpec, state: DoorState, fired: Timer) -> Stepped:
     if fired not in state.running:
         return state, []
     state = replace(state, running=state.running - {fired})
+    if fired is Timer.STUCK:
+        is_set_up = spec.number != 0
+        return replace(state, exit_stuck=is_set_up), raised(
+            Alarm.EXIT_STUCK, spec.number
+        ) if is_set_up else []
     if fired is Timer.RELEASE and state.exit_pressed:
         return _signal(spec, state, Signal.RELEASE)  # whoever holds the button down wants to get out
     return _signal(spec, state, _FIRED[fired])
@@ -322,11 +349,13 @@ def hand_over(before: DoorSpec, after: DoorSpec, state: DoorState) -> Stepped:
     """The unit serves another door from now on: what stands under the old number is ended, the wires keep their word."""
     unfitted = replace(before, row=msgspec.structs.replace(before.row, contact_fitted=False))
     state, actions = reconfigured(unfitted, state)
+    is_pressed = state.exit_pressed
+    state, more = _let_go(before, replace(state, exit_pressed=False))
+    actions += more
     actions += [CancelTimer(timer_name(before.unit, each)) for each in Timer if each in state.running]
     actions.append(Lock(after.unit))
-    wires = DoorState(fire=state.fire, exit_pressed=state.exit_pressed, contact_told=state.contact_told)
-    state, more = reconfigured(after, wires)
-    if state.exit_pressed:
+    state, more = reconfigured(after, DoorState(fire=state.fire, contact_told=state.contact_told))
+    if is_pressed:
         state, again = exit_button(after, state, True)
         more += again
     return state, actions + more

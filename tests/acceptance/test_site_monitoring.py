@@ -18,6 +18,8 @@ from tests.support.site import Resident, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NODE, PLACE = "east-gate", "东门"
+OTHER = "hall"
+"""Where a button is stuck while the rest happens: it takes 30 s."""
 OFFLINE_WITHIN_S = 20.0
 HELD_S = 9
 """How long the door may stand open in the test; its reader warns from the first second on."""
@@ -95,16 +97,19 @@ async def test_a_door_forced_held_tampered_with_or_on_fire_says_so_and_when_it_i
     shuts; held open after a card, its reader beeps first, then a warning stands, and shutting it ends that; a card whose
     holder stays outside is on the enquiry as not entered; the exit button lets out and accuses nobody; an opened case is
     an alarm; while the fire input is on a forced door accuses nobody, the lock is not moved by it and the exit button
-    works; each of them is an event for other programs, and so is that somebody has acknowledged the forced door.
+    works; each of them is an event for other programs, and so is that somebody has acknowledged the forced door. An exit
+    button that stays down for 30 s, at another door, is a warning until it lets go, and the lock is released for as long.
 
     Planted breaks that turn it red: the pre-alarm without its look (``turn.look_of``); ``door.contact`` forgetting the fire;
-    ``projection.doors.alarm`` taking FORCED_OPEN out; ``kinds_from`` turned round; ``acknowledge`` without its event.
+    ``projection.doors.alarm`` taking FORCED_OPEN out; ``kinds_from`` turned round; ``acknowledge`` without its event;
+    ``EXIT_STUCK`` missing in ``alarm_kinds``, ``door.exit_button`` without its timer.
     """
     path = await door_path(site)
     cursor = str((await site.browser.read("/api/events/stream"))["next"])
     kinds = ("forced_open", "held_open_soon", "held_open", "tamper", "fire")
-    before = {kind: await newest(site, kind) for kind in kinds}
+    before = {kind: await newest(site, kind) for kind in (*kinds, "exit_stuck")}
 
+    await site.do(OTHER, "input", line="rex.1", active=True)
     await site.do(NODE, "force", unit=1, open=True)
     await until_alarm(site, "forced_open", before["forced_open"], is_over=False)
     page = await site.until_page(f"{path}/facts", lambda page: "orced" in page.facts["Door contact"])
@@ -166,6 +171,14 @@ async def test_a_door_forced_held_tampered_with_or_on_fire_says_so_and_when_it_i
     await until_alarm(site, "fire", before["fire"], is_over=True)
     await end_muster(site)
     assert await newest(site, "forced_open") == forced  # the fire's end came after all of it
+
+    stuck = await until_alarm(site, "exit_stuck", before["exit_stuck"], is_over=False)
+    assert (stuck["severity"], site.last(OTHER)[0]) == ("warning", True)
+    page = await site.browser.get("/alarms?state=open&severity=warning&kind=exit_stuck")
+    assert any("Exit button stuck: door stays released" in row.cells for row in page.rows_of("alarms"))
+    await site.do(OTHER, "input", line="rex.1", active=False)
+    await until_alarm(site, "exit_stuck", before["exit_stuck"], is_over=True)
+    await site.until_lock(OTHER, False)
 
     told = {f"alarm.{what} {kind}" for kind in kinds for what in ("raised", "cleared")}
     told.add("alarm.acknowledged forced_open")

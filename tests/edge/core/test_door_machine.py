@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from edge.core import door
 from edge.core.actions import Action, CancelTimer, ClearAlarm, Lock, RaiseAlarm, Record, Release, StartTimer
 from edge.core.door import (
+    EXIT_STUCK_MS,
     RELEASE_MIN_MS,
     RELOCK_AFTER_OPEN_MS,
     SETTLE_MS,
@@ -260,6 +261,82 @@ def test_a_button_held_down_outlives_a_closing_door_and_the_end_of_free_passage(
     gate.mode(Mode.LOCKED_DOWN)
     assert gate.state.lock_released
     assert Timer.RELEASE in gate.state.running
+
+
+@pytest.mark.parametrize(
+    ("held_ms", "told"),
+    [
+        (EXIT_STUCK_MS - 1, []),
+        (EXIT_STUCK_MS, [(Alarm.EXIT_STUCK, True), (Alarm.EXIT_STUCK, False)]),
+        (3_600_000, [(Alarm.EXIT_STUCK, True), (Alarm.EXIT_STUCK, False)]),
+    ],
+)
+@pytest.mark.parametrize("mode", Mode)
+def test_a_button_held_down_for_30_seconds_is_an_alarm_until_it_lets_go_and_the_lock_stays_released(
+    held_ms: int, told: list[tuple[Alarm, bool]], mode: Mode
+) -> None:
+    """Planted breaks that turn it red: no ``_start`` of the timer in ``exit_button``; ``_let_go`` clearing nothing, or clearing
+    without asking ``exit_stuck``; ``timer`` engaging the lock when the button is stuck.
+    """
+    gate = Door()
+    gate.mode(mode)
+    gate.exit_button()
+    gate.wait(held_ms)
+    assert gate.alarms() == told[:1]
+    assert gate.state.lock_released
+    assert Lock(1) not in gate.done
+    gate.exit_button(False)
+    gate.wait(EXIT_STUCK_MS)
+    assert gate.alarms() == told
+
+
+def test_a_second_word_that_the_button_is_down_does_not_put_the_alarm_off() -> None:
+    """Planted break that turns it red: ``exit_button`` without ``was_pressed``."""
+    gate = Door()
+    gate.exit_button()
+    gate.wait(EXIT_STUCK_MS - 1)
+    gate.exit_button()
+    gate.wait(1)
+    assert gate.alarms() == [(Alarm.EXIT_STUCK, True)]
+    gate.exit_button()
+    gate.wait(EXIT_STUCK_MS)
+    assert gate.alarms() == [(Alarm.EXIT_STUCK, True)]
+
+
+def test_people_who_press_one_after_the_other_raise_nothing() -> None:
+    gate = Door()
+    for _ in range(10):
+        gate.exit_button()
+        gate.wait(EXIT_STUCK_MS - 1)
+        gate.exit_button(False)
+        gate.exit_button(True)
+        gate.exit_button(False)
+    assert gate.alarms() == []
+
+
+def test_the_alarm_of_a_stuck_button_ends_with_the_door_and_begins_anew_at_the_next_one() -> None:
+    """Planted break that turns it red: ``hand_over`` without ``_let_go``."""
+    gate = Door()
+    gate.exit_button()
+    gate.wait(EXIT_STUCK_MS)
+    before, gate.spec = gate.spec, DoorSpec(8, 1, ROW)
+    gate.done.clear()
+    actions = gate._take(door.hand_over(before, gate.spec, gate.state))
+    assert gate.state.lock_released
+    assert ClearAlarm(Alarm.EXIT_STUCK, 7) in actions
+    gate.wait(EXIT_STUCK_MS - 1)
+    assert RaiseAlarm(Alarm.EXIT_STUCK, 8) not in gate.done
+    gate.wait(1)
+    assert RaiseAlarm(Alarm.EXIT_STUCK, 8) in gate.done
+
+
+def test_a_stuck_button_of_a_unit_without_a_door_tells_nobody() -> None:
+    gate = Door()
+    gate.spec = DoorSpec(0, 1, ROW)
+    gate.exit_button()
+    gate.wait(EXIT_STUCK_MS)
+    gate.exit_button(False)
+    assert (gate.alarms(), gate.timers.keys() - {"door1/release"}) == ([], set())
 
 
 # -- alarms ------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from edge.roles import door_modes, door_storage
 from edge.roles.door_state import INTENTS_MAX
 from edge.roles.turn import Turn
 from protocol.decide import Trust
-from protocol.facts import AccessFact, AlarmFact
+from protocol.facts import AccessFact, Alarm, AlarmFact
 from protocol.ids import uid_key
 from protocol.reasons import Reason, is_granted
 from protocol.records import (
@@ -310,6 +310,12 @@ class Watcher:
                 assert Timer.RELEASE in each.running, "a release ends by itself"
             if unit in self.pressed:
                 assert each.lock_released, "a button held down keeps the door free"
+            number = state.wiring.door(unit).number
+            is_stuck = (Alarm.EXIT_STUCK, number) in self.standing
+            assert is_stuck is each.exit_stuck
+            assert not is_stuck or unit in self.pressed, "a button that was let go is not stuck"
+            is_watched = is_stuck or Timer.STUCK in each.running or not number
+            assert is_watched or unit not in self.pressed, "a button that is held down is watched"
             assert (each.contact_open is True) is (each.phase in STANDS_OPEN) or each.phase is Phase.UNLOCKED
             if each.fire:
                 assert each.phase not in (Phase.FORCED, Phase.HELD, Phase.PRE_HELD)
