@@ -2,7 +2,7 @@
 
 Order of the checks (the first that fails gives the reason; everything unknown is denied):
 
-1.  Several cards in the field, a card that has no fixed number, or one that answered as a copy does: denied.
+1.  Several cards in the field, a card that has no fixed number (as in 4), or one that answered as a copy does: denied.
 2.  The hotlist: the card, under either of its keys, is on it for this issue. Always applies, whatever the clock or mode.
 3.  The door is locked down or blocked.
 4.  The card is not known here: denied (as "ignored for a while" when the wrong-try rule is in force).
@@ -138,6 +138,8 @@ class Decision(msgspec.Struct, frozen=True):
     """The area where the holder was, at a door that asks for it and as far as known."""
     may_escort: bool = False
     """The holder may take in people whose cards need an escort."""
+    pin: PinCheck = PinCheck.NOT_ASKED
+    """What became of the question for a PIN, where it was come to."""
 
     @property
     def granted(self) -> bool:
@@ -152,7 +154,8 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
         return Decision(Reason.SEVERAL_CARDS, revisions=revisions)
     keys = shown.keys()
     if not keys:
-        return Decision(Reason.RANDOM_UID, revisions=revisions)
+        reason = Reason.WRONG_TRIES if state.unknown_ignored else Reason.RANDOM_UID
+        return Decision(reason, revisions=revisions)
     if shown.clone_suspected:
         return Decision(Reason.CLONE_SUSPECTED, keys[0], revisions=revisions)
     dead = restriction_of(shown, view, keys)
@@ -220,7 +223,7 @@ def _limited(
     judged = judge(
         decision.reason,
         decision.holder,
-        _place(decision.holder, view, state),
+        place_of(decision.holder, view, state),
         point.rules,
         state.rules,
         now.utc_ms,
@@ -230,7 +233,7 @@ def _limited(
     )
     release_ms = decision.release_ms if is_granted(judged.reason) else 0
     decision = msgspec.structs.replace(
-        decision, reason=judged.reason, release_ms=release_ms, place=judged.place
+        decision, reason=judged.reason, release_ms=release_ms, place=judged.place, pin=pin
     )
     return _under_duress(decision, point) if pin is PinCheck.DURESS else decision
 
@@ -258,7 +261,7 @@ def _pin(
     return checked(row, shown.pin, with_duress=rules.row.duress_pin)
 
 
-def _place(holder: int, view: View, state: PointState) -> Place | None:
+def place_of(holder: int, view: View, state: PointState) -> Place | None:
     """Where the holder is, by this device and by what it was told of the others."""
     told = view.presence(holder)
     is_echo = told is not None and told.point in view.access_points
@@ -325,7 +328,7 @@ def _judge(
         if schedule == ALWAYS:
             return granted, schedule
     if not now.trusted:
-        if point.clock_policy is ClockPolicy.HOME and _home_grace(now):
+        if point.clock_policy is ClockPolicy.HOME and home_grace(now):
             return Reason.GRANTED_TIME_NOT_CHECKED, schedules[0]
         return Reason.TIME_UNKNOWN, schedules[0]
     for schedule in schedules:
@@ -359,10 +362,11 @@ def _in_own_hours(reason: Reason, key: bytes, view: View, point: AccessPoint, no
     if is_inside is None:
         return reason
     if not now.trusted:
-        is_home = point.clock_policy is ClockPolicy.HOME and _home_grace(now)
+        is_home = point.clock_policy is ClockPolicy.HOME and home_grace(now)
         return Reason.GRANTED_TIME_NOT_CHECKED if is_home else Reason.TIME_UNKNOWN
     return reason if is_inside else Reason.OUTSIDE_SCHEDULE
 
 
-def _home_grace(now: Instant) -> bool:
+def home_grace(now: Instant) -> bool:
+    """Whether a home door still passes over time windows on a clock that is not trusted."""
     return now.floor_is_recent and now.untrusted_for_ms < HOME_WINDOW_GRACE_MS

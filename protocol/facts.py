@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from protocol.basis import Basis
 from protocol.decide import Trust
 from protocol.errors import LimitError, MalformedError
 from protocol.ids import HASH_LENGTH, Tier
@@ -158,7 +159,8 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
     ``used``: of a card with a limited number of uses, how many were known before. ``use_no``: a grant of such a card, its
     number among those of issue ``use_issue`` at this point, from 1; 0 when it does not count. ``place``: the area where the
     holder was, at a door that asks for it and as far as known, else -1. ``into``: the area he has gone into where no outcome
-    will tell, because the door was opened from memory; else -1.
+    will tell, because the door was opened from memory; else -1. ``basis``: what else the decision used; None from a program
+    that did not say.
     """
 
     point: int
@@ -176,6 +178,7 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
     use_issue: int = 0
     place: int = PLACE_UNKNOWN
     into: int = PLACE_UNKNOWN
+    basis: Basis | None = None
 
 
 class OutcomeFact(msgspec.Struct, frozen=True, array_like=True):

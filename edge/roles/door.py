@@ -59,6 +59,7 @@ from edge.roles import (
 from edge.roles.door_state import INTENTS_MAX, DoorRoleState, Pending
 from edge.roles.turn import Turn
 from edge.roles.wiring import ALL_UNITS, wiring_of
+from protocol.basis import Basis, basis_of, without_lock
 from protocol.decide import Decision, PointState, Presentation, decide
 from protocol.facts import (
     AccessFact,
@@ -219,9 +220,7 @@ def _judge(turn: Turn, unit: int, card: Presentation, since_ms: int | None) -> N
     reader = turn.reader(unit)
     number = turn.wiring.point_of_reader.get(unit, 0)
     ignoring = reader.tries.ignoring(turn.now.mono_ms)
-    mode, decision = _decide(turn, card, number, unit, ignoring)
-    if decision.reason in UNKNOWN and ignoring:
-        decision = Decision(Reason.WRONG_TRIES, decision.key, revisions=decision.revisions)
+    mode, decision, basis = _decide(turn, card, number, unit, ignoring)
     fact = AccessFact(
         number,
         decision.reason,
@@ -235,6 +234,7 @@ def _judge(turn: Turn, unit: int, card: Presentation, since_ms: int | None) -> N
         turn.now.instant.floor_ms // 1_000,
         decision.used,
         place=decision.place,
+        basis=basis,
     )
     if decision.reason is Reason.PIN_MISSING:
         door_pins.ask(turn, unit, card, fact, decision)
@@ -253,19 +253,19 @@ def _judge(turn: Turn, unit: int, card: Presentation, since_ms: int | None) -> N
 
 def _decide(
     turn: Turn, card: Presentation, number: int, reader: int, ignoring: bool
-) -> tuple[Mode, Decision]:
+) -> tuple[Mode, Decision, Basis]:
     point = turn.view.access_points.get(number)
     door_unit = turn.wiring.unit_of_reader(reader)
     if point is None or door_unit is None:
         keys = card.keys()
-        return Mode.NORMAL, Decision(
-            Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=turn.view.revisions
-        )
+        decision = Decision(Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=turn.view.revisions)
+        return Mode.NORMAL, decision, without_lock(card)
     mode = turn.doors[door_unit].mode
     state = PointState(mode, ignoring, turn.uses, escort=door_rules.escort_at(turn, reader))
     if point.rules is not None:
         state = replace(state, rules=door_rules.state_of(turn, point.rules, door_unit, card))
-    return mode, decide(card, turn.view, point, state, turn.now.instant)
+    decision = decide(card, turn.view, point, state, turn.now.instant)
+    return mode, decision, basis_of(card, turn.view, point, state, turn.now.instant, decision)
 
 
 def _granted(turn: Turn, reader: int, since_ms: int | None, fact: AccessFact, decision: Decision) -> None:

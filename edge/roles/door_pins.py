@@ -24,6 +24,7 @@ from edge.core.wrong_tries import WrongPins
 from edge.roles import door_rules
 from edge.roles.door_state import PinEntry
 from edge.roles.turn import Turn
+from protocol.basis import Basis
 from protocol.decide import Decision, Presentation
 from protocol.facts import AccessFact, Alarm
 from protocol.pin import PIN_DIGITS_MAX
@@ -44,7 +45,7 @@ def timer_of(reader: int) -> str:
 
 def ask(turn: Turn, reader: int, card: Presentation, fact: AccessFact, decision: Decision) -> None:
     """From now on digits are taken at this reader."""
-    _waits(turn, reader, PinEntry(card, fact, decision.key, decision.duress))
+    _waits(turn, reader, PinEntry(card, fact, decision.key, decision.duress, asked_ms=turn.now.mono_ms))
     turn.signal(reader, Pattern.ENTER_PIN)
 
 
@@ -112,8 +113,14 @@ def give_up(turn: Turn, reader: int) -> None:
     turn.add(CancelTimer(timer_of(reader)))
     if entry.duress:
         turn.add(*moment(Alarm.DURESS, entry.fact.point, "", entry.key))
-    turn.record(entry.fact, entry.key)
+    turn.record(_as_of(entry, turn.now.mono_ms), entry.key)
     turn.signal(reader, Pattern.DENIED)
+
+
+def _as_of(entry: PinEntry, now_ms: int) -> AccessFact:
+    """The fact of the showing, which was decided a while ago."""
+    basis = entry.fact.basis or Basis()
+    return replace(entry.fact, basis=replace(basis, ago_ms=max(0, now_ms - entry.asked_ms)))
 
 
 def _waits(turn: Turn, reader: int, entry: PinEntry) -> None:

@@ -54,7 +54,7 @@ class PinEntry(Struct, frozen=True):
     """A card whose PIN is waited for. ``fact``: what is recorded if none comes. ``duress``: it is a duress card.
 
     ``digits``: typed so far. ``checking``: the number of the check that is under way, 0 for none; ``ended_ms``: when the last key
-    was pressed; ``until_ms``: how long the next one is waited for.
+    was pressed; ``until_ms``: how long the next one is waited for; ``asked_ms``: when the card was shown.
     """
 
     card: Presentation
@@ -65,6 +65,7 @@ class PinEntry(Struct, frozen=True):
     checking: int = 0
     ended_ms: int = 0
     until_ms: int = 0
+    asked_ms: int = 0
 
 
 class ReaderState(Struct, frozen=True):

@@ -7,6 +7,7 @@ from enum import IntEnum
 import msgspec
 from msgspec import inspect
 
+from protocol.basis import Used
 from protocol.card_layout.credential import Medium
 from protocol.card_layout.keys import Purpose
 from protocol.decide import Trust
@@ -25,6 +26,7 @@ from protocol.facts import (
 )
 from protocol.ids import Stream, SubSystem, Tier
 from protocol.messages import MESSAGE_TYPE, ReaderState, RefusalCode
+from protocol.pin import PinCheck
 from protocol.reasons import Reason
 from protocol.records import ROW_TYPE, STREAM_OF, CardFlag, ClockPolicy, Mode, PunchStatus, StoragePolicy
 from protocol.seals import FROM_NODE, SEAL, Seal
@@ -43,6 +45,8 @@ CODES: tuple[type[IntEnum], ...] = (
     Passback,
     Reason,
     Outcome,
+    Used,
+    PinCheck,
     DoorEvent,
     Alarm,
     CommandResult,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protocol.basis import Basis, Used
 from protocol.card_layout.credential import Medium
 from protocol.columns import pack
 from protocol.decide import Trust
@@ -77,6 +78,7 @@ from protocol.messages import (
     Welcome,
     WriteCard,
 )
+from protocol.pin import PinCheck
 from protocol.reasons import Reason
 from protocol.records import (
     AreaRow,
@@ -189,7 +191,15 @@ ROWS: dict[Kind, Change] = {
 
 BODIES: dict[FactKind, Body] = {
     FactKind.ACCESS: AccessFact(
-        11, Reason.GRANTED, REVISIONS, Tier.UID_ONLY, 2, 30, 5_000, floor_s=1_790_000_000
+        11,
+        Reason.GRANTED,
+        REVISIONS,
+        Tier.UID_ONLY,
+        2,
+        30,
+        5_000,
+        floor_s=1_790_000_000,
+        basis=Basis(Used.CREDENTIAL | Used.INSIDE, PinCheck.RIGHT, 4, UTC_MS, 1_790_000_000, 9_000),
     ),
     FactKind.OUTCOME: OutcomeFact(1, Outcome.RELEASED, 5, 1_790_000_000),
     FactKind.EXIT: ExitFact(1, 5_000),

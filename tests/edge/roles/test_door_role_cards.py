@@ -8,6 +8,7 @@ from edge.core.actions import Record, Release
 from edge.core.feedback import Pattern
 from edge.core.lines import InputRole
 from edge.core.stimuli import CardShown, Committed, IntentId
+from protocol.basis import Basis
 from protocol.decide import Presentation, Trust
 from protocol.facts import AccessFact, Alarm, Outcome, OutcomeFact
 from protocol.ids import Tier, uid_key
@@ -51,7 +52,17 @@ def test_nothing_moves_before_the_intent_is_durable(node: DoorNode) -> None:
 def test_the_intent_says_what_the_decision_was_taken_by(node: DoorNode) -> None:
     (fact,) = bodies(node.show(OFFICE), AccessFact)
     assert fact == AccessFact(
-        IN, Reason.GRANTED, node.view.revisions, Tier.UID_ONLY, 0, 5, 5_000, Mode.NORMAL, False, 0
+        IN,
+        Reason.GRANTED,
+        node.view.revisions,
+        Tier.UID_ONLY,
+        0,
+        5,
+        5_000,
+        Mode.NORMAL,
+        False,
+        0,
+        basis=Basis(),
     )
 
 

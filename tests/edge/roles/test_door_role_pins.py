@@ -108,7 +108,10 @@ def test_a_pin_before_the_card_is_not_taken() -> None:
 
 @pytest.mark.parametrize("first", ["", "12"])
 def test_ten_seconds_after_the_card_and_after_each_key(first: str) -> None:
-    """Planted break that turns it red: ``_waits`` not starting the timer anew."""
+    """The record says how long before it the decision was taken.
+
+    Planted breaks that turn it red: ``_waits`` not starting the timer anew; ``give_up`` recording ``entry.fact``.
+    """
     node = node_with()
     node.swipe(GOOD)
     node.wait(PIN_WITHIN_MS - 1)
@@ -118,6 +121,9 @@ def test_ten_seconds_after_the_card_and_after_each_key(first: str) -> None:
     assert reasons(node.done) == []
     node.wait(1)
     assert (reasons(node.done), released(node.done)) == ([Reason.PIN_MISSING], [])
+    (fact,) = bodies(node.done, AccessFact)
+    assert fact.basis is not None
+    assert fact.basis.ago_ms == PIN_WITHIN_MS + (PIN_WITHIN_MS - 1 if first else 0)
     assert signals(node.done)[-1] == (1, Pattern.DENIED)
     assert looks(node.done)[-1] == (1, Pattern.IDLE)
 
