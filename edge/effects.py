@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from edge.cache.drafts import Draft, draft
 from edge.cache.inbox import Done, Job
 from edge.cache.outbox import Outbox
@@ -167,7 +169,7 @@ class Effects:
     # -- facts --------------------------------------------------------------------------------------------------
 
     def _record(self, action: Record) -> None:
-        made = draft(action.body, *self._keeper.stamp(), action.personal, action.keep)
+        made = self._draft(action)
         intent_id = action.intent_id
         if intent_id is None:
             self._storage.submit(made)
@@ -183,6 +185,11 @@ class Effects:
                 self._deliver(Committed(intent_id, entry is not None, seq))
 
         self._storage.submit(made, done)
+
+    def _draft(self, action: Record) -> Draft:
+        made = draft(action.body, *self._keeper.stamp(), action.personal, action.keep)
+        along = tuple(self._draft(each) for each in action.along)
+        return replace(made, along=along) if along else made
 
     def _is_late(self, intent_id: IntentId) -> None:
         del self._late[intent_id]

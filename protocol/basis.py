@@ -51,10 +51,12 @@ class Used(IntFlag):
     """The holder was in the limited area that it leads into."""
     NO_LOCK = 1024
     """The board has no lock for the door of this reader."""
+    ALONG = 2048
+    """Somebody who waited, and was not in the limited area, would have gone in with the holder."""
 
 
 class Basis(msgspec.Struct, frozen=True, array_like=True):
-    """``pin``: what became of the question for it. ``others``: holders in the limited area, and who waited, but for this one.
+    """``pin``: what became of the question for it. ``others``: holders in the limited area, and who would go in too, but for this one.
     ``place_at_ms``, ``place_reset_no``: of the place that the fact names. ``ago_ms``: so long before the fact's time the decision
     was taken (a PIN was waited for).
     """
@@ -76,6 +78,8 @@ _PROOF: Final = {
 }
 _SOMEBODY: Final = -1
 """No holder has such a number."""
+_SOMEBODY_INSIDE: Final = -2
+"""The first of those that stand for whoever is in the area."""
 _CREDENTIAL: Final = bytes(8)
 """Stands for a credential that nobody knows here."""
 
@@ -100,11 +104,13 @@ def basis_of(
     ):
         used |= flag if is_so else Used.NOTHING
     place = place_of(holder, view, state) if decision.place != UNKNOWN else None
-    others = len(rules.inside) - (holder in rules.inside)
+    coming = rules.coming(holder)
+    if coming - rules.inside - {holder}:
+        used |= Used.ALONG
     return Basis(
         used,
         decision.pin,
-        others + (bool(used & Used.WAITING) and rules.first_holder not in rules.inside),
+        len((rules.inside | coming) - {holder}),
         0 if place is None else place.at_ms,
         0 if place is None else place.reset_no,
     )
@@ -143,8 +149,8 @@ def state_again(
     :param holder: of the card's row of then, 0 for none. :param place: where he was, by the fact. :param used: how often the card was
         used, by the fact. :param uses: its row of then.
     """
-    is_waiting = bool(basis.used & Used.WAITING)
-    inside = set(range(-2, -2 - (min(basis.others, OCCUPANCY_MAX + 1) - is_waiting), -1))
+    is_waiting, goes_along = bool(basis.used & Used.WAITING), bool(basis.used & Used.ALONG)
+    inside = set(range(-2, -2 - (min(basis.others, OCCUPANCY_MAX + 1) - goes_along), -1))
     places = Places()
     if place != UNKNOWN:
         places = places.with_(holder, Place(place, basis.place_at_ms, basis.place_reset_no))
@@ -157,8 +163,9 @@ def state_again(
             bool(basis.used & Used.INTERLOCKED),
             frozenset(inside | ({holder} if basis.used & Used.INSIDE else set())),
             bool(basis.used & Used.PIN_BLOCKED),
-            _SOMEBODY if is_waiting else 0,
+            (_SOMEBODY if goes_along else _SOMEBODY_INSIDE) if is_waiting else 0,
             bool(basis.used & Used.CUT_OFF),
+            frozenset({_SOMEBODY} if goes_along else ()),
         ),
         _SOMEBODY if basis.used & Used.ESCORT else 0,
     )

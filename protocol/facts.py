@@ -153,7 +153,8 @@ class ScanResult(IntEnum):
 
 
 class AccessFact(msgspec.Struct, frozen=True, array_like=True):
-    """A presentation and its decision: the intent that is committed before the door is released (I8).
+    """A presentation and its decision: the intent that is committed before the door is released (I8). With the reason
+    ``GRANTED_ALONG`` it stands behind the intent of the card that its holder waited for, in the same commit, and ends as that does.
 
     ``mode``, ``unknown_ignored`` and ``floor_s`` are the state that the decision used; ``revisions`` the View it used.
     ``used``: of a card with a limited number of uses, how many were known before. ``use_no``: a grant of such a card, its
@@ -184,7 +185,7 @@ class AccessFact(msgspec.Struct, frozen=True, array_like=True):
 class OutcomeFact(msgspec.Struct, frozen=True, array_like=True):
     """What followed the intent with that seq, in the same node_epoch.
 
-    ``into``: the area that the holder is in from now on, with whoever waited for him at a door for two people; -1 where
+    ``into``: the area that the holder is in from now on, with those that the grant let in along (``Reason.GRANTED_ALONG``); -1 where
     nobody is elsewhere by it. ``reset_no``: of the last reset of places that the device knew of then.
     """
 

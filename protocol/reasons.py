@@ -24,6 +24,7 @@ class Reason(IntEnum):
     SCHEDULED_UNLOCK = 12
     FIRE_RELEASE = 13
     GRANTED_LIMIT_CUT_OFF = 14
+    GRANTED_ALONG = 15
 
     UNKNOWN_CARD = 20
     NOT_CONFIGURED = 21
@@ -87,6 +88,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.GRANTED_PASSBACK: "Granted against the order of the areas",
     Reason.GRANTED_PASSBACK_CUT_OFF: "Granted against the order of the areas: soft, because cut off",
     Reason.GRANTED_LIMIT_CUT_OFF: "Granted without asking the limit of the area: the device is cut off",
+    Reason.GRANTED_ALONG: "Let in together with whoever showed a card next",
     Reason.EXIT_BUTTON: "Exit button",
     Reason.REMOTE_OPEN: "Opened by an operator",
     Reason.SCHEDULED_UNLOCK: "Unlocked by schedule",
@@ -160,6 +162,9 @@ DEAD_CARD: Final = frozenset(
     {Reason.CARD_LOST, Reason.CARD_STOLEN, Reason.CARD_REPLACED, Reason.CARD_CANCELLED}
 )
 """A presentation refused for one of these raises "lost card used" at the centre (B7)."""
+
+AWAITED: Final = frozenset({Reason.SECOND_PERSON, Reason.ESCORT})
+"""Whoever got this for an answer goes in with the right one who shows a card next."""
 
 
 def is_granted(reason: Reason) -> bool:

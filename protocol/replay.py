@@ -7,7 +7,7 @@ from typing import Final
 from protocol.basis import Basis, Used, instant_again, presentation_again, state_again
 from protocol.decide import Decision, Trust, decide
 from protocol.facts import AccessFact
-from protocol.reasons import Reason, is_granted
+from protocol.reasons import AWAITED, Reason, is_granted
 from protocol.view import View
 
 BY_STORAGE: Final = frozenset({Reason.STORAGE_UNUSABLE, Reason.GRANTED_FROM_MEMORY})
@@ -33,5 +33,9 @@ def decide_again(fact: AccessFact, key: bytes, wall_ms: int, trust: Trust, view:
 
 
 def agrees(recorded: Reason, again: Reason) -> bool:
-    """Whether what came out once more is what was recorded, also where storage made something else of a grant."""
+    """Whether what came out once more is what was recorded, also where storage made something else of a grant, and where somebody
+    who waited was let in along with another.
+    """
+    if recorded is Reason.GRANTED_ALONG:
+        return again in AWAITED
     return recorded is again or (recorded in BY_STORAGE and is_granted(again))

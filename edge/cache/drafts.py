@@ -22,6 +22,7 @@ from protocol.facts import (
 )
 from protocol.reasons import Reason, is_granted
 
+_NO_INTENT = frozenset({Reason.GRANTED_FROM_MEMORY, Reason.GRANTED_ALONG})
 _MAY_MATTER = frozenset({FactKind.ACCESS, FactKind.COMMAND, FactKind.OUTCOME})
 
 
@@ -39,8 +40,10 @@ class Draft(msgspec.Struct, frozen=True):
     personal: bytes = b""
     is_intent: bool = False
     closes_seq: int = 0
-    keep: tuple[str, bytes] | None = None
-    """A name and the value that is remembered under it from this fact's commit on."""
+    keep: tuple[tuple[str, bytes], ...] = ()
+    """Names, and the value that is remembered under each from this fact's commit on."""
+    along: tuple[Draft, ...] = ()
+    """Facts that are numbered right after this one, in its commit."""
 
 
 def draft(
@@ -49,7 +52,7 @@ def draft(
     wall_ms: int,
     clock: Trust,
     personal: bytes = b"",
-    keep: tuple[str, bytes] | None = None,
+    keep: tuple[tuple[str, bytes], ...] = (),
 ) -> Draft:
     """The draft of a fact.
 
@@ -62,10 +65,11 @@ def draft(
 
 
 def is_intent(body: Body | None) -> bool:
-    """True for a fact that a release follows. What was granted from memory is recorded after the deed, so it is none."""
+    """True for a fact that a release follows. What was granted from memory is recorded after the deed, so it is none; for whoever
+    goes along the release of the other is his."""
     match body:
         case AccessFact():
-            return is_granted(body.reason) and body.reason is not Reason.GRANTED_FROM_MEMORY
+            return is_granted(body.reason) and body.reason not in _NO_INTENT
         case CommandFact():
             return body.result is CommandResult.DONE and body.release_ms > 0
         case _:

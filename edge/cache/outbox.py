@@ -135,18 +135,19 @@ class Outbox:
     # -- writing ------------------------------------------------------------------------------------------------
 
     def append(self, drafts: Sequence[Draft]) -> list[Entry]:
-        """Number, chain and commit facts, all or none.
+        """Number, chain and commit facts, all or none; each is followed by those that go along with it.
 
         :raises StorageError: nothing was stored.
         """
         assert drafts, "a commit has at least one fact"
+        drafts = [each for draft in drafts for each in (draft, *draft.along)]
         self._need_open()
         seq, head, boot, salt = self.last_seq, self.head, self.boot, self.salt
         opened: list[int] = []
         closed: set[int] = set()
         entries: list[Entry] = []
         rows: list[tuple[int, bytes, bytes, int]] = []
-        kept = dict(draft.keep for draft in drafts if draft.keep is not None)
+        kept = dict(pair for draft in drafts for pair in draft.keep)
         for draft in drafts:
             seq += 1
             fact = Fact(

@@ -133,7 +133,9 @@ class Recorder:
                 continue
             for _ in group:
                 self._held.popleft()
-            for waiting, entry in zip(group, entries, strict=True):
+            stored = iter(entries)
+            for waiting in group:
+                entry, *_along = (next(stored) for _ in (waiting.draft, *waiting.draft.along))
                 if waiting.done is not None:
                     self._post(waiting.done, entry)
             late = time.monotonic() - started > COMMIT_WITHIN_S

@@ -50,8 +50,10 @@ class Record(Struct, frozen=True):
     personal: bytes = b""
     intent_id: IntentId | None = None
     within_ms: int = COMMIT_WITHIN_MS
-    keep: tuple[str, bytes] | None = None
-    """A value to remember, as ``Keep`` does, in the commit of this very fact: both are durable, or neither."""
+    keep: tuple[tuple[str, bytes], ...] = ()
+    """Values to remember, as ``Keep`` does, in the commit of this very fact: all are durable, or none."""
+    along: tuple[Record, ...] = ()
+    """Facts that nobody waits for, recorded right after this one in its very commit."""
 
 
 class Release(Struct, frozen=True):

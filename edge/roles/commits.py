@@ -25,7 +25,7 @@ B = TypeVar("B", bound=Body)
 class Waiting(Struct, Generic[B], frozen=True):
     """A fact on its way to the medium.
 
-    ``card``: what was shown, where that may be another than whom the fact is about. ``keep``: a value that is remembered
+    ``card``: what was shown, where that may be another than whom the fact is about. ``keep``: values that are remembered
     with it. ``answered``: who waits at the reader heard that it takes too long.
     """
 
@@ -33,7 +33,7 @@ class Waiting(Struct, Generic[B], frozen=True):
     reader: int
     personal: bytes
     card: bytes = b""
-    keep: tuple[str, bytes] | None = None
+    keep: tuple[tuple[str, bytes], ...] = ()
     answered: bool = False
 
 

@@ -2,20 +2,22 @@
 
 A card goes through: one showing or two (``core.presence``), several cards in the field (``core.several``), the wrong-try
 rule (``core.wrong_tries``), ``protocol.decide``, its PIN where the door asks for one (``door_pins``); a grant becomes an intent, and the commit of the intent the release
-(``door_storage``). A refusal is a fact at once. Every showing leaves one access fact, whatever came before it.
+(``door_storage``). A refusal is a fact at once. Every showing leaves one access fact, whatever came before it; whoever waited for the next one's card
+has a second one when that lets him in too.
 
 The exit button goes through nothing: whatever the state, its release stands first in the list of the same step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
 from edge.core import door
-from edge.core.actions import Action, CancelTimer, Lock, StartTimer
+from edge.core.actions import Action, CancelTimer, Lock, Record, StartTimer
 from edge.core.alarms import cleared, moment, raised
 from edge.core.door import DoorState
 from edge.core.feedback import Pattern
@@ -70,12 +72,14 @@ from protocol.facts import (
     Outcome,
     OutcomeFact,
 )
-from protocol.reasons import DEAD_CARD, Reason
+from protocol.reasons import AWAITED, DEAD_CARD, Reason
 from protocol.records import Mode
 from protocol.view import View
 
 UNKNOWN: Final = frozenset({Reason.UNKNOWN_CARD, Reason.RANDOM_UID})
 """Credentials that name nobody here."""
+_Along: TypeAlias = dict[int, tuple[AccessFact, Decision]]
+"""By holder, what would be recorded of somebody who goes in with another, and what it was decided by."""
 WRONG: Final = UNKNOWN | {Reason.PIN_WRONG}
 """What the wrong-try rule counts."""
 
@@ -220,8 +224,47 @@ def _judge(turn: Turn, unit: int, card: Presentation, since_ms: int | None) -> N
     reader = turn.reader(unit)
     number = turn.wiring.point_of_reader.get(unit, 0)
     ignoring = reader.tries.ignoring(turn.now.mono_ms)
-    mode, decision, basis = _decide(turn, card, number, unit, ignoring)
-    fact = AccessFact(
+    along = _along(turn, unit, card, ignoring)
+    mode, decision, basis = _decide(turn, card, number, unit, ignoring, along)
+    fact = _fact(turn, card, number, mode, ignoring, decision, basis)
+    if decision.reason is Reason.PIN_MISSING:
+        door_pins.ask(turn, unit, card, fact, decision)
+        return
+    if card.pin:
+        door_pins.judged(turn, decision, number)
+    if decision.duress:
+        turn.add(*moment(Alarm.DURESS, number, "", decision.key))
+    if decision.may_escort and (decision.granted or decision.reason is Reason.SECOND_PERSON):
+        door_rules.escorts(turn, unit, decision.holder)
+    if decision.granted:
+        _granted(turn, unit, since_ms, fact, decision, along)
+    else:
+        _refused(turn, unit, fact, decision, card)
+
+
+def _along(turn: Turn, reader: int, card: Presentation, ignoring: bool) -> _Along:
+    """Who would go in with whoever shows this card: those who wait for him and, judged once more, still may."""
+    point = turn.view.access_points.get(turn.wiring.point_of_reader.get(reader, 0))
+    found: _Along = {}
+    for each in () if point is None or point.leaving else door_rules.waiting(turn, reader, card):
+        number = turn.wiring.point_of_reader.get(each.reader, 0)
+        mode, decision, basis = _decide(turn, each.card, number, each.reader, ignoring)
+        if decision.reason in AWAITED:
+            fact = _fact(turn, each.card, number, mode, ignoring, decision, basis)
+            found[each.holder] = fact, decision
+    return found
+
+
+def _fact(
+    turn: Turn,
+    card: Presentation,
+    number: int,
+    mode: Mode,
+    ignoring: bool,
+    decision: Decision,
+    basis: Basis,
+) -> AccessFact:
+    return AccessFact(
         number,
         decision.reason,
         decision.revisions,
@@ -236,23 +279,10 @@ def _judge(turn: Turn, unit: int, card: Presentation, since_ms: int | None) -> N
         place=decision.place,
         basis=basis,
     )
-    if decision.reason is Reason.PIN_MISSING:
-        door_pins.ask(turn, unit, card, fact, decision)
-        return
-    if card.pin:
-        door_pins.judged(turn, decision, number)
-    if decision.duress:
-        turn.add(*moment(Alarm.DURESS, number, "", decision.key))
-    if decision.may_escort and (decision.granted or decision.reason is Reason.SECOND_PERSON):
-        door_rules.escorts(turn, unit, decision.holder)
-    if decision.granted:
-        _granted(turn, unit, since_ms, fact, decision)
-    else:
-        _refused(turn, unit, fact, decision)
 
 
 def _decide(
-    turn: Turn, card: Presentation, number: int, reader: int, ignoring: bool
+    turn: Turn, card: Presentation, number: int, reader: int, ignoring: bool, along: Collection[int] = ()
 ) -> tuple[Mode, Decision, Basis]:
     point = turn.view.access_points.get(number)
     door_unit = turn.wiring.unit_of_reader(reader)
@@ -263,34 +293,45 @@ def _decide(
     mode = turn.doors[door_unit].mode
     state = PointState(mode, ignoring, turn.uses, escort=door_rules.escort_at(turn, reader))
     if point.rules is not None:
-        state = replace(state, rules=door_rules.state_of(turn, point.rules, door_unit, card))
+        state = replace(state, rules=door_rules.state_of(turn, point.rules, door_unit, card, along))
     decision = decide(card, turn.view, point, state, turn.now.instant)
     return mode, decision, basis_of(card, turn.view, point, state, turn.now.instant, decision)
 
 
-def _granted(turn: Turn, reader: int, since_ms: int | None, fact: AccessFact, decision: Decision) -> None:
+def _granted(
+    turn: Turn, reader: int, since_ms: int | None, fact: AccessFact, decision: Decision, along: _Along
+) -> None:
     unit = turn.wiring.unit_of_reader(reader)
     assert unit is not None, "a point without a door grants nothing"
     number = turn.wiring.door(unit).number
+    door_rules.wait_no_more(turn, along)
     fact, keep = door_uses.counted(turn, fact, decision)
     pending = Pending(
         fact, number, unit, decision.release_ms, reader, decision.key, keep=keep, shown_ms=since_ms
     )
+    others = {holder: each for holder, each in along.items() if holder != decision.holder}
+    pending = replace(pending, along=tuple(_goes_along(turn, *each) for each in others.values()))
     rules = turn.view.access_points[fact.point].rules
-    if rules is not None:
-        pending = door_rules.granted(turn, rules, pending, decision.holder, may_escort=decision.may_escort)
+    if rules is not None and rules.has_places:
+        pending = replace(pending, holders=(decision.holder, *others), into=rules.into[0])
     if not turn.storage_usable or len(turn.pending) >= INTENTS_MAX:
         door_storage.at_once(turn, pending)
     else:
         turn.intend(pending)
 
 
-def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision) -> None:
+def _goes_along(turn: Turn, fact: AccessFact, decision: Decision) -> Record:
+    """What is recorded of somebody who goes in by another's card, in the commit of that grant: his use counts as any other."""
+    fact, keep = door_uses.counted(turn, replace(fact, reason=Reason.GRANTED_ALONG, release_ms=0), decision)
+    return Record(fact, decision.key, keep=keep)
+
+
+def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision, card: Presentation) -> None:
     reason = decision.reason
     if reason is Reason.SECOND_PERSON:
-        door_rules.first(turn, reader, decision.holder, decision.key)
+        door_rules.first(turn, reader, decision.holder, decision.key, card)
     elif reason is Reason.ESCORT:
-        door_rules.awaits_escort(turn, reader, decision.holder)
+        door_rules.awaits_escort(turn, reader, decision.holder, card)
     turn.record(fact, decision.key)
     turn.signal(reader, REFUSAL.get(reason, Pattern.DENIED))
     if reason in DEAD_CARD:

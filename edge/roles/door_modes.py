@@ -123,7 +123,7 @@ def changed(turn: Turn, command: ModeChanged) -> None:
     kept = b"" if command.mode is None else bytes([command.mode])
     fact = CommandFact(command.command_id, command.door, CommandResult.DONE)
     turn.record(
-        fact, keep=(f"{_PREFIX}{command.door}", kept)
+        fact, keep=((f"{_PREFIX}{command.door}", kept),)
     )  # whoever reads "done" can rely on it after a power cut
     put_in_force(turn)
 

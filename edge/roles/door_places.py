@@ -71,9 +71,7 @@ def _settled(turn: Turn, action: Record, body: OutcomeFact, holders: tuple[int, 
         kept = [(f"{PREFIX}{holder}", _packed(unknown, body.intent_seq)) for holder in holders]
     else:
         kept = [(f"{PREFIX}{holder}", _packed(turn.places.get(holder))) for holder in holders]
-    first, *others = kept
-    turn.add(*(Keep(*each) for each in others))
-    return replace(action, body=body, keep=first)
+    return replace(action, body=body, keep=tuple(kept))
 
 
 def remember(turn: Turn, name: str, value: bytes) -> None:
@@ -89,7 +87,7 @@ def remember(turn: Turn, name: str, value: bytes) -> None:
     place = Place(UNKNOWN if area == _NOWHERE else area, at_ms, reset_no)
     turn.places = turn.places.with_(int(holder), place)
     if intent_seq:
-        turn.record(OutcomeFact(intent_seq, Outcome.UNKNOWN), keep=(name, _packed(place)))
+        turn.record(OutcomeFact(intent_seq, Outcome.UNKNOWN), keep=((name, _packed(place)),))
 
 
 def _kept(turn: Turn, holders: Iterable[int], area: int) -> list[Keep]:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from msgspec.structs import replace
 
 from edge.core.door import DoorState, Phase
 from edge.roles import door_places
-from edge.roles.door_state import Pending
+from edge.roles.door_state import Waiting
 from edge.roles.turn import Turn
 from protocol.decide import Presentation
 from protocol.records import CardFlag
@@ -22,19 +22,38 @@ SECOND_WITHIN_MS: Final = 15_000
 """So long the first of two persons waits for the second, and whoever needs an escort for his, before or after him."""
 
 
-def state_of(turn: Turn, rules: DoorRules, unit: int, card: Presentation) -> RuleState:
-    """What the rules of the door at this lock depend on, at this moment, for this card."""
-    holder, until_ms = turn.firsts.get(unit, (0, 0))
-    if _awaits_escort(turn, holder) and not _has_flag(turn, card.keys(), CardFlag.MAY_ESCORT):
-        holder = 0  # two people, but nobody who may take the first one in
+def state_of(
+    turn: Turn, rules: DoorRules, unit: int, card: Presentation, along: Collection[int]
+) -> RuleState:
+    """What the rules of the door at this lock depend on, at this moment, for this card. ``along``: who would go in with it."""
+    first = turn.firsts.get(unit)
     return RuleState(
         turn.places,
         bool(rules.row.interlock) and interlocked(turn, unit),
         _inside(turn, rules),
         bool(rules.row.pin_schedule) and _is_blocked(turn, card),
-        holder if turn.now.mono_ms < until_ms else 0,
+        first.holder if first is not None and _waits(turn, first) and first.holder in along else 0,
         door_places.cut_off(turn),
+        frozenset(along),
     )
+
+
+def waiting(turn: Turn, reader: int, card: Presentation) -> tuple[Waiting, ...]:
+    """Who waits for whoever shows this card here: the first of two persons, and the guest of somebody who may escort."""
+    unit = turn.wiring.unit_of_reader(reader)
+    found = {}
+    if unit is not None and (first := turn.firsts.get(unit)) is not None:
+        found[first.holder] = first
+    if _has_flag(turn, card.keys(), CardFlag.MAY_ESCORT):
+        if (guest := turn.escorted.get(reader)) is not None:
+            found[guest.holder] = guest
+    else:  # two people, but nobody who may take in a first one who is a guest
+        found = {holder: each for holder, each in found.items() if not _awaits_escort(turn, holder)}
+    return tuple(each for each in found.values() if _waits(turn, each))
+
+
+def _waits(turn: Turn, each: Waiting) -> bool:
+    return turn.now.mono_ms < each.until_ms
 
 
 def _inside(turn: Turn, rules: DoorRules) -> frozenset[int]:
@@ -82,17 +101,21 @@ def interlock_of(turn: Turn, unit: int) -> int:
     return 0 if row is None else row.interlock
 
 
-def first(turn: Turn, reader: int, holder: int, key: bytes) -> None:
+def first(turn: Turn, reader: int, holder: int, key: bytes, card: Presentation) -> None:
     """This holder waits for a second person from now on, who must be an escort where his card needs one and none is here."""
     if escort_at(turn, reader) in (0, holder) and _has_flag(turn, (key,), CardFlag.NEEDS_ESCORT):
-        awaits_escort(turn, reader, holder)
+        awaits_escort(turn, reader, holder, card)
     unit = turn.wiring.unit_of_reader(reader)
     assert unit is not None, "a point without a door has no rules"
-    turn.firsts = {**turn.firsts, unit: (holder, turn.now.mono_ms + SECOND_WITHIN_MS)}
+    turn.firsts = {**turn.firsts, unit: _from_now(turn, holder, card, reader)}
+
+
+def _from_now(turn: Turn, holder: int, card: Presentation, reader: int) -> Waiting:
+    return Waiting(holder, turn.now.mono_ms + SECOND_WITHIN_MS, card, reader)
 
 
 def _awaits_escort(turn: Turn, holder: int) -> bool:
-    return any(waiting == holder and turn.now.mono_ms < until for waiting, until in turn.escorted.values())
+    return any(each.holder == holder and _waits(turn, each) for each in turn.escorted.values())
 
 
 def _has_flag(turn: Turn, keys: Iterable[bytes], flag: CardFlag) -> bool:
@@ -103,12 +126,14 @@ def _has_flag(turn: Turn, keys: Iterable[bytes], flag: CardFlag) -> bool:
 def second_is_coming(turn: Turn, reader: int) -> None:
     """Somebody types a PIN: who waits for a second person has his seconds anew, since that may be the one."""
     unit = turn.wiring.unit_of_reader(reader)
-    holder, until_ms = turn.firsts.get(unit or 0, (0, 0))
-    for waiting in (turn.escorts, turn.escorted):
-        if reader in waiting and turn.now.mono_ms < waiting[reader][1]:
-            waiting[reader] = waiting[reader][0], turn.now.mono_ms + SECOND_WITHIN_MS
-    if unit is not None and turn.now.mono_ms < until_ms:
-        turn.firsts = {**turn.firsts, unit: (holder, turn.now.mono_ms + SECOND_WITHIN_MS)}
+    until_ms = turn.now.mono_ms + SECOND_WITHIN_MS
+    if escort := escort_at(turn, reader):
+        turn.escorts[reader] = escort, until_ms
+    guest, first = turn.escorted.get(reader), turn.firsts.get(unit or 0)
+    if guest is not None and _waits(turn, guest):
+        turn.escorted[reader] = replace(guest, until_ms=until_ms)
+    if unit is not None and first is not None and _waits(turn, first):
+        turn.firsts = {**turn.firsts, unit: replace(first, until_ms=until_ms)}
 
 
 def escort_at(turn: Turn, reader: int) -> int:
@@ -122,18 +147,12 @@ def escorts(turn: Turn, reader: int, holder: int) -> None:
     turn.escorts[reader] = holder, turn.now.mono_ms + SECOND_WITHIN_MS
 
 
-def awaits_escort(turn: Turn, reader: int, holder: int) -> None:
+def awaits_escort(turn: Turn, reader: int, holder: int, card: Presentation) -> None:
     """This holder goes in with the escort who shows a card next."""
-    turn.escorted[reader] = holder, turn.now.mono_ms + SECOND_WITHIN_MS
+    turn.escorted[reader] = _from_now(turn, holder, card, reader)
 
 
-def granted(turn: Turn, rules: DoorRules, pending: Pending, holder: int, *, may_escort: bool) -> Pending:
-    """The grant with who goes where by it; whoever waited for a second person, or for an escort, waits no more."""
-    holders: tuple[int, ...] = (holder,)
-    visitor, until_ms = turn.escorted.pop(pending.reader or 0, (0, 0)) if may_escort else (0, 0)
-    if visitor and not rules.leaving and turn.now.mono_ms < until_ms:
-        holders = (holder, visitor)
-    if rules.row.persons > 1 and not rules.leaving:
-        holders = tuple(dict.fromkeys((*holders, turn.firsts[pending.unit][0])))
-        turn.firsts = {unit: first for unit, first in turn.firsts.items() if unit != pending.unit}
-    return replace(pending, holders=holders, into=rules.into[0]) if rules.has_places else pending
+def wait_no_more(turn: Turn, holders: Collection[int]) -> None:
+    """The one whom these waited for has come."""
+    turn.firsts = {unit: each for unit, each in turn.firsts.items() if each.holder not in holders}
+    turn.escorted = {reader: each for reader, each in turn.escorted.items() if each.holder not in holders}

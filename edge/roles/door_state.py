@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from edge.core.actions import Record
 from edge.core.door import DoorState
 from edge.core.feedback import Pattern
 from edge.core.presence import LastShown
@@ -32,7 +33,7 @@ _NOTHING_SHOWN: Final = LastShown()
 class Pending(Struct, frozen=True):
     """An intent on its way to the medium.
 
-    ``keep``: the count that is remembered with it. ``holders`` go ``into`` that area; None where places are not asked for. ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
+    ``keep``: the count that is remembered with it. ``along``: what is recorded of those who go in with the holder. ``holders`` go ``into`` that area; None where places are not asked for. ``answered``: the door's storage policy has spoken because the commit was late; ``by_memory``: it let the holder in.
     ``shown_ms``: when the reader saw the card first.
     """
 
@@ -44,10 +45,20 @@ class Pending(Struct, frozen=True):
     personal: bytes = b""
     answered: bool = False
     by_memory: bool = False
-    keep: tuple[str, bytes] | None = None
+    keep: tuple[tuple[str, bytes], ...] = ()
+    along: tuple[Record, ...] = ()
     holders: tuple[int, ...] = ()
     into: int | None = None
     shown_ms: int | None = None
+
+
+class Waiting(Struct, frozen=True):
+    """Whoever has shown this card at that reader and goes in with the one who comes next; until then (monotonic)."""
+
+    holder: int
+    until_ms: int
+    card: Presentation
+    reader: int
 
 
 class PinEntry(Struct, frozen=True):
@@ -106,8 +117,8 @@ class DoorRoleState(Struct, frozen=True):
     """Who may be going through just now, by the seq of the intent: holders and area. See ``door_places``."""
     opened_by_card: frozenset[int] = frozenset()
     """Doors with first-card unlocking that a card has opened in the time of their schedule, by number."""
-    firsts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    """Who waits at a door for a second person, by unit: holder, and until when (monotonic)."""
+    firsts: Mapping[int, Waiting] = field(default_factory=dict)
+    """Who waits at a door for a second person, by unit."""
     wrong_pins: Mapping[bytes, WrongPins] = field(default_factory=dict)
     """Wrong PINs by card key."""
     last_pin_check: int = 0
@@ -115,8 +126,8 @@ class DoorRoleState(Struct, frozen=True):
     """Until when (monotonic) it is known here what the other devices of its areas recorded; None: cut off from them."""
     escorts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """Who was let in just now and may take others in, by reader: holder, and until when (monotonic)."""
-    escorted: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    """Who waits at a reader for somebody who may escort: holder, and until when (monotonic)."""
+    escorted: Mapping[int, Waiting] = field(default_factory=dict)
+    """Who waits at a reader for somebody who may escort."""
 
     @property
     def contacts(self) -> tuple[tuple[int, bool], ...]:

@@ -23,7 +23,7 @@ import msgspec
 from msgspec.structs import replace
 
 from edge.core import door
-from edge.core.actions import Took
+from edge.core.actions import Record, Took
 from edge.core.alarms import cleared, raised
 from edge.core.feedback import Pattern
 from edge.core.stimuli import CommitLate, Committed, StorageState
@@ -133,9 +133,13 @@ def _record_answer(turn: Turn, pending: Pending) -> None:
     if pending.by_memory:
         into = UNKNOWN if pending.into is None else pending.into
         granted = msgspec.structs.replace(body, reason=Reason.GRANTED_FROM_MEMORY, into=into)
-        turn.record(granted, pending.personal, pending.keep)
+        along = tuple(replace(each, body=replace(each.body, into=into)) for each in pending.along)
+        turn.add(Record(granted, pending.personal, keep=pending.keep, along=along))
         return
     refused = door_uses.given_back(turn, body, pending.keep)
+    for each in pending.along:
+        assert isinstance(each.body, AccessFact), "somebody who showed a card"
+        door_uses.given_back(turn, each.body, each.keep)
     turn.record(
         msgspec.structs.replace(refused, reason=Reason.STORAGE_UNUSABLE, release_ms=0), pending.personal
     )

@@ -20,26 +20,29 @@ PREFIX: Final = "use/"
 _COUNT_BYTES: Final = 4
 
 
-def counted(turn: Turn, fact: AccessFact, decision: Decision) -> tuple[AccessFact, tuple[str, bytes] | None]:
+def counted(
+    turn: Turn, fact: AccessFact, decision: Decision
+) -> tuple[AccessFact, tuple[tuple[str, bytes], ...]]:
     """The fact of a grant with the number of this use, and what to remember; unchanged for a card without a limit."""
     row = decision.uses
     if row is None:
-        return fact, None
+        return fact, ()
     own = turn.uses.get((row.card, row.issue_no), {}).get(fact.point, 0)
     number = max(own, dict(row.used).get(fact.point, 0)) + 1
     _set(turn, row.card, row.issue_no, fact.point, number)
     name = f"{PREFIX}{row.card}/{row.issue_no}/{fact.point}"
     return (
         replace(fact, use_no=number, use_issue=row.issue_no),
-        (name, number.to_bytes(_COUNT_BYTES, "big")),
+        ((name, number.to_bytes(_COUNT_BYTES, "big")),),
     )
 
 
-def given_back(turn: Turn, fact: AccessFact, keep: tuple[str, bytes] | None) -> AccessFact:
+def given_back(turn: Turn, fact: AccessFact, keep: tuple[tuple[str, bytes], ...]) -> AccessFact:
     """The fact of a grant that came to nothing, without its use."""
-    if keep is None:
+    if not keep:
         return fact
-    card, issue, point = map(int, keep[0].removeprefix(PREFIX).split("/"))
+    ((name, _count),) = keep
+    card, issue, point = map(int, name.removeprefix(PREFIX).split("/"))
     if turn.uses.get((card, issue), {}).get(point) == fact.use_no:
         _set(turn, card, issue, point, fact.use_no - 1)
     return replace(fact, use_no=0, use_issue=0)

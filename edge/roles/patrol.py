@@ -276,7 +276,7 @@ def _at_carried(
             turn.actions.append(CancelTimer(f"{_ROUND}{point}"))
         else:
             _round_goes_on(turn, point, guard)
-        keep = (f"{_ROUND}{point}", b"" if is_over else guard)
+        keep = ((f"{_ROUND}{point}", b"" if is_over else guard),)
         return replace(waiting, body=replace(fact, checkpoint=0, result=result), keep=keep)
     place = next((found for key in keys if (found := turn.view.place(key)) is not None), None)
     if place is None:
@@ -299,7 +299,7 @@ def _round_over(turn: _Turn, point: int) -> None:
     guard = turn.rounds.pop(point, None)
     if guard is not None:
         fact = ScanFact(point, 0, ScanResult.ROUND_CLOSED, turn.view.revisions)
-        turn.actions.append(Record(fact, guard, keep=(f"{_ROUND}{point}", b"")))
+        turn.actions.append(Record(fact, guard, keep=((f"{_ROUND}{point}", b""),)))
 
 
 # -- buttons and event cards ------------------------------------------------------------------------------------------

@@ -264,7 +264,7 @@ def _intend(turn: _Turn, waiting: Waiting) -> None:
     intent = IntentId(turn.before.last_intent + 1)
     turn.change(last_intent=intent)
     turn.waiting[intent] = waiting
-    keep = (name_of(waiting.place), packed(waiting.after))
+    keep = ((name_of(waiting.place), packed(waiting.after)),)
     turn.actions.append(Record(waiting.body, waiting.personal, intent, keep=keep))
 
 
@@ -314,7 +314,7 @@ def _take_back(turn: _Turn, waiting: Waiting) -> None:
         account = replace(account, undone_fen=account.undone_fen + body.amount_fen)
     turn.put(waiting.place, account)
     fact = replace(body, counter=0, undoes=body.counter)
-    keep = (name_of(waiting.place), packed(account))
+    keep = ((name_of(waiting.place), packed(account)),)
     turn.actions.append(Record(fact, waiting.personal, keep=keep))
 
 

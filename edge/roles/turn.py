@@ -84,7 +84,7 @@ class Turn:
         """Next in the list."""
         self.actions += actions
 
-    def record(self, body: Body, personal: bytes = b"", keep: tuple[str, bytes] | None = None) -> None:
+    def record(self, body: Body, personal: bytes = b"", keep: tuple[tuple[str, bytes], ...] = ()) -> None:
         """A fact nobody waits for."""
         self.add(Record(body, personal, keep=keep))
 
@@ -92,7 +92,7 @@ class Turn:
         """Ask for a commit; the release is the reply to its answer."""
         intent_id = self._next_intent()
         self.pending[intent_id] = pending
-        self.add(Record(pending.body, pending.personal, intent_id, keep=pending.keep))
+        self.add(Record(pending.body, pending.personal, intent_id, keep=pending.keep, along=pending.along))
 
     def intend_to_unlock(self, unit: int, number: int) -> None:
         """The same for a door that is to stand unlocked; asked once."""

@@ -52,6 +52,12 @@ class RuleState(Struct, frozen=True):
     """Who has shown a card just now and waits for a second person; 0 for nobody."""
     cut_off: bool = False
     """What the other devices of this one's areas recorded is not known here, or too old (``rules.places``)."""
+    along: frozenset[int] = frozenset()
+    """Who would go in with the holder besides ``first_holder``: a guest who waits for him as his escort."""
+
+    def coming(self, holder: int) -> frozenset[int]:
+        """All who would go in by this holder's card."""
+        return (self.along | {holder, self.first_holder}) - {0}
 
 
 NO_RULE_STATE: Final = RuleState()
@@ -103,13 +109,13 @@ def judge(
     if state.interlocked and rules.row.interlock:
         return Judged(Reason.INTERLOCK, area)
     if not rules.leaving:
-        limited = rules.into[1]
-        if is_unknown(limited, state.inside, holder, cut_off=state.cut_off):
+        limited, coming = rules.into[1], state.coming(holder)
+        if is_unknown(limited, state.inside, coming, cut_off=state.cut_off):
             if limited is not None and not limited.open_when_cut_off:
                 return Judged(Reason.LIMIT_CUT_OFF, area)
             if reason in (Reason.GRANTED, Reason.GRANTED_TIME_NOT_CHECKED):
                 reason = Reason.GRANTED_LIMIT_CUT_OFF
-        elif is_full(limited, state.inside, holder, state.first_holder):
+        elif is_full(limited, state.inside, coming):
             return Judged(Reason.AREA_FULL, area)
     if pin in WITHOUT_PIN:
         return Judged(WITHOUT_PIN[pin], area)

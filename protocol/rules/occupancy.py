@@ -63,13 +63,15 @@ def _is_in(number: int, area: AreaRow, place: Place, now_ms: int, calendar: Cale
     return place.area == number and counts(place, area, now_ms, calendar)
 
 
-def is_full(area: AreaRow | None, inside: frozenset[int], holder: int, first_holder: int) -> bool:
-    """Whether there is no place for this holder, and for the first of two persons who waits for him (0: nobody)."""
-    if area is None or not area.occupancy_max or holder in inside:
+def is_full(area: AreaRow | None, inside: frozenset[int], coming: frozenset[int]) -> bool:
+    """Whether there is no place for all that would go in together: the holder, and whoever waits for him."""
+    if area is None or not area.occupancy_max or coming <= inside:
         return False
-    return len(inside | {holder, first_holder} - {0}) > area.occupancy_max
+    return len(inside | coming) > area.occupancy_max
 
 
-def is_unknown(area: AreaRow | None, inside: frozenset[int], holder: int, *, cut_off: bool) -> bool:
-    """Whether it is not known here how many are inside, for a holder who would take another place."""
-    return area is not None and bool(area.occupancy_max) and area.shared and cut_off and holder not in inside
+def is_unknown(
+    area: AreaRow | None, inside: frozenset[int], coming: frozenset[int], *, cut_off: bool
+) -> bool:
+    """Whether it is not known here how many are inside, for those who would take another place."""
+    return area is not None and bool(area.occupancy_max) and area.shared and cut_off and not coming <= inside

@@ -216,10 +216,12 @@ async def test_a_full_area_lets_nobody_in_until_somebody_came_out(site: Site) ->
 
 @pytest.mark.requirement("B3")
 async def test_a_card_that_needs_an_escort_opens_beside_one(site: Site) -> None:
-    """Seen when: without network a card of such a class moves no lock alone, nor beside any other card; after the card of a class
-    that may escort it opens, and goes out alone; "what if" and the records say what was missing.
+    """Seen when: without network a card of such a class moves no lock alone, nor beside any other card; the card of a class
+    that may escort lets in whoever waited for it, and after it the guest's opens too, and goes out alone; "what if" and the
+    records say what was missing, and that the guest went in with the other.
 
-    Planted break that turns it red: ``cards.rows`` without one of the flags; ``door_rules.escorts`` doing nothing.
+    Planted break that turns it red: ``cards.rows`` without one of the flags; ``door_rules.escorts`` doing nothing;
+    ``Effects._draft`` without ``along``.
     """
     guest = await site.resident(card_class=await site.card_class(needs_escort="1"))
     host = await site.resident(card_class=await site.card_class(may_escort="1"))
@@ -233,6 +235,7 @@ async def test_a_card_that_needs_an_escort_opens_beside_one(site: Site) -> None:
         await goes(site, "east-gate", guest, reader=2)
         await site.join("east-gate")
     await site.arrival(f"{guest.query}&reason={int(Reason.ESCORT)}", 0)
+    await site.arrival(f"{guest.query}&reason={int(Reason.GRANTED_ALONG)}", 0)
     await site.arrival(f"{guest.query}&reason={int(Reason.GRANTED)}", 0)
     assert "may escort" in (await site.browser.get(await _asked(site, "东门", guest))).words
 

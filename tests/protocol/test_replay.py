@@ -58,6 +58,7 @@ TIMES = 3_000
 OF_DOORS = {
     reason for reason in Reason if reason.name.startswith("GRANTED") or 20 <= reason < 49 or reason >= 70
 } - {
+    Reason.GRANTED_ALONG,
     Reason.GRANTED_FROM_MEMORY,
     Reason.GRANTED_FREE_PASSAGE,
     Reason.NOT_CONFIGURED,
@@ -176,7 +177,13 @@ class Chance:
             self.seldom(),
             {(3, 1): {ENTRY: one([0, 1, 2])}},
             RuleState(
-                places, self.seldom(), inside, self.seldom(), one([0, HOLDER, OTHER]), one([True, False])
+                places,
+                self.seldom(),
+                inside,
+                self.seldom(),
+                one([0, HOLDER, OTHER]),
+                one([True, False]),
+                frozenset(one([(), (), (OTHER,), (9, 10)])),
             ),
             one([0, HOLDER, OTHER]),
         )
@@ -228,7 +235,8 @@ def as_kept(rows: list[Change]) -> View:
 
 @pytest.mark.requirement("B6")
 def test_whatever_was_decided_comes_out_once_more() -> None:
-    """Planted breaks that turn it red, each tried: ``basis_of`` without the escort, the interlock, the place's time or who waits;
+    """Planted breaks that turn it red, each tried: ``basis_of`` without the escort, the interlock, the place's time, who waits or who
+    goes along;
     ``state_again`` without the uses, INSIDE or ``others``; ``presentation_again`` without the stand-in for a credential.
     """
     chance, reasons = Chance(1), set()
@@ -263,6 +271,9 @@ def test_a_reader_without_a_lock_and_what_storage_made_of_a_grant() -> None:
     assert agrees(Reason.GRANTED_FROM_MEMORY, Reason.GRANTED_PASSBACK)
     assert not agrees(Reason.STORAGE_UNUSABLE, Reason.EXPIRED)
     assert not agrees(Reason.GRANTED, Reason.GRANTED_PASSBACK)
+    assert agrees(Reason.GRANTED_ALONG, Reason.ESCORT)
+    assert agrees(Reason.GRANTED_ALONG, Reason.SECOND_PERSON)
+    assert not agrees(Reason.GRANTED_ALONG, Reason.GRANTED)
 
 
 def test_what_a_device_writes_of_others_is_bounded() -> None:

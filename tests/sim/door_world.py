@@ -30,7 +30,7 @@ from central.cards.model import Card, CardClass
 from central.nodes.model import Device
 from central.sync import publish
 from central.sync.hub import Hub
-from edge.cache.drafts import draft
+from edge.cache.drafts import Draft, draft
 from edge.cache.errors import CacheError
 from edge.core.actions import Action, CancelTimer, CheckPin, Keep, Lock, Record, Release, StartTimer
 from edge.core.lines import InputLine, InputRole
@@ -210,27 +210,30 @@ class DoorRulesNode(Node):
                 self._record(action)
 
     def _record(self, action: Record) -> None:
-        world = self.world
-        now = self.instant()
-        made = draft(action.body, world.now_ms, now.utc_ms, now.trust, action.personal, action.keep)
+        made = self._draft(action)
         if isinstance(action.body, AccessFact):
             self._judge(action.body)
         rules = self.view.door_rules(1)
         if action.intent_id is not None and isinstance(action.body, DoorFact) and rules and rules.first_card:
             raise Violation(f"B3: {self.name} is held open and no card has opened it")
         try:
-            (entry,) = self.outbox.append([made])
+            entry, *along = self.outbox.append([made])
         except CacheError:
             if action.intent_id is not None:
                 self._send(Committed(action.intent_id, ok=False))
             return
-        self.told.hashes[entry.fact.seq] = entry.hash
+        self.told.hashes.update({each.fact.seq: each.hash for each in (entry, *along)})
         if isinstance(action.body, AccessFact) and is_granted(action.body.reason) and self._has_area():
             self.going[entry.fact.seq] = self.shown
         if isinstance(action.body, OutcomeFact) and self._is_through(action.body):
             self._went(*self.going.pop(action.body.intent_seq, (0, False)))
         if action.intent_id is not None:
             self._send(Committed(action.intent_id, ok=True, seq=entry.fact.seq))
+
+    def _draft(self, action: Record) -> Draft:
+        now = self.instant()
+        made = draft(action.body, self.world.now_ms, now.utc_ms, now.trust, action.personal, action.keep)
+        return msgspec.structs.replace(made, along=tuple(map(self._draft, action.along)))
 
     # -- what the world knows -----------------------------------------------------------------------------------
 

@@ -170,7 +170,8 @@ def make(changes: Iterable[Change] | None = None, *, closed: bool = True) -> Doo
 
 
 def bodies(actions: Iterable[Action], kind: type[Body] | None = None) -> list[Body]:
-    found = [action.body for action in actions if isinstance(action, Record)]
+    records = [action for action in actions if isinstance(action, Record)]
+    found = [each.body for record in records for each in (record, *record.along)]
     return [body for body in found if kind is None or isinstance(body, kind)]
 
 
@@ -178,8 +179,8 @@ def kept(node: DoorNode) -> dict[str, bytes]:
     """What it remembers over a restart."""
     found: dict[str, bytes] = {}
     for action in node.done:
-        if isinstance(action, Record) and action.keep is not None:
-            found[action.keep[0]] = action.keep[1]
+        if isinstance(action, Record):
+            found.update(pair for each in (action, *action.along) for pair in each.keep)
         elif isinstance(action, Keep):
             found[action.name] = action.value
     return found

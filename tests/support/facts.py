@@ -33,7 +33,7 @@ def granted(at_ms: int = 1_000, uid: bytes = b"\x04\x01\x02\x03\x04\x05\x06", po
 def used(number: int, at_ms: int = 1_000) -> Draft:
     """The intent of a release for a card whose uses are counted, with the count that is remembered in its commit."""
     body = AccessFact(1, Reason.GRANTED, Revisions(1, 1, 1, 1), release_ms=5_000, use_no=number, use_issue=1)
-    kept = ("use/5/1/1", number.to_bytes(4, "big"))
+    kept = (("use/5/1/1", number.to_bytes(4, "big")),)
     return draft(body, at_ms, WALL_MS + at_ms, Trust.TRUSTED, card_number(5), kept)
 
 

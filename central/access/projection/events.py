@@ -19,6 +19,9 @@ from protocol.facts import AccessFact, CommandFact, CommandResult, ExitFact, Ins
 from protocol.reasons import Reason, is_granted
 from protocol.rules.passback import UNKNOWN as PLACE_UNKNOWN
 
+ALONG_MAX: Final = 2
+"""People that one grant lets in besides its own: the first of two persons, and a guest with his escort."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -128,19 +131,14 @@ def command(batch: Batch, stored: Stored, body: CommandFact) -> None:
 
 
 def outcome(batch: Batch, stored: Stored, body: OutcomeFact) -> None:
-    """What followed an intent, in this batch or an earlier one."""
-    row = batch.events.get((stored.node_epoch, body.intent_seq))
-    if row is not None:
+    """What followed an intent, in this batch or an earlier one; the same for whoever it let in besides."""
+    for row in let_in(batch, stored.node_epoch, body.intent_seq):
+        if row["outcome"] == body.outcome:
+            continue
         row["outcome"] = int(body.outcome)
-    else:
-        event = AccessEvent.get_or_none(
-            (AccessEvent.device == batch.device.id)
-            & (AccessEvent.node_epoch == stored.node_epoch)
-            & (AccessEvent.seq == body.intent_seq)
-        )
-        if event is not None and event.outcome != body.outcome:
-            AccessEvent.update(outcome=int(body.outcome)).where(AccessEvent.id == event.id).execute()
-            batch.outcomes.add(event.id)
+        if "id" in row:
+            AccessEvent.update(outcome=int(body.outcome)).where(AccessEvent.id == row["id"]).execute()
+            batch.outcomes.add(row["id"])
             batch.topics.add(EVENTS)
     asked = DoorCommand.get_or_none(
         (DoorCommand.device == batch.device.id)
@@ -149,6 +147,31 @@ def outcome(batch: Batch, stored: Stored, body: OutcomeFact) -> None:
     )
     if asked is not None:
         _advance(batch, asked, command_rules.of_outcome(body.outcome), stored)
+
+
+def let_in(batch: Batch, node_epoch: int, seq: int) -> list[dict[str, Any]]:
+    """The event of the intent with this seq, and those of the people it let in besides: they follow it, in its very commit.
+
+    Rows of this batch, or what is stored of earlier ones (these have an id).
+    """
+    seqs = range(seq, seq + 1 + ALONG_MAX)
+    here = [batch.events.get((node_epoch, each)) for each in seqs]
+    found = [row for row in here if row is not None and row["seq"] == seq]
+    if found:
+        others = here[1:]
+    else:
+        of_device = (AccessEvent.device == batch.device.id) & (AccessEvent.node_epoch == node_epoch)
+        stored = {
+            row["seq"]: row
+            for row in AccessEvent.select().where(of_device & AccessEvent.seq.in_(seqs)).dicts()
+        }
+        found = [stored[seq]] if seq in stored else []
+        others = [stored.get(each) for each in seqs[1:]]
+    for row in others if found else ():
+        if row is None or row["reason"] != Reason.GRANTED_ALONG:
+            break
+        found.append(row)
+    return found
 
 
 def write(batch: Batch) -> None:

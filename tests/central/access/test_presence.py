@@ -13,9 +13,9 @@ import central.access.pages  # noqa: F401  (brings its sheets)
 from central.access import presence
 from central.access.dossier import alarms_of, places_of
 from central.access.forgetting import forget
-from central.access.model import AccessPoint, Area, CardLevel, Door, HolderPlace
+from central.access.model import AccessEvent, AccessPoint, Area, CardLevel, Door, HolderPlace
 from central.access.projection import apply
-from central.cards.model import CardIssue
+from central.cards.model import CardIssue, CardUse
 from central.cards.rules import Holding
 from central.nodes.model import Device
 from central.people.dossier import SECTIONS
@@ -28,9 +28,9 @@ from protocol.facts import AccessFact, Fact, Outcome, OutcomeFact
 from protocol.ids import uid_key
 from protocol.reasons import Reason
 from protocol.records import Kind, Revisions
-from tests.support.estate import NOON, Estate, card_row, later
+from tests.support.estate import NOON, Estate, card_row, later, person_row
 
-UID = bytes.fromhex("04A1B2C3D4E5F6")
+UID, GUEST = bytes.fromhex("04A1B2C3D4E5F6"), bytes.fromhex("04A1B2C3D4E5F7")
 
 
 class Hall(Estate):
@@ -124,6 +124,50 @@ def test_a_release_that_a_power_cut_left_open_leaves_the_place_unknown(hall: Hal
     hall.passes(hall.gate_device, hall.exit, -1, later(minutes=5), outcome=Outcome.UNKNOWN)
     assert hall.place() == (False, None)
     assert hall.told() == 1
+
+
+@pytest.mark.requirement("B3")
+@pytest.mark.parametrize("batches", [1, 2], ids=["one batch", "the outcome comes later"])
+@pytest.mark.parametrize("outcome", [Outcome.ENTERED, Outcome.NOT_ENTERED, Outcome.UNKNOWN])
+def test_whoever_was_let_in_along_is_where_the_other_is(hall: Hall, outcome: Outcome, batches: int) -> None:
+    """His record stands behind the grant that let him in: it ends as that one did, his use counts, and nobody else's does.
+
+    Planted breaks that turn it red: ``let_in`` without ``ALONG_MAX``; without looking at what is stored; taking every next record.
+    """
+    device, point, guest = hall.other, hall.of_other, uid_key(GUEST)
+    hall.write(lambda: _guest(hall))
+    shown = [
+        hall.stored(AccessFact(point, reason, Revisions(), **more), device=device, at=NOON, personal=key)  # type: ignore[arg-type]
+        for reason, key, more in (
+            (Reason.ESCORT, guest, {}),
+            (Reason.GRANTED, uid_key(UID), {}),
+            (Reason.GRANTED_ALONG, guest, {"use_no": 1, "use_issue": 1}),
+            (Reason.UNKNOWN_CARD, uid_key(bytes(4)), {}),
+        )
+    ]
+    into = hall.area if outcome is Outcome.ENTERED else -1
+    went = hall.stored(OutcomeFact(shown[1].fact.seq, outcome, into), device=device, at=NOON)
+    for batch in ([*shown, went],) if batches == 1 else (shown, [went]):
+        hall.write(apply, device, batch)
+    places = hall.read(lambda: [(row.is_known, row.area_id) for row in HolderPlace.select()])
+    assert (
+        places
+        == {
+            Outcome.ENTERED: [(True, hall.area)] * 2,
+            Outcome.NOT_ENTERED: [],
+            Outcome.UNKNOWN: [(False, None)] * 2,
+        }[outcome]
+    )
+    events = hall.read(lambda: list(AccessEvent.select().order_by(AccessEvent.seq)))
+    assert [row.outcome for row in events] == [None, outcome, outcome, None]
+    assert hall.read(lambda: [use.count for use in CardUse.select()]) == [1]
+
+
+def _guest(hall: Hall) -> None:
+    person = person_row(hall.site, hall.organisation, "0099", "访客").id
+    ids = {"site": hall.site, "organisation": hall.organisation}
+    card = card_row(**ids, card_no="2", uid=GUEST, issue_no=1, person=person, holding=Holding.IN_USE.value)
+    CardIssue.create(card=card.id, issue_no=1, person=person, issued_at=NOON)
 
 
 @pytest.mark.requirement("B3")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from edge.cache.at_start import open_at_start
 from edge.cache.outbox import NO_EPOCH, Outbox
@@ -17,7 +18,7 @@ from edge.cache.recorder import Recorder
 from edge.cache.reserve import RESERVE_BYTES, Reserve
 from edge.cache.storage_state import StorageNews
 from tests.support.crashvfs import Disk
-from tests.support.facts import alarm, granted, outcome, refused
+from tests.support.facts import alarm, granted, outcome, refused, used
 from tests.support.listeners import Collected
 
 pytestmark = pytest.mark.filterwarnings(
@@ -62,6 +63,29 @@ def test_an_intent_takes_one_sync_together_with_what_came_before_it(tmp_path: Pa
     assert bench.disk.sync_count - before == 1
     assert [entry.fact.seq for entry in bench.told.entries] == [1, 2, 3]
     assert bench.told.answers[0] is bench.told.entries[2]
+    assert bench.recorder.stop()
+
+
+def test_what_goes_along_with_an_intent_is_numbered_behind_it_in_its_commit(tmp_path: Path) -> None:
+    """Nothing stands between them, and who waits is answered with the intent.
+
+    Planted break that turns it red: ``Outbox.append`` without ``along``; the recorder answering with the last of them.
+    """
+    bench = Bench(tmp_path)
+    bench.outbox.start_run()
+    bench.recorder._run_started = True
+    before = bench.disk.sync_count
+    kept = (("use/6/1/1", b"1"),)
+    bench.recorder.submit(
+        replace(used(1), along=(replace(refused(2), keep=kept), refused(3))), bench.told.answer
+    )
+    bench.intent(4)
+    bench.recorder.start()
+    bench.told.wait(lambda: len(bench.told.answers) == 2)
+    assert bench.disk.sync_count - before == 1
+    assert [entry.fact.boottime_ms for entry in bench.told.entries] == [1_000, 2, 3, 4]
+    assert [answer and answer.fact.seq for answer in bench.told.answers] == [1, 4]
+    assert set(bench.outbox.kept) == {"use/5/1/1", "use/6/1/1"}
     assert bench.recorder.stop()
 
 

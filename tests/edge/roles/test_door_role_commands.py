@@ -133,7 +133,7 @@ def test_a_tested_point_shows_itself(node: DoorNode) -> None:
 
 def test_a_mode_by_hand_is_done_told_and_kept(node: DoorNode) -> None:
     actions = node.send(ModeChanged(700, FRONT, Mode.LOCKED_DOWN))
-    assert Record(CommandFact(700, FRONT, CommandResult.DONE), keep=("mode/7", b"\x04")) in actions, (
+    assert Record(CommandFact(700, FRONT, CommandResult.DONE), keep=(("mode/7", b"\x04"),)) in actions, (
         "who reads that it is done finds it so after a power cut"
     )
     assert results(actions) == [CommandResult.DONE]
@@ -159,7 +159,7 @@ def test_giving_a_mode_back_returns_to_the_configured_one() -> None:
     node.send(ModeChanged(700, FRONT, Mode.UNLOCKED))
     assert node.state.doors[1].lock_released
     actions = node.send(ModeChanged(701, FRONT, None))
-    assert Record(CommandFact(701, FRONT, CommandResult.DONE), keep=("mode/7", b"")) in actions
+    assert Record(CommandFact(701, FRONT, CommandResult.DONE), keep=(("mode/7", b""),)) in actions
     assert locked(actions) == [1]
     assert node.state.doors[1].mode is Mode.LOCKED
 

@@ -39,7 +39,7 @@ def node_with(*more: Change, front: DoorRow | None = None) -> DoorNode:
 
 
 def reason_of(done: list[Action]) -> Reason:
-    (fact,) = bodies(done, AccessFact)
+    fact, *_along = bodies(done, AccessFact)
     return fact.reason  # type: ignore[attr-defined,no-any-return]
 
 

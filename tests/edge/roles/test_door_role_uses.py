@@ -30,8 +30,8 @@ def kept(node: DoorNode) -> dict[str, bytes]:
     """What a restart would find: the values that came with committed records, and those kept by themselves."""
     found: dict[str, bytes] = {}
     for action in node.done:
-        if isinstance(action, Record) and action.keep is not None:
-            found[action.keep[0]] = action.keep[1]
+        if isinstance(action, Record):
+            found.update(action.keep)
         elif isinstance(action, Keep):
             found[action.name] = action.value
     return {name: value for name, value in found.items() if value}
@@ -87,7 +87,7 @@ def test_a_restart_gives_nothing_back() -> None:
 def test_the_count_is_remembered_in_the_commit_of_the_very_intent() -> None:
     (record,) = [action for action in limited(3).show(GOOD) if isinstance(action, Record)]
     assert record.intent_id is not None
-    assert record.keep == (f"use/{CARD}/{ISSUE}/{IN}", (1).to_bytes(4, "big"))
+    assert record.keep == ((f"use/{CARD}/{ISSUE}/{IN}", (1).to_bytes(4, "big")),)
 
 
 def test_of_two_counts_of_one_point_the_higher_holds() -> None:

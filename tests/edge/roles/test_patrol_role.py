@@ -323,7 +323,7 @@ def test_a_round_ends_by_itself_so_long_after_its_last_scan() -> None:
 def test_a_round_goes_on_after_a_power_cut() -> None:
     """Planted break: do not keep the round in the commit of the scan that opens it."""
     node = carried()
-    kept = dict(a.keep for a in node.swipe(GUARD, 4) if isinstance(a, Record) and a.keep is not None)
+    kept = dict(pair for a in node.swipe(GUARD, 4) if isinstance(a, Record) for pair in a.keep)
     after = carried()
     after.send(Started(kept=kept))
     assert people(after.swipe(PLACE, 4)) == [uid_key(GUARD.uid)]

@@ -106,11 +106,10 @@ def kept(actions: Iterable[Action]) -> dict[str, bytes]:
     """What the medium remembers after these actions."""
     found: dict[str, bytes] = {}
     for action in actions:
-        keep = action.keep if isinstance(action, Record) else None
+        if isinstance(action, Record):
+            found.update(action.keep)
         if isinstance(action, Keep):
-            keep = (action.name, action.value)
-        if keep is not None:
-            found[keep[0]] = keep[1]
+            found[action.name] = action.value
     return {name: value for name, value in found.items() if value}
 
 
@@ -132,8 +131,7 @@ def test_a_payment_is_durable_with_its_account_before_it_is_heard() -> None:
         False,
     )
     assert (fact.point, fact.meal, fact.issue_no, record.personal) == (TILL, 2, 1, uid_key(EATER.uid))
-    assert record.keep is not None
-    assert record.keep[0] == f"till/5/1/{TILL}"
+    assert [name for name, _value in record.keep] == [f"till/5/1/{TILL}"]
     assert (signals(shown), bodies(shown, AccessFact)) == ([], [])
     assert signals(node.commit()) == [(4, Pattern.PAID)]
 

@@ -111,7 +111,7 @@ def test_devices_that_have_not_heard_of_one_another_exceed_it_by_the_bound_and_n
         seen = known
         for number in range(1, 20):
             holder = 100 * (device + 1) + number
-            if not is_full(area, seen, holder, 0):
+            if not is_full(area, seen, frozenset({holder})):
                 seen |= {holder}
         inside |= seen
     assert len(inside) - most == (devices - 1) * free
