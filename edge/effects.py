@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from edge.cache.drafts import Draft, draft
-from edge.cache.inbox import Done, Job
-from edge.cache.outbox import Outbox
+from edge.cache.inbox import Done
 from edge.core.actions import (
     Action,
     CancelTimer,
@@ -56,8 +54,8 @@ class Storage(Protocol):
     def submit(self, draft: Draft, done: Done | None = None) -> None:
         """A fact; ``done`` is told its fate, on the loop."""
 
-    def call(self, job: Job) -> None:
-        """Something else to be done with the outbox."""
+    def keep(self, name: str, value: bytes) -> None:
+        """A value to remember over restarts."""
 
 
 class Effects:
@@ -138,7 +136,7 @@ class Effects:
                 case ClearAlarm(alarm, where):
                     self.alarms.pop((alarm, where), None)
                 case Keep(name, value):
-                    self._storage.call(partial(_keep, name, value))
+                    self._storage.keep(name, value)
                 case Took(figure, since_ms):
                     self.took(figure, self._keeper.mono_ms() - since_ms)
                 case WriteOnCard() | Inspect():
@@ -249,7 +247,3 @@ class Effects:
             self._lights[reader] = self._loop.call_later(
                 next_ms / 1_000, self._light, reader, now_ms + next_ms
             )
-
-
-def _keep(name: str, value: bytes, outbox: Outbox) -> None:
-    outbox.keep(name, value)

@@ -15,7 +15,7 @@ value to remember (the use of a card whose uses are counted) writes a note in th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ CHECKPOINT_PAGES: Final = 250
 """Pages in the log from which a checkpoint is worth its syncs."""
 
 _INSERT: Final = "INSERT INTO fact (seq, hash, fact, open_seq) VALUES (?, ?, ?, ?)"
+_FORGET: Final = "DELETE FROM note WHERE name = ?"
 _FROM: Final = "SELECT hash, fact FROM fact WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
@@ -205,15 +206,24 @@ class Outbox:
             self._write_notes({"backed_up_through": through, "backed_up_frame": frame})
             self.backed_up_through = through
 
-    def keep(self, name: str, value: bytes) -> None:
-        """Remember a value over restarts; an empty one forgets the name."""
-        if value:
-            self._write_notes({KEPT + name: value})
-            self.kept[name] = value
-        else:
-            with storage_errors:
-                self._connection.execute("DELETE FROM note WHERE name = ?", (KEPT + name,))
-            self.kept.pop(name, None)
+    def keep(self, values: Mapping[str, bytes]) -> None:
+        """Remember values over restarts, by name, all or none; an empty one forgets the name.
+
+        :raises StorageError: nothing was stored.
+        """
+        self._need_open()
+        with storage_errors, transaction(self._connection):
+            self._connection.executemany(
+                NOTE, [(KEPT + name, value) for name, value in values.items() if value]
+            )
+            self._connection.executemany(
+                _FORGET, [(KEPT + name,) for name, value in values.items() if not value]
+            )
+        for name, value in values.items():
+            if value:
+                self.kept[name] = value
+            else:
+                self.kept.pop(name, None)
 
     def purge(self, limit: int = PURGE_SLICE) -> int:
         """Delete at most ``limit`` of the oldest facts that the centre's backup has; how many it were.

@@ -4,6 +4,7 @@
   before it: one sync. Others wait a moment for company.
 - When a commit fails, whoever waits is told at once that his fact is not stored; the others are held in bounded memory,
   and stored when the storage works again.
+- Values to remember are written after the facts that came before them, and wait as those do while the storage does not work.
 - No room: the reserve is given up and the commit tried again. Damaged file: it is put aside, whole, and a new one begun.
 
 Callbacks come through ``post``, which hands them to the node's loop. Nothing here waits for the loop.
@@ -17,7 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from edge.cache.drafts import Draft
 from edge.cache.errors import CacheError, CorruptedError, StorageFullError
@@ -33,6 +34,7 @@ RETRY_FIRST_S: Final = 1.0
 RETRY_MAX_S: Final = 10.0
 SPACE_CHECK_S: Final = 60.0
 COMMIT_WITHIN_S: Final = 1.0
+T = TypeVar("T")
 _log: Final = logging.getLogger(__name__)
 
 
@@ -60,6 +62,7 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
         # the thread's own
         self._held: deque[Waiting] = deque()
+        self._kept: dict[str, bytes] = {}
         self._failing = not outbox.is_open
         self._retry_at = 0.0
         self._run_started = False
@@ -78,6 +81,10 @@ class Recorder:
     def submit(self, draft: Draft, done: Done | None = None) -> None:
         """Make a fact durable. With ``done`` at once, and its fate is told exactly once; without, soon."""
         self._inbox.put(Waiting(draft, done))
+
+    def keep(self, name: str, value: bytes) -> None:
+        """Remember a value over restarts, soon; an empty one forgets the name."""
+        self._inbox.put_kept(name, value)
 
     def call(self, job: Job, done: JobDone = lambda _result, _error: None) -> None:
         """Run ``job`` with the outbox in the storage thread, after the facts that wait; ``done(result, error)``."""
@@ -101,10 +108,14 @@ class Recorder:
             taken = self._inbox.take(self._next_due(), patient=self._failing)
             stopping = taken.stopping
             self._held.extend(taken.facts)
+            for name in (name for waiting in taken.facts for name in waiting.names):
+                self._kept.pop(name, None)
+            self._kept |= taken.kept
             self._lost_count += taken.lost_count
             if stopping:
                 self._retry_at = 0.0  # once more
             self._store()
+            self._keep()
             for job, done in taken.jobs:
                 self._do(job, done)
             if not (self._failing or stopping):
@@ -142,16 +153,30 @@ class Recorder:
             self._post(self._listener.committed, entries, late)
             self._works()
 
+    def _keep(self) -> None:
+        while self._kept and not self._failing:
+            try:
+                self._with_room(lambda: self._outbox.keep(self._kept))
+            except CacheError as error:
+                self._failed(error)
+            else:
+                self._kept = {}
+
     def _append(self, drafts: list[Draft]) -> list[Entry]:
-        try:
+        def append() -> list[Entry]:
             self._start_run()
             return self._outbox.append(drafts)
+
+        return self._with_room(append)
+
+    def _with_room(self, write: Callable[[], T]) -> T:
+        try:
+            return write()
         except StorageFullError:
             if not self._reserve.release():
                 raise
             self._now_low("the reserve is used")
-            self._start_run()
-            return self._outbox.append(drafts)
+            return write()
 
     def _failed(self, error: CacheError) -> bool:
         """False when a damaged file was put aside and it may go on at once."""

@@ -203,7 +203,7 @@ class DoorRulesNode(Node):
                 self.timers.pop(name, None)
             case Keep(name, value):
                 try:
-                    self.outbox.keep(name, value)
+                    self.outbox.keep({name: value})
                 except CacheError:
                     return
             case Record():

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,51 @@ def test_what_goes_along_with_an_intent_is_numbered_behind_it_in_its_commit(tmp_
     assert [answer and answer.fact.seq for answer in bench.told.answers] == [1, 4]
     assert set(bench.outbox.kept) == {"use/5/1/1", "use/6/1/1"}
     assert bench.recorder.stop()
+
+
+def test_while_the_medium_hangs_the_latest_value_of_each_name_waits_and_no_more(tmp_path: Path) -> None:
+    """A hundred thousand passages of a hundred holders are a hundred values, written at once when the medium answers.
+
+    Planted breaks that turn it red: ``put_kept`` as a job of its own; a fact that does not end an earlier value of its name.
+    """
+    bench = Bench(tmp_path)
+    hangs = threading.Event()
+    bench.recorder.start()
+    bench.recorder.call(lambda _outbox: hangs.wait(10))
+    for number in range(100_000):
+        bench.recorder.keep(f"at/{number % 100}", number.to_bytes(4, "big"))
+    inbox = bench.recorder._inbox
+    assert (len(inbox._kept), len(inbox._jobs) <= 1) == (100, True)
+    bench.recorder.keep("at/6", b"")
+    bench.recorder.keep("use/5/1/1", b"before the fact")
+    bench.recorder.submit(used(1))
+    before = bench.disk.sync_count
+    hangs.set()
+    bench.told.wait(lambda: len(bench.told.entries) == 1)
+    assert bench.recorder.stop()
+    again = Outbox(tmp_path / "outbox.db", bench.disk.opener)
+    again.open()
+    latest = {f"at/{number % 100}": number.to_bytes(4, "big") for number in range(99_900, 100_000)}
+    del latest["at/6"]
+    assert again.kept == {**latest, "use/5/1/1": (1).to_bytes(4, "big")}
+    assert bench.disk.sync_count - before <= 6
+    again.close()
+
+
+def test_a_value_is_not_lost_while_the_disk_is_dead(bench: Bench) -> None:
+    """The latest of each name is written when it works again, after the facts that were held.
+
+    Planted breaks that turn it red: ``_keep`` forgetting what could not be written; ``_failed`` not called for it.
+    """
+    bench.recorder.keep("at/1", b"one")
+    bench.told.wait(lambda: bench.outbox.kept == {"at/1": b"one"})
+    bench.disk.dead = True
+    bench.recorder.keep("at/1", b"two")
+    bench.told.wait(lambda: StorageNews.FAILED in bench.told.news)
+    bench.recorder.keep("at/1", b"three")
+    bench.recorder.keep("at/2", b"four")
+    bench.disk.dead = False
+    bench.told.wait(lambda: bench.outbox.kept == {"at/1": b"three", "at/2": b"four"})
 
 
 def test_facts_that_nobody_waits_for_are_stored_soon_and_together(bench: Bench) -> None:
