@@ -3,7 +3,7 @@
 - ``database_url``: the URL of a database with nothing but its tables; a test with it runs twice, on SQLite and on
   PostgreSQL (left out where no server is installed, unless ONECARD_FULL=1).
 - ``database``: an open ``central.db.Database`` on it.
-- ``postgres_url``: an empty PostgreSQL database, for tests that are about PostgreSQL.
+- ``postgres_url``: the same on PostgreSQL, for tests that are about PostgreSQL; ``empty_postgres_url``: without tables.
 - ``running_centre``: a whole centre over real sockets (:class:`tests.support.centre.RunningCentre`): set up with operator
   "0001", one organisation (id 1) and one estate (id 1), its clock standing still.
   ``browser = await running_centre.as_role("guard", site=1)`` is a browser signed in as a new operator of that role;
@@ -33,6 +33,12 @@ def postgres_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
+    with postgres_cluster.ready_database() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
     url = postgres_cluster.new_database()
     yield url
     postgres_cluster.drop(url)
@@ -44,10 +50,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         lay_sqlite(tmp_path / "onecard.db")
         yield f"sqlite:///{tmp_path / 'onecard.db'}"
     else:
-        server: Cluster = request.getfixturevalue("postgres_cluster")
-        url = server.ready_database()
-        yield url
-        server.drop(url)
+        yield request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture

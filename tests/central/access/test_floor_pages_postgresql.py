@@ -42,8 +42,8 @@ PATHS = [
 
 
 @pytest.mark.postgres
-async def test_every_list_answers_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
-    async with run_centre(tmp_path / "centre", database_url=postgres_url) as running:
+async def test_every_list_answers_on_postgresql(empty_postgres_url: str, tmp_path: Path) -> None:
+    async with run_centre(tmp_path / "centre", database_url=empty_postgres_url) as running:
         estate = await Estate.make(running)
         browser = await running.as_role()
         card = await estate.issue(browser, "04A1B2C3", "00000001")
