@@ -46,6 +46,8 @@ Rows = dict[int, list[tuple[int, bytes, bytes]]]
 class Group(msgspec.Struct, eq=False):
     """Cards that are decided alike, with the rows of one of them."""
 
+    rows_of: int
+    """That one: as soon as it leaves, the rows of another take the place of its own."""
     keys: tuple[bytes, ...]
     """What that one is known by, the most telling first."""
     row: CardRow
@@ -57,7 +59,7 @@ class Group(msgspec.Struct, eq=False):
     """Devices with one of these hold it."""
     medium: int | None
     """What the credential is written on, where there is one."""
-    cards: set[int] = msgspec.field(default_factory=set)
+    cards: set[int]
 
     def is_held(self, scope: Collection[str]) -> bool:
         """A device with these tags has its rows."""
@@ -106,8 +108,8 @@ class EstateCards:
 
     def read(self, card_ids: Collection[int] | None) -> None:
         """Read cards as they are published now; None: all."""
-        for number in card_ids or ():
-            self._drop(number)
+        if card_ids is not None:
+            card_ids = self._drop(card_ids)
         rows = _rows(self._space, card_ids)
         keys = None if card_ids is None else {key for of_card in rows.values() for _, key, _ in of_card}
         dead, limited, media = _dead(self._space, keys), self._limited(card_ids), _media(rows, card_ids)
@@ -130,13 +132,22 @@ class EstateCards:
                 changed |= {_number(owner)} if owner.startswith("card:") else set()
         return changed
 
-    def _drop(self, number: int) -> None:
-        shape = self._shape_of.pop(number, None)
-        if shape is not None:
+    def _drop(self, card_ids: Collection[int]) -> set[int]:
+        """Take cards out of their groups; returns what is to be read: these, and one of each group that has lost its rows."""
+        left: set[Any] = set()
+        for number in card_ids:
+            shape = self._shape_of.pop(number, None)
+            if shape is not None:
+                self._groups[shape].cards.discard(number)
+                left.add(shape)
+        read = set(card_ids)
+        for shape in left:
             group = self._groups[shape]
-            group.cards.discard(number)
             if not group.cards:
                 del self._groups[shape]
+            elif group.rows_of not in group.cards:
+                read.add(next(iter(group.cards)))
+        return read
 
     def _add(
         self,
@@ -167,8 +178,9 @@ class EstateCards:
         shape = (tuple(parts), limited, medium)
         self._shape_of[number] = shape
         group = self._groups.get(shape)
-        if group is None:
-            group = self._groups[shape] = _group(rows, dead, limited, medium)
+        if group is None or group.rows_of not in group.cards:
+            cards = set() if group is None else group.cards
+            group = self._groups[shape] = _group(number, rows, dead, limited, medium, cards)
         group.cards.add(number)
 
     def _limited(self, card_ids: Collection[int] | None) -> dict[int, frozenset[str]]:
@@ -222,10 +234,12 @@ def groups_of_cards(site_id: int, card_ids: Collection[int]) -> Collection[Group
 
 
 def _group(
+    number: int,
     rows: list[tuple[int, bytes, bytes]],
     dead: Mapping[bytes, tuple[RestrictionRow, Change]],
     limited: frozenset[str] | None,
     medium: int | None,
+    cards: set[int],
 ) -> Group:
     of_card = [Change(kind, key, body) for kind, key, body in rows if kind == Kind.CARD]
     keys, row = tuple(change.key for change in of_card), decode_row(of_card[0])
@@ -234,7 +248,7 @@ def _group(
     changes += [dead[key][1] for key in keys if key in dead]
     pins = [Change(kind, key, SOME_PIN) for kind, key, _ in rows if kind == Kind.PIN]
     tags = frozenset(f"level:{level}" for level in row.levels) if limited is None else limited
-    return Group(keys, row, tuple(changes), tuple(pins), tags, medium)
+    return Group(number, keys, row, tuple(changes), tuple(pins), tags, medium, cards)
 
 
 def _rows(space: str, card_ids: Collection[int] | None) -> Rows:

@@ -253,6 +253,45 @@ def test_together_is_as_one_by_one_also_after_changes(estate: Estate, seed: int)
         assert sorted(with_groups) == sorted(set(with_groups)), "each card is in one group"
 
 
+@pytest.mark.parametrize("change", ["used up", "another key"])
+def test_who_leaves_a_group_takes_nothing_from_the_others(estate: Estate, change: str) -> None:
+    """The card whose rows stand for its group is used up, or its key becomes that of a card that is.
+
+    Planted break: let the rows of a card that has gone stand for those that stay.
+    """
+    published, kept = Published(estate, 0), CardGroups()
+    estate.write(published.begin)
+    estate.write(lambda: Door.update(persons=1, pin_schedule=None).execute() and None)
+    estate.write(publish.device_changed, estate.gate_device)
+    alike = {**{name: values[0] for name, values in CHOICES.items()}, "levels": (1,), "uses_max": 2}
+    used_up = ((1, 2),)
+    *all_alike, last = published.ids[:4]
+
+    def put_rows(number: int, keys: list[CardKey] | None = None, **values: Any) -> None:
+        like, revision = {**alike, **values}, publish.Revision()
+        published._publish(revision, number, like, keys or published._keys_of(number, like))
+        revision.announce()
+
+    def opening() -> set[int]:
+        return set(openers_of(AccessPoint.get_by_id(estate.entrance), NOON, kept))
+
+    for number in all_alike:
+        estate.write(put_rows, number)
+    assert estate.read(opening) == set(all_alike)
+    for who in all_alike:  # whichever stands for the group
+        if change == "used up":
+            estate.write(put_rows, who, used=used_up)
+            assert estate.read(opening) == set(all_alike) - {who}
+        else:
+            keys = published.keys[who]
+            estate.write(put_rows, who, [uid_key(bytes((4, who, 9, 9, 9, 9, 9)))])
+            estate.write(put_rows, last, keys, used=used_up)
+            assert estate.read(opening) == set(all_alike)
+            published.keys[last] = []
+        estate.write(put_rows, who)
+        assert estate.read(opening) == set(all_alike)
+
+
 def _members(kept: CardGroups, site: int) -> list[int]:
     with kept.of(site) as groups:
         return [card for group in groups for card in group.cards]
