@@ -27,6 +27,7 @@ from central.purges import purging
 from central.purges.purging import Plan, check_span, look, rows_in
 from central.sites.model import Site
 from central.sites.scope import Scope
+from central.sync import row_history
 from central.web.i18n import LazyText, lazy
 
 AT_ONCE_MAX: Final = 100_000
@@ -118,6 +119,7 @@ def purge(
     create = partial(PurgedEvents.create, counts=plan.counts, events_count=plan.records)
     made: PurgedEvents = purging.purge(centre, AccessEvent, plan, create, reason, made_by)
     presence.forget_older(plan.site_id, plan.until_at)
+    row_history.prune(plan.site_id)
     centre.audit.record(
         actor,
         "access.purge",

@@ -243,6 +243,7 @@ CREATE TABLE "clock_set" ("id" SERIAL NOT NULL PRIMARY KEY, "device_id" INTEGER 
 CREATE UNIQUE INDEX "clock_set_device_id_node_epoch_seq" ON "clock_set" ("device_id", "node_epoch", "seq");
 CREATE TABLE "column_mapping" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "name" TEXT NOT NULL, "mapping" TEXT NOT NULL, "made_at" BIGINT NOT NULL, "made_by" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT);
 CREATE UNIQUE INDEX "column_mapping_site_id_organisation_id_name" ON "column_mapping" ("site_id", "organisation_id", "name");
+CREATE TABLE "config_epoch" ("epoch" BIGINT NOT NULL PRIMARY KEY, "restrictions" BIGINT NOT NULL, "access" BIGINT NOT NULL);
 CREATE TABLE "household" ("id" SERIAL NOT NULL PRIMARY KEY, "unit_id" INTEGER NOT NULL, "kind" TEXT NOT NULL, "head_id" INTEGER NOT NULL, "from_on" DATE NOT NULL, "until_on" DATE, "lease_until_on" DATE, FOREIGN KEY ("unit_id") REFERENCES "unit" ("id") ON DELETE RESTRICT, FOREIGN KEY ("head_id") REFERENCES "person" ("id") ON DELETE RESTRICT);
 CREATE INDEX "household_unit_id" ON "household" ("unit_id");
 CREATE INDEX "household_head_id" ON "household" ("head_id");
@@ -334,6 +335,7 @@ CREATE TABLE "figure_reading" ("device_id" INTEGER NOT NULL PRIMARY KEY, "node_e
 CREATE TABLE "forced_mark" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER NOT NULL, "device_id" INTEGER NOT NULL, "through_at" BIGINT NOT NULL, "node_epoch" INTEGER NOT NULL, "seq" BIGINT NOT NULL, "reason" TEXT NOT NULL, "made_at" BIGINT NOT NULL, "made_by" TEXT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE RESTRICT);
 CREATE INDEX "forced_mark_device_id" ON "forced_mark" ("device_id");
 CREATE INDEX "forced_mark_made_at" ON "forced_mark" ("made_at");
+CREATE TABLE "former_row" ("space" TEXT NOT NULL, "kind" INTEGER NOT NULL, "key" BYTEA NOT NULL, "until_revision" BIGINT NOT NULL, "from_revision" BIGINT NOT NULL, "body" BYTEA NOT NULL, "tags" TEXT NOT NULL, PRIMARY KEY ("space", "kind", "key", "until_revision"));
 CREATE TABLE "form_printer" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "organisation_id" INTEGER, "name" TEXT NOT NULL, "active" BOOLEAN NOT NULL, "x_um" INTEGER NOT NULL, "y_um" INTEGER NOT NULL, "changed_at" BIGINT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE RESTRICT);
 CREATE INDEX "form_printer_site_id" ON "form_printer" ("site_id");
 CREATE UNIQUE INDEX "form_printer_site_id_name" ON "form_printer" ("site_id", "name");
@@ -356,6 +358,7 @@ CREATE INDEX "hand_over_line_hand_over_id" ON "hand_over_line" ("hand_over_id");
 CREATE INDEX "hand_over_line_object_kind_object_id" ON "hand_over_line" ("object_kind", "object_id");
 CREATE TABLE "head" ("stream" INTEGER NOT NULL PRIMARY KEY, "revision" BIGINT NOT NULL);
 CREATE TABLE "heard_unit" ("device_id" INTEGER NOT NULL PRIMARY KEY, "since_at" BIGINT NOT NULL, FOREIGN KEY ("device_id") REFERENCES "device" ("id") ON DELETE CASCADE);
+CREATE TABLE "history_begin" ("site_id" INTEGER NOT NULL PRIMARY KEY, "restrictions" BIGINT NOT NULL, "access" BIGINT NOT NULL, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT);
 CREATE TABLE "record_hold" ("id" SERIAL NOT NULL PRIMARY KEY, "site_id" INTEGER NOT NULL, "person_id" INTEGER, "card_id" INTEGER, "door_id" INTEGER, "from_at" BIGINT NOT NULL, "until_at" BIGINT NOT NULL, "about" TEXT NOT NULL, "made_at" BIGINT NOT NULL, "lifted_at" BIGINT, FOREIGN KEY ("site_id") REFERENCES "site" ("id") ON DELETE RESTRICT, FOREIGN KEY ("person_id") REFERENCES "person" ("id") ON DELETE RESTRICT, FOREIGN KEY ("card_id") REFERENCES "card" ("id") ON DELETE RESTRICT, FOREIGN KEY ("door_id") REFERENCES "door" ("id") ON DELETE RESTRICT);
 CREATE INDEX "record_hold_site_id" ON "record_hold" ("site_id");
 CREATE INDEX "record_hold_person_id" ON "record_hold" ("person_id");

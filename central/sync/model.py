@@ -51,6 +51,40 @@ class RowTag(Model):
         indexes = ((("tag", "row"), True),)
 
 
+class FormerRow(Model):
+    """What a published row was, from one revision of its stream until another took its place (``central.sync.row_history``).
+
+    ``tags``: who was to have it, with spaces between. Rows are added and pruned, never changed.
+    """
+
+    space = peewee.TextField()
+    kind = peewee.IntegerField()
+    key = peewee.BlobField()
+    until_revision = peewee.BigIntegerField()
+    from_revision = peewee.BigIntegerField()
+    body = peewee.BlobField()
+    tags = peewee.TextField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("space", "kind", "key", "until_revision")
+
+
+class HistoryBegin(Model):
+    """The lowest revisions whose rows are all known still; none: from the beginning on."""
+
+    site = peewee.ForeignKeyField(Site, primary_key=True, on_delete="RESTRICT")
+    restrictions = peewee.BigIntegerField()
+    access = peewee.BigIntegerField()
+
+
+class ConfigEpoch(Model):
+    """Each config_epoch after the first, and the revisions at which it began: those of the backup that was restored."""
+
+    epoch = peewee.BigIntegerField(primary_key=True)
+    restrictions = peewee.BigIntegerField()
+    access = peewee.BigIntegerField()
+
+
 class ReportedRestriction(Model):
     """After a restore: a dead card that a device still knows and this centre had forgotten (design.md section 4).
 

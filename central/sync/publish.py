@@ -23,6 +23,7 @@ from central.cards.desk_settings import desk_row, issuers
 from central.cards.model import Card
 from central.db import announce
 from central.nodes.model import Device
+from central.sync import row_history
 from central.sync.fewer_rights import fewer, other_hours, shrank
 from central.sync.key_tags import key_tags
 from central.sync.model import (
@@ -369,6 +370,7 @@ def set_body(
     live = {tag.tag for tag in found.tags if not tag.removed}
     if bytes(found.body) == body and (not body or live == tags):
         return False
+    row_history.keep(found, live, revision.of(stream))
     found.body, found.revision, found.owner = body, revision.of(stream), owner
     found.save()
     if body:
@@ -421,6 +423,7 @@ def _rescope(site_id: int, revision: Revision) -> None:
         if scope is None:
             DeviceScope.insert(device=device_id, tags=tags, since=revision.of(Stream.ACCESS)).execute()
         elif scope.tags != tags:
+            row_history.keep_scope(device_id, scope.tags, revision.of(Stream.ACCESS))
             values: dict[str, object] = {"tags": tags, "since": revision.of(Stream.ACCESS)}
             if (places_tag(site_id) in tags) != (places_tag(site_id) in scope.tags):
                 values["balances_since"] = revision.of(Stream.BALANCES)

@@ -13,6 +13,7 @@ import peewee
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.nodes.model import Device
+from central.sync import row_history
 from central.sync.key_rows import OpenKey, no_key, opened
 from central.sync.model import DeviceScope, Enrolment, Head, PublishedRow, RowTag
 from central.sync.publish import CONFIG_EPOCH
@@ -44,7 +45,9 @@ def raise_config_epoch(now: datetime) -> int:
 
     It is the time in seconds: one backup restored twice must not give two configurations the same epoch.
     """
-    epoch = max(read_heads().config_epoch + 1, int(now.timestamp()))
+    heads = read_heads()
+    epoch = max(heads.config_epoch + 1, int(now.timestamp()))
+    row_history.begin_epoch(epoch, heads)
     Head.insert(stream=CONFIG_EPOCH, revision=epoch).on_conflict(
         conflict_target=[Head.stream], update={Head.revision: epoch}
     ).execute()
