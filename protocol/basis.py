@@ -142,12 +142,20 @@ def presentation_again(key: bytes, tier: Tier, issue_no: int, basis: Basis) -> P
 
 
 def state_again(
-    basis: Basis, holder: int, mode: Mode, place: int, used: int, uses: UsesRow | None, *, ignoring: bool
+    basis: Basis,
+    holder: int,
+    mode: Mode,
+    place: int,
+    used: int,
+    uses: UsesRow | None,
+    *,
+    ignoring: bool,
+    schedule: int,
 ) -> PointState:
     """What the point remembered.
 
     :param holder: of the card's row of then, 0 for none. :param place: where he was, by the fact. :param used: how often the card was
-        used, by the fact. :param uses: its row of then.
+        used, by the fact. :param uses: its row of then. :param schedule: that the fact names; at a blocked door the one that blocks it.
     """
     is_waiting, goes_along = bool(basis.used & Used.WAITING), bool(basis.used & Used.ALONG)
     inside = set(range(-2, -2 - (min(basis.others, OCCUPANCY_MAX + 1) - goes_along), -1))
@@ -168,6 +176,7 @@ def state_again(
             frozenset({_SOMEBODY} if goes_along else ()),
         ),
         _SOMEBODY if basis.used & Used.ESCORT else 0,
+        schedule if mode is Mode.BLOCKED else 0,
     )
 
 

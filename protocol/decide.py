@@ -4,7 +4,8 @@ Order of the checks (the first that fails gives the reason; everything unknown i
 
 1.  Several cards in the field, a card that has no fixed number (as in 4), or one that answered as a copy does: denied.
 2.  The hotlist: the card, under either of its keys, is on it for this issue. Always applies, whatever the clock or mode.
-3.  The door is locked down or blocked.
+3.  The door is locked down or blocked. Where its schedule blocks it the reason says so, and that the time is unknown where that
+    is why (``rules.door_modes``).
 4.  The card is not known here: denied (as "ignored for a while" when the wrong-try rule is in force).
 5.  It is an older issue than the one known here.
 6.  Rights of this card were taken away and the access stream here is older than that.
@@ -117,6 +118,8 @@ class PointState(msgspec.Struct, frozen=True):
     rules: RuleState = NO_RULE_STATE
     escort: int = 0
     """Who may escort and was let in at this reader just now; 0 for nobody."""
+    mode_schedule: int = 0
+    """The schedule by which that mode is in force; 0: by hand, or by the settings of the door."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -162,8 +165,7 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
     if dead is not None:
         return Decision(dead[0], dead[1], revisions=revisions)
     if state.mode >= Mode.BLOCKED:
-        reason = Reason.DOOR_BLOCKED if state.mode is Mode.BLOCKED else Reason.LOCKED_DOWN
-        return Decision(reason, keys[0], revisions=revisions)
+        return _shut_to_all(keys[0], state, revisions, now)
     card, key = None, keys[0]
     for candidate in keys:
         card = view.card(candidate)
@@ -189,6 +191,16 @@ def decide(shown: Presentation, view: View, point: AccessPoint, state: PointStat
     if card.flags is not CardFlag.NONE:
         decision = _flagged(decision, card.flags, point, state)
     return decision
+
+
+def _shut_to_all(key: bytes, state: PointState, revisions: Revisions, now: Instant) -> Decision:
+    """The mode of the door refuses every card (3)."""
+    schedule = state.mode_schedule if state.mode is Mode.BLOCKED else 0
+    reason = Reason.DOOR_BLOCKED if state.mode is Mode.BLOCKED else Reason.LOCKED_DOWN
+    if schedule:
+        is_known = now.trusted or schedule == ALWAYS
+        reason = Reason.BLOCKED_BY_SCHEDULE if is_known else Reason.TIME_UNKNOWN
+    return Decision(reason, key, schedule=schedule, revisions=revisions)
 
 
 def _flagged(decision: Decision, flags: CardFlag, point: AccessPoint, state: PointState) -> Decision:

@@ -75,6 +75,7 @@ class Reason(IntEnum):
     AREA_FULL = 76
     ESCORT = 77
     LIMIT_CUT_OFF = 78
+    BLOCKED_BY_SCHEDULE = 79
 
 
 GRANTED_MAX: Final = 19
@@ -140,6 +141,7 @@ TEXT: Final[dict[Reason, str]] = {
     Reason.PIN_NOT_SET: "A PIN is asked for here at this time, and this card has none",
     Reason.AREA_FULL: "The area is full",
     Reason.LIMIT_CUT_OFF: "The area has a limit, and how many are inside is not known: the device is cut off",
+    Reason.BLOCKED_BY_SCHEDULE: "Door blocked at these hours",
     Reason.ESCORT: "Needs an escort, whose card is awaited",
     Reason.PASSBACK: "Against the order of the areas: already inside, or came in without this card",
 }

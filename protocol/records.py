@@ -89,7 +89,7 @@ class Mode(IntEnum):
     NORMAL = 0
     UNLOCKED = 1
     LOCKED = 2
-    """Cards with a right still open; the unlock schedule does not."""
+    """Cards with a right still open; nothing holds the door open."""
     BLOCKED = 3
     """No card opens; the exit button does."""
     LOCKED_DOWN = 4
@@ -202,6 +202,7 @@ class DoorRow(msgspec.Struct, frozen=True, array_like=True):
     ``unit``: the number of its lock output on the node's board, from 1; its contact and exit button have the same one. 0: the
     node takes one that no other door names, in the order of the doors' lowest readers. A door whose unit another door (of a
     lower number) names too, or that the board does not have, is none of the node's: nothing opens it.
+    ``unlock_schedule``, ``lock_schedule``, ``block_schedule``: when it is so, 0 for never (``protocol.rules.door_modes``).
     """
 
     label: str
@@ -215,6 +216,8 @@ class DoorRow(msgspec.Struct, frozen=True, array_like=True):
     clock_policy: ClockPolicy = ClockPolicy.SECURE
     contact_fitted: bool = True
     unit: int = 0
+    lock_schedule: int = 0
+    block_schedule: int = 0
 
 
 class SiteRow(msgspec.Struct, frozen=True, array_like=True):

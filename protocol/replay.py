@@ -28,7 +28,16 @@ def decide_again(fact: AccessFact, key: bytes, wall_ms: int, trust: Trust, view:
         return Decision(Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=view.revisions)
     found = next(((each, row) for each in keys if (row := view.card(each)) is not None), None)
     holder, uses = (0, None) if found is None else (found[1].holder, view.uses(found[0]))
-    state = state_again(basis, holder, fact.mode, fact.place, fact.used, uses, ignoring=fact.unknown_ignored)
+    state = state_again(
+        basis,
+        holder,
+        fact.mode,
+        fact.place,
+        fact.used,
+        uses,
+        ignoring=fact.unknown_ignored,
+        schedule=fact.schedule,
+    )
     return decide(shown, view, point, state, instant_again(wall_ms, trust, fact.floor_s, basis))
 
 

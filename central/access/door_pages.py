@@ -43,6 +43,8 @@ class DoorForm(msgspec.Struct, kw_only=True):
     location: str | None
     mode: str
     unlock_schedule: str | None
+    lock_schedule: str | None
+    block_schedule: str | None
     first_card: bool
     release_s: int
     extended_release_s: int
@@ -58,6 +60,7 @@ class DoorForm(msgspec.Struct, kw_only=True):
     pin_schedule: str | None
     duress_pin: bool
     contact_fitted: bool
+    exit_fitted: bool
     enabled: bool
     version: str
 
@@ -78,6 +81,21 @@ FORM: Final = Form(
         "first_card",
         lazy("Held open from the first card on"),
         hint=lazy("In these hours the door stays shut until somebody comes in with a card."),
+    ),
+    ChoiceField(
+        "lock_schedule",
+        lazy("Locked during"),
+        is_required=False,
+        hint=lazy("In these hours nothing holds the door open; cards with a right open it. Empty: never."),
+    ),
+    ChoiceField(
+        "block_schedule",
+        lazy("Blocked during"),
+        is_required=False,
+        hint=lazy(
+            "In these hours no card opens the door, the exit button does. Where hours overlap, blocked stands before locked, "
+            "locked before held open. Without an exit button nobody gets out by card. Empty: never."
+        ),
     ),
     NumberField("release_s", lazy("Release time"), least=1, most=60, unit=SECONDS),
     NumberField(
@@ -128,7 +146,8 @@ FORM: Final = Form(
         most=INTERLOCK_MAX,
         is_required=False,
         hint=lazy(
-            "Of the doors of a device with the same number one opens only while the others are shut. Empty: none."
+            "Works among the doors of one device only: of those with the same number one opens only while the others are "
+            "shut. Empty: none."
         ),
     ),
     ChoiceField("persons", lazy("Opens for"), choices=PERSONS_TEXT),
@@ -148,6 +167,7 @@ FORM: Final = Form(
         ),
     ),
     CheckField("contact_fitted", lazy("A door contact is fitted")),
+    CheckField("exit_fitted", lazy("An exit button is fitted")),
     CheckField("enabled", lazy("In use")),
     HiddenField("version", ""),
 )
@@ -200,6 +220,9 @@ async def show_door(request: web.Request, problem: str = "", status: int = 200) 
             "door": door_lines(scope, door_id)[0],
             "row": row,
             "held_open": row.unlock_schedule.name if row.unlock_schedule_id else "",
+            "locked": row.lock_schedule.name if row.lock_schedule_id else "",
+            "blocked": row.block_schedule.name if row.block_schedule_id else "",
+            "is_alone": row.interlock > 0 and not _has_partner(row),
             "inside": row.inside.name if row.inside_id else "",
             "outside": row.outside.name if row.outside_id else "",
             "persons": PERSONS_TEXT[str(row.persons)],
@@ -220,6 +243,12 @@ async def show_door(request: web.Request, problem: str = "", status: int = 200) 
         "reason_max": commands.REASON_CHARS_MAX,
     }
     return await render(request, "access/door.html", context, status=status)
+
+
+def _has_partner(door: Door) -> bool:
+    """Another door of the same device, in use, is in the interlock of this one."""
+    same = (Door.device == door.device_id) & (Door.interlock == door.interlock) & Door.enabled
+    return bool(Door.select().where(same & (Door.id != door.id)).exists())
 
 
 async def show_facts(request: web.Request) -> web.Response:
@@ -352,6 +381,8 @@ def _door_and_choices(scope: Scope, door_id: int) -> tuple[Door, dict[str, Choic
     hours: Choices = {str(row.id): _(row.name) for row in schedules.order_by(Schedule.id)}
     return door, {
         "unlock_schedule": hours,
+        "lock_schedule": hours,
+        "block_schedule": hours,
         "pin_schedule": hours,
         "inside": named,
         "outside": named,
@@ -364,6 +395,8 @@ def _form_values(door: Door) -> dict[str, Any]:
         "location": door.location,
         "mode": door.mode,
         "unlock_schedule": door.unlock_schedule_id,
+        "lock_schedule": door.lock_schedule_id,
+        "block_schedule": door.block_schedule_id,
         "first_card": door.first_card,
         "release_s": door.release_ms // 1_000,
         "extended_release_s": door.extended_release_ms // 1_000,
@@ -379,6 +412,7 @@ def _form_values(door: Door) -> dict[str, Any]:
         "pin_schedule": door.pin_schedule_id,
         "duress_pin": door.duress_pin,
         "contact_fitted": door.contact_fitted,
+        "exit_fitted": door.exit_fitted,
         "enabled": door.enabled,
         "version": door.version,
     }
@@ -391,6 +425,8 @@ def _given(value: DoorForm) -> DoorInput:
         enabled=value.enabled,
         mode=Mode(int(value.mode)),
         unlock_schedule=int(value.unlock_schedule) if value.unlock_schedule else None,
+        lock_schedule=int(value.lock_schedule) if value.lock_schedule else None,
+        block_schedule=int(value.block_schedule) if value.block_schedule else None,
         release_ms=value.release_s * 1_000,
         extended_release_ms=value.extended_release_s * 1_000,
         held_open_ms=value.held_open_s * 1_000,
@@ -398,6 +434,7 @@ def _given(value: DoorForm) -> DoorInput:
         storage_policy=StoragePolicy(int(value.storage_policy)),
         clock_policy=ClockPolicy(int(value.clock_policy)),
         contact_fitted=value.contact_fitted,
+        exit_fitted=value.exit_fitted,
         unit=int(value.unit) if value.unit else None,
         inside=int(value.inside) if value.inside else None,
         outside=int(value.outside) if value.outside else None,

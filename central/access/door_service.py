@@ -25,13 +25,17 @@ class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The settings of a door. Durations in milliseconds. ``unit``: its lock output on the device; none: the device chooses.
     ``inside``, ``outside``: areas on its two sides. ``interlock``: a number that the device's doors of one interlock share, 0
     for none. ``persons``: how many people must show their cards. ``pin_schedule``: when a PIN is asked for beside the card;
-    ``duress_pin``: it may be the duress PIN."""
+    ``duress_pin``: it may be the duress PIN. ``unlock_schedule``, ``lock_schedule``, ``block_schedule``: when the door is held open,
+    when nothing holds it open, when no card opens it; the strictest of those that hold, and of ``mode``, is in force.
+    ``exit_fitted``: there is an exit button; without one the pages warn of blocking."""
 
     label: Name
     location: Line = ""
     enabled: bool = True
     mode: Mode = Mode.NORMAL
     unlock_schedule: RowId | None = None
+    lock_schedule: RowId | None = None
+    block_schedule: RowId | None = None
     release_ms: Annotated[int, msgspec.Meta(ge=500, le=60_000)] = 5_000
     extended_release_ms: Annotated[int, msgspec.Meta(ge=500, le=120_000)] = 15_000
     held_open_ms: Annotated[int, msgspec.Meta(ge=1_000, le=600_000)] = 30_000
@@ -39,6 +43,7 @@ class DoorInput(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     storage_policy: StoragePolicy = StoragePolicy.DENY
     clock_policy: ClockPolicy = ClockPolicy.SECURE
     contact_fitted: bool = True
+    exit_fitted: bool = True
     unit: Annotated[int, msgspec.Meta(ge=1, le=UNITS_MAX)] | None = None
     inside: RowId | None = None
     outside: RowId | None = None
@@ -69,7 +74,7 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
         raise InvalidInputError("The extended time cannot be shorter than the release time.")
     if given.pre_alarm_ms >= given.held_open_ms:
         raise InvalidInputError("The warning must come before the alarm.")
-    for number in (given.unlock_schedule, given.pin_schedule):
+    for number in (given.unlock_schedule, given.lock_schedule, given.block_schedule, given.pin_schedule):
         if number is None:
             continue
         schedule = Schedule.get_or_none(Schedule.id == number)
@@ -119,6 +124,8 @@ def snapshot(door: Door) -> dict[str, Any]:
         "enabled": door.enabled,
         "mode": Mode(door.mode).name.lower(),
         "unlock_schedule": door.unlock_schedule_id,
+        "lock_schedule": door.lock_schedule_id,
+        "block_schedule": door.block_schedule_id,
         "release_ms": door.release_ms,
         "extended_release_ms": door.extended_release_ms,
         "held_open_ms": door.held_open_ms,
@@ -126,6 +133,7 @@ def snapshot(door: Door) -> dict[str, Any]:
         "storage_policy": StoragePolicy(door.storage_policy).name.lower(),
         "clock_policy": ClockPolicy(door.clock_policy).name.lower(),
         "contact_fitted": door.contact_fitted,
+        "exit_fitted": door.exit_fitted,
         "unit": door.unit,
         "inside": door.inside_id,
         "outside": door.outside_id,

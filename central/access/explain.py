@@ -29,6 +29,7 @@ from protocol.ids import Tier
 from protocol.pin import COST
 from protocol.reasons import Reason
 from protocol.records import Change, Kind, Mode, PinRow, Revisions, put
+from protocol.rules.door_modes import InForce, at_point
 from protocol.rules.doors import NO_RULE_STATE, RuleState
 from protocol.rules.passback import Place, Places
 from protocol.schedule import ALWAYS
@@ -69,6 +70,9 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.SEVERAL_CARDS: lazy("Show one card at a time."),
     Reason.RANDOM_UID: lazy("This card or telephone changes its number each time; issue a card."),
     Reason.DOOR_BLOCKED: lazy("Put the door back to normal."),
+    Reason.BLOCKED_BY_SCHEDULE: lazy(
+        "Come outside the hours in which the door is blocked, or change them; until then a rule by hand opens it to cards."
+    ),
     Reason.LOCKED_DOWN: lazy("End the lock-down."),
     Reason.STORAGE_UNUSABLE: lazy("Have the device's storage card replaced."),
     Reason.READER_FAULT: lazy("Have the reader checked."),
@@ -107,6 +111,8 @@ REMEDY: Final[dict[Reason, LazyText]] = {
     Reason.USES_EXHAUSTED: lazy("Rewrite the card with a higher number of uses, or take it back."),
 }
 """What an operator or the holder can do about each refusal."""
+BY_THE_HOUR: Final = frozenset({Reason.OUTSIDE_SCHEDULE, Reason.NOT_YET_VALID, Reason.BLOCKED_BY_SCHEDULE})
+"""Refusals that end by themselves."""
 LIMITED: Final = lazy("This card works at other devices only; rewrite it if it shall work here.")
 assert REMEDY.keys() == {reason for reason in Reason if reason >= Reason.UNKNOWN_CARD}
 
@@ -126,7 +132,7 @@ class Answer:
 
 
 def ask(key: bytes, point_id: int, at: datetime, mode: Mode | None = None) -> Answer:
-    """Would the card with this key open this reader at that moment? ``mode`` None: the door's configured one.
+    """Would the card with this key open this reader at that moment? ``mode`` None: by the settings and schedules of the door.
 
     A reader that does not exist or is neither a door's nor a terminal answers "not set up".
     """
@@ -136,20 +142,22 @@ def ask(key: bytes, point_id: int, at: datetime, mode: Mode | None = None) -> An
     point = view.access_points.get(point_id) or view.terminals.get(point_id)
     if point_row is None or point is None:
         return Answer(Reason.NOT_CONFIGURED, REMEDY[Reason.NOT_CONFIGURED])
-    state = PointState(mode=point.mode if mode is None else mode)
+    state = PointState(mode=mode or Mode.NORMAL)
     if point.rules is not None and card is not None:
         state = msgspec.structs.replace(state, rules=_rule_state(card, view, key, point_row, at))
     shown = _presentation(key, card, view)
 
     def at_moment(moment: datetime) -> Decision:
         instant = Instant(utc_ms=int(moment.timestamp() * 1_000), trust=Trust.TRUSTED)
-        return decide(shown, view, point, state, instant)
+        found = at_point(point, view, instant) if mode is None else InForce(mode)
+        in_force = msgspec.structs.replace(state, mode=found.mode, mode_schedule=found.schedule)
+        return decide(shown, view, point, in_force, instant)
 
     decision = at_moment(at)
     if decision.granted:
         return Answer(decision.reason, None, _schedule_names(view, decision, point_id, card))
     next_opening = None
-    if decision.reason in (Reason.OUTSIDE_SCHEDULE, Reason.NOT_YET_VALID):
+    if decision.reason in BY_THE_HOUR:
         next_opening = _next_opening(at, at_moment)
     is_limited = decision.reason is Reason.NO_ACCESS_HERE and not _reaches(card, point_row)
     return Answer(
@@ -221,7 +229,7 @@ def _view(card: Card | None, point: AccessPoint) -> View:
             changes.append(put(level, row))
             schedules |= {schedule for _, schedule in row.entries}
     door_rules, areas = rows.rule_rows(point.device_id)
-    schedules |= {row.pin_schedule for row in door_rules.values() if row.pin_schedule}
+    schedules |= rows.schedules_of_doors(point.device_id)
     for schedule in sorted(schedules - {ALWAYS}):
         periods = rows.schedule_row(schedule)
         if periods is not None:

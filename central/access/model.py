@@ -83,6 +83,11 @@ class Door(Model):
     enabled = peewee.BooleanField(default=True)
     mode = peewee.IntegerField(default=Mode.NORMAL.value)
     unlock_schedule = peewee.ForeignKeyField(Schedule, null=True, on_delete="RESTRICT")
+    """In these times it is held open; which mode stands before which is said in ``protocol.rules.door_modes``."""
+    lock_schedule = peewee.ForeignKeyField(Schedule, null=True, on_delete="RESTRICT")
+    """In these times nothing holds it open; cards open."""
+    block_schedule = peewee.ForeignKeyField(Schedule, null=True, on_delete="RESTRICT")
+    """In these times no card opens it."""
     release_ms = peewee.IntegerField(default=5_000)
     extended_release_ms = peewee.IntegerField(default=15_000)
     held_open_ms = peewee.IntegerField(default=30_000)
@@ -90,6 +95,8 @@ class Door(Model):
     storage_policy = peewee.IntegerField(default=StoragePolicy.DENY.value)
     clock_policy = peewee.IntegerField(default=ClockPolicy.SECURE.value)
     contact_fitted = peewee.BooleanField(default=True)
+    exit_fitted = peewee.BooleanField(default=True)
+    """An exit button is fitted. Without one people inside rely on cards, which a blocked door refuses."""
     inside = peewee.ForeignKeyField(Area, null=True, backref="doors_in", on_delete="RESTRICT")
     """The area that one goes into through this door."""
     outside = peewee.ForeignKeyField(Area, null=True, backref="doors_out", on_delete="RESTRICT")

@@ -30,6 +30,7 @@ from protocol.decide import Instant, PointState, Trust, decide
 from protocol.ids import Tier
 from protocol.reasons import Reason, is_granted
 from protocol.records import Change, Kind, LevelRow
+from protocol.rules.door_modes import at_point
 from protocol.view import AccessPoint as Point
 from protocol.view import View
 
@@ -159,7 +160,8 @@ def _way(group: Group, view: View, point: Point, now: Instant) -> Way:
     uid = next((key[1:] for key in group.keys if key[:1] == b"U"), None)
     tier = Tier.UID_ONLY if group.medium is None else TIER[Medium(group.medium)]
     shown = presentation(group.keys[0], view, uid=uid, issue_no=row.issue_no, tier=tier, zones=row.zones)
-    decision = decide(shown, view, point, PointState(mode=point.mode), now)
+    mode = at_point(point, view, now)
+    decision = decide(shown, view, point, PointState(mode=mode.mode, mode_schedule=mode.schedule), now)
     levels = [
         number
         for number in row.levels

@@ -7,8 +7,11 @@ the devices must not hold it (any more).
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Collection
 from datetime import datetime
+from functools import reduce
+from typing import Final
 
 import central.access.entitlement  # noqa: F401  (a card's levels are found through its registration)
 from central.access.model import (
@@ -100,6 +103,8 @@ def door_row(door_id: int) -> tuple[int, int, DoorRow | None]:
         clock_policy=ClockPolicy(door.clock_policy),
         contact_fitted=door.contact_fitted,
         unit=door.unit or 0,
+        lock_schedule=door.lock_schedule_id or 0,
+        block_schedule=door.block_schedule_id or 0,
     )
     return door.device_id, door.number, row
 
@@ -206,6 +211,9 @@ def site_row(site_id: int) -> SiteRow:
     return SiteRow(zone=site.zone, label=site.name)
 
 
+DOOR_SCHEDULES: Final = (Door.unlock_schedule, Door.lock_schedule, Door.block_schedule, Door.pin_schedule)
+"""The schedules that a door itself has."""
+
 # -- who needs what -------------------------------------------------------------------------------------------------
 
 
@@ -227,13 +235,12 @@ def devices_of_level(level_id: int) -> set[int]:
 
 
 def devices_of_schedule(schedule_id: int) -> set[int]:
-    """Devices that use this schedule: through a level, to unlock a door, or to ask for PINs at one."""
+    """Devices that use this schedule: through a level, for the mode of a door, or to ask for PINs at one."""
     by_level = (
         AccessPoint.select(AccessPoint.device).join(LevelEntry).where(LevelEntry.schedule == schedule_id)
     )
-    by_door = Door.select(Door.device).where(
-        (Door.unlock_schedule == schedule_id) | (Door.pin_schedule == schedule_id)
-    )
+    of_door = reduce(operator.or_, (field == schedule_id for field in DOOR_SCHEDULES))
+    by_door = Door.select(Door.device).where(of_door)
     return {number for query in (by_level, by_door) for (number,) in query.tuples()}
 
 
@@ -257,14 +264,13 @@ def levels_of_device(device_id: int) -> set[int]:
 def schedules_of_device(device_id: int) -> set[int]:
     """Schedules that this device must know, "always" left out."""
     by_level = LevelEntry.select(LevelEntry.schedule).join(AccessPoint).where(AccessPoint.device == device_id)
-    by_door = Door.select(Door.unlock_schedule).where(
-        (Door.device == device_id) & Door.unlock_schedule.is_null(False)
-    )
-    by_pin = Door.select(Door.pin_schedule).where(
-        (Door.device == device_id) & Door.pin_schedule.is_null(False)
-    )
-    found = {number for query in (by_level, by_door, by_pin) for (number,) in query.tuples()}
-    return found - {ALWAYS}
+    return ({number for (number,) in by_level.tuples()} | schedules_of_doors(device_id)) - {ALWAYS}
+
+
+def schedules_of_doors(device_id: int) -> set[int]:
+    """Schedules that the doors of a device have themselves, "always" among them."""
+    query = Door.select(*DOOR_SCHEDULES).where(Door.device == device_id)
+    return {number for numbers in query.tuples() for number in numbers if number is not None}
 
 
 def cards_of_level(level_id: int) -> list[int]:

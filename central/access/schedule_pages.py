@@ -61,7 +61,13 @@ def _query(scope: Scope) -> Any:
         .alias("levels_count")
     )
     doors = (
-        Door.select(peewee.fn.COUNT(Door.id)).where(Door.unlock_schedule == Schedule.id).alias("doors_count")
+        Door.select(peewee.fn.COUNT(Door.id))
+        .where(
+            (Door.unlock_schedule == Schedule.id)
+            | (Door.lock_schedule == Schedule.id)
+            | (Door.block_schedule == Schedule.id)
+        )
+        .alias("doors_count")
     )
     query = Schedule.select(
         Schedule.id, Schedule.name, Schedule.periods, Site.name.alias("site_name"), levels, doors
@@ -85,7 +91,7 @@ SCHEDULES: Final = Table(
         Column("name", lazy("Schedule"), sort=Schedule.name, href=lambda row: f"/access/schedules/{row.id}"),
         Column("periods", lazy("Periods"), value=_summary),
         Column("levels_count", lazy("Access levels"), NUMBER),
-        Column("doors_count", lazy("Doors held open by it"), NUMBER),
+        Column("doors_count", lazy("Doors with a rule by it"), NUMBER),
         Column("site_name", lazy("Estate")),
     ),
     empty=lazy(

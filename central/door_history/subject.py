@@ -11,6 +11,7 @@ from central.access.model import (
     Door,
     LevelEntry,
 )
+from central.access.rows import DOOR_SCHEDULES
 from central.routes import Pair
 
 AUDIT_RIGHT: Final[Pair] = ("audit", "view")
@@ -50,7 +51,7 @@ def subject_of(door: Door) -> Subject:
         "reader": points,
         "device": [door.device_id],
         "area": [door.inside_id, door.outside_id],
-        "schedule": [door.unlock_schedule_id, door.pin_schedule_id],
+        "schedule": [getattr(door, field.object_id_name) for field in DOOR_SCHEDULES],
         "level": [row for (row,) in levels],
     }
     objects = {kind: tuple(str(number) for number in ids if number) for kind, ids in found.items()}

@@ -290,8 +290,11 @@ def _decide(
         keys = card.keys()
         decision = Decision(Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=turn.view.revisions)
         return Mode.NORMAL, decision, without_lock(card)
+    wanted = door_modes.put_one_in_force(turn, door_unit)
     mode = turn.doors[door_unit].mode
-    state = PointState(mode, ignoring, turn.uses, escort=door_rules.escort_at(turn, reader))
+    schedule = wanted.schedule if wanted.mode is mode else 0
+    escort = door_rules.escort_at(turn, reader)
+    state = PointState(mode, ignoring, turn.uses, escort=escort, mode_schedule=schedule)
     if point.rules is not None:
         state = replace(state, rules=door_rules.state_of(turn, point.rules, door_unit, card, along))
     decision = decide(card, turn.view, point, state, turn.now.instant)

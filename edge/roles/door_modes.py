@@ -1,13 +1,17 @@
-"""Which mode is in force at a door.
+"""Which mode is in force at a door, and how it comes about. What asks for which mode, by hand, by settings and by schedule, and what
+stands before what, is said in ``protocol.rules.door_modes``.
 
-An operator's mode by hand stands before the configured one, until he gives it back; it survives a restart. In NORMAL the
-unlock schedule decides: while it holds the mode is UNLOCKED; at a door with first-card unlocking (首卡常開) from the first card
-on that opens it inwards in that time. A restart asks for a card again. On a clock that is not trusted a scheduled unlock stays
-locked (reliability.md section 3); a schedule that always holds needs no clock.
+A mode by hand survives a restart. At a door with first-card unlocking (首卡常開) the unlock schedule waits for the first card
+that opens it inwards in its time. What a card began ends when the schedules no longer unlock the door, so after a time in which they
+lock or block it a card is asked for again; a restart asks for one too.
 
 Who unlocks a door, by hand, by schedule or by starting the device, releases its lock: that is recorded first, and the lock moves when
 the record is durable (I8). Where it cannot be stored the storage policy of the door decides, as for a card. Every stricter mode is
-in force at once. A door of an interlock is never held open.
+in force at once.
+
+Losing or regaining the network releases no door (I9): a mode is asked for by rows, hand and a trusted time alone. What a device hears when
+it is back, its time or another row, may be what a schedule waited for; then the door is released by the schedule, in its own hours,
+recorded as such.
 """
 
 from __future__ import annotations
@@ -15,41 +19,21 @@ from __future__ import annotations
 from functools import partial
 
 from edge.core import door
-from edge.core.stimuli import ModeChanged, Now
+from edge.core.stimuli import ModeChanged
 from edge.roles import door_rules
 from edge.roles.turn import Turn
 from protocol.facts import CommandFact, CommandResult
-from protocol.records import DoorRow, Mode, StoragePolicy
-from protocol.schedule import ALWAYS
-from protocol.view import View
+from protocol.records import Mode, StoragePolicy
+from protocol.rules.door_modes import InForce, by_schedule, in_force
 
 _PREFIX = "mode/"
-
-
-def mode_in_force(row: DoorRow, by_hand: Mode | None, view: View, now: Now, *, waits: bool = False) -> Mode:
-    """The mode of a door at this moment. ``waits``: no card has opened it yet in the time of its unlock schedule."""
-    base = row.mode if by_hand is None else by_hand
-    if base is not Mode.NORMAL or waits or not is_unlock_time(row, view, now):
-        return base
-    return Mode.UNLOCKED
-
-
-def is_unlock_time(row: DoorRow, view: View, now: Now) -> bool:
-    """Whether the unlock schedule of a door holds, as far as the time is known."""
-    if not row.unlock_schedule or (row.unlock_schedule != ALWAYS and not now.instant.trusted):
-        return False
-    return view.holds(row.unlock_schedule, now.instant.utc_ms)
 
 
 def first_card(turn: Turn, number: int) -> None:
     """A card has opened the door with this number inwards: where its schedule waits for that, it is unlocked from now on."""
     unit = turn.wiring.unit_of_door[number]
     rules = turn.view.door_rules(number)
-    if (
-        rules is not None
-        and rules.first_card
-        and is_unlock_time(turn.wiring.door(unit).row, turn.view, turn.now)
-    ):
+    if rules is not None and rules.first_card and _is_unlock_time(turn, turn.wiring.door(unit)):
         turn.opened_by_card |= {number}
         if _mode_of(turn, unit) is Mode.UNLOCKED:  # the record of the card is durable
             turn.with_door(unit, partial(door.set_mode, mode=Mode.UNLOCKED))
@@ -59,16 +43,22 @@ def put_in_force(turn: Turn) -> None:
     """Bring every door into its mode; one that is to stand unlocked when the record of that is durable."""
     turn.opened_by_card &= turn.wiring.unit_of_door.keys()  # a door that comes back waits for a card again
     for unit in sorted(turn.doors.keys() | turn.wiring.doors.keys()):
-        mode = _mode_of(turn, unit)
-        state = turn.doors.get(unit)
-        if state is not None and state.mode is mode:
-            continue
-        if mode is not Mode.UNLOCKED:
-            turn.with_door(unit, partial(door.set_mode, mode=mode))
-        elif turn.storage_usable:
-            turn.intend_to_unlock(unit, turn.wiring.door(unit).number)
-        else:
-            _without_record(turn, unit)
+        put_one_in_force(turn, unit)
+
+
+def put_one_in_force(turn: Turn, unit: int) -> InForce:
+    """The same for one door, before a card is judged there: what holds from this second on holds for that card. What is wanted."""
+    wanted = _in_force(turn, unit)
+    state = turn.doors.get(unit)
+    if state is not None and state.mode is wanted.mode:
+        return wanted
+    if wanted.mode is not Mode.UNLOCKED:
+        turn.with_door(unit, partial(door.set_mode, mode=wanted.mode))
+    elif turn.storage_usable:
+        turn.intend_to_unlock(unit, turn.wiring.door(unit).number)
+    else:
+        _without_record(turn, unit)
+    return wanted
 
 
 def recorded(turn: Turn, unit: int, number: int, *, is_durable: bool) -> None:
@@ -91,17 +81,31 @@ def _without_record(turn: Turn, unit: int) -> None:
 
 def _mode_of(turn: Turn, unit: int) -> Mode:
     """The mode that is to be in force at a door."""
+    return _in_force(turn, unit).mode
+
+
+def _in_force(turn: Turn, unit: int) -> InForce:
     spec = turn.wiring.door(unit)
-    waits = _waits(turn, spec)
-    mode = mode_in_force(spec.row, turn.by_hand.get(spec.number), turn.view, turn.now, waits=waits)
-    return Mode.NORMAL if mode is Mode.UNLOCKED and door_rules.interlock_of(turn, unit) else mode
+    return in_force(
+        spec.row,
+        turn.by_hand.get(spec.number),
+        turn.view,
+        turn.now.instant,
+        waits=_waits(turn, spec),
+        interlocked=door_rules.interlock_of(turn, unit) > 0,
+    )
+
+
+def _is_unlock_time(turn: Turn, spec: door.DoorSpec) -> bool:
+    """Whether the schedules of a door would have it unlocked now."""
+    return by_schedule(spec.row, turn.view, turn.now.instant).mode is Mode.UNLOCKED
 
 
 def _waits(turn: Turn, spec: door.DoorSpec) -> bool:
     """Whether the unlock schedule of a door has yet to begin with a card. What a card began ends with its time, or its rule."""
     rules = turn.view.door_rules(spec.number)
     has_rule = rules is not None and rules.first_card
-    is_over = not has_rule or not is_unlock_time(spec.row, turn.view, turn.now)
+    is_over = not has_rule or not _is_unlock_time(turn, spec)
     if is_over and spec.number in turn.opened_by_card:
         turn.opened_by_card -= {spec.number}
     return has_rule and spec.number not in turn.opened_by_card

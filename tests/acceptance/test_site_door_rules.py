@@ -179,6 +179,89 @@ async def test_a_door_stands_open_from_the_first_card_on(site: Site) -> None:
     await site.until_lock("hall", False)
 
 
+EVERY_DAY = "0123456789abcde"
+"""A tick for each day of the week and each group of special days."""
+
+
+async def new_schedule(site: Site, start: str, end: str) -> str:
+    """The number of a schedule of these hours of every day, made on its page."""
+    name, path = f"时段{site.next_number()}", "/access/schedules/new"
+    days = {f"day_0_{bit}": "1" for bit in range(len(EVERY_DAY))}
+    await site.browser.send(await site.browser.get(path), path, name=name, start_0=start, end_0=end, **days)
+    return await _schedule(site, name)
+
+
+async def _schedule(site: Site, name: str) -> str:
+    (row,) = [row for row in (await site.browser.get("/access/schedules")).rows if name in row.cells]
+    return row.links[0].rpartition("/")[2]
+
+
+@pytest.mark.requirement("B3")
+async def test_a_door_is_blocked_and_locked_in_the_hours_of_its_schedules(site: Site) -> None:
+    """Seen when: with schedules set on its page a door that is held open is locked in the hours of locking, and cards open it; in
+    the hours of blocking it refuses the card without a network, the exit button opens, and record and page say by which
+    schedule; "what if" answers the same; a rule by hand stands above it, and giving that back blocks it again.
+    A door without an exit button is warned of, and one that is alone in its interlock.
+
+    Planted breaks that turn it red: ``rows.door_row`` without a schedule; ``rows.schedules_of_doors`` without it, so that the device
+    never has it; ``explain.ask`` with the mode of the settings; ``in_force`` with the schedule above the hand.
+    """
+    who = await site.resident()
+    all_day = await new_schedule(site, "00:00", "24:00")
+    async with door_set(site, "大堂", unlock_schedule="1") as door:
+        await site.until_lock("hall", True)
+        edit = f"{door}/edit"
+        await site.browser.send(await site.browser.get(edit), edit, lock_schedule=all_day)
+        await site.until_lock("hall", False)
+        await site.until_page(f"{door}/facts", lambda page: page.facts["Rule"] == "Locked by rule")
+        await site.opens("hall", who.uid)
+        await site.until_lock("hall", False)
+
+        await site.browser.send(await site.browser.get(edit), edit, block_schedule=all_day, exit_fitted=[])
+        await site.until_page(f"{door}/facts", lambda page: page.facts["Rule"] == "Blocked")
+        assert "This door has no exit button" in (await site.browser.get(door)).words
+        assert (await site.browser.get(edit)).words.count("Works among the doors of one device only") == 1
+        await site.cut("hall")
+        await knocks(site, "hall", who)
+        await site.do("hall", "press", unit=1, ms=200)
+        await site.until_lock("hall", True)
+        await site.until_lock("hall", False)
+        await site.join("hall")
+        row = await site.arrival(f"{who.query}&reason={int(Reason.BLOCKED_BY_SCHEDULE)}", 0)
+        assert "Door blocked at these hours" in " ".join(row.cells)
+        (event,) = [link for link in row.links if link.startswith("/access/events/")]
+        page = await site.browser.get(event)
+        assert page.facts["Schedule"].startswith("时段")
+        answer = await site.browser.get(await _asked(site, "大堂", who))
+        assert "Come outside the hours in which the door is blocked" in answer.words
+
+        await _by_hand(site, door, "0")
+        await site.until_page(f"{door}/facts", lambda page: page.facts["Rule"] == "Normal")
+        await site.opens("hall", who.uid)
+        await site.until_lock("hall", False)
+        await _by_hand(site, door, "")
+        await site.until_page(f"{door}/facts", lambda page: page.facts["Rule"] == "Blocked")
+
+        none = {"unlock_schedule": "", "lock_schedule": "", "block_schedule": ""}
+        await site.browser.send(await site.browser.get(edit), edit, interlock="9", exit_fitted="1", **none)
+        assert "No other door of this device has interlock 9" in (await site.browser.get(door)).words
+        await site.browser.send(
+            await site.browser.get(edit),
+            edit,
+            interlock="",
+            unlock_schedule="1",
+            lock_schedule="",
+            block_schedule="",
+        )
+    await site.until_lock("hall", False)
+
+
+async def _by_hand(site: Site, door: str, mode: str) -> None:
+    """A rule by hand, or "" for back to the settings."""
+    page = await site.browser.get(door)
+    await site.browser.send(page, f"{door}/mode", mode=mode, reason="试验")
+
+
 @pytest.mark.requirement("B3")
 async def test_a_duress_card_opens_and_raises_a_silent_alarm(site: Site) -> None:
     """Seen when: the card of a class for duress opens the door as any other, and the alarm is on the page with its holder.

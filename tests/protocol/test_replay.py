@@ -186,6 +186,7 @@ class Chance:
                 frozenset(one([(), (), (OTHER,), (9, 10)])),
             ),
             one([0, HOLDER, OTHER]),
+            one([0, 5, ALWAYS]),
         )
 
     def instant(self) -> Instant:
@@ -237,7 +238,7 @@ def as_kept(rows: list[Change]) -> View:
 def test_whatever_was_decided_comes_out_once_more() -> None:
     """Planted breaks that turn it red, each tried: ``basis_of`` without the escort, the interlock, the place's time, who waits or who
     goes along;
-    ``state_again`` without the uses, INSIDE or ``others``; ``presentation_again`` without the stand-in for a credential.
+    ``state_again`` without the uses, INSIDE, ``others`` or the schedule that blocks; ``presentation_again`` without the stand-in for a credential.
     """
     chance, reasons = Chance(1), set()
     for _ in range(TIMES):

@@ -153,6 +153,8 @@ ROWS: dict[Kind, Change] = {
             ClockPolicy.HOME,
             True,
             2,
+            31,
+            32,
         ),
     ),
     Kind.SITE: put(0, SiteRow("Asia/Shanghai", "春江花园")),

@@ -96,6 +96,23 @@ def test_a_door_out_of_use_a_blocked_door_and_a_reader_that_wants_more(estate: E
     assert answer(estate).reason is Reason.NOT_CONFIGURED
 
 
+def test_a_door_blocked_by_its_schedule_says_by_which_and_when_it_opens(estate: Estate) -> None:
+    """Planted breaks that turn it red: ``ask`` with the mode of the settings; ``_view`` without the schedules of the doors;
+    ``BY_THE_HOUR`` without it.
+    """
+    issue(estate, entitlements={"levels": [estate.level]})
+    estate.write(
+        lambda: Door.update(block_schedule=estate.office_hours, lock_schedule=estate.office_hours).execute()
+    )
+    found = answer(estate, NOON)
+    assert (found.reason, found.remedy) == (Reason.BLOCKED_BY_SCHEDULE, REMEDY[Reason.BLOCKED_BY_SCHEDULE])
+    assert found.next_opening_at == datetime(2026, 7, 1, 10, 0, tzinfo=UTC)  # 18:00
+    assert answer(estate, EVENING).reason is Reason.GRANTED
+    assert answer(estate, NOON, mode=Mode.NORMAL).reason is Reason.GRANTED, "by hand"
+    estate.write(lambda: Door.update(block_schedule=None).execute())
+    assert answer(estate, NOON).reason is Reason.GRANTED, "a locked door opens for cards"
+
+
 def test_where_the_holder_was_at_that_moment_decides_at_a_door_of_an_area(estate: Estate) -> None:
     """Planted breaks that turn it red: ``_rule_state`` without ``at``; ``ask`` without it."""
     issue(estate, entitlements={"levels": [estate.level]})

@@ -115,13 +115,16 @@ def test_a_closed_right_is_told_with_its_reason(estate: Estate, cards: dict[str,
 def test_a_blocked_door_opens_to_nobody_and_one_for_two_names_both(
     estate: Estate, cards: dict[str, int]
 ) -> None:
-    def door(**values: int) -> None:
+    def door(**values: int | None) -> None:
         Door.update(**values).execute()
         publish.device_changed(estate.gate_device)
 
     estate.write(door, mode=Mode.BLOCKED.value)
     assert openers(estate) == {}
-    estate.write(door, mode=Mode.NORMAL.value, persons=2)
+    estate.write(door, mode=Mode.NORMAL.value, block_schedule=estate.office_hours)
+    assert openers(estate) == {}
+    assert named(cards, openers(estate, EVENING)) == {"always", "both", "here only"}
+    estate.write(door, block_schedule=None, persons=2)
     assert {way.reason for way in openers(estate).values()} == {Reason.SECOND_PERSON}
     assert named(cards, openers(estate)) == {"always", "office", "both", "here only"}
 
