@@ -12,7 +12,7 @@ from tests.support.site import Site
 from tests.support.trial import trial
 
 OWN_SITE = True
-TRIES = 5
+TRIES = 12
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("site")]
 
 

@@ -22,6 +22,7 @@ from central.web.help import CHAPTERS, SECTIONS
 from tests.support.browser import (
     AXE,
     AXE_OPTIONS,
+    MEDIA_ONLY,
     NARROW,
     WIDE,
     axe_findings,
@@ -51,6 +52,7 @@ ON_A_TELEPHONE_AT_NIGHT = {
         ],
     },
     "resultTypes": ["violations"],
+    "preload": MEDIA_ONLY,
 }
 OPTIONS: dict[str, dict[str, Any]] = {"zh-Hans": AXE_OPTIONS, "en": ON_A_TELEPHONE_AT_NIGHT}
 """Every rule once; the second time what depends on colours and sizes."""

@@ -28,6 +28,8 @@ FLAGS = [
     "--disable-sync",
 ]
 WIDE, PHONE, NARROW = (1280, 800), (500, 900), (360, 740)
+MEDIA_ONLY: dict[str, Any] = {"assets": ["media"]}
+"""axe would fetch every style sheet for rules that are not asked here, at a third of its cost."""
 AXE_OPTIONS: dict[str, Any] = {
     "runOnly": {
         "type": "tag",
@@ -38,6 +40,7 @@ AXE_OPTIONS: dict[str, Any] = {
         "label-content-name-mismatch": {"enabled": True},
     },
     "resultTypes": ["violations"],
+    "preload": MEDIA_ONLY,
 }
 _RUN_AXE = """async ([exclude, options]) =>
     (await window.axe.run(exclude.length ? {exclude} : document, options)).violations"""

@@ -38,6 +38,7 @@ from protocol.records import (
 from protocol.schedule import ALWAYS
 from protocol.view import View
 from tests.support.estate import NOON, Estate, card_row, later
+from tests.support.thorough import THOROUGH
 
 DISABLING_FIRST = min(DISABLING)
 CARDS = 40
@@ -213,7 +214,7 @@ class Published:
         return found
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(6 if THOROUGH else 2))
 def test_together_is_as_one_by_one_also_after_changes(estate: Estate, seed: int) -> None:
     """The groups are kept from one question to the next, and follow what is published.
 
