@@ -122,8 +122,7 @@ class Database:
         if self.kind == "sqlite":
             self._place = Place(sqlite_path(self.url))
             self._place.take()
-        await asyncio.to_thread(self.call_upgrade)
-        self._writer.start()
+        await asyncio.wrap_future(self._writer.start(self._upgrade))
         if self.kind == "postgresql":
             self._listener = Listener(self.url, self._deliver)
             await self._listener.start()
@@ -214,9 +213,8 @@ class Database:
 
     def call_upgrade(self) -> None:
         """Bring the schema up to date."""
-        with self._bound(self._write_engine, None):
-            upgrade(self._write_engine)
-            self._write_engine.close()
+        self._upgrade()
+        self._write_engine.close()
 
     def call_close(self) -> None:
         """The synchronous half of :meth:`close`.
@@ -236,6 +234,10 @@ class Database:
                 engine.close()
 
     # -- in the thread that does the work ------------------------------------------------------------------------------
+
+    def _upgrade(self) -> None:
+        with self._bound(self._write_engine, None):
+            upgrade(self._write_engine)
 
     def _run_batch(self, jobs: list[Job]) -> list[Any]:
         """One transaction; each of several jobs in a savepoint. Returns results and exceptions, raises if nothing stands."""

@@ -30,11 +30,12 @@ def upgrade(engine: peewee.Database, directory: Path = DIRECTORY) -> list[str]:
         engine.execute_sql("SELECT pg_advisory_lock(%s)", (_LOCK_NUMBER,))
     try:
         runner = Runner(engine, str(directory))
-        if newer := [row.name for row in runner.status() if row.path is None]:
+        scripts = runner.status()
+        if newer := [row.name for row in scripts if row.path is None]:
             raise StorageError(
                 f"this database was made by a newer version of the program ({', '.join(newer)})"
             )
-        applied: list[str] = runner.up()
+        applied: list[str] = [] if all(row.applied for row in scripts) else runner.up()
         return applied
     finally:
         if postgres:

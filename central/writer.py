@@ -54,10 +54,16 @@ class Writer:
         """Jobs in the queue, roughly."""
         return self._queue.qsize()
 
-    def start(self) -> None:
+    def start(self, first: Callable[[], Any] = lambda: None) -> Future[None]:
+        """The thread runs ``first`` before any job, on the connection of the jobs, and the future says how that ended.
+
+        When it fails, the writer is stopped.
+        """
         assert self._thread is None
-        self._thread = threading.Thread(target=self._loop, name="db-write", daemon=True)
+        started: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(first, started), name="db-write", daemon=True)
         self._thread.start()
+        return started
 
     def stop(self) -> None:
         """Finish what was submitted, then end the thread."""
@@ -78,12 +84,22 @@ class Writer:
         except queue.Full:
             raise OverloadedError("too much to write at once") from None
 
+    def _run(self, first: Callable[[], Any], started: Future[None]) -> None:
+        try:
+            first()
+        except BaseException as error:  # belongs to whoever starts, not to this thread
+            self._stopping = True
+            started.set_exception(error)
+        else:
+            started.set_result(None)
+            self._loop()
+        self._at_end()
+
     def _loop(self) -> None:
         while (batch := self._next_batch()) is not None:
             batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
             if batch:
                 self._settle(batch)
-        self._at_end()
 
     def _settle(self, batch: list[Job]) -> None:
         try:

@@ -97,7 +97,7 @@ def _in_memory() -> str:
 
 
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _in_memory())
-gc.disable()  # until everything is collected, which stays
+gc.disable()  # until all tests are known: they and their modules stay
 # Where the surroundings forbid byte code, each process that a test starts would translate every module anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -162,7 +162,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Modules and tests stay until the end: collections look at what tests make."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 

@@ -68,13 +68,15 @@ def card_row(**values: Any) -> cards.Card:
 
 
 class Estate:
-    """The database and the ids of its rows."""
+    """The database and the ids of its rows.
+
+    :param url: of a database with today's tables; else one is laid into the folder.
+    """
 
     def __init__(self, directory: Path, url: str = "") -> None:
         if not url:
             lay_sqlite(directory / "estate.db")
         self.db = Database(url or f"sqlite:///{directory / 'estate.db'}")
-        self.db.call_upgrade()
         self.seq: dict[int, int] = {}
         self.db.call_write(self._make)
 

@@ -26,6 +26,7 @@ from central.web.i18n import lazy
 from central.web.nav import NavItem
 from central.web.render import settle_middleware
 from central.web.setup import install
+from tests.support.ready import lay_sqlite
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -80,6 +81,7 @@ class Site:
 @asynccontextmanager
 async def serve_pages(folder: Path, extra_routes: list[Route]) -> AsyncIterator[Site]:
     """The application on a free port of the loopback interface, with its database in ``folder``."""
+    lay_sqlite(folder / "centre.db")
     database = Database(f"sqlite:///{folder / 'centre.db'}")
     await database.open()
     await database.write(lambda: Passage.create_table())

@@ -95,10 +95,10 @@ Script = Callable[[Centre, Told], None]
 def furnished() -> bytes:
     """A database with an estate, people, a device that has joined, and no facts."""
     with tempfile.TemporaryDirectory() as name:
-        estate = Estate(Path(name), f"sqlite:///{name}/onecard.db")
+        estate = Estate(Path(name))
         estate.write(_furnish, estate)
         estate.close()
-        return (Path(name) / "onecard.db").read_bytes()
+        return (Path(name) / "estate.db").read_bytes()
 
 
 def _furnish(estate: Estate) -> None:
