@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -52,8 +53,8 @@ async def api_areas(request: web.Request) -> web.Response:
 @describes("Read an area and how it stands just now", gives=AreaBody)
 async def api_area(request: web.Request) -> web.Response:
     """GET /api/areas/{id}"""
-    scope, area_id = scope_of(request), path_id(request)
-    return send_json(await centre_of(request).db.read(lambda: _area(scope.get(Area, area_id))))
+    scope, area_id, now = scope_of(request), path_id(request), centre_of(request).clock.now()
+    return send_json(await centre_of(request).db.read(lambda: _area(scope.get(Area, area_id), now)))
 
 
 @describes("Make an area", takes=AreaInput, gives=AreaBody, status=201)
@@ -89,10 +90,11 @@ async def api_place_forget(request: web.Request) -> web.Response:
 
 async def _save(request: web.Request, area_id: int | None, given: AreaInput, version: int | None) -> AreaBody:
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    return await centre.db.write(lambda: _area(put_area(centre, scope, actor, area_id, given, version)))
+    now = centre.clock.now()
+    return await centre.db.write(lambda: _area(put_area(centre, scope, actor, area_id, given, version), now))
 
 
-def _area(area: Area) -> AreaBody:
+def _area(area: Area, now: datetime) -> AreaBody:
     return AreaBody(
         area.id,
         area.version,
@@ -105,7 +107,7 @@ def _area(area: Area) -> AreaBody:
             occupancy_max=area.occupancy_max,
             open_when_cut_off=area.open_when_cut_off,
         ),
-        area_now(area),
+        area_now(area, now),
     )
 
 

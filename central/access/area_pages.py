@@ -192,7 +192,7 @@ async def show_area(request: web.Request, problem: str = "") -> web.Response:
 
     def read() -> tuple[Area, AreaNow]:
         area = scope.get(Area, area_id)
-        return area, area_now(area)
+        return area, area_now(area, centre.clock.now())
 
     area, now = await centre.db.read(read)
     context = {

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 import peewee
 
-from central.access.model import Area, Door, HolderPlace
+from central.access.model import Area, Door
+from central.access.whereabouts import Standing, whereabouts
 from central.nodes.model import Device
-from central.sync.model import DeviceStatus, PublishedRow
+from central.sync.model import DeviceStatus, Enrolment, PublishedRow
 from central.sync.storage import read_heads
 from protocol.door_rows import Passback
 from protocol.records import Kind
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class AreaDevice(msgspec.Struct, frozen=True):
-    """A device with a door to an area. ``is_delivered``: it holds every place that it was sent."""
+    """A device with a door to an area. ``is_delivered``: it holds every place that it was sent. ``word_at``: all that it recorded
+    before that is known here.
+    """
 
     id: int
     label: str
@@ -25,6 +32,7 @@ class AreaDevice(msgspec.Struct, frozen=True):
     changed_at: datetime | None
     """Since when it is online, or offline."""
     is_delivered: bool
+    word_at: datetime | None = None
 
 
 class AreaNow(msgspec.Struct, frozen=True):
@@ -43,38 +51,42 @@ class AreaNow(msgspec.Struct, frozen=True):
     devices: list[AreaDevice]
 
 
-def area_now(area: Area) -> AreaNow:
+def area_now(area: Area, now: datetime) -> AreaNow:
     """Inside ``db.read``."""
-    devices = _devices(area)
+    devices = devices_of([area.id], area.site_id)
     is_shared = len(devices) > 1
     is_strict = Passback(area.passback) in (Passback.HARD, Passback.TIMED)
     is_cut_off = is_shared and not all(device.is_online for device in devices)
-    count = HolderPlace.select(peewee.fn.COUNT(HolderPlace.id)).where(HolderPlace.site == area.site_id)
+    known = whereabouts(area.site_id, now)
     return AreaNow(
         area.passback,
         is_shared,
         is_cut_off,
         is_cut_off and is_strict,
-        count.where(HolderPlace.area == area.id).scalar(),
-        count.where(~HolderPlace.is_known).scalar(),
+        sum(each.area_id == area.id for each in known),
+        sum(each.standing is Standing.UNKNOWN for each in known),
         devices,
     )
 
 
-def _devices(area: Area) -> list[AreaDevice]:
+def devices_of(area_ids: Collection[int], site_id: int) -> list[AreaDevice]:
+    """The devices with a door in use to any of these areas of an estate. Inside ``db.read``."""
     doors: dict[int, list[str]] = {}
-    leads = (Door.inside == area.id) | (Door.outside == area.id)
+    numbers = sorted(area_ids)
+    leads = Door.inside.in_(numbers) | Door.outside.in_(numbers)
     for device_id, label in Door.select(Door.device, Door.label).where(leads & Door.enabled).tuples():
         doors.setdefault(device_id, []).append(label)
     newest = (
         PublishedRow.select(peewee.fn.MAX(PublishedRow.revision))
-        .where((PublishedRow.space == f"site:{area.site_id}") & (PublishedRow.kind == Kind.PRESENCE.value))
+        .where((PublishedRow.space == f"site:{site_id}") & (PublishedRow.kind == Kind.PRESENCE.value))
         .scalar()
     ) or 0
     epoch = read_heads().config_epoch
     query = (
         Device.select(Device, DeviceStatus).left_outer_join(DeviceStatus).where(Device.id.in_(list(doors)))
     )
+    is_open = Enrolment.closed_at.is_null() & Enrolment.device.in_(list(doors))
+    through = dict(Enrolment.select(Enrolment.device, Enrolment.uploaded_through_ms).where(is_open).tuples())
     found = []
     for device in query.order_by(Device.number):
         status = getattr(device, "devicestatus", None)
@@ -87,6 +99,7 @@ def _devices(area: Area) -> list[AreaDevice]:
                 status is not None and status.online,
                 None if status is None else status.changed_at,
                 is_held,
+                None if not through.get(device.id) else _EPOCH + timedelta(milliseconds=through[device.id]),
             )
         )
     return found

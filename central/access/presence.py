@@ -76,14 +76,15 @@ def _passages(row: HolderPlace) -> tuple[Passage, ...]:
     return tuple(Passage(*numbers) for numbers in row.last)
 
 
-def _place(row: HolderPlace) -> PresenceRow | None:
+def place_of_row(row: HolderPlace) -> PresenceRow | None:
+    """Where the holder is by his last passages and by what made them doubtful."""
     return place_of(_passages(row), max(row.doubt_ms, row.forgotten_ms))
 
 
 def _save(site_id: int, changed: Iterable[HolderPlace], *, live: bool) -> None:
     revision, is_shared = publish.Revision(), _is_shared(site_id)
     for row in changed:
-        place = _place(row)
+        place = place_of_row(row)
         row.is_known = place is not None and place.area != UNKNOWN
         row.area = row.point = row.at = None
         if place is not None and row.is_known:

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Collection
 from datetime import datetime
 from functools import reduce
-from typing import Final
+from typing import Any, Final
 
 import central.access.entitlement  # noqa: F401  (a card's levels are found through its registration)
 from central.access.model import (
@@ -161,16 +161,20 @@ def sharing() -> dict[int, frozenset[int]]:
     Devices that are not in use count: whoever goes through their doors meanwhile is not known of.
     """
     of_area: dict[int, set[int]] = {}
-    has_rule = (Area.passback != Passback.NONE) | (Area.occupancy_max > 0)
     for area in (Door.inside, Door.outside):
         query = Door.select(area, Door.device).join(Area, on=(area == Area.id))
-        for area_id, device_id in query.where(Door.enabled & has_rule).tuples():
+        for area_id, device_id in query.where(Door.enabled & has_rule()).tuples():
             of_area.setdefault(area_id, set()).add(device_id)
     found: dict[int, set[int]] = {}
     for devices in of_area.values():
         for device_id in devices if len(devices) > 1 else ():
             found.setdefault(device_id, set()).update(devices - {device_id})
     return {device_id: frozenset(others) for device_id, others in found.items()}
+
+
+def has_rule() -> Any:
+    """Areas whose doors decide by who is inside: with anti-passback or a limit."""
+    return (Area.passback != Passback.NONE) | (Area.occupancy_max > 0)
 
 
 def devices_with_areas(site_id: int) -> set[int]:

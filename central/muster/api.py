@@ -9,12 +9,14 @@ from typing import Final, Literal
 import msgspec
 from aiohttp import web
 
+from central.access.area_state import AreaDevice
 from central.centre import centre_of
 from central.muster import service
 from central.muster.asking import asker_of, choices_of
 from central.muster.rules import STATE_TEXT
-from central.muster.tables import INSIDE, LINES, MUSTERS, Asker, lines_of
+from central.muster.tables import INSIDE, LINES, MUSTERS, Asker, lines_of, words
 from central.people.inputs import ReasonLine, RowId, path_id, row_id
+from central.people.table import sites_in
 from central.routes import Route
 from central.security.principal import actor_of, scope_of
 from central.web.lists import list_json
@@ -63,10 +65,24 @@ class Added(msgspec.Struct, frozen=True):
     count: int
 
 
-@describes("List who is inside, by what the doors have recorded", rows=INSIDE)
+@describes(
+    "List who is inside; with ``basis=unknown`` those who may be, of whom it is not known", rows=INSIDE
+)
 async def api_inside(request: web.Request) -> web.Response:
     """GET /api/occupancy"""
     return await list_json(request, INSIDE, asker_of(request), choices=await choices_of(request))
+
+
+@describes("How old the word of each device is whose doors decide by who is inside", gives=list[AreaDevice])
+async def api_words(request: web.Request) -> web.Response:
+    """GET /api/occupancy/devices?site="""
+    scope, asked = scope_of(request), request.query.get("site", "")
+
+    def read() -> list[AreaDevice]:
+        site = row_id(asked) if asked else next((number for number, _name in sites_in(scope)), None)
+        return words(scope, site)
+
+    return send_json(await centre_of(request).db.read(read))
 
 
 @describes("List musters", rows=MUSTERS)
@@ -162,6 +178,7 @@ def _muster(asker: Asker) -> MusterBody:
 
 ROUTES: Final[list[Route]] = [
     Route("GET", "/api/occupancy", api_inside, ("access", "view")),
+    Route("GET", "/api/occupancy/devices", api_words, ("access", "view")),
     Route("GET", "/api/musters", api_musters, ("access", "view")),
     Route("POST", "/api/musters", api_muster_start, ("access", "approve")),
     Route("GET", r"/api/musters/{id:\d+}", api_muster, ("access", "view")),

@@ -17,7 +17,7 @@ from central.muster.asking import asker_of, choices_of
 from central.muster.model import Muster
 from central.muster.personal import forget, musters_of
 from central.muster.rules import KIND_TEXT, STATE_TEXT
-from central.muster.tables import HOURS, INSIDE, LINES, MUSTERS, site_asked
+from central.muster.tables import HOURS, INSIDE, LINES, MUSTERS, site_asked, words
 from central.parts import Apps
 from central.people import dossier, erasure
 from central.people.exporting import audited
@@ -36,6 +36,8 @@ from central.web.render import render, settle
 STATE: Final = "muster.state"
 """Published when a passage or a tick may change what a page about people inside shows."""
 REASON_CHARS_MAX: Final = 200
+UNKNOWN_SHOWN_MAX: Final = 100
+"""People on the page of whom it is not known where they are; a link leads to all."""
 SHOWN_MAX: Final = 500
 """People on the page of a muster at once; the search narrows it, and print shows all."""
 
@@ -55,7 +57,9 @@ async def show_inside(request: web.Request) -> web.Response:
         return {
             "page": page,
             "site": site,
-            "counts": view.known["all"].about if "all" in view.known else {},
+            "about": view.known["all"].about if "all" in view.known else None,
+            "words": words(scope, site),
+            "now": asker.now,
             "areas": _areas(scope, site),
             "fires": _fires(scope),
             "open": list(scope.filter(Muster.select().where(Muster.ended_at.is_null()))),
@@ -65,6 +69,7 @@ async def show_inside(request: web.Request) -> web.Response:
     context |= {
         "export_path": "/occupancy/export" if principal_of(request).may("access", "export") else "",
         "kinds": KIND_TEXT,
+        "unknown_max": UNKNOWN_SHOWN_MAX,
         "hours": HOURS[view.asked("hours") or "24"],
         "may_act": principal_of(request).may("access", "approve"),
         "reason_max": REASON_CHARS_MAX,

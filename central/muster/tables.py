@@ -9,7 +9,9 @@ from typing import Any, Final
 import msgspec
 import peewee
 
+from central.access.area_state import AreaDevice, devices_of
 from central.access.model import Area
+from central.access.whereabouts import kept_areas
 from central.cards.model import Card
 from central.muster import inside, service
 from central.muster.model import Muster, MusterLine
@@ -55,6 +57,7 @@ class Somebody(FoundRow, kw_only=True):
     area_name: str
     door_label: str
     since_at: datetime
+    basis: str = ""
     state: str = ""
     seen_at: datetime | None = None
     seen_by: str = ""
@@ -75,23 +78,44 @@ def site_asked(scope: Scope, view: FoundView) -> int | None:
     return int(asked) if asked is not None else next((number for number, _name in sites_in(scope)), None)
 
 
+class AboutInside(msgspec.Struct):
+    """For the page: how many are in each area; those of whom it is not known where they are."""
+
+    counts: dict[str, int]
+    unknown: list[Somebody]
+
+
 def find_inside(asker: Asker, view: FoundView) -> Found:
-    """Who is inside, by building and department; the page shows how many are in each area."""
+    """Who is inside, by building and department; whoever may be, where that is asked for by its basis."""
     site_id = site_asked(asker.scope, view)
     if site_id is None:
         return Found([])
     hours = int(view.asked("hours") or inside.WINDOW_H)
     found = inside.inside(asker.scope, site_id, asker.now, None, hours)
-    area = view.asked("area")
-    chosen = [place for place in found if area is None or place.area_id == int(area)]
-    people = _people({place.person_id for place in chosen}, view.asked("q") if asker.sees_people else None)
-    units = _units({place.card_id for place in chosen if place.person_id is None})
-    rows = [
-        _somebody(asker, people, units, place.person_id, place.card_id, place.organisation_id, place)
-        for place in chosen
-        if place.person_id in people or (place.person_id is None and view.asked("q") is None)
-    ]
-    return Found(_in_order(rows), [_by_area(found)], about=inside.counts(found))
+    area, basis = view.asked("area"), view.asked("basis")
+    people = _people({place.person_id for place in found}, view.asked("q") if asker.sees_people else None)
+    units = _units({place.card_id for place in found if place.person_id is None})
+    rows: list[Somebody] = []
+    unknown: list[Somebody] = []
+    for place in found:
+        if place.person_id not in people and (place.person_id is not None or view.asked("q") is not None):
+            continue
+        is_unknown = place.basis is inside.Basis.UNKNOWN
+        if not is_unknown and (area not in (None, str(place.area_id)) or basis not in (None, place.basis)):
+            continue
+        row = _somebody(asker, people, units, place.person_id, place.card_id, place.organisation_id, place)
+        row.basis = place.basis.value
+        (unknown if is_unknown else rows).append(row)
+    rows, unknown = _in_order(rows), _in_order(unknown)
+    about = AboutInside(inside.counts(found), unknown)
+    return Found(unknown if basis == inside.Basis.UNKNOWN else rows, [_by_area(found)], about=about)
+
+
+def words(scope: Scope, site_id: int | None) -> list[AreaDevice]:
+    """The devices whose doors decide by who is inside, with how old the newest word of each is. Inside ``db.read``."""
+    if site_id is None or not scope.allows(site_id, None):
+        return []
+    return devices_of(kept_areas(site_id), site_id)
 
 
 def find_lines(asker: Asker, view: FoundView) -> Found:
@@ -211,17 +235,23 @@ _SEEN: Final = (
     Column("door_label", lazy("Seen last at")),
     Column("since_at", lazy("Time"), MOMENT),
 )
+BASES: Final = {
+    inside.Basis.DOORS.value: lazy("The doors"),
+    inside.Basis.RECORDS.value: lazy("Records of passages"),
+    inside.Basis.UNKNOWN.value: lazy("Not known where"),
+}
 _WHO: Final = TextFilter("q", lazy("Person"), placeholder=lazy("Name, initials, number"))
 
 INSIDE: Final = FoundTable(
     name="inside",
     title=lazy("Who is inside"),
     find=find_inside,
-    columns=(POSITION_COLUMN, *_SEEN),
+    columns=(POSITION_COLUMN, *_SEEN, Column("basis", lazy("Known by"), WordFormat(BASES))),
     filters=(
         ChoiceFilter("site", lazy("Estate")),
         ChoiceFilter("area", lazy("Door area")),
         ChoiceFilter("hours", lazy("Seen within"), choices=HOURS),
+        ChoiceFilter("basis", lazy("Known by"), choices=BASES),
         _WHO,
     ),
     empty=lazy("Nobody went in during this time without coming out again, by what the doors have recorded."),
