@@ -15,12 +15,15 @@ from central.access.event_pages import choices_of
 from central.access.events import EVENTS
 from central.access.explain import ask
 from central.access.hotlist_pages import HOTLIST
+from central.access.model import AccessEvent
+from central.access.then import Verdict, look_back
+from central.access.then_lines import VERDICT_TEXT, lines
 from central.access.words import REASON_TEXT
 from central.cards.numbers import parse_uid
 from central.cards.rows import card_of_key, keys_of
 from central.centre import centre_of
 from central.errors import InvalidInputError, NotFoundError
-from central.people.inputs import ReasonLine, RowId, row_id
+from central.people.inputs import ReasonLine, RowId, path_id, row_id
 from central.routes import Route
 from central.security.principal import scope_of
 from central.sites.scope import Scope
@@ -61,6 +64,67 @@ async def api_alarms_acknowledge(request: web.Request) -> web.Response:
 async def api_hotlist(request: web.Request) -> web.Response:
     """GET /api/hotlist"""
     return await list_json(request, HOTLIST, scope_of(request))
+
+
+class SettingBody(msgspec.Struct, frozen=True):
+    """One rule as the device held it then. ``now`` is said where it differs; ``since``: added, removed, changed, or null."""
+
+    rule: str
+    then: str
+    now: str
+    since: str | None
+
+
+class ExplanationBody(msgspec.Struct, frozen=True):
+    """Why it came out so, by the settings of that moment.
+
+    ``again``: same, other (``again_reason`` says what), or why it cannot be decided again (no_revision, lost, purged, not_said,
+    no_card, not_ours).
+    """
+
+    id: int
+    at: datetime
+    granted: bool
+    reason: str
+    text: str
+    config_epoch: int
+    restrictions_revision: int
+    access_revision: int
+    again: str
+    again_reason: str | None
+    again_text: str
+    settings: list[SettingBody]
+
+
+@describes("Why did this event come out so, by the settings of its moment?", gives=ExplanationBody)
+async def api_explanation(request: web.Request) -> web.Response:
+    """GET /api/events/{id}/explanation"""
+    event_id, scope = path_id(request), scope_of(request)
+    return send_json(await centre_of(request).db.read(_explain, scope, event_id))
+
+
+def _explain(scope: Scope, event_id: int) -> ExplanationBody:
+    event = scope.get(AccessEvent, event_id)
+    found = look_back(event) if event.source == "card" else None
+    verdict = Verdict.NOT_OURS if found is None else found.verdict
+    again = None if found is None else found.again
+    return ExplanationBody(
+        event.id,
+        event.at,
+        event.granted,
+        Reason(event.reason).name.lower(),
+        str(REASON_TEXT[event.reason]),
+        event.config_epoch,
+        event.restrictions_revision,
+        event.access_revision,
+        verdict.value,
+        None if again is None else again.name.lower(),
+        str(VERDICT_TEXT[verdict]),
+        [
+            SettingBody(line.rule, line.then, line.now, line.since)
+            for line in ([] if found is None else lines(found))
+        ],
+    )
 
 
 class AnswerBody(msgspec.Struct, frozen=True):
@@ -126,6 +190,7 @@ def _moment(text: str) -> datetime:
 
 ROUTES: Final[list[Route]] = [
     Route("GET", "/api/events", api_events, ("access", "view")),
+    Route("GET", r"/api/events/{id:\d+}/explanation", api_explanation, ("access", "view")),
     Route("GET", "/api/alarms", api_alarms, ("access", "view")),
     Route("POST", "/api/alarms/acknowledge", api_alarms_acknowledge, ("access", "approve")),
     Route("GET", "/api/hotlist", api_hotlist, ("access", "view")),

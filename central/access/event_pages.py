@@ -11,8 +11,8 @@ from central.access.door_lines import door_lines
 from central.access.events import EVENTS, MONITOR
 from central.access.explain import ask_again
 from central.access.model import AccessEvent, Area, DoorCommand, Schedule
-from central.access.schedule_pages import describe
-from central.access.schedule_service import periods_then
+from central.access.then import Verdict, look_back
+from central.access.then_lines import SINCE, VERDICT_TEXT, badge_of, lines
 from central.access.words import (
     DIRECTION_TEXT,
     MODE_TEXT,
@@ -82,7 +82,8 @@ def _read_event(scope: Scope, event_id: int) -> dict[str, Any]:
     event = scope.get(AccessEvent, event_id)
     row = events.query(scope).where(AccessEvent.id == event_id).objects().first()
     schedule = Schedule.get_or_none(Schedule.id == event.schedule) if event.schedule else None
-    periods, changed_at = periods_then(event) if schedule is not None else ([], None)
+    found = look_back(event) if event.source == "card" else None
+    verdict = found.verdict if found is not None else Verdict.NOT_OURS
     command = DoorCommand.get_or_none(DoorCommand.id == event.command_id) if event.command_id else None
     return {
         "event": event,
@@ -98,8 +99,12 @@ def _read_event(scope: Scope, event_id: int) -> dict[str, Any]:
         "tier": TIER_TEXT[Tier(event.tier)],
         "trust": CLOCK_NAMES[Trust(event.clock)],
         "schedule": schedule.name if schedule is not None else "",
-        "hours": ", ".join(" ".join(each) for each in describe(periods)),
-        "changed_at": changed_at,
+        "found": found,
+        "verdict": VERDICT_TEXT[verdict],
+        "verdict_badge": badge_of(verdict),
+        "again": REASON_TEXT[int(found.again)] if found is not None and found.again is not None else "",
+        "lines": [] if found is None else lines(found),
+        "since": SINCE,
         "place": _place_name(event.was_in),
         "command": command,
         "now": ask_again(event) if event.source == "card" else None,

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
-from central.access.model import AccessEvent, Schedule
+from central.access.model import Schedule
 from central.access.schedules import Period, lines_of, parse_lines
-from central.audit import Actor, AuditEntry
+from central.audit import Actor
 from central.centre import Centre
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import Name, RowId
 from central.sites.places import check_place
 from central.sites.scope import Scope
 from central.sync import publish
-from central.sync.model import PublishedRow
-from central.sync.storage import read_heads
 from protocol.limits import PERIODS_PER_SCHEDULE_MAX
-from protocol.records import Kind, number_key
 from protocol.schedule import ALWAYS
 
 
@@ -88,40 +84,3 @@ def save_schedule(
 def snapshot(schedule: Schedule) -> dict[str, Any]:
     """What the audit row says about a schedule."""
     return {"name": schedule.name, "periods": schedule.periods}
-
-
-def periods_then(event: AccessEvent) -> tuple[list[Period], datetime | None]:
-    """The periods of the schedule that an event was decided by, as the device had them at that moment, and when they were
-    changed after that; None: not since. Inside ``db.read``.
-
-    By the audit trail: what was changed later than the event, and the last change of which the device had not heard.
-    """
-    now = Schedule.get_or_none(Schedule.id == event.schedule)
-    entries = AuditEntry.select().where(
-        (AuditEntry.object_kind == "schedule")
-        & (AuditEntry.object_id == str(event.schedule))
-        & (AuditEntry.action == "access.schedule_change")
-    )
-    changes = [entry for entry in entries.order_by(AuditEntry.seq) if _changes_periods(entry.detail)]
-    unknown = [entry for entry in changes if entry.at > event.at]
-    is_comparable = event.config_epoch == read_heads().config_epoch
-    if not unknown and is_comparable and event.access_revision < _revision_of(now):
-        unknown = changes[-1:]
-    if unknown:
-        return [(days, start, end) for days, start, end in unknown[0].detail["before"]["periods"]], unknown[
-            0
-        ].at
-    return ([] if now is None else [(days, start, end) for days, start, end in now.periods]), None
-
-
-def _changes_periods(detail: Any) -> bool:
-    return bool(detail) and detail["before"]["periods"] != detail["after"]["periods"]
-
-
-def _revision_of(schedule: Schedule | None) -> int:
-    """By which the newest periods of a schedule were published."""
-    if schedule is None:
-        return 0
-    key = number_key(schedule.id)
-    row = PublishedRow.get_or_none(space=f"site:{schedule.site_id}", kind=Kind.SCHEDULE.value, key=key)
-    return 0 if row is None else int(row.revision)

@@ -7,7 +7,7 @@ Runs inside ``db.read``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -24,6 +24,7 @@ from protocol.reasons import Reason
 from protocol.records import (
     CardRow,
     Change,
+    DoorRow,
     DoorRulesRow,
     Kind,
     LevelRow,
@@ -111,7 +112,7 @@ def look_back(event: AccessEvent) -> Then | None:
     if stored.commitment and not key:
         return Then(fact, key, wall_ms, Verdict.NO_CARD)
     then = settings_at(device, fact.point, key, fact.revisions)
-    now = settings_at(device, fact.point, key, heads)
+    now = settings_at(device, fact.point, key, heads, then.of(Kind.SCHEDULE))
     if fact.basis is None:
         return Then(fact, key, wall_ms, Verdict.NOT_SAID, None, then, now)
     again = decide_again(fact, key, wall_ms, fact_of(stored).clock, then.view).reason
@@ -119,8 +120,10 @@ def look_back(event: AccessEvent) -> Then | None:
     return Then(fact, key, wall_ms, verdict, again, then, now)
 
 
-def settings_at(device: Device, point: int, key: bytes, revisions: Revisions) -> Settings:
-    """What the device held of this card and this reader."""
+def settings_at(
+    device: Device, point: int, key: bytes, revisions: Revisions, schedules_too: Iterable[int] = ()
+) -> Settings:
+    """What the device held of this card and this reader, and of these schedules whoever has them."""
     held = Rows(device.id, revisions)
     site, own = f"site:{device.site_id}", f"device:{device.id}"
     is_known = bool(key) and not (key[:1] == b"U" and is_random_uid(key[1:]))
@@ -130,7 +133,7 @@ def settings_at(device: Device, point: int, key: bytes, revisions: Revisions) ->
     changes += at_reader
     card = found.get((Kind.CARD, key))
     reader = decode_row(at_reader[0]) if at_reader else None
-    schedules: set[int] = set()
+    schedules = set(schedules_too)
     if isinstance(card, CardRow):
         levels = held.of(site, Kind.LEVEL, [number_key(level) for level in card.levels])
         changes += levels
@@ -139,7 +142,11 @@ def settings_at(device: Device, point: int, key: bytes, revisions: Revisions) ->
             schedules |= {schedule for of, schedule in row.entries if of == point}
     if isinstance(reader, PointRow):
         door = [number_key(reader.door)]
-        changes += held.of(own, Kind.DOOR, door)
+        doors = held.of(own, Kind.DOOR, door)
+        changes += doors
+        for _, row in _decoded(doors):
+            assert isinstance(row, DoorRow)
+            schedules |= {row.unlock_schedule, row.lock_schedule, row.block_schedule}
         rules = held.of(own, Kind.DOOR_RULES, door)
         changes += rules
         for _, row in _decoded(rules):

@@ -203,6 +203,11 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         not_entered=(lazy("Granted, nobody went through"), "ring", "warn"),
         unknown=(lazy("Outcome unknown"), "warning", "warn"),
     ),
+    "again": _states(
+        same=(lazy("The same comes out"), "check", "good"),
+        other=(lazy("Something else comes out"), "cross", "bad"),
+        unknown=(lazy("Cannot be decided again"), "ring", "idle"),
+    ),
     "punch": _states(
         taken=(lazy("Punch taken"), "check", "good"),
         refused=(lazy("Refused"), "cross", "bad"),

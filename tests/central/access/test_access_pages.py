@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -26,7 +25,6 @@ from central.audit import AuditEntry
 from central.nodes.model import Device
 from central.sync import status
 from central.sync.model import PublishedRow
-from central.sync.storage import read_heads
 from protocol.door_rows import AreaRow, DoorRulesRow, Passback
 from protocol.facts import (
     Alarm,
@@ -164,38 +162,6 @@ async def test_a_refused_event_says_why_and_what_would_change_it(
     page = await centre_client.get(f"/access/events/{unknown}")
     assert "Issue this card to somebody." in page.text
     assert "/cards/issue?uid=04FFFFFF" in page.text
-
-
-async def test_an_event_says_what_its_schedule_said_then(busy: Estate, centre_client: Browser) -> None:
-    """Before a change, and after one that the device had not heard of.
-
-    Planted breaks that turn it red: ``periods_then`` giving the periods of now; without the revision of the event.
-    """
-
-    def decided(at: datetime | None = None) -> int:
-        event = AccessEvent.get(AccessEvent.reason == int(Reason.OUTSIDE_SCHEDULE))
-        event.schedule = Schedule.get(Schedule.name == "上班").id
-        event.at = at or event.at
-        event.config_epoch = read_heads().config_epoch
-        event.access_revision = 0
-        event.save()
-        return int(event.id)
-
-    form = {"name": "上班", "site": "1", "version": "1", **grid(("08:00", "18:00", "01234"))}
-    await centre_client.post("/access/schedules/new", form)
-    event = await busy.running.write(decided)
-    page = (await centre_client.get(f"/access/events/{event}")).text
-    assert "08:00 – 18:00" in page
-    assert "was changed after that" not in page
-    schedule = await busy.running.read(lambda: Schedule.get(Schedule.name == "上班").id)
-    changed = {**form, **grid(("10:00", "12:00", "01234"))}
-    assert (await centre_client.post(f"/access/schedules/{schedule}", changed)).status == 303
-    for at in (None, datetime(2099, 1, 1, tzinfo=UTC)):
-        await busy.running.write(decided, at)
-        page = (await centre_client.get(f"/access/events/{event}")).text
-        assert "08:00 – 18:00" in page
-        assert "was changed after that" in page
-        assert f"/audit?object=schedule&amp;id={schedule}" in page
 
 
 async def test_what_if_is_answered_by_the_api_too(busy: Estate, centre_client: Browser) -> None:
