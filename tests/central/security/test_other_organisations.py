@@ -61,12 +61,12 @@ def rows(own: int) -> dict[str, str]:
     found = {}
     own_operator = OperatorGrant.get(OperatorGrant.organisation == own).operator_id
     for model in schema.models():
-        table, key = model._meta.table_name, model._meta.primary_key
+        table, keys = model._meta.table_name, model._meta.get_primary_keys()
         if table in OF_NOBODY:
             continue
-        for row in model.select().order_by(key).dicts():
+        for row in model.select().order_by(*keys).dicts():
             if row.get("organisation") != own and row.get("operator") != own_operator:
-                found[f"{table} {row[key.name]}"] = repr(sorted(row.items()))
+                found[f"{table} {[row[key.name] for key in keys]}"] = repr(sorted(row.items()))
     return found
 
 
@@ -124,7 +124,9 @@ async def seen(browser: Browser, enough: int = 10**9) -> list[str]:
             found += [
                 f"{address}{query}: {secret}"
                 for secret in SECRETS
-                if secret not in asked and re.search(rf"(?<![\w-]){re.escape(secret)}(?![\w])", text)
+                if secret in text
+                and secret not in asked
+                and re.search(rf"(?<![\w-]){re.escape(secret)}(?![\w])", text)
             ]
     return found
 

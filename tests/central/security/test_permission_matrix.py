@@ -62,7 +62,7 @@ def fingerprint() -> str:
     for model in schema.models():
         if model._meta.table_name in UNCOUNTED:
             continue
-        for row in model.select().order_by(model._meta.primary_key).tuples():
+        for row in model.select().order_by(*model._meta.get_primary_keys()).tuples():
             digest.update(repr((model._meta.table_name, row)).encode())
     return digest.hexdigest()
 
