@@ -24,6 +24,9 @@ FIRST_OF_OURS = 3
 """Number of the first partition that can be ours: boot and system stand before it."""
 UNREPAIRED = 4
 """Exit codes of e2fsck from here on: errors are left, or it could not do its work (e2fsck(8))."""
+CHECKS_MAX = 2
+"""A partition that was grown while it was mounted says in every copy of its superblock that its journal is to be replayed. e2fsck
+(1.47.0) does that, finds the copy unchanged and gives up; the second time it finds the superblock that it has brought back."""
 CHECK_S = 1_800
 START_ANEW_AFTER_S = 900
 
@@ -65,10 +68,13 @@ def mend(root: Path, run: Run) -> int:
     _code, label = run(["blkid", "-p", "-s", "LABEL", "-o", "value", device], {})
     if label.strip():
         return told(root, f"{device}: {label.strip()}")  # somebody else's is not touched
-    code, said = run(["e2fsck", "-f", "-y", device], {})
-    words = said.strip().splitlines()[-1:] or [""]
-    print(f"onecard-storage: {device} had no readable superblock; e2fsck {code}: {words[0]}")  # noqa: T201
-    return told(root, f"e2fsck {device}: {code}: {words[0]}") if code >= UNREPAIRED else 0
+    for _ in range(CHECKS_MAX):
+        code, said = run(["e2fsck", "-f", "-y", device], {})
+        words = said.strip().splitlines()[-1:] or [""]
+        print(f"onecard-storage: {device} had no readable superblock; e2fsck {code}: {words[0]}")  # noqa: T201
+        if code < UNREPAIRED:
+            return 0
+    return told(root, f"e2fsck {device}: {code}: {words[0]}")
 
 
 def told(root: Path, verdict: str) -> int:

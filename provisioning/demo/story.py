@@ -39,7 +39,7 @@ RESIDENT, NEIGHBOUR, STRANGER = "04A1B2C3D4E5F6", "04A1B2C3D4E5F7", "A1B2C3D4"
 
 
 async def until(look: Callable[[], Awaitable[T | None]], what: str, within_s: float = WITHIN_S) -> T:
-    """The first answer that is neither None nor False; asked for again after a tenth of the time that it has taken so far.
+    """The first answer that is neither None nor False; asked for again after a sixth of the time that it has taken so far.
 
     :raises DemoError: there was none in time.
     """
@@ -48,7 +48,7 @@ async def until(look: Callable[[], Awaitable[T | None]], what: str, within_s: fl
         waited_s = time.monotonic() - began
         if waited_s > within_s:
             raise DemoError(f"{what}: not within {within_s:.0f} s")
-        await asyncio.sleep(min(max(0.02, waited_s / 10), 0.5))
+        await asyncio.sleep(min(max(0.02, waited_s / 6), 0.5))
     return found
 
 

@@ -49,7 +49,11 @@ UNITS: Final = (
 )
 IN_SYSTEM: Final = {"launch.py": launcher, "storage.py": storage}
 """What stands in the system and not in the program: a damaged program or partition must not stop it."""
-_FSTAB: Final = f"LABEL={DATA_LABEL} /data ext4 noatime,nodev,nosuid,commit=30,x-systemd.growfs,errors=remount-ro,nofail 0 2\n"
+_FSTAB: Final = (
+    f"LABEL={DATA_LABEL} /data ext4 noatime,nodev,nosuid,commit=30,x-systemd.growfs,"
+    "x-systemd.requires=onecard-storage.service,errors=remount-ro,nofail 0 2\n"
+)
+"""What could not be repaired is not used: it would look clean to the system's own check."""
 _RUN: Final = f"{CARD_AT}/{SEED_FOLDER}/first-boot.sh"
 _FIRSTRUN_WORDS: Final = [
     f"systemd.run={CARD_AT}/firstrun.sh",

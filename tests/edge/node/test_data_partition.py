@@ -15,6 +15,10 @@ from edge.first_boot import storage
 ROOT = Path(__file__).parents[3]
 LABEL = "LABEL=onecard-data"
 SUPERBLOCK_AT, SUPERBLOCK_BYTES = 1_024, 1_024
+COPY_AT = 32_768 * 4_096
+"""The first copy: of the second group, whose block has 4 KiB."""
+FEATURES, NEEDS_RECOVERY = 0x60, 0x4
+"""Incompatible features in a superblock, and the one that says that its journal is to be replayed (ext4's layout)."""
 PLACES = "/usr/sbin:/sbin"
 
 
@@ -69,7 +73,21 @@ def image(tmp_path: Path) -> Path:
     (content / "onecard/node/outbox.db").write_bytes(b"a record" * 1_000)
     program = shutil.which("mke2fs") or shutil.which("mke2fs", path=PLACES)
     assert program is not None
-    made = [program, "-q", "-F", "-t", "ext4", "-L", "onecard-data", "-d", str(content), str(image), "192m"]
+    made = [
+        program,
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-b",
+        "4096",
+        "-L",
+        "onecard-data",
+        "-d",
+        str(content),
+        str(image),
+        "192m",
+    ]
     subprocess.run(made, check=True)
     return image
 
@@ -102,6 +120,31 @@ def test_a_lost_superblock_is_taken_from_its_copy_and_the_records_are_there(
     assert not (root / "run/onecard-storage").exists()
     assert storage.mend(root, programs) == 0
     assert sum("e2fsck" in command for command in programs.asked) == 1
+
+
+@pytest.mark.ext4_tools
+def test_a_lost_superblock_of_a_partition_that_was_grown_is_repaired_in_one_start(
+    tmp_path: Path, image: Path
+) -> None:
+    """The copies that a mounted partition writes while it grows say that its journal is to be replayed. e2fsck replays it, finds the
+    copy unchanged, and gives up with group descriptors of the copy written over those in use; to the system's own check the
+    partition looks clean then.
+
+    Planted break: ``mend`` without asking e2fsck again.
+    """
+    root, programs = system(tmp_path / "root"), Programs(image)
+    tune = str(shutil.which("tune2fs") or shutil.which("tune2fs", path=PLACES))
+    subprocess.run([tune, "-O", "^metadata_csum", str(image)], check=True, capture_output=True)
+    with image.open("r+b") as file:
+        file.seek(COPY_AT + FEATURES)
+        features = file.read(1)[0]
+        file.seek(COPY_AT + FEATURES)
+        file.write(bytes([features | NEEDS_RECOVERY]))
+    wipe(image, SUPERBLOCK_AT, SUPERBLOCK_BYTES)
+    assert storage.mend(root, programs) == 0
+    assert sum("e2fsck" in command for command in programs.asked) == 2, "the first gives up"
+    assert record(image, tmp_path) == b"a record" * 1_000
+    assert programs(["e2fsck", "-f", "-n", "/dev/card3"], {})[0] == 0, "nothing is left to repair"
 
 
 @pytest.mark.ext4_tools
