@@ -11,6 +11,8 @@ import peewee
 from markupsafe import Markup
 
 from central.access.model import AccessEvent, AccessPoint, Door
+from central.access.replaying import is_unexplained
+from central.access.then import Verdict
 from central.access.words import DIRECTION_TEXT, REASON_TEXT, SOURCE_TEXT
 from central.cards.model import Card, CardIssue
 from central.faces.model import Photo
@@ -125,6 +127,14 @@ class ReasonFormat(WordFormat):
         return Markup() if value == Reason.GRANTED else super().html(value)
 
 
+_AGAIN: Final = ChoiceFilter(
+    "again",
+    lazy("Decided again"),
+    choices={Verdict.OTHER.value: lazy("Something else comes out")},
+    where=lambda value: is_unexplained(),
+    matches=lambda row, value: False,
+)
+"""Of records that have been looked at (``access.replaying``), so not of those that are just coming in."""
 EVENTS: Final = Table(
     name="events",
     title=lazy("Door events"),
@@ -232,6 +242,7 @@ EVENTS: Final = Table(
             where=lambda value: AccessEvent.source == value,
             matches=_same("source"),
         ),
+        _AGAIN,
     ),
     empty=lazy("Every card shown at a reader, every exit button and every remote opening appears here."),
 )
@@ -260,6 +271,7 @@ MONITOR: Final = replace(
     EVENTS,
     name="monitor",
     title=lazy("Live monitor"),
+    filters=tuple(each for each in EVENTS.filters if each is not _AGAIN),
     columns=(
         Column("photo", lazy("Photo"), PhotoFormat(), value=_photo_of, is_exported=False),
         *(EVENTS.column(name) for name in _MONITOR_COLUMNS),

@@ -339,6 +339,22 @@ class AccessEvent(Showing):
         )
 
 
+class Disagreement(Model):
+    """A record whose decision, taken once more by the settings of its moment, gave ``again`` instead (``access.replaying``)."""
+
+    device = peewee.ForeignKeyField(Device, on_delete="RESTRICT", index=False)
+    node_epoch = peewee.IntegerField()
+    seq = peewee.BigIntegerField()
+    again = peewee.IntegerField()
+    found_at = InstantField()
+
+    class Meta:
+        indexes = (
+            (("device", "node_epoch", "seq"), True),
+            (("found_at",), False),
+        )
+
+
 class AlarmState(Model):
     """One raising of an alarm, and its end. Raised by a fact (seq > 0) or by the centre itself (seq < 0)."""
 

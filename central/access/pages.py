@@ -21,6 +21,7 @@ from central.access import (
     opener_pages,
     places,  # noqa: F401  (answers the card centre, from its import on)
     purge_pages,
+    replaying,
     schedule_pages,
     search_pages,
     special_day_pages,
@@ -82,8 +83,9 @@ dossier.SECTIONS.extend((doors_of, places_of, alarms_of))
 
 
 def install(apps: Apps) -> None:
-    """The feeds, the sender of commands, the watch over the devices, and what is kept of who opens what."""
+    """The feeds, the sender of commands, the watch over the devices and over decisions, and what is kept of who opens what."""
     apps.browsers[opener_pages.CARD_GROUPS] = CardGroups()
     feeds.install(apps)
     commands.install(apps)
     watch.install(apps)
+    replaying.install(apps)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import peewee
 
 from central import settings
-from central.access import presence
+from central.access import presence, replaying
 from central.access.model import AccessEvent, PurgedEvents
 from central.audit import Actor
 from central.centre import Centre
@@ -120,6 +120,7 @@ def purge(
     made: PurgedEvents = purging.purge(centre, AccessEvent, plan, create, reason, made_by)
     presence.forget_older(plan.site_id, plan.until_at)
     row_history.prune(plan.site_id)
+    replaying.forget_purged()
     centre.audit.record(
         actor,
         "access.purge",

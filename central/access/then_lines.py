@@ -146,7 +146,7 @@ def _of_card(found: Then, held: Settings) -> Iterable[_One]:
     if card.valid_from_s:
         yield ("from",), _Said(_("Valid from"), minute(card.valid_from_s * 1_000))
     if card.valid_until_s:
-        yield ("until",), _Said(_("Valid until"), minute(card.valid_until_s * 1_000))
+        yield ("until",), _Said(_("Valid before"), minute(card.valid_until_s * 1_000))
     for flag, rule in _FLAGS.items():
         if card.flags & flag:
             yield ("flag", flag), _Said(str(rule), _("Yes"))

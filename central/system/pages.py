@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 CHECK_TITLES: Final[dict[str, LazyText]] = {
     "database": lazy("Database"),
     "disk": lazy("Disk"),
+    "decisions": lazy("Door decisions"),
     "backup": lazy("Backup"),
     "reported": lazy("Reported after a restore"),
     "card_keys": lazy("Card keys"),

@@ -204,8 +204,12 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
         unknown=(lazy("Outcome unknown"), "warning", "warn"),
     ),
     "again": _states(
-        same=(lazy("The same comes out"), "check", "good"),
-        other=(lazy("Something else comes out"), "cross", "bad"),
+        same=(lazy("Decided again by the settings of that moment, the same comes out."), "check", "good"),
+        other=(
+            lazy("Decided again by the settings of that moment, something else comes out."),
+            "cross",
+            "bad",
+        ),
         unknown=(lazy("Cannot be decided again"), "ring", "idle"),
     ),
     "punch": _states(

@@ -15,7 +15,7 @@ from tests.support.site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SAME = "The same comes out"
+SAME = "the same comes out"
 
 
 async def rules_of(site: Site, event: str) -> dict[str, tuple[str, str]]:
@@ -87,7 +87,7 @@ async def test_an_event_is_explained_by_the_settings_of_its_moment(site: Site) -
                     "—",
                     "added since: Two cards of two people, shown within 15 seconds",
                 )
-                assert now["Valid until"][1].startswith("added since")
+                assert now["Valid before"][1].startswith("added since")
                 assert now[f"Special day {today:%Y-%m-%d}"] == ("—", "added since: Public holiday")
                 assert now["What a card must prove"][1] == ""
             hours = f"Schedule “{schedule}”"
