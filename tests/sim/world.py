@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from central.access.model import AccessEvent, CardLevel
+from central.access.then import Verdict, look_back
 from central.cards.model import Card, CardIssue
 from central.cards.rules import Disable, Holding
 from central.clock import FakeClock
@@ -301,6 +303,8 @@ class World:
         self.nodes: list[Node] = []
         self.hub = self._new_hub()
         self.backed_up: dict[str, int] = {}
+        self.verdicts: Counter[Verdict] = Counter()
+        """What came of deciding every record once more, at the end."""
         self.card_of: dict[bytes, int] = {}
         self.lost: set[bytes] = set()
         self.commands: dict[int, tuple[str, int]] = {}
@@ -591,6 +595,16 @@ class World:
         )
         if doubled:
             raise Violation(f"I4: {doubled} events are doubled")
+        self._check_decisions()
+
+    def _check_decisions(self) -> None:
+        """B6: taken once more by the settings of its moment, every decision is what was recorded; some settings may be lost."""
+        for event in self.read(lambda: list(AccessEvent.select().where(AccessEvent.source == "card"))):
+            found = self.read(look_back, event)
+            if found is not None:
+                self.verdicts[found.verdict] += 1
+                if found.verdict is Verdict.OTHER:
+                    raise Violation(f"B6: {found.fact} comes out as {found.again!r}")
 
     def close(self) -> None:
         for node in self.nodes:
