@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -98,9 +99,10 @@ def shortened(text: str, size_pt10: int, width_px: float, scale: Scale, face: Ty
     font = face.at(size_px)
     if font.getlength(text) <= width_px:
         return text, size_px
-    while text and font.getlength(text + ELLIPSIS) > width_px:
-        text = text[:-1]
-    return text.rstrip() + ELLIPSIS, size_px
+    too_long = bisect_right(
+        range(len(text) + 1), width_px, key=lambda count: font.getlength(text[:count] + ELLIPSIS)
+    )
+    return text[: max(0, too_long - 1)].rstrip() + ELLIPSIS, size_px
 
 
 def pixels_digest(page: Image.Image) -> str:

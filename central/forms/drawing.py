@@ -6,7 +6,8 @@ Pure, without the database; runs beside the event loop. 360 is twice what such p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -62,9 +63,10 @@ def lines_in(box: Box, text: str, scale: Scale, typeface: Typeface) -> tuple[Box
         font, wide_px = typeface.at(scale.type_px(size_pt10)), box.width_um * scale.x
         if font.getlength(text) <= wide_px or room == 1:
             break
-        lines = _wrapped(text, font.getlength, wide_px)
+        lines = list(islice(_wrapped(text, font.getlength, wide_px), room + 1))
         if len(lines) <= room or size_pt10 - _SIZE_STEP_PT10 < least_pt10:
-            shown = [*lines[: room - 1], "".join(lines[room - 1 :])]
+            whole = lines[: room - 1]
+            shown = [*whole, text[sum(map(len, whole)) :]]
             return tuple(
                 msgspec.structs.replace(
                     box,
@@ -78,16 +80,17 @@ def lines_in(box: Box, text: str, scale: Scale, typeface: Typeface) -> tuple[Box
     return (msgspec.structs.replace(box, text=text),)
 
 
-def _wrapped(text: str, length: Callable[[str], float], wide_px: float) -> list[str]:
+def _wrapped(text: str, length: Callable[[str], float], wide_px: float) -> Iterator[str]:
     """Lines that are no longer, but for blanks at their ends; words are kept whole where they fit, a Chinese character is a word of its own."""
-    lines = [""]
+    line = ""
     for word in _WORD.findall(text):
         parts = word if length(word.rstrip()) > wide_px else (word,)
         for part in parts:
-            if lines[-1] and length((lines[-1] + part).rstrip()) > wide_px:
-                lines.append("")
-            lines[-1] += part
-    return lines
+            if line and length((line + part).rstrip()) > wide_px:
+                yield line
+                line = ""
+            line += part
+    yield line
 
 
 def check(page: FormPage, texts: Mapping[str, str], typeface: Typeface) -> None:
