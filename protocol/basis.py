@@ -88,27 +88,28 @@ def basis_of(
     shown: Presentation, view: View, point: AccessPoint, state: PointState, now: Instant, decision: Decision
 ) -> Basis:
     """What the decision used beside rows and what its fact says already."""
-    used, rules, holder = _of_card(shown), state.rules, decision.holder
+    rules, holder = state.rules, decision.holder
+    flags = _of_card(shown)
     if not now.trusted and home_grace(now):
-        used |= Used.HOME_GRACE
+        flags.append(Used.HOME_GRACE)
     if state.escort not in (0, holder):
-        used |= Used.ESCORT
+        flags.append(Used.ESCORT)
     if point.rules is None:
-        return Basis(used)
+        return Basis(_sum(flags)) if flags else _PLAIN
+    coming = rules.coming(holder)
     for flag, is_so in (
         (Used.INTERLOCKED, rules.interlocked),
         (Used.PIN_BLOCKED, rules.pin_blocked),
         (Used.CUT_OFF, rules.cut_off),
         (Used.WAITING, rules.first_holder not in (0, holder)),
         (Used.INSIDE, holder in rules.inside),
+        (Used.ALONG, coming - rules.inside - {holder}),
     ):
-        used |= flag if is_so else Used.NOTHING
+        if is_so:
+            flags.append(flag)
     place = place_of(holder, view, state) if decision.place != UNKNOWN else None
-    coming = rules.coming(holder)
-    if coming - rules.inside - {holder}:
-        used |= Used.ALONG
     return Basis(
-        used,
+        _sum(flags),
         decision.pin,
         len((rules.inside | coming) - {holder}),
         0 if place is None else place.at_ms,
@@ -116,15 +117,27 @@ def basis_of(
     )
 
 
+_PLAIN: Final = Basis()
+
+
 def without_lock(shown: Presentation) -> Basis:
     """Of a card at a reader whose door has no lock on this board."""
-    return Basis(_of_card(shown) | Used.NO_LOCK)
+    return Basis(_sum([*_of_card(shown), Used.NO_LOCK]))
 
 
-def _of_card(shown: Presentation) -> Used:
-    used = Used.SEVERAL if shown.several else Used.NOTHING
-    used |= Used.COPY if shown.clone_suspected else Used.NOTHING
-    return used | (Used.CREDENTIAL if shown.credential_id else Used.NOTHING)
+def _of_card(shown: Presentation) -> list[Used]:
+    flags: list[Used] = []
+    if shown.several:
+        flags.append(Used.SEVERAL)
+    if shown.clone_suspected:
+        flags.append(Used.COPY)
+    if shown.credential_id:
+        flags.append(Used.CREDENTIAL)
+    return flags
+
+
+def _sum(flags: list[Used]) -> Used:
+    return Used(sum(flags))
 
 
 def presentation_again(key: bytes, tier: Tier, issue_no: int, basis: Basis) -> Presentation:
