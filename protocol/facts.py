@@ -203,11 +203,14 @@ class ExitFact(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DoorFact(msgspec.Struct, frozen=True, array_like=True):
-    """The door itself: contact, lock, rule. ``mode`` is the one in force afterwards."""
+    """The door itself: contact, lock, rule. ``mode`` is the one in force afterwards. ``schedule``: where that is another one, or so for
+    another reason, the schedule by which it is; 0: by hand, or by the settings.
+    """
 
     door: int
     event: DoorEvent
     mode: Mode = Mode.NORMAL
+    schedule: int = 0
 
 
 class AlarmFact(msgspec.Struct, frozen=True, array_like=True):

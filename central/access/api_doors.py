@@ -27,6 +27,7 @@ from protocol.records import Mode
 class DoorSummary(msgspec.Struct, frozen=True):
     """A door with its three facts; ``relay``, ``contact`` and ``rule`` are words of the vocabulary.
 
+    ``rule_schedule``: the name of the schedule by which that rule is in force, empty for none.
     ``relay`` is ``unknown`` while the device is offline; ``last_relay`` is then what it was at ``last_known_at``.
     """
 
@@ -43,6 +44,7 @@ class DoorSummary(msgspec.Struct, frozen=True):
     contact: str
     rule: str
     changed_at: datetime | None
+    rule_schedule: str = ""
 
 
 class DoorList(msgspec.Struct, frozen=True):
@@ -119,6 +121,7 @@ def _summary(line: DoorLine) -> DoorSummary:
         line.contact,
         line.rule,
         line.changed_at,
+        line.rule_schedule,
     )
 
 

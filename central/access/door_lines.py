@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import peewee
 
-from central.access.model import Door, DoorState
+from central.access.model import Door, DoorState, Schedule
 from central.access.words import MODE_WORD
 from central.nodes.model import Device
 from central.sites.scope import Scope
@@ -41,6 +41,8 @@ class DoorLine:
     rule: str
     configured_mode: Mode
     changed_at: datetime | None
+    rule_schedule: str = ""
+    """The schedule by which the rule is in force; empty for none."""
 
     @property
     def connection(self) -> str:
@@ -58,11 +60,12 @@ class DoorLine:
 def door_lines(scope: Scope, door_id: int | None = None) -> list[DoorLine]:
     """Doors in scope, by name; one of them with ``door_id``."""
     query = (
-        Door.select(Door, Device, DeviceStatus, DoorState)
+        Door.select(Door, Device, DeviceStatus, DoorState, Schedule)
         .join(Device)
         .join(DeviceStatus, peewee.JOIN.LEFT_OUTER, on=(DeviceStatus.device == Device.id), attr="status")
         .switch(Door)
         .join(DoorState, peewee.JOIN.LEFT_OUTER, on=(DoorState.door == Door.id), attr="state")
+        .join(Schedule, peewee.JOIN.LEFT_OUTER, on=(Schedule.id == DoorState.mode_schedule), attr="by")
     )
     if door_id is not None:
         query = query.where(Door.id == door_id)
@@ -93,6 +96,7 @@ def _line(door: Door) -> DoorLine:
         last_known_at=status.heard_at if status is not None and not is_online else None,
         contact=_contact(door, state, status) if door.contact_fitted else "absent",
         rule=MODE_WORD[mode],
+        rule_schedule=getattr(getattr(state, "by", None), "name", "") if state is not None else "",
         configured_mode=Mode(door.mode),
         changed_at=state.changed_at if state is not None else None,
     )

@@ -404,6 +404,8 @@ class DoorNote(Model):
     """As the kind says: a mode, milliseconds, a count."""
     command_id = peewee.BigIntegerField(null=True)
     """The command by which an operator set a rule; None: the settings or a schedule did."""
+    schedule = peewee.IntegerField(default=0)
+    """The schedule that did, 0 for none."""
 
     class Meta:
         indexes = (
@@ -422,6 +424,8 @@ class DoorState(Model):
     """closed, open, forced, held or unknown."""
     mode = peewee.IntegerField(null=True)
     """The mode in force; None before the device has said one."""
+    mode_schedule = peewee.IntegerField(default=0)
+    """The schedule by which it is; 0: by hand, or by the settings."""
     changed_at = InstantField()
     node_epoch = peewee.IntegerField()
     seq = peewee.BigIntegerField()

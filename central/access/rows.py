@@ -7,10 +7,8 @@ the devices must not hold it (any more).
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Collection
 from datetime import datetime
-from functools import reduce
 from typing import Any, Final
 
 import central.access.entitlement  # noqa: F401  (a card's levels are found through its registration)
@@ -230,45 +228,6 @@ def doors_of_device(device_id: int) -> list[int]:
     """Doors of a device, in the order of their numbers."""
     query = Door.select(Door.id).where(Door.device == device_id).order_by(Door.number)
     return [number for (number,) in query.tuples()]
-
-
-def devices_of_level(level_id: int) -> set[int]:
-    """Devices that have a reader of this level."""
-    query = AccessPoint.select(AccessPoint.device).join(LevelEntry).where(LevelEntry.level == level_id)
-    return {number for (number,) in query.tuples()}
-
-
-def devices_of_schedule(schedule_id: int) -> set[int]:
-    """Devices that use this schedule: through a level, for the mode of a door, or to ask for PINs at one."""
-    by_level = (
-        AccessPoint.select(AccessPoint.device).join(LevelEntry).where(LevelEntry.schedule == schedule_id)
-    )
-    of_door = reduce(operator.or_, (field == schedule_id for field in DOOR_SCHEDULES))
-    by_door = Door.select(Door.device).where(of_door)
-    return {number for query in (by_level, by_door) for (number,) in query.tuples()}
-
-
-def devices_of_card(card_id: int) -> set[int]:
-    """Devices that this card has a right at."""
-    query = (
-        AccessPoint.select(AccessPoint.device)
-        .join(LevelEntry)
-        .join(CardLevel, on=(CardLevel.level == LevelEntry.level))
-        .where(CardLevel.card == card_id)
-    )
-    return {number for (number,) in query.tuples()}
-
-
-def levels_of_device(device_id: int) -> set[int]:
-    """Access levels that have a reader of this device."""
-    query = LevelEntry.select(LevelEntry.level).join(AccessPoint).where(AccessPoint.device == device_id)
-    return {number for (number,) in query.tuples()}
-
-
-def schedules_of_device(device_id: int) -> set[int]:
-    """Schedules that this device must know, "always" left out."""
-    by_level = LevelEntry.select(LevelEntry.schedule).join(AccessPoint).where(AccessPoint.device == device_id)
-    return ({number for (number,) in by_level.tuples()} | schedules_of_doors(device_id)) - {ALWAYS}
 
 
 def schedules_of_doors(device_id: int) -> set[int]:

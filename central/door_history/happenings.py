@@ -15,6 +15,7 @@ from central.access.model import (
     AlarmState,
     DoorCommand,
     DoorNote,
+    Schedule,
 )
 from central.access.projection.notes import Note
 from central.access.words import DIRECTION_TEXT, MODE_TEXT, OUTCOME_TEXT, REASON_TEXT
@@ -154,6 +155,7 @@ def alarm_line(rank: int, row: Any) -> HistoryLine:
 
 def notes_query(scope: Scope) -> Any:
     """Notes in scope with who set the rule, unordered."""
+    by_schedule = Schedule.id == DoorNote.schedule
     select = DoorNote.select(
         DoorNote.id,
         DoorNote.at,
@@ -162,7 +164,9 @@ def notes_query(scope: Scope) -> Any:
         DoorNote.command_id,
         DoorCommand.operator_name,
         DoorCommand.reason,
+        Schedule.name.alias("schedule_name"),
     ).join(DoorCommand, peewee.JOIN.LEFT_OUTER, on=(DoorCommand.id == DoorNote.command_id))
+    select = select.switch(DoorNote).join(Schedule, peewee.JOIN.LEFT_OUTER, on=by_schedule)
     return scope.filter(select, DoorNote)
 
 
@@ -200,6 +204,8 @@ def note_line(rank: int, row: Any) -> HistoryLine:
             kind, what = "rule", str(MODE_TEXT[Mode(row.value)])
             if row.command_id:
                 who, note, href = row.operator_name, row.reason, f"/doors/commands/{row.command_id}"
+            elif row.schedule_name:
+                note = _("By its schedule %(name)s", name=_(row.schedule_name))
             else:
                 note = _("By its settings and schedules")
         case Note.CLOCK:

@@ -208,6 +208,7 @@ class DoorSpec(Struct, frozen=True):
 class DoorState(Struct, frozen=True):
     """What is remembered of a door between two stimuli.
 
+    ``mode_schedule``: the schedule by which the mode is in force, 0 for none.
     ``contact_open`` None: no contact, or not heard of yet; ``contact_told``: what the wire said last, fitted or not. ``grants``: seqs of released intents nobody has entered by.
     ``release_ms``: how long the last release was for. ``regranted``: it was given while the door stood open. ``exit_stuck``: the alarm
     about the exit button stands.
@@ -220,6 +221,7 @@ class DoorState(Struct, frozen=True):
     exit_pressed: bool = False
     fire: bool = False
     mode: Mode = Mode.NORMAL
+    mode_schedule: int = 0
     running: frozenset[Timer] = frozenset()
     grants: tuple[int, ...] = ()
     release_ms: int = 0
@@ -300,13 +302,17 @@ def timer(spec: DoorSpec, state: DoorState, fired: Timer) -> Stepped:
     return _signal(spec, state, _FIRED[fired])
 
 
-def set_mode(spec: DoorSpec, state: DoorState, mode: Mode, *, is_recorded: bool = False) -> Stepped:
-    """Another mode is in force. ``is_recorded``: its record is durable already."""
-    if mode is state.mode:
+def set_mode(
+    spec: DoorSpec, state: DoorState, mode: Mode, schedule: int = 0, *, is_recorded: bool = False
+) -> Stepped:
+    """Another mode is in force, or the same by another ``schedule`` (0: none). ``is_recorded``: its record is durable already."""
+    if (mode, schedule) == (state.mode, state.mode_schedule):
         return state, []
-    before, state = state.mode, replace(state, mode=mode)
-    actions: list[Action] = [] if is_recorded else [Record(mode_fact(spec.number, mode))]
+    before, state = state.mode, replace(state, mode=mode, mode_schedule=schedule)
+    actions: list[Action] = [] if is_recorded else [Record(mode_fact(spec.number, mode, schedule))]
     signal = None
+    if mode is before:
+        return state, actions
     if mode is Mode.UNLOCKED:
         signal = Signal.UNLOCK
     elif before is Mode.UNLOCKED:
@@ -317,9 +323,9 @@ def set_mode(spec: DoorSpec, state: DoorState, mode: Mode, *, is_recorded: bool 
     return state, actions + more
 
 
-def mode_fact(number: int, mode: Mode) -> DoorFact:
-    """The record of another mode."""
-    return DoorFact(number, DoorEvent.MODE_CHANGED, mode)
+def mode_fact(number: int, mode: Mode, schedule: int = 0) -> DoorFact:
+    """The record of another mode, and of the schedule by which it is in force."""
+    return DoorFact(number, DoorEvent.MODE_CHANGED, mode, schedule)
 
 
 def set_fire(spec: DoorSpec, state: DoorState, active: bool) -> Stepped:

@@ -290,9 +290,9 @@ def _decide(
         keys = card.keys()
         decision = Decision(Reason.NOT_CONFIGURED, keys[0] if keys else b"", revisions=turn.view.revisions)
         return Mode.NORMAL, decision, without_lock(card)
-    wanted = door_modes.put_one_in_force(turn, door_unit)
+    door_modes.put_one_in_force(turn, door_unit)
     mode = turn.doors[door_unit].mode
-    schedule = wanted.schedule if wanted.mode is mode else 0
+    schedule = turn.doors[door_unit].mode_schedule
     escort = door_rules.escort_at(turn, reader)
     state = PointState(mode, ignoring, turn.uses, escort=escort, mode_schedule=schedule)
     if point.rules is not None:

@@ -35,8 +35,9 @@ def first_card(turn: Turn, number: int) -> None:
     rules = turn.view.door_rules(number)
     if rules is not None and rules.first_card and _is_unlock_time(turn, turn.wiring.door(unit)):
         turn.opened_by_card |= {number}
-        if _mode_of(turn, unit) is Mode.UNLOCKED:  # the record of the card is durable
-            turn.with_door(unit, partial(door.set_mode, mode=Mode.UNLOCKED))
+        wanted = _in_force(turn, unit)
+        if wanted.mode is Mode.UNLOCKED:  # the record of the card is durable
+            _set(turn, unit, wanted)
 
 
 def put_in_force(turn: Turn) -> None:
@@ -46,42 +47,47 @@ def put_in_force(turn: Turn) -> None:
         put_one_in_force(turn, unit)
 
 
-def put_one_in_force(turn: Turn, unit: int) -> InForce:
-    """The same for one door, before a card is judged there: what holds from this second on holds for that card. What is wanted."""
+def put_one_in_force(turn: Turn, unit: int) -> None:
+    """The same for one door, before a card is judged there: what holds from this second on holds for that card."""
     wanted = _in_force(turn, unit)
     state = turn.doors.get(unit)
-    if state is not None and state.mode is wanted.mode:
-        return wanted
-    if wanted.mode is not Mode.UNLOCKED:
-        turn.with_door(unit, partial(door.set_mode, mode=wanted.mode))
+    is_so = state is not None and state.mode is wanted.mode
+    if is_so or wanted.mode is not Mode.UNLOCKED:
+        _set(turn, unit, wanted)
     elif turn.storage_usable:
-        turn.intend_to_unlock(unit, turn.wiring.door(unit).number)
+        turn.intend_to_unlock(unit, turn.wiring.door(unit).number, wanted.schedule)
     else:
-        _without_record(turn, unit)
-    return wanted
+        _without_record(turn, unit, wanted)
 
 
-def recorded(turn: Turn, unit: int, number: int, *, is_durable: bool) -> None:
+def recorded(turn: Turn, unit: int, number: int, schedule: int, *, is_durable: bool) -> None:
     """The fate of the record by which a door is to stand unlocked is known; what holds now decides."""
-    is_wanted = turn.wiring.unit_of_door.get(number) == unit and _mode_of(turn, unit) is Mode.UNLOCKED
+    wanted = _in_force(turn, unit)
+    is_wanted = turn.wiring.unit_of_door.get(number) == unit and wanted.mode is Mode.UNLOCKED
     if is_wanted and is_durable:
-        turn.with_door(unit, partial(door.set_mode, mode=Mode.UNLOCKED, is_recorded=True))
+        _set(turn, unit, InForce(Mode.UNLOCKED, schedule), is_recorded=True)
     elif is_wanted:
-        _without_record(turn, unit)
+        _without_record(turn, unit, wanted)
     elif is_durable:  # what is on the medium did not come about
         now_at = turn.wiring.unit_of_door.get(number)
-        turn.record(door.mode_fact(number, Mode.NORMAL if now_at is None else turn.doors[now_at].mode))
+        found = InForce() if now_at is None else _now(turn.doors[now_at])
+        turn.record(door.mode_fact(number, found.mode, found.schedule))
 
 
-def _without_record(turn: Turn, unit: int) -> None:
+def _now(state: door.DoorState) -> InForce:
+    return InForce(state.mode, state.mode_schedule)
+
+
+def _set(turn: Turn, unit: int, wanted: InForce, *, is_recorded: bool = False) -> None:
+    turn.with_door(
+        unit, partial(door.set_mode, mode=wanted.mode, schedule=wanted.schedule, is_recorded=is_recorded)
+    )
+
+
+def _without_record(turn: Turn, unit: int, wanted: InForce) -> None:
     """The record cannot be stored: the door's policy. Where it denies, the tick asks again."""
     if turn.wiring.door(unit).row.storage_policy is StoragePolicy.GRANT_FROM_MEMORY:
-        turn.with_door(unit, partial(door.set_mode, mode=Mode.UNLOCKED))
-
-
-def _mode_of(turn: Turn, unit: int) -> Mode:
-    """The mode that is to be in force at a door."""
-    return _in_force(turn, unit).mode
+        _set(turn, unit, wanted)
 
 
 def _in_force(turn: Turn, unit: int) -> InForce:

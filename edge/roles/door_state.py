@@ -101,8 +101,8 @@ class DoorRoleState(Struct, frozen=True):
     readers: Mapping[int, ReaderState] = field(default_factory=dict)
     by_hand: Mapping[int, Mode] = field(default_factory=dict)
     pending: Mapping[IntentId, Pending] = field(default_factory=dict)
-    unlocking: Mapping[IntentId, tuple[int, int]] = field(default_factory=dict)
-    """Doors that stand unlocked as soon as the record of that is durable: unit and number. See ``door_modes``."""
+    unlocking: Mapping[IntentId, tuple[int, int, int]] = field(default_factory=dict)
+    """Doors that stand unlocked as soon as the record of that is durable: unit, number, and by which schedule. See ``door_modes``."""
     last_intent: int = 0
     commands: tuple[int, ...] = ()
     storage_usable: bool = True

@@ -94,12 +94,12 @@ class Turn:
         self.pending[intent_id] = pending
         self.add(Record(pending.body, pending.personal, intent_id, keep=pending.keep, along=pending.along))
 
-    def intend_to_unlock(self, unit: int, number: int) -> None:
-        """The same for a door that is to stand unlocked; asked once."""
-        if (unit, number) not in self.unlocking.values():
+    def intend_to_unlock(self, unit: int, number: int, schedule: int) -> None:
+        """The same for a door that is to stand unlocked by that schedule, 0 for none; asked once."""
+        if (unit, number) not in {(each[0], each[1]) for each in self.unlocking.values()}:
             intent_id = self._next_intent()
-            self.unlocking[intent_id] = unit, number
-            self.add(Record(door.mode_fact(number, Mode.UNLOCKED), intent_id=intent_id))
+            self.unlocking[intent_id] = unit, number, schedule
+            self.add(Record(door.mode_fact(number, Mode.UNLOCKED, schedule), intent_id=intent_id))
 
     def _next_intent(self) -> IntentId:
         self.last_intent += 1

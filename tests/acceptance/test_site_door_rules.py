@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -179,19 +179,16 @@ async def test_a_door_stands_open_from_the_first_card_on(site: Site) -> None:
     await site.until_lock("hall", False)
 
 
-EVERY_DAY = "0123456789abcde"
-"""A tick for each day of the week and each group of special days."""
+DAYS = range(10)
+"""Of the week, and the kinds of special days; of the last kind there is none here."""
 
 
-async def new_schedule(site: Site, start: str, end: str) -> str:
-    """The number of a schedule of these hours of every day, made on its page."""
+async def new_schedule(site: Site, days: Iterable[int]) -> str:
+    """The number of a schedule of these days, made on its page."""
     name, path = f"时段{site.next_number()}", "/access/schedules/new"
-    days = {f"day_0_{bit}": "1" for bit in range(len(EVERY_DAY))}
-    await site.browser.send(await site.browser.get(path), path, name=name, start_0=start, end_0=end, **days)
-    return await _schedule(site, name)
-
-
-async def _schedule(site: Site, name: str) -> str:
+    ticks = {f"day_0_{day}": "1" for day in days}
+    page = await site.browser.get(path)
+    await site.browser.send(page, path, name=name, start_0="00:00", end_0="24:00", **ticks)
     (row,) = [row for row in (await site.browser.get("/access/schedules")).rows if name in row.cells]
     return row.links[0].rpartition("/")[2]
 
@@ -203,22 +200,28 @@ async def test_a_door_is_blocked_and_locked_in_the_hours_of_its_schedules(site: 
     schedule; "what if" answers the same; a rule by hand stands above it, and giving that back blocks it again.
     A door without an exit button is warned of, and one that is alone in its interlock.
 
-    Planted breaks that turn it red: ``rows.door_row`` without a schedule; ``rows.schedules_of_doors`` without it, so that the device
-    never has it; ``explain.ask`` with the mode of the settings; ``in_force`` with the schedule above the hand.
+    Planted breaks that turn it red: ``rows.door_row`` without a schedule; ``explain.ask`` with the mode of the settings; ``in_force``
+    with the schedule above the hand.
     """
     who = await site.resident()
-    all_day = await new_schedule(site, "00:00", "24:00")
+    all_day, another_day = await new_schedule(site, DAYS), await new_schedule(site, DAYS[-1:])
     async with door_set(site, "大堂", unlock_schedule="1") as door:
         await site.until_lock("hall", True)
         edit = f"{door}/edit"
-        await site.browser.send(await site.browser.get(edit), edit, lock_schedule=all_day)
+        await site.browser.send(
+            await site.browser.get(edit), edit, lock_schedule=all_day, block_schedule=another_day
+        )
         await site.until_lock("hall", False)
-        await site.until_page(f"{door}/facts", lambda page: page.facts["Rule"] == "Locked by rule")
+        await site.until_page(
+            f"{door}/facts", lambda page: page.facts["Rule"].startswith("Locked by rule by schedule 时段")
+        )
         await site.opens("hall", who.uid)
         await site.until_lock("hall", False)
 
         await site.browser.send(await site.browser.get(edit), edit, block_schedule=all_day, exit_fitted=[])
-        await site.until_page(f"{door}/facts", lambda page: page.facts["Rule"] == "Blocked")
+        await site.until_page(
+            f"{door}/facts", lambda page: page.facts["Rule"].startswith("Blocked by schedule 时段")
+        )
         assert "This door has no exit button" in (await site.browser.get(door)).words
         assert (await site.browser.get(edit)).words.count("Works among the doors of one device only") == 1
         await site.cut("hall")
@@ -240,7 +243,9 @@ async def test_a_door_is_blocked_and_locked_in_the_hours_of_its_schedules(site: 
         await site.opens("hall", who.uid)
         await site.until_lock("hall", False)
         await _by_hand(site, door, "")
-        await site.until_page(f"{door}/facts", lambda page: page.facts["Rule"] == "Blocked")
+        await site.until_page(
+            f"{door}/facts", lambda page: page.facts["Rule"].startswith("Blocked by schedule 时段")
+        )
 
         none = {"unlock_schedule": "", "lock_schedule": "", "block_schedule": ""}
         await site.browser.send(await site.browser.get(edit), edit, interlock="9", exit_fitted="1", **none)

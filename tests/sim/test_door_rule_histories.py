@@ -110,9 +110,9 @@ def any_pin_will_do(patch: pytest.MonkeyPatch) -> None:
 def unlocked_before_it_is_recorded(patch: pytest.MonkeyPatch) -> None:
     real = Turn.intend_to_unlock
 
-    def intend(turn: Any, unit: int, number: int) -> None:
-        real(turn, unit, number)
-        door_modes.recorded(turn, unit, number, is_durable=True)
+    def intend(turn: Any, unit: int, number: int, schedule: int) -> None:
+        real(turn, unit, number, schedule)
+        door_modes.recorded(turn, unit, number, schedule, is_durable=True)
 
     patch.setattr(Turn, "intend_to_unlock", intend)
 

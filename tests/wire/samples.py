@@ -205,7 +205,7 @@ BODIES: dict[FactKind, Body] = {
     ),
     FactKind.OUTCOME: OutcomeFact(1, Outcome.RELEASED, 5, 1_790_000_000),
     FactKind.EXIT: ExitFact(1, 5_000),
-    FactKind.DOOR: DoorFact(1, DoorEvent.OPENED, Mode.NORMAL),
+    FactKind.DOOR: DoorFact(1, DoorEvent.MODE_CHANGED, Mode.LOCKED, 22),
     FactKind.ALARM: AlarmFact(Alarm.HELD_OPEN, True, 1, "30 s"),
     FactKind.COMMAND: CommandFact(9_001, 1, CommandResult.DONE, 5_000),
     FactKind.CLOCK: ClockFact("centre", UTC_MS, BOOTTIME_MS, UTC_MS - 90_000, 12),

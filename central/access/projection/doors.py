@@ -24,7 +24,8 @@ _CONTACT_OF_ALARM: Final = {Alarm.FORCED_OPEN: "forced", Alarm.HELD_OPEN: "held"
 
 def door(batch: Batch, stored: Stored, body: DoorFact) -> None:
     """The device said what its door did."""
-    _set(batch, stored, body.door, {**_SHOWS[body.event], "mode": int(body.mode)})
+    by = {"mode_schedule": body.schedule} if body.event is DoorEvent.MODE_CHANGED else {}
+    _set(batch, stored, body.door, {**_SHOWS[body.event], "mode": int(body.mode), **by})
 
 
 def alarm(batch: Batch, stored: Stored, body: AlarmFact) -> None:

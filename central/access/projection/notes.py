@@ -51,8 +51,8 @@ def door(batch: Batch, stored: Stored, body: DoorFact) -> None:
         .order_by(DoorCommand.intent_seq.desc())
         .first()
     )
-    command_id = None if by_hand is None else by_hand.id
-    _put(batch, stored, Note.RULE, int(body.mode), known.id, known.organisation_id, command_id)
+    command_id = None if by_hand is None or body.schedule else by_hand.id
+    _put(batch, stored, Note.RULE, int(body.mode), known.id, known.organisation_id, command_id, body.schedule)
 
 
 def clock(batch: Batch, stored: Stored, body: ClockFact) -> None:
@@ -82,6 +82,7 @@ def _put(
     door_id: int | None = None,
     organisation_id: int | None = None,
     command_id: int | None = None,
+    schedule: int = 0,
 ) -> None:
     DoorNote.insert(
         site=batch.device.site_id,
@@ -94,6 +95,7 @@ def _put(
         kind=note.value,
         value=value,
         command_id=command_id,
+        schedule=schedule,
     ).on_conflict(
         conflict_target=[DoorNote.device, DoorNote.node_epoch, DoorNote.seq], preserve=[DoorNote.at]
     ).execute()

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from central.access.command_rules import CommandState
+from central.access.door_lines import door_lines
 from central.access.model import AccessEvent, AlarmState, DoorCommand, DoorState
 from central.access.projection import Stored, apply, reset
 from central.cards import acts
 from central.cards.acts import Terms
 from central.cards.model import Card, CardUse, Showing
 from central.people.model import Person
+from central.sites.scope import HEAD_OFFICE
 from protocol.facts import (
     AccessFact,
     Alarm,
@@ -180,6 +182,21 @@ def test_contact_and_rule_of_a_door_are_what_facts_say(estate: Estate) -> None:
     assert door_state(estate) == ("open", Mode.NORMAL)
     estate.project(estate.stored(DoorFact(1, DoorEvent.MODE_CHANGED, Mode.LOCKED_DOWN)))
     assert door_state(estate) == ("open", Mode.LOCKED_DOWN)
+
+
+def test_the_rule_of_a_door_is_told_with_the_schedule_by_which_it_is(estate: Estate) -> None:
+    """Planted break that turns it red: ``projection.doors.door`` without the schedule, or forgetting it with the next fact."""
+
+    def told() -> tuple[str, str]:
+        (line,) = [one for one in estate.read(door_lines, HEAD_OFFICE) if one.id == estate.gate]
+        return line.rule, line.rule_schedule
+
+    for schedule, name in ((estate.office_hours, "办公时间"), (0, "")):
+        estate.project(
+            estate.stored(DoorFact(1, DoorEvent.MODE_CHANGED, Mode.BLOCKED, schedule)),
+            estate.stored(DoorFact(1, DoorEvent.OPENED, Mode.BLOCKED)),
+        )
+        assert told() == ("blocked", name)
 
 
 def test_an_older_fact_does_not_turn_the_door_back(estate: Estate) -> None:

@@ -67,7 +67,9 @@ def lived(estate: Estate) -> list[Any]:
         estate.stored(AlarmFact(Alarm.TAMPER, True, 0), at=later(minutes=4)),
         estate.stored(AlarmFact(Alarm.FORCED_OPEN, False, 1), at=later(minutes=5)),
         estate.stored(MemoryGrantsFact(1, 2), at=later(minutes=6)),
-        estate.stored(DoorFact(1, DoorEvent.MODE_CHANGED, Mode.NORMAL), at=later(minutes=7)),
+        estate.stored(
+            DoorFact(1, DoorEvent.MODE_CHANGED, Mode.BLOCKED, estate.office_hours), at=later(minutes=7)
+        ),
     ]
     estate.project(*facts)
     estate.write(_offices, estate)
@@ -216,7 +218,7 @@ def test_everything_that_concerned_the_door_is_one_list_newest_first(estate: Est
     ]  # not what was asked for as well
     assert by_hand.note == "搬家具"
     (scheduled,) = [line for line in lines if line.kind == "rule" and not line.who]
-    assert scheduled.note == "按设置和时间段"
+    assert scheduled.note == "按时间段“办公时间”"
     (granted,) = [line for line in lines if line.person_name]
     assert (granted.person_name, granted.card_no, granted.href) == ("张三", UID, "/access/events/1")
 

@@ -181,7 +181,8 @@ def test_a_door_is_unlocked_when_the_record_of_that_is_durable_and_never_before(
         asked = [*node.send(Started()), *cause(node)]
         assert released(asked) == []
         (record,) = [each for each in asked if isinstance(each, Record) and each.intent_id]
-        assert record.body == DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.UNLOCKED)
+        by = OFFICE_HOURS if node.view.doors()[FRONT].unlock_schedule else 0
+        assert record.body == DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.UNLOCKED, by)
         assert released(node.send(Tick())) == [], "asked once"
         done = node.commit()
         assert released(done) == [1]

@@ -387,7 +387,7 @@ def test_the_watcher_finds_an_unlocking_without_a_record(monkeypatch: pytest.Mon
     monkeypatch.setattr(
         Turn,
         "intend_to_unlock",
-        lambda turn, unit, _number: door_modes.recorded(turn, unit, FRONT, is_durable=True),
+        lambda turn, unit, _number, _by: door_modes.recorded(turn, unit, FRONT, 0, is_durable=True),
     )
     with pytest.raises(AssertionError, match="without a record"):
         watch([ModeChanged(6, FRONT, Mode.UNLOCKED)])

@@ -57,7 +57,7 @@ def test_a_lock_schedule_ends_what_holds_the_door_open_and_gives_it_back() -> No
     assert pass_to(node, HOUR_MS - 1) == []
     at_one = pass_to(node, 1)
     assert (locked(at_one), mode(node)) == ([UNIT], Mode.LOCKED)
-    assert bodies(at_one, DoorFact)[0] == DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.LOCKED)
+    assert bodies(at_one, DoorFact)[0] == DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.LOCKED, LUNCH)
     assert released(node.swipe(GOOD)) == [UNIT], "cards with a right open a locked door"
     node.wait(10_000)
     assert released(pass_to(node, HOUR_MS - 10_001)) == []
@@ -164,9 +164,30 @@ def test_losing_or_regaining_the_network_releases_nothing_and_the_schedule_does(
             case _:
                 node.trust(Trust.TRUSTED)
                 actions = node.send(Tick())
-                assert bodies(actions)[0] == DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.UNLOCKED)
+                assert bodies(actions)[0] == DoorFact(
+                    FRONT, DoorEvent.MODE_CHANGED, Mode.UNLOCKED, OFFICE_HOURS
+                )
                 assert released(actions) == [UNIT]
         assert mode(node).name == wanted
+
+
+def test_the_record_of_a_mode_names_its_schedule_and_another_reason_for_it_is_told_too() -> None:
+    """Planted break that turns it red: ``set_mode`` asking the mode alone; ``intend_to_unlock`` without the schedule."""
+    node = door_with(unlock_schedule=OFFICE_HOURS, block_schedule=NIGHT)
+    for by_hand, schedule in ((Mode.UNLOCKED, 0), (None, OFFICE_HOURS), (Mode.BLOCKED, 0)):
+        actions = node.send(ModeChanged(100 + (by_hand or 0), FRONT, by_hand))
+        assert (by_hand is Mode.BLOCKED) is bool(locked(actions)), "the lock moves only with the mode"
+        assert bodies(actions, DoorFact)[0] == DoorFact(
+            FRONT,
+            DoorEvent.MODE_CHANGED,
+            Mode.BLOCKED if by_hand is Mode.BLOCKED else Mode.UNLOCKED,
+            schedule,
+        )
+        assert released(actions) == []
+    assert bodies(pass_to(node, 9 * HOUR_MS), DoorFact) == []
+    back = node.send(ModeChanged(200, FRONT, None))
+    assert bodies(back, DoorFact) == [DoorFact(FRONT, DoorEvent.MODE_CHANGED, Mode.BLOCKED, NIGHT)]
+    assert bodies(node.send(Tick()), DoorFact) == [], "told once"
 
 
 def test_outside_its_hours_a_regained_time_releases_nothing() -> None:
