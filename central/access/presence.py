@@ -24,7 +24,7 @@ from central.errors import ConflictError
 from central.people.model import Person
 from central.sites.scope import Scope
 from central.sync import publish
-from protocol.door_rows import Passback, PresenceRow
+from protocol.door_rows import PresenceRow
 from protocol.rules.passback import UNKNOWN
 from protocol.rules.places import Passage, last_ones, place_of
 
@@ -164,7 +164,7 @@ def forget_older(site_id: int, until_at: datetime) -> None:
 
 def after_restore(now: datetime) -> None:
     """What was told since the backup may be gone with the device that told it: no place counts any more, at any device (I1)."""
-    areas = list(Area.select().where(Area.passback != Passback.NONE.value))
+    areas = list(Area.select().where(rows.has_rule()))
     for area in areas:
         area.reset_at, area.version = next_reset(now), area.version + 1
         area.save()

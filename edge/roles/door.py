@@ -341,7 +341,7 @@ def _refused(turn: Turn, reader: int, fact: AccessFact, decision: Decision, card
         turn.add(*moment(Alarm.DEAD_CARD_USED, fact.point, reason.name.lower(), decision.key))
     elif reason is Reason.CLONE_SUSPECTED:
         turn.add(*moment(Alarm.CLONE_SUSPECTED, fact.point, "", decision.key))
-    elif reason in WRONG:
+    elif reason in WRONG and not turn.reader(reader).tries.ignoring(turn.now.mono_ms):
         state = turn.reader(reader)
         tries = state.tries.refused(turn.now.mono_ms)
         alarm = tries.ignoring(turn.now.mono_ms)

@@ -27,7 +27,7 @@ from edge.roles.turn import Turn
 from protocol.basis import Basis
 from protocol.decide import Decision, Presentation
 from protocol.facts import AccessFact, Alarm
-from protocol.pin import PIN_DIGITS_MAX
+from protocol.pin import PIN_DIGITS_MAX, PinCheck
 from protocol.reasons import Reason
 
 PIN_WITHIN_MS: Final = 10_000
@@ -93,7 +93,7 @@ def judged(turn: Turn, decision: Decision, point: int) -> None:
         turn.wrong_pins = {**wrong_pins, key: wrong}
         if wrong.blocking(turn.now.mono_ms):
             turn.add(*moment(Alarm.PIN_BLOCKED, point, "", key))
-    elif wrong is not None and decision.reason is not Reason.WRONG_TRIES:
+    elif wrong is not None and decision.pin in (PinCheck.RIGHT, PinCheck.DURESS):
         turn.wrong_pins = {other: count for other, count in turn.wrong_pins.items() if other != key}
 
 

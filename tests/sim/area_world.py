@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ from central.db import Database
 from central.nodes.model import Device
 from central.sync import publish, storage
 from central.sync.links import Link
+from edge.core.actions import Record
 from edge.core.stimuli import CardShown, InStep, LinkChanged
 from protocol.decide import Instant, PointState, Presentation, Trust
 from protocol.door_rows import Passback
@@ -68,6 +70,8 @@ class AreaNode(DoorRulesNode):
         self.link: Link | None = None
         self.again_ms = 0
         self.is_through = False
+        self.along: list[int] = []
+        """Who was let in by the last grant besides."""
         super().__init__(world, name, number)
 
     def start(self) -> None:
@@ -145,21 +149,36 @@ class AreaNode(DoorRulesNode):
             return
         self.pass_time()
         self.shown, self.uid, self.is_through = (person, reader == 2), uid, False
+        self.reader = reader
+        self.along.clear()
         self._send(CardShown(reader, (Presentation(uid),)))
         if self.is_through and self.lock_on.get(1) and chance.random() < 0.8:
-            world.moves(self, person, reader == 2)
+            going = {holder for holders, _into in self.state.passing.values() for holder in holders}
+            for each in going - {person, *self.along}:
+                world.unsure(each)  # let in just before, he did not go: the contact cannot tell them apart
+            for each in (person, *self.along):
+                world.moves(self, each, reader == 2)
             self._contact(1, True)
             if chance.random() < 0.8:
                 self._contact(1, False)
             if self.disk.is_cut:
                 world.unsure_all()
+        elif self.is_through and self.is_open.get(1):
+            for each in (person, *self.along):
+                world.unsure(each)  # at a door that stands open nothing tells that he did not go
 
     def power_cut(self) -> None:
         if self.going:
             self.world.unsure_all()
         super().power_cut()
 
+    def _record(self, action: Record) -> None:
+        if isinstance(action.body, AccessFact):
+            self.along = [self.world.person_of[each.personal[1:]] for each in action.along]
+        super()._record(action)
+
     def _judge(self, fact: AccessFact) -> None:
+        self._check_tries(fact)
         world, (person, leaving) = self.world, self.shown
         self.is_through = is_granted(fact.reason)
         if fact.reason is Reason.PASSBACK:
@@ -186,6 +205,8 @@ class AreaWorld(DoorRulesWorld):
     """See the module."""
 
     make_node = AreaNode
+    people: Sequence[bytes] = PEOPLE
+    """Cards of those who go in and out."""
     at_rest = PointState(rules=RuleState(cut_off=True))
     nodes: list[AreaNode]  # type: ignore[assignment]
 
@@ -254,6 +275,10 @@ class AreaWorld(DoorRulesWorld):
         else:
             self.within.add(person)
 
+    def unsure(self, person: int) -> None:
+        """It cannot be known any more where he is."""
+        self.sure.discard(person)
+
     def unsure_all(self) -> None:
         """It cannot be known any more where people are."""
         self.sure.clear()
@@ -282,7 +307,7 @@ class AreaWorld(DoorRulesWorld):
         self.steps += 1
         node, fate = self.chance.choice(self.nodes), self.chance.random()
         if fate < 0.62:
-            node.swipe(self.chance.choice(PEOPLE))
+            node.swipe(self.chance.choice(self.people))
             await self.pass_s(self.chance.choice((0.5, 2, 7, 7)))
         elif fate < 0.70:
             await self.pass_s(self.chance.choice((20, 50)))
@@ -318,7 +343,7 @@ class AreaWorld(DoorRulesWorld):
 
     def _until_cut(self, node: AreaNode) -> None:  # type: ignore[override]
         for _ in range(4):
-            node.swipe(self.chance.choice(PEOPLE))
+            node.swipe(self.chance.choice(self.people))
             if node.disk.is_cut:
                 break
             self.clock.advance(s=1)

@@ -14,6 +14,8 @@ Checked by what the world itself knows of who is where, which door stands open a
 - a door that waits for a first card is not held open without one;
 - the door for two people is granted only to somebody for whom another has just waited, and its timed area to nobody who went
   in less than its minutes ago;
+- the soft area lets everybody in, and says of those who are inside already that they are, and of nobody else;
+- who tries cards or PINs is ignored, blocked and told of as ``tries_model`` says, and a card that is known never is for another's tries;
 - where a PIN is asked for, nobody is granted who has not typed the right one, or the duress PIN, after his card;
 - every showing of a duress card at a door where it is known leaves its alarm, and so does a duress PIN; nothing else does.
 """
@@ -58,6 +60,7 @@ from protocol.reasons import Reason, is_granted
 from protocol.records import CardFlag, Mode
 from protocol.rules.doors import RuleState
 from protocol.schedule import ALWAYS
+from tests.sim.tries_model import TriesModel
 from tests.sim.world import STRANGER, UIDS, Node, Violation, World
 from tests.support.estate import person_row
 
@@ -69,6 +72,7 @@ RIGHT, FOR_HELP = "1359", "1350"
 PIN: Final = msgspec.msgpack.encode(pin_row(RIGHT, bytes(16), 1))
 """Every card's; kept in the open here."""
 DURESS: Final = UIDS[2]
+TOLD: Final = (Alarm.WRONG_TRIES, Alarm.PIN_BLOCKED)
 
 
 class DoorRulesNode(Node):
@@ -81,8 +85,8 @@ class DoorRulesNode(Node):
         """Who is in the area of this node's door, by what is on the medium."""
         self.unsure: set[int] = set()
         """Of whom a power cut left open whether he went through."""
-        self.going: dict[int, tuple[int, bool]] = {}
-        """Person and direction of grants whose entering is not known yet, by seq."""
+        self.going: dict[int, list[tuple[int, bool]]] = {}
+        """Persons and direction of grants whose entering is not known yet, by seq."""
         self.entered_at: dict[int, int] = {}
         """When who is inside went in here."""
         self.waits: tuple[int, int] | None = None
@@ -90,6 +94,9 @@ class DoorRulesNode(Node):
         self.shown: tuple[int, bool] = 0, False
         self.uid = b""
         self.typed = ""
+        self.reader = 0
+        self.guesses = ""
+        """What is typed for a PIN just now by somebody who tries."""
         super().__init__(world, name, number)
 
     def start(self) -> None:
@@ -99,7 +106,9 @@ class DoorRulesNode(Node):
         self.timers: dict[str, int] = {}
         self.lock_on: dict[int, bool] = {}
         self.is_open: dict[int, bool] = {}
-        for person, _leaving in self.going.values():  # a power cut: nobody can tell whether he went
+        self.tries = TriesModel()
+        going = [each for those in self.going.values() for each in those]
+        for person, _leaving in going:  # a power cut: nobody can tell whether he went
             self.inside.discard(person)
             self.entered_at.pop(person, None)
             self.unsure.add(person)
@@ -117,7 +126,7 @@ class DoorRulesNode(Node):
     def swipe(self, uid: bytes) -> None:
         """Somebody shows a card at one of the readers; if that releases the door, he goes through, or not."""
         chance = self.world.chance
-        reader = chance.choice((1, 1, 2))
+        self.reader = reader = chance.choice((1, 1, 2))
         point = self.state.wiring.point_of_reader.get(reader)
         if point is None or point not in self.view.access_points:
             return
@@ -137,7 +146,7 @@ class DoorRulesNode(Node):
         entry = self.state.readers[reader].entry if reader in self.state.readers else None
         if entry is None:
             return
-        self.typed = self.world.chance.choice((RIGHT, RIGHT, "2468", FOR_HELP, ""))
+        self.typed = self.guesses or self.world.chance.choice((RIGHT, RIGHT, "2468", FOR_HELP, ""))
         if not self.typed:
             self.world.clock.advance(s=11)
             self.pass_time()
@@ -184,6 +193,8 @@ class DoorRulesNode(Node):
                 raise Violation(f"B3: {self.name} told {is_told} of duress")
         for action in actions:
             self._carry_out_action(action, stimulus)
+        if self.tries.due:
+            raise Violation(f"B3: {self.name} told nobody of {self.tries.due}")
 
     def instant(self) -> Instant:
         """The time by this node's clock."""
@@ -213,6 +224,10 @@ class DoorRulesNode(Node):
         made = self._draft(action)
         if isinstance(action.body, AccessFact):
             self._judge(action.body)
+        if isinstance(action.body, AlarmFact) and action.body.raised and action.body.alarm in TOLD:
+            if action.body.alarm.name not in self.tries.due:
+                raise Violation(f"B3: {self.name} raises {action.body.alarm.name} without a reason")
+            self.tries.due.remove(action.body.alarm.name)
         rules = self.view.door_rules(1)
         if action.intent_id is not None and isinstance(action.body, DoorFact) and rules and rules.first_card:
             raise Violation(f"B3: {self.name} is held open and no card has opened it")
@@ -223,10 +238,13 @@ class DoorRulesNode(Node):
                 self._send(Committed(action.intent_id, ok=False))
             return
         self.told.hashes.update({each.fact.seq: each.hash for each in (entry, *along)})
-        if isinstance(action.body, AccessFact) and is_granted(action.body.reason) and self._has_area():
-            self.going[entry.fact.seq] = self.shown
-        if isinstance(action.body, OutcomeFact) and self._is_through(action.body):
-            self._went(*self.going.pop(action.body.intent_seq, (0, False)))
+        body = action.body
+        if isinstance(body, AccessFact) and is_granted(body.reason) and self._has_area(body.point):
+            others = [(self.world.person_of[each.fact.personal[1:]], False) for each in along]
+            self.going[entry.fact.seq] = [self.shown, *others]
+        if isinstance(body, OutcomeFact) and self._is_through(body):
+            for each in self.going.pop(body.intent_seq, []):
+                self._went(*each)
         if action.intent_id is not None:
             self._send(Committed(action.intent_id, ok=True, seq=entry.fact.seq))
 
@@ -237,9 +255,9 @@ class DoorRulesNode(Node):
 
     # -- what the world knows -----------------------------------------------------------------------------------
 
-    def _has_area(self) -> bool:
-        rules = self.view.door_rules(1)
-        return rules is not None and rules.inside != 0
+    def _has_area(self, point: int) -> bool:
+        rules = self.view.access_points[point].rules
+        return rules is not None and rules.has_places
 
     def _is_through(self, fact: OutcomeFact) -> bool:
         """The door was opened for him, or stands open anyhow: no contact tells who goes through a door that is held open."""
@@ -257,7 +275,20 @@ class DoorRulesNode(Node):
             self.inside.add(person)
             self.entered_at[person] = self.world.clock.now_ms()
 
+    def _check_tries(self, fact: AccessFact) -> None:
+        wrong = self.tries.answered(
+            self.world.now_ms,
+            self.reader,
+            self.uid,
+            fact.reason,
+            is_known=self.view.card(uid_key(self.uid)) is not None,
+            typed_right=self.typed in (RIGHT, FOR_HELP),
+        )
+        if wrong:
+            raise Violation(f"B3: {self.name} {wrong}: {fact.reason.name}")
+
     def _judge(self, fact: AccessFact) -> None:
+        self._check_tries(fact)
         person, leaving = self.shown
         rules = self.view.door_rules(1)
         first, until_ms = self.waits or (0, 0)
@@ -270,6 +301,12 @@ class DoorRulesNode(Node):
                 raise Violation(f"B3: {self.name} opened for {person}, who typed {self.typed or 'nothing'}")
             if self.typed == FOR_HELP and fact.reason is not Reason.GRANTED_UNDER_DURESS:
                 raise Violation(f"B3: {self.name} heard no call for help")
+        if self.name == INTERLOCKED and fact.point == self.world.pin_point:
+            is_told = fact.reason is Reason.GRANTED_PASSBACK
+            if fact.reason is Reason.PASSBACK or (is_told and person not in self.inside):
+                raise Violation(f"B3: {self.name} says that {person} is inside its soft area")
+            if fact.reason is Reason.GRANTED and person in self.inside:
+                raise Violation(f"B3: {self.name} does not say that {person} is inside already")
         if self.name == HARD:
             if is_granted(fact.reason) and person in self.inside:
                 raise Violation(f"B3: {self.name} let {person} in twice")
@@ -296,6 +333,7 @@ class DoorRulesWorld(World):
     """See the module."""
 
     make_node = DoorRulesNode
+    nodes: list[DoorRulesNode]  # type: ignore[assignment]
     at_rest = PointState(Mode.UNLOCKED, rules=RuleState(first_holder=SOMEBODY_ELSE))
     """What the site itself asks: whose card it is, not what stands beside it at some doors."""
 
@@ -320,6 +358,8 @@ class DoorRulesWorld(World):
         )
         AccessPoint.create(device=device[INTERLOCKED], door=second.id, reader=2, label="second")
         Door.update(interlock=7, pin_schedule=ALWAYS, duress_pin=True).where(Door.id == garage.id).execute()
+        soft = Area.create(site=self.estate.site, name="garage", passback=Passback.SOFT.value)
+        Door.update(inside=soft.id).where(Door.id == garage.id).execute()
         self.pin_point = AccessPoint.get((AccessPoint.door == garage.id) & (AccessPoint.reader == 1)).id
         area = Area.create(site=self.estate.site, name="hall", passback=Passback.HARD.value)
         Door.update(inside=area.id).where(Door.id == doors[HARD].id).execute()
@@ -375,5 +415,27 @@ class DoorRulesWorld(World):
         elif fate < 0.54:
             self.steps += 1
             self.write(self._change_rules)
+        elif fate < 0.62:
+            self.steps += 1
+            self._somebody_tries()
+            self.check()
         else:
             await super().step()
+
+    def _somebody_tries(self) -> None:
+        """Strangers' cards or wrong PINs, one after the other; now and then a card that opens among them. Or one card is tried."""
+        node = self.chance.choice(self.nodes)
+        if self.chance.random() < 0.5:
+            (node,) = (each for each in self.nodes if each.name == INTERLOCKED)
+            uid, node.guesses = self.chance.choice(UIDS[:4]), "2468"
+            for _ in range(9):
+                self.clock.advance(s=16)
+                node.swipe(uid)
+            node.guesses = ""
+            return
+        for _ in range(self.chance.randrange(5, 9)):
+            self.clock.advance(s=self.chance.choice((1, 2, 14)))
+            is_known = self.chance.random() < 0.4
+            node.guesses = "2468" if is_known and self.chance.random() < 0.8 else ""
+            node.swipe(self.chance.choice(UIDS[:4]) if is_known else STRANGER)
+            node.guesses = ""

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from edge.core.wrong_tries import WrongPins, WrongTries
 from edge.roles import door_modes, door_places, door_rules
 from edge.roles.turn import Turn
+from protocol.door_rows import Passback
 from protocol.pin import PinCheck
 from protocol.rules import doors as rules
 from protocol.rules import passback
@@ -33,8 +35,8 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.mark.requirement("B3")
 @pytest.mark.parametrize("first", range(1, HISTORIES + 1, BATCH))
 def test_no_history_breaks_a_rule_of_a_door(tmp_path: Path, first: int) -> None:
-    """Seen when: over real outboxes, Views and centre, with power cuts, partitions and lost frames, the doors keep the hard
-    and the timed area, the interlock, card and PIN, the rule of two people and first-card unlocking, duress cards and PINs raise
+    """Seen when: over real outboxes, Views and centre, with power cuts, partitions and lost frames, the doors keep the hard,
+    the soft and the timed area, the interlock, card and PIN, the rules of wrong tries, the rule of two people and first-card unlocking, duress cards and PINs raise
     their alarm, and nothing but a durable grant releases a lock.
 
     Planted breaks that turn it red: those below.
@@ -121,6 +123,45 @@ def unlocked_without_a_card(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(door_modes, "_waits", lambda _turn, _spec: False)
 
 
+def tries_that_are_not_counted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(WrongTries, "refused", lambda self, _now_ms: self)
+
+
+def a_reader_that_ignores_for_a_second(patch: pytest.MonkeyPatch) -> None:
+    real = WrongTries.ignoring
+    patch.setattr(WrongTries, "ignoring", lambda self, now_ms: real(self, now_ms + 29_000))
+
+
+def pins_that_may_be_guessed_for_ever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(WrongPins, "blocking", lambda _self, _now_ms: False)
+
+
+def a_soft_area_that_notes_nothing(patch: pytest.MonkeyPatch) -> None:
+    _what_is_soft_is(patch, Passback.NONE)
+
+
+def a_soft_area_that_refuses(patch: pytest.MonkeyPatch) -> None:
+    _what_is_soft_is(patch, Passback.HARD)
+
+
+def _what_is_soft_is(patch: pytest.MonkeyPatch, becomes: Passback) -> None:
+    def broken(*given: Any, **named: Any) -> Passback:
+        found = passback.broken(*given, **named)
+        return becomes if found is Passback.SOFT else found
+
+    patch.setattr("protocol.rules.doors.broken", broken)
+
+
+def the_first_of_two_stays_where_he_was(patch: pytest.MonkeyPatch) -> None:
+    """The outcome moves the holder of the second card alone."""
+    real = door_places._settled
+    patch.setattr(
+        door_places,
+        "_settled",
+        lambda turn, action, body, holders, area: real(turn, action, body, holders[:1], area),
+    )
+
+
 PLANTS = [
     places_forgotten_at_a_start,
     gone_in_when_released,
@@ -134,6 +175,12 @@ PLANTS = [
     any_pin_will_do,
     unlocked_before_it_is_recorded,
     unlocked_without_a_card,
+    tries_that_are_not_counted,
+    a_reader_that_ignores_for_a_second,
+    pins_that_may_be_guessed_for_ever,
+    a_soft_area_that_notes_nothing,
+    a_soft_area_that_refuses,
+    the_first_of_two_stays_where_he_was,
 ]
 
 

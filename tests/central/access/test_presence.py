@@ -171,8 +171,12 @@ def _guest(hall: Hall) -> None:
 
 
 @pytest.mark.requirement("B3")
-def test_after_a_restore_every_area_begins_anew_at_every_device(hall: Hall) -> None:
-    """Planted break: ``after_restore`` publishing nothing."""
+@pytest.mark.parametrize("rule", [{}, {"passback": Passback.NONE.value, "occupancy_max": 5}])
+def test_after_a_restore_every_area_begins_anew_at_every_device(hall: Hall, rule: dict[str, int]) -> None:
+    """Planted breaks: ``after_restore`` publishing nothing; asking for areas with anti-passback alone."""
+    if rule:
+        hall.write(lambda: Area.update(**rule).execute())
+        hall.write(lambda: [publish.device_changed(device.id) for device in Device.select()])
 
     def areas() -> list[bytes]:
         query = PublishedRow.select(PublishedRow.body).where(PublishedRow.kind == Kind.AREA.value)

@@ -20,6 +20,7 @@ from protocol.reasons import Reason
 from protocol.records import CardFlag, CardRow, Change, Kind, RestrictionRow, delete, put
 from protocol.schedule import ALWAYS
 from tests.support.door_node import (
+    BACK,
     EXTENDED,
     FRONT,
     GOOD,
@@ -198,6 +199,44 @@ def test_five_wrong_pins_in_a_minute_raise_the_alarm_of_the_reader_and_the_right
     assert (Alarm.WRONG_TRIES, True, 11) in alarms(press(node, "2222#"))
     node.swipe(EXTENDED)
     assert released(press(node, "7777#")) == [DOOR]
+
+
+def test_wrong_pins_while_the_reader_ignores_strangers_raise_no_second_alarm_and_prolong_nothing() -> None:
+    """The boundary: 30 seconds after the fifth, whatever came in between.
+
+    Planted break that turns it red: ``door._refused`` not asking whether the rule is in force already.
+    """
+    node = node_with()
+    for card in (GOOD, EXTENDED, GOOD, EXTENDED, GOOD):
+        node.swipe(card)
+        press(node, "1111#")
+        node.wait(2_000)
+    node.wait(20_000)
+    node.swipe(EXTENDED)
+    assert alarms(press(node, "1111#")) == []
+    node.wait(8_000 - 1)
+    assert (Alarm.WRONG_TRIES, False, 11) not in alarms(node.done)
+    node.wait(1)
+    assert alarms(node.done)[-1] == (Alarm.WRONG_TRIES, False, 11)
+
+
+def test_a_wrong_pin_at_a_moment_when_nothing_opens_forgets_no_wrong_ones() -> None:
+    """Another door of the interlock was opened while the PIN was typed: whether it was right was not asked.
+
+    Planted break that turns it red: ``door_pins.judged`` forgetting whenever the PIN was not refused as wrong.
+    """
+    rules = DoorRulesRow(pin_schedule=ALWAYS, interlock=1)
+    node = node_with(put(BACK, DoorRulesRow(interlock=1)), rules=rules)
+    for wrong in range(5):
+        node.swipe(GOOD)
+        if wrong == 4:
+            node.swipe(EXTENDED, 3)
+            assert reasons(press(node, "1111#")) == [Reason.INTERLOCK]
+            node.wait(30_000)
+            node.swipe(GOOD)
+        done = press(node, "1111#")
+        node.wait(30_000)
+    assert (Alarm.PIN_BLOCKED, True, 11) in alarms(done)
 
 
 def test_five_wrong_pins_with_one_card_block_its_pin_for_ten_minutes_however_slow() -> None:
