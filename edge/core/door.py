@@ -293,10 +293,9 @@ def timer(spec: DoorSpec, state: DoorState, fired: Timer) -> Stepped:
         return state, []
     state = replace(state, running=state.running - {fired})
     if fired is Timer.STUCK:
-        is_set_up = spec.number != 0
-        return replace(state, exit_stuck=is_set_up), raised(
-            Alarm.EXIT_STUCK, spec.number
-        ) if is_set_up else []
+        if not spec.number:  # nobody at the centre knows this door
+            return state, []
+        return replace(state, exit_stuck=True), raised(Alarm.EXIT_STUCK, spec.number)
     if fired is Timer.RELEASE and state.exit_pressed:
         return _signal(spec, state, Signal.RELEASE)  # whoever holds the button down wants to get out
     return _signal(spec, state, _FIRED[fired])

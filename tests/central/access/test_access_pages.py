@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from central.access import alarms
@@ -38,7 +39,7 @@ from protocol.facts import (
 )
 from protocol.messages import Health
 from protocol.reasons import Reason
-from protocol.records import Kind, put
+from protocol.records import DoorRow, Kind, put
 from protocol.schedule import ALWAYS
 from tests.support.centre import Browser, RunningCentre
 from tests.support.estate_pages import SITE, Estate
@@ -353,6 +354,8 @@ async def test_the_settings_of_a_door_are_published_at_once(estate: Estate, cent
         ({"release_s": "soon"}, "whole number"),
         ({"mode": "9"}, "Choose one"),
         ({"unlock_schedule": "99"}, "Choose one"),
+        ({"lock_schedule": "99"}, "Choose one"),
+        ({"block_schedule": "99"}, "Choose one"),
         ({"unit": "9"}, "Choose one"),
         ({"inside": "77"}, "Choose one"),
         ({"persons": "3"}, "Choose one"),
@@ -367,6 +370,35 @@ async def test_settings_that_cannot_be(
     assert answer.status == 422
     assert complaint in answer.text
     assert (await estate.running.read(Door.get_by_id, estate.gate)).version == 1
+
+
+async def test_other_programs_set_the_hours_in_which_a_door_is_locked_or_blocked(
+    estate: Estate, centre_client: Browser
+) -> None:
+    """Planted breaks that turn it red: ``change_door`` not asking whose schedule it is; ``snapshot`` without one of them."""
+    path = f"/api/doors/{estate.gate}"
+    hours = await estate.running.write(
+        lambda: Schedule.create(site=SITE, name="夜间", periods=[[127, 1_320, 360]]).id
+    )
+
+    async def change(**given: Any) -> int:
+        headers = {"Sec-Fetch-Site": "same-origin", "X-CSRF-Token": centre_client.csrf}
+        body = {"settings": {**settings, **given}}
+        return (await centre_client.request("PUT", path, json=body, headers=headers)).status
+
+    settings = json.loads((await centre_client.get(path)).text)["settings"]
+    assert (settings["lock_schedule"], settings["block_schedule"], settings["exit_fitted"]) == (
+        None,
+        None,
+        True,
+    )
+    given = {"lock_schedule": hours, "block_schedule": ALWAYS, "exit_fitted": False}
+    assert await change(**given) == 200
+    assert json.loads((await centre_client.get(path)).text)["settings"] == {**settings, **given}
+    (row,) = [msgspec.msgpack.decode(body, type=DoorRow) for body in await published(estate, Kind.DOOR)]
+    assert (row.unlock_schedule, row.lock_schedule, row.block_schedule) == (0, hours, ALWAYS)
+    for name in ("lock_schedule", "block_schedule"):
+        assert await change(**{name: 99}) == 422
 
 
 async def test_two_doors_of_a_device_cannot_have_the_same_lock_output(
