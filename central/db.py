@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from typing import Any, Final, ParamSpec, TypeVar
 
 import peewee
+from psycopg.pq import TransactionStatus
 
 from central.announce import CHANNEL, LOOK_AGAIN, Listener, decode, encode
 from central.current import (
@@ -222,8 +223,10 @@ class Database:
         The writer goes last: the connection that closes an SQLite file empties its write-ahead log into it.
         """
         for connection in self._reader_connections:
-            break_off = connection.interrupt if self.kind == "sqlite" else connection.cancel
-            break_off()
+            if self.kind == "sqlite":
+                connection.interrupt()
+            elif connection.info.transaction_status == TransactionStatus.ACTIVE:
+                connection.cancel()  # by a connection of its own, so not for those that do nothing
         self._readers.shutdown(wait=True)
         for connection in self._reader_connections:
             connection.close()

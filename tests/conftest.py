@@ -163,6 +163,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Modules and tests stay until the end: collections look at what tests make."""
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # tests make much and keep little: looking less often finds as much
     gc.enable()
 
 

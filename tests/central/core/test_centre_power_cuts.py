@@ -29,6 +29,7 @@ from central.clock import FakeClock
 from central.db import Database
 from central.errors import CentralError
 from central.people.model import Person
+from central.quick_sql import QuickContext
 from central.sync import ingest, publish
 from central.sync.model import Enrolment, PublishedRow, StoredFact
 from central.sync.storage import read_heads
@@ -60,6 +61,8 @@ class Told:
 
 class Engine(APSWDatabase):
     """As sqlite3 does, times become text."""
+
+    context_class = QuickContext
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         plain = [value.isoformat() if isinstance(value, datetime) else value for value in params or ()]

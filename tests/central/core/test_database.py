@@ -220,6 +220,34 @@ async def test_sqlite_is_durable_or_does_not_start(tmp_path) -> None:
         careless.connect()
 
 
+async def test_a_read_that_runs_is_broken_off_at_the_end(database: Database) -> None:
+    """Planted breaks: leave out ``interrupt``; leave out ``cancel``."""
+    runs = threading.Event()
+
+    def read() -> None:
+        engine = Setting._meta.database
+        if database.kind == "postgresql":
+            engine.execute_sql("SELECT pg_sleep(60)")
+            return
+        engine.connection().create_function("runs", 0, runs.set)
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE runs() IS NULL)"
+        engine.execute_sql(f"{numbers} SELECT max(i) FROM n").fetchall()
+
+    def is_running() -> bool:
+        if database.kind == "sqlite":
+            return runs.is_set()
+        asked = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(60)'"
+        return Setting._meta.database.execute_sql(asked).fetchone() is not None
+
+    reading = asyncio.ensure_future(database.read(read))
+    async with asyncio.timeout(20):
+        while not await database.write(is_running):
+            pass
+        await database.close()
+    with pytest.raises(StorageError):
+        await reading
+
+
 async def test_a_dropped_connection_is_made_again(postgres_url: str) -> None:
     database = Database(postgres_url)
     await database.open()
