@@ -193,8 +193,10 @@ class DoorRulesNode(Node):
                 raise Violation(f"B3: {self.name} told {is_told} of duress")
         for action in actions:
             self._carry_out_action(action, stimulus)
-        if self.tries.due:
-            raise Violation(f"B3: {self.name} told nobody of {self.tries.due}")
+        if sorted(self.tries.raised) != sorted(self.tries.due):
+            raise Violation(f"B3: {self.name} raises {self.tries.raised}, due are {self.tries.due}")
+        self.tries.raised.clear()
+        self.tries.due.clear()
 
     def instant(self) -> Instant:
         """The time by this node's clock."""
@@ -225,9 +227,7 @@ class DoorRulesNode(Node):
         if isinstance(action.body, AccessFact):
             self._judge(action.body)
         if isinstance(action.body, AlarmFact) and action.body.raised and action.body.alarm in TOLD:
-            if action.body.alarm.name not in self.tries.due:
-                raise Violation(f"B3: {self.name} raises {action.body.alarm.name} without a reason")
-            self.tries.due.remove(action.body.alarm.name)
+            self.tries.raised.append(action.body.alarm.name)
         rules = self.view.door_rules(1)
         if action.intent_id is not None and isinstance(action.body, DoorFact) and rules and rules.first_card:
             raise Violation(f"B3: {self.name} is held open and no card has opened it")

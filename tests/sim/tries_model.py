@@ -13,13 +13,14 @@ FIVE, MINUTE_MS, IGNORED_MS, BLOCKED_MS = 5, 60_000, 30_000, 600_000
 
 @dataclass
 class TriesModel:
-    """Of one device since its start. ``due``: alarms that must be raised in the same step, by name."""
+    """Of one device since its start. ``due``: alarms that must be raised in the same step, by name; ``raised``: those that were."""
 
     at_reader: dict[int, list[int]] = field(default_factory=dict)
     ignored_until: dict[int, int] = field(default_factory=dict)
     wrong_pins: dict[bytes, int] = field(default_factory=dict)
     blocked_until: dict[bytes, int] = field(default_factory=dict)
     due: list[str] = field(default_factory=list)
+    raised: list[str] = field(default_factory=list)
 
     def answered(
         self, now_ms: int, reader: int, uid: bytes, reason: Reason, *, is_known: bool, typed_right: bool
