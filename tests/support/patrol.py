@@ -268,6 +268,18 @@ def told_by(heard: tuple[Beep, ...], patterns: Iterable[Pattern] = SCANS) -> Pat
     return min(fits)[1] if fits else None
 
 
+def _heard(beeps: list[tuple[int, bool]], reds: list[tuple[int, bool]]) -> tuple[Beep, ...]:
+    """The length of each beep in milliseconds, and whether red was lit in the middle of it."""
+
+    def is_red(at_ms: float) -> bool:
+        return [is_on for changed_ms, is_on in reds if changed_ms <= at_ms][-1]
+
+    return tuple(
+        (float(end - begin), is_red((begin + end) / 2))
+        for (begin, _on), (end, _off) in zip(beeps[::2], beeps[1::2], strict=True)
+    )
+
+
 async def scan(
     site: Site, uid: str, node: str = POINT, reader: int = 1, patterns: Iterable[Pattern] = SCANS
 ) -> Pattern:
@@ -292,21 +304,18 @@ async def scan(
         while not beeps:
             assert loop.time() < until, f"{node}: nothing was heard"
             await asyncio.sleep(0.05)
-        count = -1
-        while len(beeps) != count or beeps[-1][1]:
-            count = len(beeps)
-            await asyncio.sleep(_QUIET_S)
+        found, heard = None, ()
+        while (
+            found is None and loop.time() < until
+        ):  # a busy machine may make a pause longer than this silence
+            count = -1
+            while len(beeps) != count or beeps[-1][1]:
+                count = len(beeps)
+                await asyncio.sleep(_QUIET_S)
+            heard = _heard(beeps, reds)
+            found = told_by(heard, patterns)
     finally:
         control._on_event = pass_on
-
-    def is_red(at_ms: float) -> bool:
-        return [is_on for changed_ms, is_on in reds if changed_ms <= at_ms][-1]
-
-    heard = tuple(
-        (float(end - begin), is_red((begin + end) / 2))
-        for (begin, _on), (end, _off) in zip(beeps[::2], beeps[1::2], strict=True)
-    )
-    found = told_by(heard, patterns)
     assert found is not None, f"{node}: {heard} is none of the patterns"
     blinked = any(
         is_on and beeps[0][0] < changed_ms < beeps[-1][0] + _BLINKS_MS for changed_ms, is_on in reds
