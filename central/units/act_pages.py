@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from central.access.model import Door
 from central.centre import centre_of
 from central.errors import ConflictError, InvalidInputError
 from central.nodes.model import Device
@@ -138,6 +139,16 @@ def refusal_of(device_id: int) -> Any:
     return lazy(trouble) if trouble else ""
 
 
+def _to_try(command: UnitCommand) -> list[Door]:
+    """The doors whose locks a test has looked at: each is tried by opening it remotely, which is recorded before it moves (58)."""
+    if command.kind != Act.TEST.value or not any(
+        line.startswith("lock.") for line, _obeys in (command.answer or {}).get("outputs", ())
+    ):
+        return []
+    of_device = (Door.device == command.device_id) & Door.enabled & Door.unit.is_null(False)
+    return list(Door.select().where(of_device).order_by(Door.unit))
+
+
 def act_shown(command: UnitCommand) -> dict[str, Any]:
     """An act in words. Inside ``db``."""
     status = DeviceStatus.get_or_none(DeviceStatus.device == command.device_id)
@@ -151,5 +162,6 @@ def act_shown(command: UnitCommand) -> dict[str, Any]:
         "may_cancel": command.state == ActState.WAITING.value,
         "offline_since": status.changed_at if status is not None and is_offline else None,
         "answer": answer_of(command),
+        "doors": _to_try(command),
         "trouble": lazy(command.trouble) if command.trouble else "",
     }

@@ -42,8 +42,12 @@ async def answers(site: Site, act: str, *paths: str) -> dict[str, list[str]]:
     is_open: Callable[[str], bool] = lambda words: "Waiting for the unit" in words or "Sent to" in words  # noqa: E731
     asked = await ask(site, act, *paths)
     over = await site.until_page(asked.path, lambda page: not is_open(page.words))
-    rows = [row.cells for row in over.rows if row.id.startswith("act-")]
-    return {cells[0].partition(" ")[2]: cells for cells in rows}
+    rows = [row for row in over.rows if row.id.startswith("act-")]
+    for row in rows if act == "test" else ():
+        assert "To try a lock, stand at its door" in row.cells[3], row.cells
+        (door,) = {link for link in row.links if link.removeprefix("/doors/").isdecimal()}
+        assert f"{door}/open" in (await site.browser.get(door)).html
+    return {row.cells[0].partition(" ")[2]: row.cells for row in rows}
 
 
 def records(site: Site, node: str) -> tuple[int, int]:
