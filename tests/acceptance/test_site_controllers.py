@@ -199,7 +199,7 @@ async def test_the_type_of_a_controller_says_which_doors_it_has(site: Site) -> N
     await is_of_type("two_doors", two)
     await site.until_joined()
     doors = [link for link in (await site.browser.get(path)).links if re.fullmatch(r"/doors/\d+", link)]
-    assert len(doors) == 2
+    assert len(set(doors)) == 2
     with site.hearing("hall", "lock.2") as opened:
         page = await site.browser.get(doors[1])
         await site.browser.send(page, f"{doors[1]}/open", reason="the new door")
