@@ -152,7 +152,7 @@ def outcome(batch: Batch, stored: Stored, body: OutcomeFact) -> None:
 def let_in(batch: Batch, node_epoch: int, seq: int) -> list[dict[str, Any]]:
     """The event of the intent with this seq, and those of the people it let in besides: they follow it, in its very commit.
 
-    Rows of this batch, or what is stored of earlier ones (these have an id).
+    Rows of this batch, or what is stored of earlier ones (these have an id); a batch may end right behind the intent.
     """
     seqs = range(seq, seq + 1 + ALONG_MAX)
     here = [batch.events.get((node_epoch, each)) for each in seqs]
@@ -166,7 +166,7 @@ def let_in(batch: Batch, node_epoch: int, seq: int) -> list[dict[str, Any]]:
             for row in AccessEvent.select().where(of_device & AccessEvent.seq.in_(seqs)).dicts()
         }
         found = [stored[seq]] if seq in stored else []
-        others = [stored.get(each) for each in seqs[1:]]
+        others = [row or stored.get(each) for each, row in zip(seqs[1:], here[1:], strict=True)]
     for row in others if found else ():
         if row is None or row["reason"] != Reason.GRANTED_ALONG:
             break

@@ -127,12 +127,13 @@ def test_a_release_that_a_power_cut_left_open_leaves_the_place_unknown(hall: Hal
 
 
 @pytest.mark.requirement("B3")
-@pytest.mark.parametrize("batches", [1, 2], ids=["one batch", "the outcome comes later"])
+@pytest.mark.parametrize("cut", range(5), ids=lambda cut: f"a batch ends behind record {cut}")
 @pytest.mark.parametrize("outcome", [Outcome.ENTERED, Outcome.NOT_ENTERED, Outcome.UNKNOWN])
-def test_whoever_was_let_in_along_is_where_the_other_is(hall: Hall, outcome: Outcome, batches: int) -> None:
+def test_whoever_was_let_in_along_is_where_the_other_is(hall: Hall, outcome: Outcome, cut: int) -> None:
     """His record stands behind the grant that let him in: it ends as that one did, his use counts, and nobody else's does.
 
-    Planted breaks that turn it red: ``let_in`` without ``ALONG_MAX``; without looking at what is stored; taking every next record.
+    Planted breaks that turn it red: ``let_in`` without ``ALONG_MAX``; without looking at what is stored, or at the
+    batch once the grant is stored; taking every next record.
     """
     device, point, guest = hall.other, hall.of_other, uid_key(GUEST)
     hall.write(lambda: _guest(hall))
@@ -147,7 +148,8 @@ def test_whoever_was_let_in_along_is_where_the_other_is(hall: Hall, outcome: Out
     ]
     into = hall.area if outcome is Outcome.ENTERED else -1
     went = hall.stored(OutcomeFact(shown[1].fact.seq, outcome, into), device=device, at=NOON)
-    for batch in ([*shown, went],) if batches == 1 else (shown, [went]):
+    facts = [*shown, went]
+    for batch in filter(None, (facts[:cut], facts[cut:])):
         hall.write(apply, device, batch)
     places = hall.read(lambda: [(row.is_known, row.area_id) for row in HolderPlace.select()])
     assert (
