@@ -90,8 +90,8 @@ async def api_place_forget(request: web.Request) -> web.Response:
 
 async def _save(request: web.Request, area_id: int | None, given: AreaInput, version: int | None) -> AreaBody:
     centre, scope, actor = centre_of(request), scope_of(request), actor_of(request)
-    now = centre.clock.now()
-    return await centre.db.write(lambda: _area(put_area(centre, scope, actor, area_id, given, version), now))
+    area = await centre.db.write(put_area, centre, scope, actor, area_id, given, version)
+    return await centre.db.read(_area, area, centre.clock.now())
 
 
 def _area(area: Area, now: datetime) -> AreaBody:

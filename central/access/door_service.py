@@ -8,7 +8,7 @@ import msgspec
 import peewee
 
 from central.access.model import AccessPoint, Area, Door, Schedule
-from central.access.rows import devices_of_area
+from central.access.rows import DOOR_SCHEDULES, devices_of_area
 from central.errors import ConflictError, InvalidInputError
 from central.people.inputs import Line, Name, RowId
 from central.sync import publish
@@ -74,7 +74,7 @@ def change_door(door: Door, given: DoorInput, version: int | None) -> None:
         raise InvalidInputError("The extended time cannot be shorter than the release time.")
     if given.pre_alarm_ms >= given.held_open_ms:
         raise InvalidInputError("The warning must come before the alarm.")
-    for number in (given.unlock_schedule, given.lock_schedule, given.block_schedule, given.pin_schedule):
+    for number in (getattr(given, field.name) for field in DOOR_SCHEDULES):
         if number is None:
             continue
         schedule = Schedule.get_or_none(Schedule.id == number)

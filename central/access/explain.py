@@ -142,7 +142,7 @@ def ask(key: bytes, point_id: int, at: datetime, mode: Mode | None = None) -> An
     point = view.access_points.get(point_id) or view.terminals.get(point_id)
     if point_row is None or point is None:
         return Answer(Reason.NOT_CONFIGURED, REMEDY[Reason.NOT_CONFIGURED])
-    state = PointState(mode=mode or Mode.NORMAL)
+    state = PointState()
     if point.rules is not None and card is not None:
         state = msgspec.structs.replace(state, rules=_rule_state(card, view, key, point_row, at))
     shown = _presentation(key, card, view)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +12,7 @@ import peewee
 from aiohttp import web
 
 from central.access.model import Door, LevelEntry, Schedule
+from central.access.rows import DOOR_SCHEDULES
 from central.access.schedule_service import ScheduleInput, put_schedule
 from central.access.schedules import (
     DAYS,
@@ -62,11 +65,7 @@ def _query(scope: Scope) -> Any:
     )
     doors = (
         Door.select(peewee.fn.COUNT(Door.id))
-        .where(
-            (Door.unlock_schedule == Schedule.id)
-            | (Door.lock_schedule == Schedule.id)
-            | (Door.block_schedule == Schedule.id)
-        )
+        .where(reduce(or_, (field == Schedule.id for field in DOOR_SCHEDULES)))
         .alias("doors_count")
     )
     query = Schedule.select(

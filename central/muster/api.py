@@ -11,6 +11,7 @@ from aiohttp import web
 
 from central.access.area_state import AreaDevice
 from central.centre import centre_of
+from central.errors import NotFoundError
 from central.muster import service
 from central.muster.asking import asker_of, choices_of
 from central.muster.rules import STATE_TEXT
@@ -75,11 +76,14 @@ async def api_inside(request: web.Request) -> web.Response:
 
 @describes("How old the word of each device is whose doors decide by who is inside", gives=list[AreaDevice])
 async def api_words(request: web.Request) -> web.Response:
-    """GET /api/occupancy/devices?site="""
+    """GET /api/occupancy/devices?site=, the operator's first estate without it; 404 for one that he does not see."""
     scope, asked = scope_of(request), request.query.get("site", "")
 
     def read() -> list[AreaDevice]:
-        site = row_id(asked) if asked else next((number for number, _name in sites_in(scope)), None)
+        sites = [number for number, _name in sites_in(scope)]
+        site = row_id(asked) if asked else next(iter(sites), None)
+        if asked and site not in sites:
+            raise NotFoundError
         return words(scope, site)
 
     return send_json(await centre_of(request).db.read(read))

@@ -130,6 +130,8 @@ async def test_the_limit_of_an_area_counts_over_two_devices_and_refuses_where_on
             devices = await site.browser.read("/api/occupancy/devices")
             assert {each["label"]: each["is_online"] for each in devices} == {"东门": True, "大堂": False}
             assert all(each["word_at"] for each in devices)
+            for asked in ("9999", "none"):
+                assert (await site.browser.get(f"/api/occupancy/devices?site={asked}")).status == 404
         finally:
             await site.join(HALL)
         for reason in (Reason.AREA_FULL, Reason.LIMIT_CUT_OFF):

@@ -375,7 +375,8 @@ async def test_settings_that_cannot_be(
 async def test_other_programs_set_the_hours_in_which_a_door_is_locked_or_blocked(
     estate: Estate, centre_client: Browser
 ) -> None:
-    """Planted breaks that turn it red: ``change_door`` not asking whose schedule it is; ``snapshot`` without one of them."""
+    """Planted breaks that turn it red: ``change_door`` not asking whose schedule it is; ``snapshot`` without one of them;
+    the schedules' count of doors without one."""
     path = f"/api/doors/{estate.gate}"
     hours = await estate.running.write(
         lambda: Schedule.create(site=SITE, name="夜间", periods=[[127, 1_320, 360]]).id
@@ -397,8 +398,12 @@ async def test_other_programs_set_the_hours_in_which_a_door_is_locked_or_blocked
     assert json.loads((await centre_client.get(path)).text)["settings"] == {**settings, **given}
     (row,) = [msgspec.msgpack.decode(body, type=DoorRow) for body in await published(estate, Kind.DOOR)]
     assert (row.unlock_schedule, row.lock_schedule, row.block_schedule) == (0, hours, ALWAYS)
-    for name in ("lock_schedule", "block_schedule"):
+    for name in ("lock_schedule", "block_schedule", "pin_schedule"):
         assert await change(**{name: 99}) == 422
+        assert await change(**{name: hours}) == 200
+        rows = json.loads((await centre_client.get("/api/schedules")).text)["items"]
+        assert {row["id"]: row["doors_count"] for row in rows}[hours] == 1, name
+        assert await change(**{name: None}) == 200
 
 
 async def test_two_doors_of_a_device_cannot_have_the_same_lock_output(
