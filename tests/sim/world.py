@@ -11,6 +11,7 @@ is carried out at most once, by its device, while it is young; at the end I16: a
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
 from collections import Counter
@@ -630,3 +631,15 @@ async def play(
     finally:
         world.close()
     return world
+
+
+def is_found(directory: Path, histories: int, steps: int, make: type[World] = World) -> bool:
+    """A promise is broken in one of the histories with the seeds 1 to ``histories``: the bug that was planted shows."""
+    for seed in range(1, histories + 1):
+        folder = directory / str(seed)
+        folder.mkdir()
+        try:
+            asyncio.run(play(folder, seed, steps, make=make))
+        except Violation:
+            return True
+    return False
