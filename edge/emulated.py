@@ -104,9 +104,10 @@ class Emulation:
         await self._server.start(self._config.data_dir / "control.json")
 
     async def stop(self) -> None:
-        """Close the control line."""
+        """Close the control line, once it has told what happened before."""
         for taps in self._taps.values():
             taps.stop()
+        await asyncio.sleep(0)  # the turn in which the last outputs are told
         await self._server.stop()
 
     def _output_changed(self, transition: Transition) -> None:

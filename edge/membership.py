@@ -267,7 +267,8 @@ class Membership:
             loaded = asyncio.Event()
             self._node.mirror.load(loaded.set)
             try:
-                await asyncio.wait_for(loaded.wait(), RETRY_S)
+                async with asyncio.timeout(RETRY_S):
+                    await loaded.wait()
             except TimeoutError:
                 continue
 

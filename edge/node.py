@@ -158,7 +158,8 @@ class Node:
         self.parts.notifier.send("STOPPING=1")
         for service in reversed(self._services):
             try:
-                await asyncio.wait_for(service.stop(), 0.5)
+                async with asyncio.timeout(0.5):
+                    await service.stop()
             except Exception as error:
                 _log.error("%s did not end well: %r", type(service).__name__, error)
         for task in self._tasks:

@@ -58,7 +58,8 @@ class Runner:
             except Exception as error:  # the next try is a new one; nothing is half done
                 log.error("a bulk act could not go on: %s", error, exc_info=error)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), AGAIN_AFTER_S)
+                    async with asyncio.timeout(AGAIN_AFTER_S):
+                        await self._wake.wait()
             else:
                 await self._wake.wait()
 

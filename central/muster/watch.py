@@ -48,7 +48,8 @@ async def _for_ever(centre: Centre, wake: asyncio.Event) -> None:
         except Exception:
             log.exception("fire inputs could not be watched")
         try:
-            await asyncio.wait_for(wake.wait(), LOOK_EVERY_S)
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await wake.wait()
         except TimeoutError:
             continue
         wake.clear()

@@ -55,7 +55,8 @@ class Sender:
                 except Exception:
                     log.exception("messages about alarms could not be looked after")
                 try:
-                    await asyncio.wait_for(self._told.wait(), self._config.look_every_s)
+                    async with asyncio.timeout(self._config.look_every_s):
+                        await self._told.wait()
                 except TimeoutError:
                     pass
 
@@ -100,7 +101,8 @@ class Sender:
                 message.id, server, contact.email, message.subject, message.text, message.created_at
             )
             send = partial(mail.send, server, self._allowed, self._config.mail_ca, composed)
-            return True, await asyncio.wait_for(mail.beside(send), MAIL_S_MAX)
+            async with asyncio.timeout(MAIL_S_MAX):
+                return True, await mail.beside(send)
         assert message.way == Way.SMS, message.way
         found = await read(ways.gateway, keys)
         if found is None:

@@ -68,7 +68,8 @@ async def live(request: web.Request) -> web.WebSocketResponse:
     try:
         timeout_s = FIRST_FRAME_WITHIN_S
         while True:
-            message = await asyncio.wait_for(socket.receive(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                message = await socket.receive()
             if message.type is not WSMsgType.BINARY:
                 break
             answers, found = await hub.packet(split(message.data), wake.set, request.remote or "")
@@ -97,7 +98,8 @@ async def _send(hub: Hub, link: Link, socket: web.WebSocketResponse, wake: async
     """What the centre wants to say by itself."""
     while True:
         try:
-            await asyncio.wait_for(wake.wait(), hub.next_timer_s(link))
+            async with asyncio.timeout(hub.next_timer_s(link)):
+                await wake.wait()
         except TimeoutError:
             pass
         wake.clear()

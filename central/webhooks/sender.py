@@ -66,9 +66,8 @@ class Sender:
                     except Exception:
                         log.exception("the webhooks could not be looked after")
                     try:
-                        await asyncio.wait_for(
-                            self._told.wait(), min(LOOK_EVERY_S, self._config.retry_first_s)
-                        )
+                        async with asyncio.timeout(min(LOOK_EVERY_S, self._config.retry_first_s)):
+                            await self._told.wait()
                     except TimeoutError:
                         pass
             finally:

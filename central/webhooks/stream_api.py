@@ -61,7 +61,8 @@ class Waiting:
         event = asyncio.Event()
         self._events.add(event)
         try:
-            await asyncio.wait_for(event.wait(), min(left_s, LOOK_EVERY_S))
+            async with asyncio.timeout(min(left_s, LOOK_EVERY_S)):
+                await event.wait()
         except TimeoutError:
             return True
         finally:

@@ -230,7 +230,8 @@ class Updates:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         try:
-            _out, said = await asyncio.wait_for(process.communicate(), UNPACK_WITHIN_S)
+            async with asyncio.timeout(UNPACK_WITHIN_S):
+                _out, said = await process.communicate()
         except (TimeoutError, asyncio.CancelledError):
             process.kill()
             await process.wait()

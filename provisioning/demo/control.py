@@ -58,7 +58,8 @@ class ControlLine:
         self._waiting[number] = future
         try:
             self._writer.write(json.dumps({**request, "id": number}).encode() + b"\n")
-            answer = await asyncio.wait_for(future, ANSWER_WITHIN_S)
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                answer = await future
         except (TimeoutError, ConnectionError) as error:
             raise DemoError("no answer") from error
         finally:

@@ -213,11 +213,13 @@ class Running:
     async def end(self) -> int:
         """Stop the node; its exit code."""
         self.node.stop()
-        return await asyncio.wait_for(self._task, DEADLINE_S)
+        async with asyncio.timeout(DEADLINE_S):
+            return await self._task
 
     async def ended(self) -> int:
         """Wait until it ends by itself; its exit code."""
-        return await asyncio.wait_for(self._task, DEADLINE_S)
+        async with asyncio.timeout(DEADLINE_S):
+            return await self._task
 
     async def __aexit__(self, *_: object) -> None:
         if not self._task.done():

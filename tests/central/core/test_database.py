@@ -120,7 +120,8 @@ async def test_announcements_reach_every_process_of_the_database(database: Datab
     with pytest.raises(ValueError):
         await database.write(tell, True)
     await database.write(tell, False)
-    assert await asyncio.wait_for(arrived.get(), 10) == {"id": 1}
+    async with asyncio.timeout(10):
+        assert await arrived.get() == {"id": 1}
     assert arrived.empty()
     if other is not database:
         await other.close()

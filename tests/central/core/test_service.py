@@ -107,7 +107,8 @@ async def test_restarting_needs_the_right_and_leaves_a_row(running_centre: Runni
     assert (await guard.post("/system/restart")).status == 403
     browser = await running_centre.as_role("administrator")
     assert (await browser.post("/system/restart")).status == 200
-    await asyncio.wait_for(asked.wait(), 10)
+    async with asyncio.timeout(10):
+        await asked.wait()
 
     def rows() -> int:
         return AuditEntry.select().where(AuditEntry.action == "system.restart").count()

@@ -106,7 +106,8 @@ async def test_a_server_that_hangs_does_not_hold_up_the_end_of_the_centre(tmp_pa
     async def centre() -> None:
         send = partial(mail.send, entered, OWN, server.certificate, composed)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(mail.beside(send), 1.0)
+            async with asyncio.timeout(1.0):
+                await mail.beside(send)
 
     try:
         await asyncio.to_thread(asyncio.run, centre())

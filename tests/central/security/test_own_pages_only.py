@@ -110,7 +110,8 @@ async def test_a_malformed_request_learns_no_version(running_centre: RunningCent
 
     reader, writer = await asyncio.open_connection(*running_centre.server.browser_address)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n")
-    answer = await asyncio.wait_for(reader.read(), 10)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
     writer.close()
     assert b"400" in answer.split(b"\r\n")[0]
     assert b"aiohttp" not in answer

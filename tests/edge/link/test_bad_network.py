@@ -78,7 +78,8 @@ async def go_through(site: Site, fault: Fault, live: bool, pushes: int = 120) ->
                 site.push(61_000)
                 line.hit.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(line.hit.wait(), 0.5)
+                    async with asyncio.timeout(0.5):
+                        await line.hit.wait()
                 if fault is Fault.SLOW and line.met:
                     break  # it is slow, and goes on
         line.fault = Fault.NONE

@@ -34,7 +34,8 @@ class Client:
         return await self.read()
 
     async def read(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(await asyncio.wait_for(self.reader.readline(), 10))
+        async with asyncio.timeout(10):
+            found: dict[str, Any] = json.loads(await self.reader.readline())
         return found
 
 
