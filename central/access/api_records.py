@@ -17,7 +17,7 @@ from central.access.explain import ask
 from central.access.hotlist_pages import HOTLIST
 from central.access.model import AccessEvent
 from central.access.then import Verdict, look_back
-from central.access.then_lines import VERDICT_TEXT, lines
+from central.access.then_lines import VERDICT_TEXT, lines, sight_of
 from central.access.words import REASON_TEXT
 from central.cards.numbers import parse_uid
 from central.cards.rows import card_of_key, keys_of
@@ -67,7 +67,9 @@ async def api_hotlist(request: web.Request) -> web.Response:
 
 
 class SettingBody(msgspec.Struct, frozen=True):
-    """One rule as the device held it then. ``now`` is said where it differs; ``since``: added, removed, changed, or null."""
+    """One rule as the device held it then. ``now`` is said where it differs; ``since``: added, removed,
+    changed, closed (the card is another organisation's by now), or null.
+    """
 
     rule: str
     then: str
@@ -122,7 +124,7 @@ def _explain(scope: Scope, event_id: int) -> ExplanationBody:
         str(VERDICT_TEXT[verdict]),
         [
             SettingBody(line.rule, line.then, line.now, line.since)
-            for line in ([] if found is None else lines(found))
+            for line in ([] if found is None else lines(found, sight_of(scope, event)))
         ],
     )
 

@@ -12,7 +12,7 @@ from central.access.events import EVENTS, MONITOR
 from central.access.explain import ask_again
 from central.access.model import AccessEvent, Area, DoorCommand, Schedule
 from central.access.then import Verdict, look_back
-from central.access.then_lines import SINCE, VERDICT_TEXT, badge_of, lines
+from central.access.then_lines import SINCE, VERDICT_TEXT, badge_of, lines, sight_of
 from central.access.words import (
     DIRECTION_TEXT,
     MODE_TEXT,
@@ -83,6 +83,7 @@ def _read_event(scope: Scope, event_id: int) -> dict[str, Any]:
     row = events.query(scope).where(AccessEvent.id == event_id).objects().first()
     schedule = Schedule.get_or_none(Schedule.id == event.schedule) if event.schedule else None
     found = look_back(event) if event.source == "card" else None
+    sight = sight_of(scope, event)
     verdict = found.verdict if found is not None else Verdict.NOT_OURS
     command = DoorCommand.get_or_none(DoorCommand.id == event.command_id) if event.command_id else None
     return {
@@ -103,11 +104,11 @@ def _read_event(scope: Scope, event_id: int) -> dict[str, Any]:
         "verdict": VERDICT_TEXT[verdict],
         "verdict_badge": badge_of(verdict),
         "again": REASON_TEXT[int(found.again)] if found is not None and found.again is not None else "",
-        "lines": [] if found is None else lines(found),
+        "lines": [] if found is None else lines(found, sight),
         "since": SINCE,
         "place": _place_name(event.was_in),
         "command": command,
-        "now": ask_again(event) if event.source == "card" else None,
+        "now": ask_again(event) if event.source == "card" and sight.door and sight.card else None,
         "reason_text": REASON_TEXT,
     }
 

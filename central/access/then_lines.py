@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from central.access.model import AccessLevel, Area, Schedule
+from central.access.model import AccessEvent, AccessLevel, Area, Schedule
 from central.access.schedule_pages import describe
 from central.access.special_days import GROUP_TEXT, Group
 from central.access.then import Settings, Then, Verdict
 from central.access.words import CLOCK_TEXT, MODE_TEXT, PASSBACK_TEXT, PERSONS_TEXT, REASON_TEXT, TIER_TEXT
+from central.cards.rows import card_of_key
+from central.nodes.model import Device
+from central.sites.scope import Scope
 from central.web.formats import minute
 from central.web.i18n import LazyText, _, lazy
 from protocol.ids import SubSystem
@@ -43,6 +46,7 @@ SINCE: Final[dict[str, LazyText]] = {
     "added": lazy("added since"),
     "removed": lazy("taken away since"),
     "changed": lazy("changed since"),
+    "closed": lazy("what is so now is not shown: the card belongs to another organisation"),
 }
 VERDICT_TEXT: Final[dict[Verdict, LazyText]] = {
     Verdict.SAME: lazy("Decided again by the settings of that moment, the same comes out."),
@@ -90,14 +94,36 @@ class _Said:
     """Differs when something was changed that nobody may see."""
 
 
-def lines(found: Then) -> list[Line]:
-    """Every rule that held then or holds now; none where the settings of then are not known."""
+@dataclass(frozen=True)
+class Sight:
+    """What of an explanation an operator may be told: how the door is set; what is so now of the card."""
+
+    door: bool = True
+    card: bool = True
+
+
+def sight_of(scope: Scope, event: AccessEvent) -> Sight:
+    """The door for whoever sees its device, the card of now for whoever sees that: it may be another's by now (U1)."""
+    device = Device.get_by_id(event.device_id)
+    card = None if event.key is None else card_of_key(bytes(event.key))
+    return Sight(
+        scope.allows(device.site_id, device.organisation_id),
+        card is None or scope.allows(card.site_id, card.organisation_id),
+    )
+
+
+def lines(found: Then, sight: Sight) -> list[Line]:
+    """Every rule that held then or holds now, as far as it may be told; none where the settings of then are not known."""
     if found.then is None or found.now is None:
         return []
-    then, now = _said(found, found.then), _said(found, found.now)
+    then, now = _said(found, found.then, sight), _said(found, found.now, sight)
     made = []
     for name in [*then, *(name for name in now if name not in then)]:
         before, after = then.get(name), now.get(name)
+        if not sight.card and (name[0] in _OF_CARD or before is None):
+            if before is not None:
+                made.append(Line(before.rule, before.value, "", "closed"))
+            continue
         first = before or after
         assert first is not None
         is_same = before == after
@@ -114,13 +140,32 @@ def lines(found: Then) -> list[Line]:
     return made
 
 
-def _said(found: Then, held: Settings) -> dict[tuple[Any, ...], _Said]:
+_OF_CARD: Final = frozenset(
+    {
+        "dead",
+        "stale",
+        "known",
+        "issue",
+        "from",
+        "until",
+        "flag",
+        "credential",
+        "hours",
+        "uses",
+        "pin",
+        "level",
+    }
+)
+"""The first part of the names of rules that are a card's own."""
+
+
+def _said(found: Then, held: Settings, sight: Sight) -> dict[tuple[Any, ...], _Said]:
     """By rule what was so. Rules that do not hold are left out."""
     said = [
         *_of_restrictions(found, held),
         *_of_card(found, held),
-        *_of_rights(found, held),
-        *_of_door(found, held),
+        *_of_rights(found, held, sight),
+        *(_of_door(found, held) if sight.door else ()),
     ]
     return dict(said)
 
@@ -171,8 +216,9 @@ _FLAGS: Final[Mapping[CardFlag, LazyText]] = {
 }
 
 
-def _of_rights(found: Then, held: Settings) -> Iterable[_One]:
+def _of_rights(found: Then, held: Settings, sight: Sight) -> Iterable[_One]:
     point = found.fact.point
+    told = None if sight.door else {each for of in (found.then, held) if of for each in _of_levels(of, point)}
     for number, row in sorted(held.of(Kind.LEVEL).items()):
         at_reader = (
             [schedule for of, schedule in row.entries if of == point] if isinstance(row, LevelRow) else []
@@ -185,7 +231,7 @@ def _of_rights(found: Then, held: Settings) -> Iterable[_One]:
             value = _("; ").join(_schedule_name(schedule) for schedule in at_reader)
             yield ("level", number), _Said(rule, value, ("level", number))
     for number, row in sorted(held.of(Kind.SCHEDULE).items()):
-        if isinstance(row, ScheduleRow):
+        if isinstance(row, ScheduleRow) and (told is None or number in told):
             rule = _("Schedule “%(name)s”", name=_schedule_name(number))
             yield ("schedule", number), _Said(rule, _hours(row.periods), ("schedule", number))
     ordinal, _minute = held.view.calendar.day_and_minute(found.wall_ms)
@@ -197,6 +243,13 @@ def _of_rights(found: Then, held: Settings) -> Iterable[_One]:
     site = held.row(Kind.SITE, 0)
     if isinstance(site, SiteRow):
         yield ("zone",), _Said(_("Time zone"), site.zone)
+
+
+def _of_levels(held: Settings, point: int) -> Iterable[int]:
+    """The schedules by which the card's levels open a reader."""
+    for row in held.of(Kind.LEVEL).values():
+        if isinstance(row, LevelRow):
+            yield from (schedule for of, schedule in row.entries if of == point)
 
 
 def _of_door(found: Then, held: Settings) -> Iterable[_One]:

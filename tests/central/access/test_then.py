@@ -23,10 +23,15 @@ from central.access.model import (
     SpecialDay,
 )
 from central.access.then import Then, Verdict, look_back
+from central.access.then_lines import lines, sight_of
 from central.cards.model import Card, CardClass, CardDevice, CardPin
+from central.nodes.model import Device
+from central.sites.model import Organisation
+from central.sites.scope import Grant, Scope
 from central.sync import ingest, publish, row_history, storage
 from central.sync.model import Enrolment, FormerRow, HistoryBegin
 from central.sync.storage import read_heads, rows_of_scope
+from central.web.i18n import _ as words
 from protocol.basis import PIN_STAND_IN, Basis, basis_of, without_lock
 from protocol.card_layout.door_keys import read_key_number
 from protocol.decide import Instant, PointState, Presentation, Trust, decide
@@ -277,6 +282,51 @@ def test_a_record_that_does_not_follow_from_its_settings_is_told(gate: Gate) -> 
     estate.write(lambda: gate.record(AccessFact(estate.entrance, Reason.EXPIRED, heads, basis=Basis()), KEY))
     found = estate.read(gate.then, 1)
     assert (found.verdict, found.again) == (Verdict.OTHER, Reason.GRANTED)
+
+
+def test_an_organisation_is_told_of_its_own_cards_and_doors_alone(gate: Gate) -> None:
+    """Planted breaks that turn it red: ``sight_of`` with everything; the schedules of a door told with those of levels."""
+    estate = gate.estate
+    site, mine = estate.site, estate.organisation
+    other = estate.write(lambda: Organisation.create(name="另一单位", created_at=NOON).id)
+    card = estate.write(in_use, estate, 1, UID, estate.level)
+    hours = estate.write(
+        lambda: Schedule.create(site=site, name="夜间", periods=[[127, 1_320, 360]]).id,
+    )
+    gate_door = estate.read(lambda: AccessPoint.get_by_id(estate.entrance).door)
+    estate.write(Door.update(unlock_schedule=hours).where(Door.id == gate_door.id).execute)
+    estate.write(publish.device_changed, estate.gate_device)
+    estate.write(publish.schedule_changed, hours)
+    estate.read(gate.ask)
+    seq = estate.write(gate.shown)
+
+    def told(organisation: int | None) -> dict[str, str | None]:
+        event = AccessEvent.get(AccessEvent.seq == seq)
+        return {
+            line.rule: line.since
+            for line in lines(gate.then(seq), sight_of(Scope.of([Grant(site, organisation)]), event))
+        }
+
+    everything = estate.read(told, None)
+    assert {
+        words("Release time"),
+        words("Schedule “%(name)s”", name="夜间"),
+        words("Issue of the card"),
+    } <= everything.keys()
+    assert estate.read(told, mine) == everything
+    estate.write(Device.update(organisation=other).where(Device.id == estate.gate_device).execute)
+    found = estate.read(told, mine)
+    assert words("Issue of the card") in found
+    assert (
+        not {words("Release time"), words("Schedule “%(name)s”", name="夜间"), words("Held open during")}
+        & found.keys()
+    )
+    estate.write(Card.update(organisation=other, valid_until=later(hours=3)).where(Card.id == card).execute)
+    estate.write(publish.card_changed, card)
+    found = estate.read(told, mine)
+    assert found[words("Issue of the card")] == "closed"
+    assert words("Valid before") not in found
+    assert estate.read(told, None)[words("Valid before")] == "added"
 
 
 def test_history_goes_with_the_events_and_no_sooner(gate: Gate) -> None:
