@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from edge.cache.drafts import Draft
@@ -211,9 +211,7 @@ class Recorder:
             self._start_run()
             if not self._held:
                 self._outbox.probe()
-            for entry in self._outbox.read(
-                before, GROUP_MAX
-            ):  # stored after all, though it was reported as failed
+            for entry in self._stored_after(before):  # stored after all, though it was reported as failed
                 if self._held and _is_of(entry.fact, self._held[0].draft):
                     self._held.popleft()
         except CacheError as error:
@@ -221,6 +219,11 @@ class Recorder:
         if not self._held:
             self._works()
         return True
+
+    def _stored_after(self, seq: int) -> Iterator[Entry]:
+        while entries := self._outbox.read(seq, GROUP_MAX):
+            yield from entries
+            seq = entries[-1].fact.seq
 
     def _begin_anew(self, error: CorruptedError) -> bool:
         """Put the damaged file aside, whole; a later fact of the same node_epoch could otherwise take a used seq."""

@@ -27,6 +27,8 @@ UNREPAIRED = 4
 CHECKS_MAX = 2
 """A partition that was grown while it was mounted says in every copy of its superblock that its journal is to be replayed. e2fsck
 (1.47.0) does that, finds the copy unchanged and gives up; the second time it finds the superblock that it has brought back."""
+NOT_DONE = 16
+"""From here on it was called wrongly, stopped or never begun: asking again would only keep the door from starting."""
 CHECK_S = 1_800
 START_ANEW_AFTER_S = 900
 
@@ -74,6 +76,8 @@ def mend(root: Path, run: Run) -> int:
         print(f"onecard-storage: {device} had no readable superblock; e2fsck {code}: {words[0]}")  # noqa: T201
         if code < UNREPAIRED:
             return 0
+        if code >= NOT_DONE:
+            break
     return told(root, f"e2fsck {device}: {code}: {words[0]}")
 
 

@@ -54,7 +54,12 @@ def put_one_in_force(turn: Turn, unit: int) -> None:
     is_so = state is not None and state.mode is wanted.mode
     if is_so or wanted.mode is not Mode.UNLOCKED:
         _set(turn, unit, wanted)
-    elif turn.storage_usable:
+        return
+    if (
+        state is not None and state.mode > Mode.UNLOCKED
+    ):  # what was stricter has ended already; this moves no lock
+        _set(turn, unit, InForce())
+    if turn.storage_usable:
         turn.intend_to_unlock(unit, turn.wiring.door(unit).number, wanted.schedule)
     else:
         _without_record(turn, unit, wanted)

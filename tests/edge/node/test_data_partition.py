@@ -123,6 +123,27 @@ def test_a_lost_superblock_is_taken_from_its_copy_and_the_records_are_there(
 
 
 @pytest.mark.ext4_tools
+def test_a_check_that_was_not_done_is_not_begun_again(
+    tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have run for half an hour on a card that dies, and the door waits for it.
+
+    Planted break: ``mend`` without ``NOT_DONE``.
+    """
+    root, programs = system(tmp_path / "root"), Programs(image)
+    wipe(image, SUPERBLOCK_AT, SUPERBLOCK_BYTES)
+    run = storage.run
+    monkeypatch.setattr(
+        storage,
+        "run",
+        lambda command, given: (127, "timed out") if "e2fsck" in command[0] else run(command, given),
+    )
+    assert storage.mend(root, programs) == 1
+    assert sum("e2fsck" in command for command in programs.asked) == 1
+    assert "127: timed out" in (root / "run/onecard-storage").read_text()
+
+
+@pytest.mark.ext4_tools
 def test_a_lost_superblock_of_a_partition_that_was_grown_is_repaired_in_one_start(
     tmp_path: Path, image: Path
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from edge.core.actions import Release
 from edge.core.lines import InputRole
-from edge.core.stimuli import LinkChanged, ModeChanged, RemoteOpen, Started, Tick
+from edge.core.stimuli import LinkChanged, ModeChanged, RemoteOpen, Started, StorageState, Tick
 from protocol.decide import Trust
 from protocol.door_rows import DoorRulesRow
 from protocol.facts import AccessFact, DoorEvent, DoorFact
@@ -197,3 +197,32 @@ def test_outside_its_hours_a_regained_time_releases_nothing() -> None:
     node.trust(Trust.TRUSTED)
     assert released(node.send(Tick())) == []
     assert mode(node) is Mode.NORMAL
+
+
+@pytest.mark.parametrize("stricter", ["block_schedule", "lock_schedule"])
+def test_a_door_whose_unlocking_is_not_recorded_yet_is_no_longer_blocked(stricter: str) -> None:
+    """Its lock waits for the record; cards with a right do not, and storage that is out of order leaves it no stricter than it is set.
+
+    Planted break that turns it red: ``put_one_in_force`` leaving the mode before in force.
+    """
+    node = door_with(unlock_schedule=OFFICE_HOURS, **{stricter: LUNCH})
+    pass_to(node, HOUR_MS)
+    assert mode(node) >= Mode.LOCKED
+    node.stores_modes = False
+    node.wait(HOUR_MS)
+    (asked, *_) = bodies(node.show(GOOD), AccessFact)
+    assert isinstance(asked, AccessFact)
+    assert (asked.reason, mode(node)) == (Reason.GRANTED, Mode.NORMAL)
+    assert not node.state.doors[UNIT].lock_released, "nothing is recorded yet"
+    assert released(node.commit()) == [UNIT]
+
+
+def test_a_lockdown_that_is_given_back_while_nothing_can_be_stored_ends() -> None:
+    node = door_with(unlock_schedule=OFFICE_HOURS)
+    node.send(ModeChanged(7, FRONT, Mode.LOCKED_DOWN))
+    node.send(StorageState(usable=False))
+    assert released(node.send(ModeChanged(8, FRONT, None))) == []
+    assert mode(node) is Mode.NORMAL
+    assert released(pass_to(node, 1_000)) == []
+    node.send(StorageState(usable=True))
+    assert (released(pass_to(node, 1_000)), mode(node)) == ([UNIT], Mode.UNLOCKED)
